@@ -1,0 +1,127 @@
+import type { FieldError } from './meta/fielderrors.ts';
+import { type KubeObject, ObjectMeta } from './meta/objectmeta.ts';
+import { type AnyField, f, objectsIn, type ObjectSchema, str, type Typed } from './schema/schema.ts';
+
+/** How `metadata.name` is checked: see "Object Names and IDs" in the Kubernetes docs. */
+export type NameRule = 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
+
+/** One column of the server-printed table (`kubectl get`). */
+export interface Column<T> {
+  readonly name: string;
+  readonly type?: 'string' | 'integer' | 'boolean' | 'date';
+  /** OpenAPI format; "name" on the name column. */
+  readonly format?: string;
+  readonly description: string;
+  /** 0 = always shown, 1 = only with `-o wide`. */
+  readonly priority?: number;
+  /** Cell text; `now` is epoch milliseconds, for ages. */
+  readonly cell: (o: T, now: number) => string | number | boolean | null;
+}
+
+export interface ScaleAccess<T> {
+  get(o: T): { replicas: number; statusReplicas: number; selector: string };
+  set(o: T, replicas: number): void;
+}
+
+/** Verbs of a resource, in discovery order. */
+export type Verb =
+  | 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
+
+/**
+ * A kind is data, declared once (architecture.md §3). All hooks are pure and synchronous; they see objects that passed the
+ * schema check, and may change only `o`, never `old`.
+ */
+export interface Kind<T extends KubeObject = KubeObject> {
+  /** "" for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  readonly nameRule: NameRule;
+  readonly schema: ObjectSchema & Typed<T>;
+  /** Default: all of them. An empty list: a create-only review kind. */
+  readonly verbs: readonly Verb[];
+  /** Has a `/status` subresource: main writes keep the old status, status writes keep all else. */
+  readonly hasStatus: boolean;
+  /** Counts `metadata.generation` on changes outside metadata and status. */
+  readonly hasGeneration: boolean;
+  /** Objects expire after this many seconds (events). */
+  readonly ttlSeconds?: number;
+  /** Fills what the schema's constant defaults cannot. Runs on every write. */
+  readonly defaults?: (o: T) => void;
+  /** Adjusts a new object before validation (drop status, allocate constants …). */
+  readonly prepareCreate?: (o: T) => void;
+  /** Adjusts an update before validation. */
+  readonly prepareUpdate?: (o: T, old: T) => void;
+  /** All problems of the object (and, when `old` is given, of the change). `metadata` is checked generically before. */
+  readonly validate?: (o: T, old?: T) => FieldError[];
+  /** Validation of a status write; default: none beyond the schema. */
+  readonly validateStatus?: (o: T, old: T) => FieldError[];
+  /** Field selectors beyond metadata.name and metadata.namespace. */
+  readonly fields: Readonly<Record<string, (o: T) => string>>;
+  readonly columns: readonly Column<T>[];
+  readonly scale?: ScaleAccess<T>;
+  /** Names of further subresources with their own handlers, e.g. pods: binding, eviction, log, exec. Shown in discovery. */
+  readonly subresources: readonly string[];
+  /**
+   * Seconds a delete should grant; undefined = delete at once. A kind with this hook is deleted in two steps
+   * (deletionTimestamp first, then grace 0 by its keeper): pods only.
+   */
+  readonly gracePeriod?: (o: T, requested: number | undefined) => number | undefined;
+}
+
+type KindDefaults =
+  | 'singular' | 'shortNames' | 'categories' | 'namespaced' | 'nameRule' | 'verbs' | 'hasStatus'
+  | 'hasGeneration' | 'fields' | 'columns' | 'subresources';
+
+const ALL_VERBS: readonly Verb[] = [
+  'create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch',
+];
+
+/** Declares a kind. Generation is on by default for kinds that have a status. */
+export function defineKind<T extends KubeObject>(
+  d: Omit<Kind<T>, KindDefaults> & Partial<Pick<Kind<T>, KindDefaults>>,
+): Kind<T> {
+  return {
+    singular: d.kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    namespaced: true,
+    nameRule: 'dnsSubdomain',
+    verbs: ALL_VERBS,
+    hasStatus: false,
+    hasGeneration: d.hasStatus ?? false,
+    fields: {},
+    columns: [],
+    subresources: [],
+    ...d,
+  };
+}
+
+/** The object type of a kind: `type Pod = ObjectOf<typeof Pods>`. */
+export type ObjectOf<K> = K extends Kind<infer T> ? T : never;
+
+/**
+ * Schema of a top-level object in one API package: adds apiVersion, kind and metadata to the given fields.
+ * Protobuf: metadata is field 1; apiVersion and kind travel in the envelope.
+ */
+export function topLevel<F extends Record<string, AnyField>>(pkg: string, name: string, doc: string, fields: F) {
+  return objectsIn(pkg)(name, doc, {
+    apiVersion: f(0, str, 'Versioned schema of this representation, "group/version".'),
+    kind: f(0, str, 'The kind of this object.'),
+    metadata: f(1, ObjectMeta, 'Standard object metadata.'),
+    ...fields,
+  });
+}
+
+/** "v1" or "apps/v1". */
+export const apiVersionOf = (k: { group: string; version: string }): string =>
+  k.group === '' ? k.version : `${k.group}/${k.version}`;
+
+/** The name used in errors and RBAC: "pods" or "deployments.apps". */
+export const qualifiedName = (k: { group: string; plural: string }): string =>
+  k.group === '' ? k.plural : `${k.plural}.${k.group}`;
