@@ -1,6 +1,6 @@
 import type { FieldError } from './meta/fielderrors.ts';
 import { type KubeObject, ObjectMeta } from './meta/objectmeta.ts';
-import { type AnyField, f, objectsIn, type ObjectSchema, str, type Typed } from './schema/schema.ts';
+import { type AnyField, f, type ObjectSchema, objectsIn, str, type Typed } from './schema/schema.ts';
 
 /** How `metadata.name` is checked: see "Object Names and IDs" in the Kubernetes docs. */
 export type NameRule = 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
@@ -24,8 +24,7 @@ export interface ScaleAccess<T> {
 }
 
 /** Verbs of a resource, in discovery order. */
-export type Verb =
-  | 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
 /**
  * A kind is data, declared once (architecture.md §3). All hooks are pure and synchronous; they see objects that passed the
@@ -75,12 +74,19 @@ export interface Kind<T extends KubeObject = KubeObject> {
 }
 
 type KindDefaults =
-  | 'singular' | 'shortNames' | 'categories' | 'namespaced' | 'nameRule' | 'verbs' | 'hasStatus'
-  | 'hasGeneration' | 'fields' | 'columns' | 'subresources';
+  | 'singular'
+  | 'shortNames'
+  | 'categories'
+  | 'namespaced'
+  | 'nameRule'
+  | 'verbs'
+  | 'hasStatus'
+  | 'hasGeneration'
+  | 'fields'
+  | 'columns'
+  | 'subresources';
 
-const ALL_VERBS: readonly Verb[] = [
-  'create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch',
-];
+const ALL_VERBS: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 /** Declares a kind. Generation is on by default for kinds that have a status. */
 export function defineKind<T extends KubeObject>(

@@ -60,7 +60,12 @@ export interface Client {
     options?: CallOptions,
   ): Promise<Stored<T>>;
   /** Resolves to the object as last seen, or the Status. */
-  delete<T extends KubeObject>(kind: Kind<T>, name: string, namespace?: string, options?: DeleteOptions): Promise<unknown>;
+  delete<T extends KubeObject>(
+    kind: Kind<T>,
+    name: string,
+    namespace?: string,
+    options?: DeleteOptions,
+  ): Promise<unknown>;
   /** POST to a subresource such as pods/binding, serviceaccounts/token. */
   createSubresource<R = unknown>(
     kind: Kind,

@@ -46,14 +46,22 @@ export class StatusError extends Error {
 
 function failure(code: number, reason: string, message: string, details?: StatusDetails): StatusError {
   return new StatusError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason,
-    ...(details ? { details } : {}), code,
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason,
+    ...(details ? { details } : {}),
+    code,
   });
 }
 
 const dotted = (r: ResourceRef): string => (r.group ? `${r.plural}.${r.group}` : r.plural);
 const ref = (r: ResourceRef, name: string): StatusDetails => ({
-  ...(name ? { name } : {}), ...(r.group ? { group: r.group } : {}), kind: r.plural,
+  ...(name ? { name } : {}),
+  ...(r.group ? { group: r.group } : {}),
+  kind: r.plural,
 });
 
 /** The one table of API errors: code, reason and wording in one place. */
@@ -75,7 +83,11 @@ export const errors = {
     failure(409, 'Conflict', `Operation cannot be fulfilled on ${dotted(r)} "${name}": ${why}`, ref(r, name)),
   /** A stale resourceVersion. */
   modified: (r: ResourceRef, name: string) =>
-    errors.conflict(r, name, 'the object has been modified; please apply your changes to the latest version and try again'),
+    errors.conflict(
+      r,
+      name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    ),
   applyConflict: (message: string, causes: NonNullable<StatusDetails['causes']>) =>
     failure(409, 'Conflict', message, { causes }),
   gone: (message: string) => failure(410, 'Gone', message),
@@ -89,21 +101,26 @@ export const errors = {
     const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
     const kind = r.group ? `${r.kind}.${r.group}` : r.kind;
     return failure(422, 'Invalid', `${kind} "${name}" is invalid: ${list}`, {
-      ...(name ? { name } : {}), ...(r.group ? { group: r.group } : {}), kind: r.kind,
+      ...(name ? { name } : {}),
+      ...(r.group ? { group: r.group } : {}),
+      kind: r.kind,
       causes: fieldErrors.map((e) => ({ reason: e.type, message: e.message, field: e.field })),
     });
   },
   tooManyRequests: (message: string, retryAfterSeconds: number) =>
     failure(429, 'TooManyRequests', message, { retryAfterSeconds }),
-  internal: (message: string) => failure(500, 'InternalError', `Internal error occurred: ${message}`, {
-    causes: [{ message }],
-  }),
+  internal: (message: string) =>
+    failure(500, 'InternalError', `Internal error occurred: ${message}`, {
+      causes: [{ message }],
+    }),
   unavailable: (message: string) => failure(503, 'ServiceUnavailable', message),
   timeout: (message: string, retryAfterSeconds = 1) => failure(504, 'Timeout', message, { retryAfterSeconds }),
 };
 
-const hasReason = (reason: string) => (e: unknown): e is StatusError =>
-  e instanceof StatusError && e.reason === reason;
+const hasReason =
+  (reason: string) =>
+  (e: unknown): e is StatusError =>
+    e instanceof StatusError && e.reason === reason;
 export const isNotFound = hasReason('NotFound');
 export const isAlreadyExists = hasReason('AlreadyExists');
 export const isConflict = hasReason('Conflict');

@@ -1,8 +1,15 @@
 /** One problem with one field, in the words Kubernetes uses (apimachinery field errors). */
 export type FieldErrorType =
-  | 'FieldValueNotFound' | 'FieldValueRequired' | 'FieldValueDuplicate' | 'FieldValueInvalid'
-  | 'FieldValueNotSupported' | 'FieldValueForbidden' | 'FieldValueTooLong' | 'FieldValueTooMany'
-  | 'FieldValueTypeInvalid' | 'InternalError';
+  | 'FieldValueNotFound'
+  | 'FieldValueRequired'
+  | 'FieldValueDuplicate'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueForbidden'
+  | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
+  | 'FieldValueTypeInvalid'
+  | 'InternalError';
 
 export interface FieldError {
   readonly type: FieldErrorType;
@@ -16,19 +23,29 @@ const show = (value: unknown): string => JSON.stringify(value) ?? 'null';
 const withDetail = (head: string, detail?: string): string => (detail ? `${head}: ${detail}` : head);
 
 export const required = (field: string, detail?: string): FieldError => ({
-  type: 'FieldValueRequired', field, message: withDetail('Required value', detail),
+  type: 'FieldValueRequired',
+  field,
+  message: withDetail('Required value', detail),
 });
 export const invalid = (field: string, value: unknown, detail: string): FieldError => ({
-  type: 'FieldValueInvalid', field, message: `Invalid value: ${show(value)}: ${detail}`,
+  type: 'FieldValueInvalid',
+  field,
+  message: `Invalid value: ${show(value)}: ${detail}`,
 });
 export const duplicate = (field: string, value: unknown): FieldError => ({
-  type: 'FieldValueDuplicate', field, message: `Duplicate value: ${show(value)}`,
+  type: 'FieldValueDuplicate',
+  field,
+  message: `Duplicate value: ${show(value)}`,
 });
 export const notFound = (field: string, value: unknown): FieldError => ({
-  type: 'FieldValueNotFound', field, message: `Not found: ${show(value)}`,
+  type: 'FieldValueNotFound',
+  field,
+  message: `Not found: ${show(value)}`,
 });
 export const forbidden = (field: string, detail: string): FieldError => ({
-  type: 'FieldValueForbidden', field, message: `Forbidden: ${detail}`,
+  type: 'FieldValueForbidden',
+  field,
+  message: `Forbidden: ${detail}`,
 });
 /** `supported` is listed in sorted order, quoted, as kubectl shows it. */
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
@@ -40,13 +57,19 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
   ),
 });
 export const tooLong = (field: string, max: number): FieldError => ({
-  type: 'FieldValueTooLong', field, message: `Too long: may not be more than ${max} bytes`,
+  type: 'FieldValueTooLong',
+  field,
+  message: `Too long: may not be more than ${max} bytes`,
 });
 export const tooMany = (field: string, actual: number, max: number): FieldError => ({
-  type: 'FieldValueTooMany', field, message: `Too many: ${actual}: must have at most ${max} items`,
+  type: 'FieldValueTooMany',
+  field,
+  message: `Too many: ${actual}: must have at most ${max} items`,
 });
 export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
-  type: 'FieldValueTypeInvalid', field, message: `Invalid value: ${show(value)}: ${detail}`,
+  type: 'FieldValueTypeInvalid',
+  field,
+  message: `Invalid value: ${show(value)}: ${detail}`,
 });
 
 /** "field: message", the form used in Status messages. */

@@ -1,4 +1,17 @@
-import { arr, bool, f, fieldsV1, int64, map, mapList, objectsIn, req, str, time, type TypeOf } from '../schema/schema.ts';
+import {
+  arr,
+  bool,
+  f,
+  fieldsV1,
+  int64,
+  map,
+  mapList,
+  objectsIn,
+  req,
+  str,
+  type TypeOf,
+  time,
+} from '../schema/schema.ts';
 
 const obj = objectsIn('io.k8s.apimachinery.pkg.apis.meta.v1');
 
@@ -11,12 +24,9 @@ export const OwnerReference = obj(
     name: req(3, str, 'Name of the owner.'),
     uid: req(4, str, 'UID of the owner.'),
     controller: f(6, bool, 'True on the one owner that manages this object.', { ptr: true }),
-    blockOwnerDeletion: f(
-      7,
-      bool,
-      'True if a foreground deletion of the owner waits until this dependent is gone.',
-      { ptr: true },
-    ),
+    blockOwnerDeletion: f(7, bool, 'True if a foreground deletion of the owner waits until this dependent is gone.', {
+      ptr: true,
+    }),
   },
   { structType: 'atomic' },
 );
@@ -46,8 +56,12 @@ export const ObjectMeta = obj('ObjectMeta', 'What every stored object carries: i
   resourceVersion: f(6, str, 'Opaque version of the object; changes on every write.'),
   generation: f(7, int64, 'Counts changes of the desired state.'),
   creationTimestamp: f(8, time, 'When the object was stored first.'),
-  deletionTimestamp: f(9, time, 'When the object will be, or was meant to be, gone; set by a graceful delete.', { ptr: true }),
-  deletionGracePeriodSeconds: f(10, int64, 'Seconds granted for a graceful end, set with deletionTimestamp.', { ptr: true }),
+  deletionTimestamp: f(9, time, 'When the object will be, or was meant to be, gone; set by a graceful delete.', {
+    ptr: true,
+  }),
+  deletionGracePeriodSeconds: f(10, int64, 'Seconds granted for a graceful end, set with deletionTimestamp.', {
+    ptr: true,
+  }),
   labels: f(11, map(str), 'Key/value pairs that selectors match.'),
   annotations: f(12, map(str), 'Key/value pairs for tools; not queryable.'),
   ownerReferences: f(13, mapList(OwnerReference, 'uid'), 'Objects this one depends on.'),

@@ -72,13 +72,7 @@ export interface LazySchema {
   readonly get: () => Schema;
 }
 
-export type Schema =
-  | ScalarSchema
-  | SpecialSchema
-  | ArraySchema
-  | MapSchema
-  | ObjectSchema
-  | LazySchema;
+export type Schema = ScalarSchema | SpecialSchema | ArraySchema | MapSchema | ObjectSchema | LazySchema;
 
 export interface FieldOptions {
   /** Value set when the field is absent (constants only; dependent defaults go in the kind's `defaults`). */
@@ -110,9 +104,7 @@ type RequiredKeys<F> = { [K in keyof F]: F[K] extends Field<infer _T, true> ? K 
 type OptionalKeys<F> = Exclude<keyof F, RequiredKeys<F>>;
 type Flat<T> = { [K in keyof T]: T[K] };
 /** The TypeScript type of an object schema's fields. */
-export type FieldsType<F> = Flat<
-  { [K in RequiredKeys<F>]: TypeOf<F[K]> } & { [K in OptionalKeys<F>]?: TypeOf<F[K]> }
->;
+export type FieldsType<F> = Flat<{ [K in RequiredKeys<F>]: TypeOf<F[K]> } & { [K in OptionalKeys<F>]?: TypeOf<F[K]> }>;
 
 const scalar = <T>(kind: ScalarSchema['kind']): ScalarSchema & Typed<T> => ({ kind });
 const special = <T>(kind: SpecialSchema['kind']): SpecialSchema & Typed<T> => ({ kind });
@@ -133,15 +125,17 @@ export const raw = special<Record<string, unknown>>('raw');
 export const fieldsV1 = special<Record<string, unknown>>('fieldsV1');
 
 /** A string limited to the given values (typed as their union). */
-export const oneOf = <const V extends readonly string[]>(
-  ...values: V
-): ScalarSchema & Typed<V[number]> => ({ kind: 'string', enum: values });
+export const oneOf = <const V extends readonly string[]>(...values: V): ScalarSchema & Typed<V[number]> => ({
+  kind: 'string',
+  enum: values,
+});
 
 type ArrayOptions = Omit<ArraySchema, 'kind' | 'items'>;
-export const arr = <S extends Schema>(
-  items: S,
-  options: ArrayOptions = {},
-): ArraySchema & Typed<TypeOf<S>[]> => ({ kind: 'array', items, ...options });
+export const arr = <S extends Schema>(items: S, options: ArrayOptions = {}): ArraySchema & Typed<TypeOf<S>[]> => ({
+  kind: 'array',
+  items,
+  ...options,
+});
 
 /** A list merged by `key` in both strategic merge patch and server-side apply. */
 export const mapList = <S extends Schema>(
