@@ -1,0 +1,45 @@
+/** One RBAC rule: rbac.authorization.k8s.io/v1 PolicyRule. */
+export interface PolicyRule {
+  readonly verbs: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
+}
+
+/** What a request wants to do, as the authorizer sees it. */
+export interface AuthorizationRequest {
+  readonly verb: string;
+  readonly isResource: boolean;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly path: string;
+}
+
+const has = (list: readonly string[] | undefined, value: string): boolean =>
+  list?.includes('*') === true || list?.includes(value) === true;
+
+function resourceMatches(list: readonly string[] | undefined, resource: string, subresource: string): boolean {
+  if (!subresource) return has(list, resource);
+  if (!list) return false;
+  return list.includes('*') || list.includes(`${resource}/${subresource}`) || list.includes(`*/${subresource}`);
+}
+
+function pathMatches(patterns: readonly string[] | undefined, path: string): boolean {
+  for (const p of patterns ?? []) {
+    if (p === '*' || p === path || (p.endsWith('*') && path.startsWith(p.slice(0, -1)))) return true;
+  }
+  return false;
+}
+
+/** Does the rule allow the request? "Using RBAC Authorization", Referring to resources. */
+export function ruleAllows(rule: PolicyRule, r: AuthorizationRequest): boolean {
+  if (!has(rule.verbs, r.verb)) return false;
+  if (!r.isResource) return pathMatches(rule.nonResourceURLs, r.path);
+  if (!has(rule.apiGroups, r.group) || !resourceMatches(rule.resources, r.resource, r.subresource)) return false;
+  const names = rule.resourceNames ?? [];
+  return names.length === 0 || names.includes(r.name);
+}

@@ -1,0 +1,52 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { errors } from '#api/meta/errors.ts';
+import { JSON_TYPE, sendStatus } from '../rest/respond.ts';
+import type { Discovery } from './documents.ts';
+
+/** The version of aggregated discovery a client accepts, or undefined for the legacy form. */
+function aggregatedVersion(request: FastifyRequest): 'v2' | 'v2beta1' | undefined {
+  for (const clause of (request.headers.accept ?? '').split(',')) {
+    if (!clause.includes('as=APIGroupDiscoveryList')) continue;
+    const v = /(?:^|;)\s*v=(v2beta1|v2)(?:;|$)/.exec(clause.trim())?.[1];
+    if (v === 'v2' || v === 'v2beta1') return v;
+  }
+  return undefined;
+}
+
+const found = (reply: FastifyReply, body: string | undefined): FastifyReply =>
+  body === undefined ? sendStatus(reply, errors.pathNotFound().status) : reply.type(JSON_TYPE).send(body);
+
+function root(discovery: Discovery, core: boolean, legacy: () => string) {
+  return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const v = aggregatedVersion(request);
+    reply.header('vary', 'Accept');
+    if (!v) return reply.type(JSON_TYPE).send(legacy());
+    return reply
+      .type(`${JSON_TYPE};g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`)
+      .send(discovery.aggregated(core, v));
+  };
+}
+
+/** GET /api, /apis and below, in the legacy and the aggregated form. `serverAddress` is what /api names to clients. */
+export function discoveryRoutes(app: FastifyInstance, discovery: Discovery, serverAddress: string): void {
+  const versions = JSON.stringify({
+    kind: 'APIVersions',
+    versions: ['v1'],
+    serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
+  });
+  app.get(
+    '/api',
+    root(discovery, true, () => versions),
+  );
+  app.get(
+    '/apis',
+    root(discovery, false, () => discovery.groupList()),
+  );
+  app.get<{ Params: { version: string } }>('/api/:version', (q, reply) =>
+    found(reply, discovery.resourceList('', q.params.version)),
+  );
+  app.get<{ Params: { group: string } }>('/apis/:group', (q, reply) => found(reply, discovery.group(q.params.group)));
+  app.get<{ Params: { group: string; version: string } }>('/apis/:group/:version', (q, reply) =>
+    found(reply, discovery.resourceList(q.params.group, q.params.version)),
+  );
+}

@@ -1,0 +1,53 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** What the API server counts. Names are those of kube-apiserver, so that existing dashboards work. */
+export interface ApiMetrics {
+  observe(labels: { verb: string; resource: string; code: number }, seconds: number): void;
+}
+
+export function apiMetrics(registry: Registry, watchers: () => number): ApiMetrics {
+  const requests = new Counter({
+    name: 'apiserver_request_total',
+    help: 'Requests by verb, resource and HTTP code.',
+    labelNames: ['verb', 'resource', 'code'] as const,
+    registers: [registry],
+  });
+  const durations = new Histogram({
+    name: 'apiserver_request_duration_seconds',
+    help: 'Time to answer, watches excluded.',
+    labelNames: ['verb', 'resource'] as const,
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  new Gauge({
+    name: 'apiserver_registered_watchers',
+    help: 'Open watches.',
+    registers: [registry],
+    collect() {
+      this.set(watchers());
+    },
+  });
+  // Children are kept per label set: looking them up by hand is cheaper than hashing labels on every request.
+  const children = new Map<string, () => void>();
+  const timers = new Map<string, { observe(v: number): void }>();
+  return {
+    observe({ verb, resource, code }, seconds) {
+      const id = `${verb} ${resource} ${code}`;
+      let inc = children.get(id);
+      if (!inc) {
+        const child = requests.labels(verb, resource, String(code));
+        inc = () => child.inc();
+        children.set(id, inc);
+      }
+      inc();
+      if (verb === 'watch') return;
+      const key = `${verb} ${resource}`;
+      let timer = timers.get(key);
+      if (!timer) {
+        timer = durations.labels(verb, resource);
+        timers.set(key, timer);
+      }
+      timer.observe(seconds);
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { apiVersionOf, type Kind } from '#api/kind.ts';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
+
+/**
+ * How objects lie in etcd: `{"kind":K,"apiVersion":V,"metadata":{…},…}` without a resourceVersion. Because the head is
+ * constant per kind, the version etcd assigns is spliced into the bytes; no object is stringified twice.
+ */
+export interface Encoding {
+  /** Bytes for storage. `o` is not changed. */
+  encode(o: KubeObject): Buffer;
+  /** What a client gets: the stored bytes with the resourceVersion put in. */
+  withVersion(stored: Buffer, revision: number): Buffer;
+}
+
+export function encodingOf(kind: Kind): Encoding {
+  const head = `{"kind":${JSON.stringify(kind.kind)},"apiVersion":${JSON.stringify(apiVersionOf(kind))},"metadata":{`;
+  const headBytes = Buffer.from(head);
+  return {
+    encode(o) {
+      const { apiVersion: _v, kind: _k, metadata, ...rest } = o;
+      const meta = JSON.stringify({ ...metadata, resourceVersion: undefined });
+      const body = JSON.stringify(rest);
+      return Buffer.from(head + meta.slice(1) + (body === '{}' ? '}' : `,${body.slice(1)}`));
+    },
+    withVersion(stored, revision) {
+      if (stored.subarray(0, headBytes.length).equals(headBytes)) {
+        const version = Buffer.from(`"resourceVersion":"${revision}",`);
+        return Buffer.concat([headBytes, version, stored.subarray(headBytes.length)]);
+      }
+      const o = JSON.parse(stored.toString()) as KubeObject;
+      return Buffer.from(JSON.stringify({ ...o, metadata: { ...o.metadata, resourceVersion: String(revision) } }));
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import { errors, StatusError } from '#api/meta/errors.ts';
+import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { type Storage, StorageError } from '#storage/storage.ts';
+import type { Resource } from './resource.ts';
+
+/** An object together with its JSON as clients get it. */
+export interface Encoded {
+  readonly object: Stored<KubeObject>;
+  readonly bytes: Buffer;
+}
+
+/** What a change function wants done with the current object. */
+export type Change =
+  | { readonly do: 'write'; readonly object: KubeObject }
+  | { readonly do: 'delete' }
+  /** Nothing to write: answer with this object. */
+  | { readonly do: 'nothing' };
+
+interface Current extends Encoded {
+  readonly revision: number;
+}
+
+/** Unconditional changes are retried this often against other writers before the client gets the conflict. */
+const MAX_ATTEMPTS = 10;
+
+/** Maps storage failures to what clients are told; the one place where this is decided. */
+export function toStatusError(e: unknown, resource: Resource, name: string): unknown {
+  if (!(e instanceof StorageError)) return e;
+  switch (e.kind) {
+    case 'exists':
+      return errors.alreadyExists(resource.ref, name);
+    case 'conflict':
+      return errors.modified(resource.ref, name);
+    case 'missing':
+      return errors.notFound(resource.ref, name);
+    case 'compacted':
+      return errors.expired('The provided resource version is too old; list again.');
+    case 'tooLarge':
+      return errors.tooLarge(`Request entity too large: limit is 1.5 MiB: ${e.message}`);
+    case 'noSpace':
+      return errors.internal(
+        `etcd is out of space; free it with "cox cluster defrag" or raise its quota: ${e.message}`,
+      );
+    case 'unavailable':
+      return errors.unavailable(`etcd is not answering: ${e.message}`);
+  }
+}
+
+/** Reads and writes objects of one resource. Every write is one etcd transaction guarded by mod_revision. */
+export class ObjectStore {
+  readonly #resource: Resource;
+  readonly #storage: Storage;
+
+  constructor(resource: Resource, storage: Storage) {
+    this.#resource = resource;
+    this.#storage = storage;
+  }
+
+  #encoded(object: KubeObject, stored: Buffer, revision: number): Current {
+    const { kind, apiVersion, encoding } = this.#resource;
+    const withVersion = {
+      ...object,
+      kind: kind.kind,
+      apiVersion,
+      metadata: { ...object.metadata, resourceVersion: String(revision) },
+    } as Stored<KubeObject>;
+    return { object: withVersion, bytes: encoding.withVersion(stored, revision), revision };
+  }
+
+  async create(key: string, name: string, object: KubeObject): Promise<Encoded> {
+    const stored = this.#resource.encoding.encode(object);
+    try {
+      const revision = await this.#storage.create(this.#resource.prefix + key, stored, this.#ttl());
+      return this.#encoded(object, stored, revision);
+    } catch (e) {
+      throw toStatusError(e, this.#resource, name);
+    }
+  }
+
+  /** A quorum read. @throws StatusError 404 */
+  async read(key: string, name: string): Promise<Encoded & { revision: number }> {
+    try {
+      const kv = await this.#storage.get(this.#resource.prefix + key);
+      if (!kv) throw errors.notFound(this.#resource.ref, name);
+      return this.#encoded(JSON.parse(kv.value.toString()) as KubeObject, kv.value, kv.modRevision);
+    } catch (e) {
+      throw toStatusError(e, this.#resource, name);
+    }
+  }
+
+  /**
+   * Changes one object: `decide` sees the current state (possibly a slightly stale cached one) and says what to do.
+   * What it throws, and a lost race, count only when they hold for the state read freshly from etcd.
+   */
+  async change(
+    key: string,
+    name: string,
+    decide: (current: Stored<KubeObject>) => Change | Promise<Change>,
+  ): Promise<Encoded & { deleted: boolean }> {
+    let current: Current | undefined = this.#cached(key);
+    let fresh = false;
+    for (let attempt = 1; ; attempt++) {
+      if (!current) {
+        current = await this.read(key, name);
+        fresh = true;
+      }
+      try {
+        return await this.#attempt(key, current, await decide(current.object));
+      } catch (e) {
+        const lostRace = e instanceof StorageError && (e.kind === 'conflict' || e.kind === 'missing');
+        const maybeStale = !fresh && e instanceof StatusError;
+        if (!(lostRace || maybeStale) || attempt >= MAX_ATTEMPTS) throw toStatusError(e, this.#resource, name);
+        current = undefined;
+        fresh = false;
+      }
+    }
+  }
+
+  async #attempt(key: string, current: Current, change: Change): Promise<Encoded & { deleted: boolean }> {
+    const path = this.#resource.prefix + key;
+    if (change.do === 'nothing') return { object: current.object, bytes: current.bytes, deleted: false };
+    if (change.do === 'delete') {
+      await this.#storage.delete(path, current.revision);
+      return { object: current.object, bytes: current.bytes, deleted: true };
+    }
+    const stored = this.#resource.encoding.encode(change.object);
+    const revision = await this.#storage.update(path, stored, current.revision, this.#ttl());
+    return { ...this.#encoded(change.object, stored, revision), deleted: false };
+  }
+
+  #cached(key: string): Current | undefined {
+    return this.#resource.cache.get(key);
+  }
+
+  #ttl(): { ttlSeconds?: number } {
+    const { ttlSeconds } = this.#resource.kind;
+    return ttlSeconds === undefined ? {} : { ttlSeconds };
+  }
+}

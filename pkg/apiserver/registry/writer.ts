@@ -1,0 +1,303 @@
+import { randomUUID } from 'node:crypto';
+import { sameJson } from '#api/meta/equal.ts';
+import { errors } from '#api/meta/errors.ts';
+import type { FieldError } from '#api/meta/fielderrors.ts';
+import type { KubeObject, ObjectMeta, Stored } from '#api/meta/objectmeta.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from '#api/meta/validate-meta.ts';
+import { trackUpdate } from '#api/patch/managedfields/track.ts';
+import { applyDefaults } from '#api/schema/defaults.ts';
+import type { Clock } from '#async/clock.ts';
+import type { Storage } from '#storage/storage.ts';
+import type { Admission } from '../admission/types.ts';
+import type { UserInfo, WriteOptions } from '../request/context.ts';
+import { generatedName } from './names.ts';
+import { objectKey, type Resource } from './resource.ts';
+import { type Encoded, ObjectStore } from './store.ts';
+
+/** Side resources a write needs, such as a Service's cluster IP. `undo` is called when the write fails. */
+export interface WriteHook {
+  readonly resource: string;
+  /** Before a create or update is stored; may change `o`. */
+  before?(o: KubeObject, old: Stored<KubeObject> | undefined, dryRun: boolean): Promise<{ undo(): void } | undefined>;
+  /** After the object is gone. */
+  afterDelete?(old: Stored<KubeObject>): void;
+}
+
+export interface WriterDeps {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly admission: Admission;
+  readonly hooks: readonly WriteHook[];
+}
+
+/** A write of one object: who, where, and how. */
+export interface Target {
+  readonly resource: Resource;
+  readonly namespace: string;
+  readonly name: string;
+  readonly subresource: string;
+  readonly user: UserInfo;
+  readonly options: WriteOptions;
+}
+
+/** RFC 3339 with seconds, the precision of metav1.Time. */
+export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+const GENERATE_ATTEMPTS = 8;
+
+/** Creates and updates: the order of steps is that of the Kubernetes generic registry. */
+export class Writer {
+  readonly deps: WriterDeps;
+
+  constructor(deps: WriterDeps) {
+    this.deps = deps;
+  }
+
+  /** @throws StatusError 409 AlreadyExists, 422 Invalid, or what admission says. */
+  async create(target: Target, object: KubeObject): Promise<Encoded> {
+    const generateName = object.metadata?.name ? undefined : object.metadata?.generateName;
+    if (!generateName) return this.#createOnce(target, object);
+    for (let attempt = 1; ; attempt++) {
+      const named = structuredClone(object);
+      named.metadata = { ...named.metadata, name: generatedName(generateName) };
+      try {
+        return await this.#createOnce(target, named);
+      } catch (e) {
+        const clash = (e as { reason?: string }).reason === 'AlreadyExists';
+        if (!clash || attempt >= GENERATE_ATTEMPTS) throw e;
+      }
+    }
+  }
+
+  async #createOnce(target: Target, object: KubeObject): Promise<Encoded> {
+    const { resource, user, options } = target;
+    const { kind } = resource;
+    this.#stampNew(target, object);
+    applyDefaults(kind.schema, object);
+    kind.defaults?.(object);
+    const name = object.metadata?.name ?? '';
+    const attributes = {
+      operation: 'CREATE' as const,
+      resource,
+      subresource: target.subresource,
+      namespace: target.namespace,
+      name,
+      object,
+      user,
+      dryRun: options.dryRun,
+    };
+    await this.deps.admission.admit(attributes);
+    kind.prepareCreate?.(object);
+    if (kind.hasGeneration && object.metadata) object.metadata.generation = 1;
+    this.#reject(resource, object, [...validateObjectMeta(kind, object), ...(kind.validate?.(object) ?? [])]);
+    await this.deps.admission.validate(attributes);
+    const undo = await this.#before(target, object, undefined);
+    try {
+      if (!object.metadata?.managedFields?.some((f) => f.operation === 'Apply')) {
+        this.#track(target, object, undefined);
+      }
+      if (options.dryRun) return this.#dry(resource, object, '');
+      const key = objectKey(kind, target.namespace, name);
+      return await new ObjectStore(resource, this.deps.storage).create(key, name, object);
+    } catch (e) {
+      undo();
+      throw e;
+    }
+  }
+
+  #stampNew(target: Target, object: KubeObject): void {
+    const { kind } = target.resource;
+    const given = object.metadata ?? {};
+    if (given.resourceVersion) throw errors.badRequest('resourceVersion should not be set on objects to be created');
+    const { deletionTimestamp: _t, deletionGracePeriodSeconds: _g, generation: _n, selfLink: _s, ...kept } = given;
+    const metadata: ObjectMeta = {
+      ...kept,
+      uid: randomUUID(),
+      creationTimestamp: timestamp(this.deps.clock.now()),
+    };
+    if (kind.namespaced) metadata.namespace = target.namespace;
+    object.metadata = metadata;
+  }
+
+  /**
+   * The new state of an existing object, ready to be stored. `next` is a complete object as the client wants it.
+   * @returns undefined when nothing changed.
+   */
+  async prepareUpdate(target: Target, next: KubeObject, old: Stored<KubeObject>): Promise<KubeObject | undefined> {
+    const { resource, options } = target;
+    const { kind } = resource;
+    this.#checkIdentity(target, next, old);
+    const object = target.subresource === 'status' ? this.#statusWrite(next, old) : this.#mainWrite(target, next, old);
+    applyDefaults(kind.schema, object);
+    kind.defaults?.(object);
+    const attributes = {
+      operation: 'UPDATE' as const,
+      resource,
+      subresource: target.subresource,
+      namespace: target.namespace,
+      name: target.name,
+      object,
+      oldObject: old,
+      user: target.user,
+      dryRun: options.dryRun,
+    };
+    await this.deps.admission.admit(attributes);
+    if (target.subresource === '') kind.prepareUpdate?.(object, old);
+    this.#countGeneration(target, object, old);
+    const problems = validateObjectMetaUpdate(object, old);
+    if (target.subresource === 'status') problems.push(...(kind.validateStatus?.(object, old) ?? []));
+    else problems.push(...validateObjectMeta(kind, object), ...(kind.validate?.(object, old) ?? []));
+    this.#reject(resource, object, problems);
+    await this.deps.admission.validate(attributes);
+    this.#track(target, object, old);
+    return sameObject(object, old) ? undefined : object;
+  }
+
+  /** Runs the hooks that reserve side resources; returns how to give them back. */
+  async #before(target: Target, object: KubeObject, old: Stored<KubeObject> | undefined): Promise<() => void> {
+    const undos: { undo(): void }[] = [];
+    const undo = (): void => {
+      for (const u of undos.reverse()) u.undo();
+    };
+    try {
+      for (const hook of this.deps.hooks) {
+        if (hook.resource !== target.resource.kind.plural) continue;
+        const reserved = await hook.before?.(object, old, target.options.dryRun);
+        if (reserved) undos.push(reserved);
+      }
+    } catch (e) {
+      undo();
+      throw e;
+    }
+    if (target.options.dryRun) undo();
+    return undo;
+  }
+
+  /** Reservations for an update about to be stored. */
+  async reserve(target: Target, object: KubeObject, old: Stored<KubeObject>): Promise<() => void> {
+    return this.#before(target, object, old);
+  }
+
+  #checkIdentity(target: Target, next: KubeObject, old: Stored<KubeObject>): void {
+    const { resource, name } = target;
+    const meta = next.metadata ?? {};
+    if (meta.uid && meta.uid !== old.metadata.uid) {
+      throw errors.conflict(
+        resource.ref,
+        name,
+        `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.metadata.uid}`,
+      );
+    }
+    if (meta.resourceVersion && meta.resourceVersion !== old.metadata.resourceVersion) {
+      throw errors.modified(resource.ref, name);
+    }
+  }
+
+  #mainWrite(target: Target, next: KubeObject, old: Stored<KubeObject>): KubeObject {
+    const object: KubeObject & { status?: unknown } = {
+      ...next,
+      metadata: keepSystemMeta(next.metadata, old.metadata),
+    };
+    if (target.resource.kind.hasStatus) {
+      const { status } = old as { status?: unknown };
+      if (status === undefined) delete object.status;
+      else object.status = status;
+    }
+    return object;
+  }
+
+  #statusWrite(next: KubeObject, old: Stored<KubeObject>): KubeObject {
+    const status = (next as { status?: unknown }).status;
+    const metadata = keepSystemMeta(next.metadata, old.metadata);
+    metadata.ownerReferences = old.metadata.ownerReferences;
+    return { ...old, metadata, ...(status === undefined ? {} : { status }) } as KubeObject;
+  }
+
+  #countGeneration(target: Target, object: KubeObject, old: Stored<KubeObject>): void {
+    if (!object.metadata || !target.resource.kind.hasGeneration) return;
+    const changed = target.subresource !== 'status' && !sameDesiredState(object, old);
+    object.metadata.generation = (old.metadata.generation ?? 0) + (changed ? 1 : 0);
+  }
+
+  #reject(resource: Resource, object: KubeObject, problems: readonly FieldError[]): void {
+    if (problems.length > 0) throw errors.invalid(resource.ref, object.metadata?.name ?? '', problems);
+  }
+
+  #track(target: Target, object: KubeObject, old: Stored<KubeObject> | undefined): void {
+    const { options, resource, subresource } = target;
+    if (!object.metadata) return;
+    object.metadata.managedFields = trackUpdate({
+      schema: resource.kind.schema,
+      old,
+      new: object,
+      managedFields: object.metadata.managedFields ?? [],
+      manager: options.fieldManager,
+      operation: 'Update',
+      subresource,
+      apiVersion: resource.apiVersion,
+      now: timestamp(this.deps.clock.now()),
+    });
+  }
+
+  /** The answer to a dry run: what would have been stored. */
+  #dry(resource: Resource, object: KubeObject, version: string): Encoded {
+    const shown = {
+      ...object,
+      kind: resource.kind.kind,
+      apiVersion: resource.apiVersion,
+      metadata: { ...object.metadata, ...(version ? { resourceVersion: version } : {}) },
+    } as Stored<KubeObject>;
+    return { object: shown, bytes: Buffer.from(JSON.stringify(shown)) };
+  }
+
+  /** Tells the hooks that an object is gone. */
+  afterDelete(target: Target, old: Stored<KubeObject>): void {
+    for (const h of this.deps.hooks) if (h.resource === target.resource.kind.plural) h.afterDelete?.(old);
+  }
+
+  dry(resource: Resource, object: KubeObject, old: Stored<KubeObject>): Encoded {
+    return this.#dry(resource, object, old.metadata.resourceVersion);
+  }
+}
+
+/** What clients may not change: identity, times, generation, a running deletion. */
+function keepSystemMeta(next: ObjectMeta | undefined, old: Stored<KubeObject>['metadata']): ObjectMeta {
+  const meta: ObjectMeta = {
+    ...next,
+    uid: old.uid,
+    creationTimestamp: old.creationTimestamp,
+    resourceVersion: old.resourceVersion,
+    generation: old.generation,
+    deletionTimestamp: old.deletionTimestamp,
+    deletionGracePeriodSeconds: old.deletionGracePeriodSeconds,
+  };
+  if (next?.managedFields === undefined) meta.managedFields = old.managedFields;
+  for (const k of [
+    'generation',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'managedFields',
+    'selfLink',
+  ] as const) {
+    if (meta[k] === undefined) delete meta[k];
+  }
+  return meta;
+}
+
+function sameDesiredState(a: KubeObject, b: KubeObject): boolean {
+  const { metadata: _am, status: _as, apiVersion: _av, kind: _ak, ...x } = a as KubeObject & { status?: unknown };
+  const { metadata: _bm, status: _bs, apiVersion: _bv, kind: _bk, ...y } = b as KubeObject & { status?: unknown };
+  return sameJson(x, y);
+}
+
+const withoutManagedTimes = (m: ObjectMeta | undefined): unknown => ({
+  ...m,
+  managedFields: m?.managedFields?.map(({ time: _t, ...f }) => f),
+});
+
+/** Equal but for the times of managedFields: such a write is not stored. */
+function sameObject(a: KubeObject, b: Stored<KubeObject>): boolean {
+  const { metadata: am, apiVersion: _av, kind: _ak, ...x } = a;
+  const { metadata: bm, apiVersion: _bv, kind: _bk, ...y } = b;
+  return sameJson(x, y) && sameJson(withoutManagedTimes(am), withoutManagedTimes(bm));
+}

@@ -1,0 +1,75 @@
+import { errors, isNotFound } from '#api/meta/errors.ts';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { DeleteOptions } from '#api/meta/options.ts';
+import { decodeProtobuf } from '#api/protobuf/decode.ts';
+import type { DeleteRequest, Deleter } from '../registry/deleter.ts';
+import type { Resource } from '../registry/resource.ts';
+import type { RequestContext } from '../request/context.ts';
+import { MEDIA, mediaType, parseText } from './body.ts';
+import { selectionOf } from './filters.ts';
+import { type Answer, objectAnswer, successStatus, textAnswer } from './respond.ts';
+import { targetOf } from './write.ts';
+
+const PARALLEL_DELETES = 16;
+
+/** Options from the body, completed by the query string. */
+function deleteRequest(ctx: RequestContext): DeleteRequest {
+  let body: DeleteRequest & { dryRun?: string[] } = {};
+  if (ctx.body.length > 0) {
+    const type = mediaType(ctx);
+    const value =
+      type === MEDIA.protobuf ? decodeProtobuf(() => DeleteOptions, ctx.body).object : parseText(ctx.body, type);
+    if (typeof value !== 'object' || value === null) throw errors.badRequest('the body must be DeleteOptions');
+    body = value as typeof body;
+  }
+  for (const d of body.dryRun ?? []) if (!ctx.query.getAll('dryRun').includes(d)) ctx.query.append('dryRun', d);
+  const grace = ctx.query.get('gracePeriodSeconds');
+  const policy = ctx.query.get('propagationPolicy');
+  return {
+    ...body,
+    ...(grace !== null && body.gracePeriodSeconds === undefined ? { gracePeriodSeconds: Number(grace) } : {}),
+    ...(policy && body.propagationPolicy === undefined ? { propagationPolicy: policy } : {}),
+  };
+}
+
+/** DELETE of one object: the object while it lives on, a Status once it is gone. */
+export async function deleteObject(ctx: RequestContext, resource: Resource, deleter: Deleter): Promise<Answer> {
+  const request = deleteRequest(ctx);
+  const target = targetOf(ctx, resource);
+  const result = await deleter.delete(target, request);
+  if (!result.deleted || resource.kind.gracePeriod) return objectAnswer(ctx, resource, result);
+  const { group, plural } = resource.kind;
+  return successStatus({
+    name: target.name,
+    ...(group ? { group } : {}),
+    kind: plural,
+    uid: result.object.metadata.uid,
+  });
+}
+
+/** DELETE of a collection: every object the selectors match, a bounded number at a time. */
+export async function deleteCollection(ctx: RequestContext, resource: Resource, deleter: Deleter): Promise<Answer> {
+  const request = deleteRequest(ctx);
+  await resource.cache.ready();
+  await resource.cache.consistent(3000);
+  const { keyPrefix, match } = selectionOf(ctx, resource.kind);
+  const entries = resource.cache.list(keyPrefix).filter((e) => !match || match(e.object));
+  const base = targetOf(ctx, resource);
+  const items: KubeObject[] = [];
+  const queue = entries.values();
+  const worker = async (): Promise<void> => {
+    for (const { object } of queue) {
+      try {
+        const target = { ...base, namespace: object.metadata.namespace ?? '', name: object.metadata.name };
+        items.push((await deleter.delete(target, request)).object);
+      } catch (e) {
+        // Somebody else was faster: the goal is met.
+        if (!isNotFound(e)) throw e;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL_DELETES, entries.length) }, worker));
+  const metadata = { resourceVersion: String(resource.cache.revision) };
+  const list = { kind: `${resource.kind.kind}List`, apiVersion: resource.apiVersion, metadata, items };
+  return textAnswer(ctx, Buffer.from(JSON.stringify(list)), 200);
+}

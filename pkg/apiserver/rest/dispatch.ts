@@ -1,0 +1,77 @@
+import { errors } from '#api/meta/errors.ts';
+import type { Deleter } from '../registry/deleter.ts';
+import type { Resource, ResourceTable } from '../registry/resource.ts';
+import type { RequestContext } from '../request/context.ts';
+import { answerReview, type ReviewDeps } from '../subresources/reviews.ts';
+import { handleScale } from '../subresources/scale.ts';
+import type { SubresourceHandler } from '../subresources/types.ts';
+import { deleteCollection, deleteObject } from './delete.ts';
+import { getObject, listObjects } from './read.ts';
+import type { Answer } from './respond.ts';
+import type { WriteHandlers } from './write.ts';
+
+export interface DispatchDeps {
+  readonly resources: ResourceTable;
+  readonly writes: WriteHandlers;
+  readonly deleter: Deleter;
+  readonly reviews: ReviewDeps;
+  readonly subresources: readonly SubresourceHandler[];
+}
+
+/** Finds the resource of a request. @throws StatusError 404 */
+export function resourceOf(resources: ResourceTable, ctx: Pick<RequestContext, 'info'>): Resource {
+  const { group, version, resource } = ctx.info;
+  const found = resources.find(group, version, resource);
+  if (!found) throw errors.pathNotFound();
+  return found;
+}
+
+/** Answers every resource request that is not a stream. */
+export class Dispatcher {
+  readonly #deps: DispatchDeps;
+  readonly #subresources = new Map<string, SubresourceHandler>();
+
+  constructor(deps: DispatchDeps) {
+    this.#deps = deps;
+    for (const s of deps.subresources) this.#subresources.set(`${s.group}/${s.path}`, s);
+  }
+
+  async answer(ctx: RequestContext): Promise<Answer> {
+    const resource = resourceOf(this.#deps.resources, ctx);
+    const { subresource, verb } = ctx.info;
+    if (subresource !== '') return this.#subresource(ctx, resource);
+    if (!(resource.kind.verbs as readonly string[]).includes(verb)) throw errors.methodNotAllowed();
+    switch (verb) {
+      case 'get':
+        return getObject(ctx, resource);
+      case 'list':
+        return listObjects(ctx, resource);
+      case 'create':
+        return (await answerReview(ctx, resource, this.#deps.reviews)) ?? this.#deps.writes.create(ctx, resource);
+      case 'update':
+        return this.#deps.writes.update(ctx, resource);
+      case 'patch':
+        return this.#deps.writes.patch(ctx, resource);
+      case 'delete':
+        return deleteObject(ctx, resource, this.#deps.deleter);
+      case 'deletecollection':
+        return deleteCollection(ctx, resource, this.#deps.deleter);
+      default:
+        throw errors.methodNotAllowed();
+    }
+  }
+
+  async #subresource(ctx: RequestContext, resource: Resource): Promise<Answer> {
+    const { subresource, verb } = ctx.info;
+    if (subresource === 'status' && resource.kind.hasStatus) {
+      if (verb === 'get') return getObject(ctx, resource);
+      if (verb === 'update') return this.#deps.writes.update(ctx, resource);
+      if (verb === 'patch') return this.#deps.writes.patch(ctx, resource);
+      throw errors.methodNotAllowed();
+    }
+    if (subresource === 'scale' && resource.kind.scale) return handleScale(ctx, resource, this.#deps.writes);
+    const handler = this.#subresources.get(`${resource.kind.group}/${resource.kind.plural}/${subresource}`);
+    if (!handler) throw errors.pathNotFound();
+    return handler.handle(ctx, resource);
+  }
+}

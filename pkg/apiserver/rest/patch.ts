@@ -1,0 +1,93 @@
+import { parse as parseYaml } from 'yaml';
+import { errors } from '#api/meta/errors.ts';
+import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { applyPatch } from '#api/patch/apply.ts';
+import { jsonPatch } from '#api/patch/json-patch.ts';
+import { mergePatch } from '#api/patch/merge-patch.ts';
+import { strategicMerge } from '#api/patch/strategic-merge.ts';
+import type { Resource } from '../registry/resource.ts';
+import type { FieldValidation, RequestContext, WriteOptions } from '../request/context.ts';
+import { checkedObject, mediaType, parseText } from './body.ts';
+
+const JSON_PATCH = 'application/json-patch+json';
+const MERGE_PATCH = 'application/merge-patch+json';
+const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
+export const APPLY_PATCH = 'application/apply-patch+yaml';
+
+/** A patch body understood: how to get from the current object to the wanted one. */
+export type Patcher = (current: Stored<KubeObject>) => KubeObject;
+
+const asObject = (v: unknown): Record<string, unknown> => {
+  if (typeof v !== 'object' || v === null || Array.isArray(v)) throw errors.badRequest('the patch must be an object');
+  return v as Record<string, unknown>;
+};
+
+/** Patches other than apply. @throws StatusError 400, 415 or 422 */
+export function patcherOf(ctx: RequestContext, resource: Resource, validation: FieldValidation): Patcher {
+  const type = mediaType(ctx);
+  const { schema } = resource.kind;
+  const body = parseText(ctx.body, 'application/json');
+  const run = (current: Stored<KubeObject>): unknown => {
+    switch (type) {
+      case JSON_PATCH:
+        if (!Array.isArray(body)) throw errors.badRequest('a JSON patch must be an array of operations');
+        return jsonPatch(structuredClone(current), body);
+      case MERGE_PATCH:
+        return mergePatch(current, asObject(body));
+      case STRATEGIC_PATCH:
+        return strategicMerge(schema, current, asObject(body));
+      default:
+        throw errors.unsupportedMediaType(
+          `the body of the request was in an unknown format - accepted media types include: ${JSON_PATCH}, ${MERGE_PATCH}, ${STRATEGIC_PATCH}, ${APPLY_PATCH}`,
+        );
+    }
+  };
+  return (current) => checkedObject(run(current), resource.kind, validation, ctx);
+}
+
+/** The configuration in a server-side apply request. @throws StatusError 400 */
+export function appliedConfiguration(ctx: RequestContext, resource: Resource, options: WriteOptions): KubeObject {
+  if (!ctx.query.get('fieldManager')) throw errors.badRequest('fieldManager is required for apply patch');
+  let value: unknown;
+  try {
+    value = parseYaml(ctx.body.toString(), { version: '1.1', merge: true, maxAliasCount: 100 });
+  } catch (e) {
+    throw errors.badRequest(`error decoding YAML: ${(e as Error).message}`);
+  }
+  const applied = checkedObject(asObject(value), resource.kind, options.fieldValidation, ctx);
+  if (applied.apiVersion !== resource.apiVersion || applied.kind !== resource.kind.kind) {
+    throw errors.badRequest(
+      `the applied object (${applied.apiVersion}, ${applied.kind}) does not match the expected ${resource.apiVersion}, ${resource.kind.kind}`,
+    );
+  }
+  if (applied.metadata?.managedFields) throw errors.badRequest('metadata.managedFields must be nil');
+  if (applied.metadata?.name && applied.metadata.name !== ctx.info.name) {
+    throw errors.badRequest(
+      `the name of the object (${applied.metadata.name}) does not match the name on the URL (${ctx.info.name})`,
+    );
+  }
+  return applied;
+}
+
+/** The object after a server-side apply over `live` (undefined: it is created). @throws StatusError 409 on conflicts */
+export function applyOver(
+  live: Stored<KubeObject> | undefined,
+  applied: KubeObject,
+  resource: Resource,
+  how: { options: WriteOptions; force: boolean; subresource: string; now: string },
+): KubeObject {
+  const result = applyPatch({
+    schema: resource.kind.schema,
+    live,
+    managedFields: live?.metadata.managedFields ?? [],
+    applied,
+    manager: how.options.fieldManager,
+    force: how.force,
+    apiVersion: resource.apiVersion,
+    subresource: how.subresource,
+    now: how.now,
+  });
+  const object = result.object as KubeObject;
+  object.metadata = { ...object.metadata, managedFields: result.managedFields };
+  return object;
+}
