@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+
+/** Every chain of ours starts so; cleanup goes by it. */
+export const PREFIX = 'COX-';
+
+export const CHAINS = {
+  services: `${PREFIX}SERVICES`,
+  nodePorts: `${PREFIX}NODEPORTS`,
+  postrouting: `${PREFIX}POSTROUTING`,
+  markMasq: `${PREFIX}MARK-MASQ`,
+  external: `${PREFIX}EXTERNAL`,
+  forward: `${PREFIX}FORWARD`,
+  firewall: `${PREFIX}FIREWALL`,
+} as const;
+
+/** Marks packets that must be masqueraded on their way out. */
+export const MASQ_MARK = '0x4000/0x4000';
+
+/** iptables chain names are at most 28 characters: a hash names the thing. */
+const hashed = (kind: string, ...what: string[]): string =>
+  `${PREFIX}${kind}-${createHash('sha256').update(what.join(' ')).digest('base64url').replace(/[-_]/g, 'x').slice(0, 16)}`;
+
+export const serviceChain = (id: string, protocol: string): string => hashed('SVC', id, protocol);
+export const localChain = (id: string, protocol: string): string => hashed('SVL', id, protocol);
+export const externalChain = (id: string, protocol: string): string => hashed('EXT', id, protocol);
+export const endpointChain = (id: string, protocol: string, address: string): string =>
+  hashed('SEP', id, protocol, address);

@@ -1,0 +1,16 @@
+import type { Plugin, Reason } from '../framework/plugin.ts';
+import { tolerates } from './tolerations.ts';
+
+const UNSCHEDULABLE: readonly Reason[] = [{ text: 'node(s) were unschedulable', unresolvable: true }];
+const TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' } as const;
+
+/** Cordoned nodes take no pods, except those that tolerate it. */
+export const nodeUnschedulable: Plugin = {
+  name: 'NodeUnschedulable',
+  weight: 0,
+  wakesOn: ['node-added', 'node-taints'],
+  prepare(pod) {
+    if (pod.spec?.tolerations?.some((t) => tolerates(t, TAINT))) return null;
+    return { filter: (node) => (node.node.spec?.unschedulable ? UNSCHEDULABLE : null) };
+  },
+};
