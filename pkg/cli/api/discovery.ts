@@ -1,0 +1,139 @@
+import { CliError } from '../errors.ts';
+import type { Rest } from './rest.ts';
+
+/** A resource the server offers. */
+export interface ApiResource {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+interface Aggregated {
+  items: {
+    metadata: { name?: string };
+    versions: {
+      version: string;
+      resources: {
+        resource: string;
+        singularResource?: string;
+        responseKind: { kind: string };
+        scope: string;
+        shortNames?: string[];
+        categories?: string[];
+        verbs: string[];
+      }[];
+    }[];
+  }[];
+}
+
+const ACCEPT = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+
+export const apiVersionOf = (r: { group: string; version: string }): string =>
+  r.group ? `${r.group}/${r.version}` : r.version;
+
+/** "pods", "deployments.apps": how messages name a resource. */
+export const qualified = (r: ApiResource): string => (r.group ? `${r.plural}.${r.group}` : r.plural);
+
+/** Path of a collection or object. */
+export function pathOf(r: ApiResource, namespace: string | undefined, name?: string, subresource?: string): string {
+  const root = r.group ? `/apis/${r.group}/${r.version}` : `/api/${r.version}`;
+  const scope = r.namespaced && namespace ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  return `${root}${scope}/${r.plural}${name ? `/${encodeURIComponent(name)}` : ''}${subresource ? `/${subresource}` : ''}`;
+}
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** The nearest of some words, if it is near enough to be meant. */
+export function nearest(word: string, words: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const w of words) {
+    const d = distance(word, w);
+    if (d < least) {
+      best = w;
+      least = d;
+    }
+  }
+  return best;
+}
+
+/** What the server serves, read in two requests. */
+export class Discovery {
+  readonly resources: readonly ApiResource[];
+
+  constructor(resources: readonly ApiResource[]) {
+    this.resources = resources;
+  }
+
+  static async load(rest: Rest): Promise<Discovery> {
+    const [core, groups] = await Promise.all(
+      ['/api', '/apis'].map((path) => rest.json<Aggregated>({ path, accept: ACCEPT })),
+    );
+    const all: ApiResource[] = [];
+    for (const item of [...(core?.items ?? []), ...(groups?.items ?? [])]) {
+      for (const v of item.versions) {
+        for (const r of v.resources) {
+          all.push({
+            group: item.metadata.name ?? '',
+            version: v.version,
+            plural: r.resource,
+            singular: r.singularResource ?? '',
+            kind: r.responseKind.kind,
+            namespaced: r.scope === 'Namespaced',
+            shortNames: r.shortNames ?? [],
+            categories: r.categories ?? [],
+            verbs: r.verbs,
+          });
+        }
+      }
+    }
+    return new Discovery(all);
+  }
+
+  /** By plural, singular, short name or kind, optionally with group: "deploy", "deployments.apps", "Deployment". */
+  find(text: string): ApiResource {
+    const word = text.toLowerCase();
+    const [name, ...rest] = word.split('.');
+    const group = rest.join('.');
+    const named = (r: ApiResource, n: string): boolean =>
+      r.plural === n || r.singular === n || r.shortNames.includes(n) || r.kind.toLowerCase() === n;
+    const found =
+      this.resources.find((r) => named(r, word)) ??
+      this.resources.find((r) => named(r, name ?? '') && (r.group === group || `${r.version}.${r.group}` === group));
+    if (found) return found;
+    const near = nearest(
+      word,
+      this.resources.flatMap((r) => [r.plural, r.singular, ...r.shortNames]),
+    );
+    throw new CliError(`the server doesn't have a resource type "${text}"${near ? `; did you mean "${near}"?` : ''}`);
+  }
+
+  /** Resources of a category such as "all". */
+  category(name: string): ApiResource[] {
+    return this.resources.filter((r) => r.categories.includes(name));
+  }
+
+  /** The resource of an object's apiVersion and kind. */
+  ofObject(o: { apiVersion?: string; kind?: string }): ApiResource {
+    const found = this.resources.find((r) => r.kind === o.kind && apiVersionOf(r) === o.apiVersion);
+    if (found) return found;
+    throw new CliError(`no matches for kind "${o.kind ?? ''}" in version "${o.apiVersion ?? ''}"`);
+  }
+}

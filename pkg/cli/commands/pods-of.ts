@@ -1,0 +1,40 @@
+import type { Pod } from '#api/kinds/index.ts';
+import { formatLabelSelector } from '#api/meta/labels.ts';
+import { pathOf } from '../api/discovery.ts';
+import type { CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { parseTargets } from '../targets.ts';
+
+interface Workload {
+  spec?: { selector?: { matchLabels?: Record<string, string> } & Record<string, unknown> };
+}
+
+async function podsMatching(ctx: CliContext, labelSelector: string): Promise<Pod[]> {
+  const pods = (await ctx.discovery()).find('pods');
+  const list = await ctx.rest.json<{ items: Pod[] }>({ path: pathOf(pods, ctx.namespace), query: { labelSelector } });
+  return list.items;
+}
+
+/** The pods an argument means: a pod by name, one pod of a workload (`deploy/x`), or all that match a selector. */
+export async function podsOf(ctx: CliContext, args: readonly string[], selector: string | undefined): Promise<Pod[]> {
+  if (selector) return podsMatching(ctx, selector);
+  const [first] = args;
+  if (!first) throw new CliError('say which pod');
+  const discovery = await ctx.discovery();
+  const [target] = parseTargets([first.includes('/') ? first : `pods/${first}`], discovery);
+  if (!target?.name) throw new CliError('say which pod');
+  const object = await ctx.rest.json<Pod & Workload>({ path: pathOf(target.resource, ctx.namespace, target.name) });
+  if (target.resource.plural === 'pods') return [object as Pod];
+  const wanted = (object as Workload).spec?.selector;
+  if (!wanted) throw new CliError(`${target.resource.singular}/${target.name} has no pods to choose from`);
+  const text =
+    target.resource.plural === 'services'
+      ? Object.entries(wanted)
+          .map(([k, v]) => `${k}=${v}`)
+          .join(',')
+      : formatLabelSelector(wanted as never);
+  const pods = await podsMatching(ctx, text);
+  const running = pods.find((p) => p.status?.phase === 'Running' && !p.metadata?.deletionTimestamp) ?? pods[0];
+  if (!running) throw new CliError(`${target.resource.singular}/${target.name} has no pods`);
+  return [running];
+}

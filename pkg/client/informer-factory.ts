@@ -1,0 +1,29 @@
+import { apiVersionOf, type Kind } from '#api/kind.ts';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { type InformerDeps, ListWatchInformer } from './informer.ts';
+import type { Informer, InformerFactory, InformerOptions } from './types.ts';
+
+/** One informer per kind and filter; all run until the factory's signal aborts. */
+export function createInformerFactory(deps: InformerDeps & { readonly signal: AbortSignal }): InformerFactory {
+  const informers = new Map<string, ListWatchInformer<KubeObject>>();
+  return {
+    informer<T extends KubeObject>(kind: Kind<T>, options: InformerOptions = {}): Informer<T> {
+      const key = JSON.stringify([apiVersionOf(kind), kind.plural, options]);
+      let found = informers.get(key);
+      if (!found) {
+        found = new ListWatchInformer(kind as unknown as Kind, options, deps);
+        informers.set(key, found);
+      }
+      return found as unknown as Informer<T>;
+    },
+    start() {
+      for (const i of informers.values()) {
+        if (i.started) continue;
+        i.run(deps.signal).catch((err: unknown) => deps.logger.fatal({ err }, 'an informer ended'));
+      }
+    },
+    async synced(signal) {
+      await Promise.all([...informers.values()].filter((i) => i.started).map((i) => i.synced(signal)));
+    },
+  };
+}
