@@ -6,6 +6,8 @@ export interface CoalescingOptions {
   readonly minIntervalMs: number;
   /** A failed run is tried again after this. */
   readonly retryMs: number;
+  /** A run is due at the latest this long after the last one, even without a trigger; unset: only when triggered. */
+  readonly maxIntervalMs?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onError?: (error: unknown) => void;
@@ -14,44 +16,65 @@ export interface CoalescingOptions {
 export interface CoalescingRunner {
   /** Asks for a run; any number of calls before it starts make one. */
   trigger(): void;
+  /** Settles when no run is in progress; after the signal aborted none will follow. */
+  drain(): Promise<void>;
 }
 
 /** One run at a time, at most one waiting, failures retried: for work that always does everything that is due. */
-export function createCoalescingRunner(o: CoalescingOptions): CoalescingRunner {
-  let timer: Timer | undefined;
-  let running = false;
-  let wanted = false;
-  let lastStart = Number.NEGATIVE_INFINITY;
+export function createCoalescingRunner(options: CoalescingOptions): CoalescingRunner {
+  return new Runner(options);
+}
 
-  const schedule = (ms: number): void => {
-    if (o.signal.aborted || timer || running) return;
-    timer = o.clock.after(ms, () => void start());
-  };
+class Runner implements CoalescingRunner {
+  readonly #o: CoalescingOptions;
+  /** The next planned run. */
+  #timer: { timer: Timer; at: number } | undefined;
+  #running: Promise<void> | undefined;
+  #wanted = false;
+  /** Runs start no earlier than this: it spaces runs and delays the retry after a failure. */
+  #notBefore = Number.NEGATIVE_INFINITY;
 
-  const start = async (): Promise<void> => {
-    timer = undefined;
-    running = true;
-    wanted = false;
-    lastStart = o.clock.now();
-    let failed = false;
+  constructor(o: CoalescingOptions) {
+    this.#o = o;
+    o.signal.addEventListener('abort', () => this.#timer?.timer.cancel(), { once: true });
+  }
+
+  trigger(): void {
+    this.#wanted = true;
+    this.#plan(this.#notBefore);
+  }
+
+  async drain(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** Plans a run at `at`, unless one is planned for an earlier time. */
+  #plan(at: number): void {
+    const { clock, signal } = this.#o;
+    if (signal.aborted || this.#running) return;
+    if (this.#timer && this.#timer.at <= at) return;
+    this.#timer?.timer.cancel();
+    const timer = clock.after(Math.max(0, at - clock.now()), () => {
+      this.#timer = undefined;
+      this.#running = this.#run();
+    });
+    this.#timer = { timer, at };
+  }
+
+  async #run(): Promise<void> {
+    const { clock, minIntervalMs, retryMs, maxIntervalMs } = this.#o;
+    this.#wanted = false;
+    const started = clock.now();
+    this.#notBefore = started + minIntervalMs;
     try {
-      await o.run();
+      await this.#o.run();
     } catch (e) {
-      failed = true;
-      o.onError?.(e);
+      this.#wanted = true;
+      this.#notBefore = clock.now() + retryMs;
+      this.#o.onError?.(e);
     }
-    running = false;
-    if (failed) schedule(o.retryMs);
-    else if (wanted) schedule(wait());
-  };
-
-  const wait = (): number => Math.max(0, lastStart + o.minIntervalMs - o.clock.now());
-
-  o.signal.addEventListener('abort', () => timer?.cancel(), { once: true });
-  return {
-    trigger() {
-      wanted = true;
-      schedule(wait());
-    },
-  };
+    this.#running = undefined;
+    if (this.#wanted) this.#plan(this.#notBefore);
+    else if (maxIntervalMs !== undefined) this.#plan(started + maxIntervalMs);
+  }
 }

@@ -29,16 +29,21 @@ export class FakeClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const timer = this.after(ms, resolve);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          timer.cancel();
-          reject(signal.reason);
-        },
-        { once: true },
-      );
+      const onAbort = (): void => {
+        timer.cancel();
+        reject(signal?.reason);
+      };
+      const timer = this.after(ms, () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      signal?.addEventListener('abort', onAbort, { once: true });
     });
+  }
+
+  /** Sets the time without running any timer: a process that was stopped, or a changed wall clock. */
+  jump(ms: number): void {
+    this.#now += ms;
   }
 
   /** Timers not yet due. */

@@ -5,7 +5,7 @@ export interface LatestWorker<T> {
   /** Calls the running operation of `key` off and forgets a waiting value. */
   cancel(key: string): void;
   has(key: string): boolean;
-  /** Settles when nothing runs any more; no further values are accepted. */
+  /** Settles when nothing runs any more; no further values are accepted. Waiting values are still run, unless cancelled. */
   drain(): Promise<void>;
 }
 
@@ -22,6 +22,7 @@ interface Lane<T> {
   running: Promise<void>;
 }
 
+/** See LatestWorker. A value that arrives does not interrupt the running one; `cancel` does. */
 export function createLatestWorker<T>(options: LatestWorkerOptions<T>): LatestWorker<T> {
   const lanes = new Map<string, Lane<T>>();
   let closed = false;
@@ -33,6 +34,7 @@ export function createLatestWorker<T>(options: LatestWorkerOptions<T>): LatestWo
       try {
         await options.run(key, value, lane.abort.signal);
       } catch (e) {
+        // What a cancelled run throws is the echo of the cancellation.
         if (!lane.abort.signal.aborted) options.onError?.(key, e);
       }
     }

@@ -5,7 +5,10 @@ export interface WorkQueueOptions {
   readonly clock: Clock;
   /** First delay of a rate-limited key, milliseconds. */
   readonly baseMs?: number;
+  /** Longest delay of a rate-limited key, milliseconds. */
   readonly maxMs?: number;
+  /** For logs and metrics of the owner. */
+  readonly name?: string;
 }
 
 /** The queue of queue.ts: dirty and processing sets give deduplication and one worker per key. */
@@ -25,10 +28,12 @@ class KeyedQueue<K extends string> implements WorkQueue<K> {
   readonly #delayed = new Map<K, { at: number; timer: Timer }>();
   readonly #failures = new Map<K, number>();
   readonly #takers: ((key: K | null) => void)[] = [];
+  readonly name: string;
   #closed = false;
 
   constructor(o: WorkQueueOptions) {
     this.#clock = o.clock;
+    this.name = o.name ?? '';
     this.#baseMs = o.baseMs ?? 5;
     this.#maxMs = o.maxMs ?? 60_000;
   }
@@ -104,6 +109,7 @@ class KeyedQueue<K extends string> implements WorkQueue<K> {
     this.#closed = true;
     for (const { timer } of this.#delayed.values()) timer.cancel();
     this.#delayed.clear();
+    this.#again.clear();
     for (const taker of this.#takers.splice(0)) taker(null);
   }
 }

@@ -1,0 +1,57 @@
+import { Counter, Registry } from 'prom-client';
+import { afterEach, expect, test } from 'vitest';
+import { type Checks, type HealthServer, startHealthServer } from './health.ts';
+
+let server: HealthServer | undefined;
+afterEach(() => server?.close());
+
+async function serve(checks: Checks, ready: Checks = {}) {
+  const registry = new Registry();
+  new Counter({ name: 'things_total', help: 'Things.', registers: [registry] }).inc(3);
+  server = await startHealthServer({ address: '127.0.0.1:0', checks, ready, registry });
+  const base = `http://127.0.0.1:${server.address?.port}`;
+  return async (path: string, method = 'GET') => {
+    const r = await fetch(base + path, { method });
+    return [r.status, await r.text()] as const;
+  };
+}
+
+const broken = (): never => {
+  throw new Error('no luck');
+};
+
+test('all well: ok, and the list of checks when asked', async () => {
+  const get = await serve({ loop: () => {} }, { caches: () => Promise.resolve() });
+  for (const path of ['/livez', '/healthz', '/readyz']) expect(await get(path)).toEqual([200, 'ok']);
+  expect(await get('/readyz?verbose')).toEqual([200, '[+]ping ok\n[+]loop ok\n[+]caches ok\nreadyz check passed\n']);
+  expect((await get('/livez?verbose'))[1]).toBe('[+]ping ok\n[+]loop ok\nlivez check passed\n');
+});
+
+test('not ready is not dead; a failed check says why, and can be excluded', async () => {
+  const get = await serve({}, { caches: broken });
+  expect(await get('/livez')).toEqual([200, 'ok']);
+  expect(await get('/readyz')).toEqual([500, '[+]ping ok\n[-]caches failed: no luck\nreadyz check failed\n']);
+  expect(await get('/readyz?exclude=caches')).toEqual([200, 'ok']);
+});
+
+test('metrics, version, unknown paths and methods', async () => {
+  const get = await serve({});
+  expect((await get('/metrics'))[1]).toContain('things_total 3');
+  expect(JSON.parse((await get('/version'))[1])).toMatchObject({
+    major: '1',
+    minor: '33',
+    gitVersion: expect.stringMatching(/^v1\.33\.0\+coxswain\./),
+  });
+  expect((await get('/'))[0]).toBe(404);
+  expect((await get('/livez', 'POST'))[0]).toBe(405);
+});
+
+test('an empty address is no server; a wrong one is the user’s error; a port in use is the system’s', async () => {
+  const registry = new Registry();
+  const off = await startHealthServer({ address: '', checks: {}, registry });
+  expect(off.address).toBeUndefined();
+  await expect(startHealthServer({ address: 'nowhere', checks: {}, registry })).rejects.toThrow('is not host:port');
+  await serve({});
+  const taken = `127.0.0.1:${server?.address?.port}`;
+  await expect(startHealthServer({ address: taken, checks: {}, registry })).rejects.toThrow('EADDRINUSE');
+});
