@@ -115,6 +115,12 @@ export const errors = {
     }),
   unavailable: (message: string) => failure(503, 'ServiceUnavailable', message),
   timeout: (message: string, retryAfterSeconds = 1) => failure(504, 'Timeout', message, { retryAfterSeconds }),
+  /** The resourceVersion asked for has not been reached: clients try again, they need not list anew. */
+  tooLargeResourceVersion: (wanted: number, current: number) =>
+    failure(504, 'Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    }),
 };
 
 const hasReason =

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IOptions } from 'etcd3';
 import { type Clock, systemClock } from '#async/clock.ts';
 import { type Logger, silentLogger } from '#process/logger.ts';
-import { UserError } from '#process/main.ts';
+import { UserError } from '#process/user-error.ts';
 import type { Storage } from '../storage.ts';
 import { Endpoints } from './endpoints.ts';
 import { EtcdStorage } from './etcd.ts';
