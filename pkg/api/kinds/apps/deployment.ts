@@ -1,0 +1,93 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { LabelSelector } from '../../meta/labelselector.ts';
+import {
+  bool,
+  f,
+  int32,
+  int64,
+  intOrString,
+  mapList,
+  objectsIn,
+  oneOf,
+  req,
+  str,
+  type TypeOf,
+  time,
+} from '../../schema/schema.ts';
+import { PodTemplateSpec } from '../core/pod/spec.ts';
+import { ConditionStatus } from '../core/values.ts';
+
+const PKG = 'io.k8s.api.apps.v1';
+const obj = objectsIn(PKG);
+
+export const RollingUpdateDeployment = obj('RollingUpdateDeployment', 'Bounds of a rolling update.', {
+  maxUnavailable: f(1, intOrString, 'Pods that may be missing meanwhile: a number or a percentage.'),
+  maxSurge: f(2, intOrString, 'Pods that may be too many meanwhile: a number or a percentage.'),
+});
+export type RollingUpdateDeployment = TypeOf<typeof RollingUpdateDeployment>;
+
+export const DeploymentStrategy = obj('DeploymentStrategy', 'How old pods are replaced.', {
+  type: f(1, oneOf('Recreate', 'RollingUpdate'), 'Recreate or RollingUpdate.'),
+  rollingUpdate: f(2, RollingUpdateDeployment, 'Bounds of a rolling update.'),
+});
+export type DeploymentStrategy = TypeOf<typeof DeploymentStrategy>;
+
+export const DeploymentSpec = obj('DeploymentSpec', 'What a deployment shall run, and how it changes.', {
+  replicas: f(1, int32, 'How many pods are wanted.', { ptr: true, default: 1 }),
+  selector: req(2, LabelSelector, "Which pods are its own; must match the template's labels and cannot be changed."),
+  template: req(3, PodTemplateSpec, 'The pods to make.'),
+  strategy: f(4, DeploymentStrategy, 'How old pods are replaced.', { patchStrategy: 'retainKeys' }),
+  minReadySeconds: f(5, int32, 'Seconds a pod must be ready to count as available.'),
+  revisionHistoryLimit: f(6, int32, 'Old replica sets kept for a rollback.', { ptr: true, default: 10 }),
+  paused: f(7, bool, 'Hold back changes.'),
+  progressDeadlineSeconds: f(9, int32, 'Seconds without progress after which a change counts as failed.', {
+    ptr: true,
+    default: 600,
+  }),
+});
+export type DeploymentSpec = TypeOf<typeof DeploymentSpec>;
+
+export const DeploymentCondition = obj('DeploymentCondition', "One aspect of a deployment's state.", {
+  type: req(1, str, 'The aspect, e.g. Available or Progressing.'),
+  status: req(2, ConditionStatus, 'True, False or Unknown.'),
+  lastUpdateTime: f(6, time, 'When it was last updated.'),
+  lastTransitionTime: f(7, time, 'When the status last changed.'),
+  reason: f(4, str, 'Short reason, in CamelCase.'),
+  message: f(5, str, 'Explanation for people.'),
+});
+export type DeploymentCondition = TypeOf<typeof DeploymentCondition>;
+
+export const DeploymentStatus = obj('DeploymentStatus', 'What was last observed of a deployment.', {
+  observedGeneration: f(1, int64, 'Generation this status was computed for.'),
+  replicas: f(2, int32, 'Pods there are.'),
+  updatedReplicas: f(3, int32, 'Pods made from the current template.'),
+  readyReplicas: f(7, int32, 'Pods that are ready.'),
+  availableReplicas: f(4, int32, 'Pods available for minReadySeconds.'),
+  unavailableReplicas: f(5, int32, 'Pods missing from full availability.'),
+  terminatingReplicas: f(9, int32, 'Pods that are being ended.', { ptr: true }),
+  conditions: f(6, mapList(DeploymentCondition, 'type'), 'Aspects of its state.'),
+  collisionCount: f(8, int32, 'Counts hash collisions of replica set names.', { ptr: true }),
+});
+export type DeploymentStatus = TypeOf<typeof DeploymentStatus>;
+
+export const DeploymentSchema = topLevel(
+  PKG,
+  'Deployment',
+  'Runs a number of equal pods and rolls out changes to them.',
+  {
+    spec: f(2, DeploymentSpec, 'What it shall run.'),
+    status: f(3, DeploymentStatus, 'What was last observed.'),
+  },
+);
+export type Deployment = TypeOf<typeof DeploymentSchema>;
+
+export const Deployments = defineKind<Deployment>({
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  shortNames: ['deploy'],
+  categories: ['all'],
+  hasStatus: true,
+  schema: DeploymentSchema,
+});

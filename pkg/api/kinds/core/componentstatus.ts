@@ -1,0 +1,35 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { f, mapList, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { ConditionStatus } from './values.ts';
+
+const PKG = 'io.k8s.api.core.v1';
+const obj = objectsIn(PKG);
+
+export const ComponentCondition = obj('ComponentCondition', 'Health of a component.', {
+  type: req(1, str, 'Which aspect.'),
+  status: req(2, ConditionStatus, 'True, False or Unknown.'),
+  message: f(3, str, 'Explanation for people.'),
+  error: f(4, str, 'Error code of the check.'),
+});
+export type ComponentCondition = TypeOf<typeof ComponentCondition>;
+
+export const ComponentStatusSchema = topLevel(
+  PKG,
+  'ComponentStatus',
+  'Health of a control plane component (deprecated).',
+  {
+    conditions: f(2, mapList(ComponentCondition, 'type'), 'What was found.'),
+  },
+);
+export type ComponentStatus = TypeOf<typeof ComponentStatusSchema>;
+
+export const ComponentStatuses = defineKind<ComponentStatus>({
+  group: '',
+  version: 'v1',
+  kind: 'ComponentStatus',
+  plural: 'componentstatuses',
+  shortNames: ['cs'],
+  namespaced: false,
+  verbs: ['get', 'list'],
+  schema: ComponentStatusSchema,
+});

@@ -1,0 +1,56 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { f, int32, int64, map, mapList, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { PodTemplateSpec } from './pod/spec.ts';
+import { ConditionStatus } from './values.ts';
+
+const PKG = 'io.k8s.api.core.v1';
+const obj = objectsIn(PKG);
+
+export const ReplicationControllerSpec = obj('ReplicationControllerSpec', 'How many pods, and which.', {
+  replicas: f(1, int32, 'How many pods are wanted.', { ptr: true, default: 1 }),
+  minReadySeconds: f(4, int32, 'Seconds a pod must be ready to count as available.'),
+  selector: f(2, map(str, 'atomic'), "Labels of the pods; the template's by default."),
+  template: f(3, PodTemplateSpec, 'The pods to make.'),
+});
+export type ReplicationControllerSpec = TypeOf<typeof ReplicationControllerSpec>;
+
+export const ReplicationControllerCondition = obj('ReplicationControllerCondition', 'One aspect of its state.', {
+  type: req(1, str, 'Which aspect.'),
+  status: req(2, ConditionStatus, 'True, False or Unknown.'),
+  lastTransitionTime: f(3, time, 'When the status last changed.'),
+  reason: f(4, str, 'Short reason, in CamelCase.'),
+  message: f(5, str, 'Explanation for people.'),
+});
+export type ReplicationControllerCondition = TypeOf<typeof ReplicationControllerCondition>;
+
+export const ReplicationControllerStatus = obj('ReplicationControllerStatus', 'What was last observed.', {
+  replicas: req(1, int32, 'Pods there are.'),
+  fullyLabeledReplicas: f(2, int32, "Pods with all the template's labels."),
+  readyReplicas: f(4, int32, 'Pods that are ready.'),
+  availableReplicas: f(5, int32, 'Pods available for minReadySeconds.'),
+  observedGeneration: f(3, int64, 'Generation this status was computed for.'),
+  conditions: f(6, mapList(ReplicationControllerCondition, 'type'), 'Aspects of its state.'),
+});
+export type ReplicationControllerStatus = TypeOf<typeof ReplicationControllerStatus>;
+
+export const ReplicationControllerSchema = topLevel(
+  PKG,
+  'ReplicationController',
+  'Keeps a number of pods running; ReplicaSet is the newer form.',
+  {
+    spec: f(2, ReplicationControllerSpec, 'How many pods, and which.'),
+    status: f(3, ReplicationControllerStatus, 'What was last observed.'),
+  },
+);
+export type ReplicationController = TypeOf<typeof ReplicationControllerSchema>;
+
+export const ReplicationControllers = defineKind<ReplicationController>({
+  group: '',
+  version: 'v1',
+  kind: 'ReplicationController',
+  plural: 'replicationcontrollers',
+  shortNames: ['rc'],
+  categories: ['all'],
+  hasStatus: true,
+  schema: ReplicationControllerSchema,
+});

@@ -1,0 +1,25 @@
+import { defineKind, topLevel } from '../../../kind.ts';
+import { f, type TypeOf } from '../../../schema/schema.ts';
+import { ServiceSpec, ServiceStatus } from './spec.ts';
+
+const PKG = 'io.k8s.api.core.v1';
+
+export const ServiceSchema = topLevel(PKG, 'Service', 'A stable name and address for a changing set of pods.', {
+  spec: f(2, ServiceSpec, 'How it shall work.'),
+  status: f(3, ServiceStatus, 'What its load balancer reports.'),
+});
+export type Service = TypeOf<typeof ServiceSchema>;
+
+export const Services = defineKind<Service>({
+  group: '',
+  version: 'v1',
+  kind: 'Service',
+  plural: 'services',
+  shortNames: ['svc'],
+  categories: ['all'],
+  nameRule: 'dns1035Label',
+  hasStatus: true,
+  hasGeneration: false,
+  subresources: ['proxy'],
+  schema: ServiceSchema,
+});

@@ -1,0 +1,33 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { LabelSelector } from '../../meta/labelselector.ts';
+import { arr, f, objectsIn, req, type TypeOf } from '../../schema/schema.ts';
+import { PolicyRule } from './rules.ts';
+
+const PKG = 'io.k8s.api.rbac.v1';
+const obj = objectsIn(PKG);
+
+export const AggregationRule = obj('AggregationRule', 'Cluster roles whose rules are gathered into this one.', {
+  clusterRoleSelectors: f(1, arr(LabelSelector), 'Which cluster roles.'),
+});
+export type AggregationRule = TypeOf<typeof AggregationRule>;
+
+export const ClusterRoleSchema = topLevel(
+  PKG,
+  'ClusterRole',
+  'Rules that hold in the whole cluster, or where a role binding names them.',
+  {
+    rules: req(2, arr(PolicyRule), 'The rules.'),
+    aggregationRule: f(3, AggregationRule, 'Gathers the rules of other cluster roles.'),
+  },
+);
+export type ClusterRole = TypeOf<typeof ClusterRoleSchema>;
+
+export const ClusterRoles = defineKind<ClusterRole>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRole',
+  plural: 'clusterroles',
+  namespaced: false,
+  nameRule: 'pathSegment',
+  schema: ClusterRoleSchema,
+});

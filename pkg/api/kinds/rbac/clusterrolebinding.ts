@@ -1,0 +1,26 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { arr, f, req, type TypeOf } from '../../schema/schema.ts';
+import { RoleRef, Subject } from './rules.ts';
+
+const PKG = 'io.k8s.api.rbac.v1';
+
+export const ClusterRoleBindingSchema = topLevel(
+  PKG,
+  'ClusterRoleBinding',
+  'Gives a cluster role to subjects, in the whole cluster.',
+  {
+    subjects: f(2, arr(Subject), 'Who gets the role.'),
+    roleRef: req(3, RoleRef, 'The cluster role.'),
+  },
+);
+export type ClusterRoleBinding = TypeOf<typeof ClusterRoleBindingSchema>;
+
+export const ClusterRoleBindings = defineKind<ClusterRoleBinding>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRoleBinding',
+  plural: 'clusterrolebindings',
+  namespaced: false,
+  nameRule: 'pathSegment',
+  schema: ClusterRoleBindingSchema,
+});
