@@ -9,18 +9,16 @@ export class ConnectionError extends Error {
   }
 }
 
-const NEVER_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
+/** Wraps what the HTTP library throws, with a message that says what was tried and what went wrong. */
+export function connectionError(e: unknown, what: string, neverSent: boolean): ConnectionError {
+  return e instanceof ConnectionError ? e : new ConnectionError(`${what}: ${reasonOf(e)}`, { cause: e, neverSent });
+}
 
-/** Wraps what undici throws. */
-export function connectionError(e: unknown, what: string): ConnectionError {
-  const err = e as NodeJS.ErrnoException;
-  const code = err.code ?? (err.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
-  return new ConnectionError(`${what}: ${err.message || code}`, { cause: e, neverSent: NEVER_SENT.has(code) });
+function reasonOf(e: unknown): string {
+  // A name with several addresses fails with the failures of each.
+  if (e instanceof AggregateError && e.errors.length > 0) return [...new Set(e.errors.map(reasonOf))].join('; ');
+  if (!(e instanceof Error)) return String(e);
+  const { code, address, port } = e as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (code === 'ECONNREFUSED' && address) return `nothing listens on ${address}:${port} (ECONNREFUSED)`;
+  return e.message || code || e.name;
 }

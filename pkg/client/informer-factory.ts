@@ -8,7 +8,8 @@ export function createInformerFactory(deps: InformerDeps & { readonly signal: Ab
   const informers = new Map<string, ListWatchInformer<KubeObject>>();
   return {
     informer<T extends KubeObject>(kind: Kind<T>, options: InformerOptions = {}): Informer<T> {
-      const key = JSON.stringify([apiVersionOf(kind), kind.plural, options]);
+      const { namespace, labelSelector, fieldSelector } = options;
+      const key = JSON.stringify([apiVersionOf(kind), kind.plural, namespace, labelSelector, fieldSelector]);
       let found = informers.get(key);
       if (!found) {
         found = new ListWatchInformer(kind as unknown as Kind, options, deps);
@@ -18,8 +19,8 @@ export function createInformerFactory(deps: InformerDeps & { readonly signal: Ab
     },
     start() {
       for (const i of informers.values()) {
-        if (i.started) continue;
-        i.run(deps.signal).catch((err: unknown) => deps.logger.fatal({ err }, 'an informer ended'));
+        // Not caught on purpose: an informer that ends by itself has a defect, and the process must not go on without it.
+        if (!i.started) void i.run(deps.signal);
       }
     },
     async synced(signal) {

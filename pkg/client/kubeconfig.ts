@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { UserError } from '#process/main.ts';
+import { UserError } from '#process/user-error.ts';
+import { type ExecPlugin, runExecPlugin } from './exec-plugin.ts';
 
 /** How to reach one cluster as one user. */
 export interface Kubeconfig {
@@ -13,64 +14,85 @@ export interface Kubeconfig {
   readonly token?: string;
   /** Re-read from time to time: tokens in pods are rotated. */
   readonly tokenFile?: string;
+  /** A token made by a credential program, renewed when it expires. */
+  readonly tokenSource?: () => string | undefined | Promise<string | undefined>;
+  readonly username?: string;
+  readonly password?: string;
+  /** Of the context. */
   readonly namespace?: string;
   readonly insecureSkipTlsVerify?: boolean;
   readonly tlsServerName?: string;
 }
 
-interface Named<T> {
-  name: string;
-  cluster?: T;
-  user?: T;
-  context?: T;
+interface Cluster {
+  server?: string;
+  'certificate-authority'?: string;
+  'certificate-authority-data'?: string;
+  'insecure-skip-tls-verify'?: boolean;
+  'tls-server-name'?: string;
+}
+interface User {
+  'client-certificate'?: string;
+  'client-certificate-data'?: string;
+  'client-key'?: string;
+  'client-key-data'?: string;
+  token?: string;
+  tokenFile?: string;
+  username?: string;
+  password?: string;
+  exec?: ExecPlugin;
+}
+interface Context {
+  cluster: string;
+  user: string;
+  namespace?: string;
 }
 interface ConfigFile {
   'current-context'?: string;
-  clusters?: Named<Record<string, string | boolean>>[];
-  users?: Named<Record<string, string>>[];
-  contexts?: Named<{ cluster: string; user: string; namespace?: string }>[];
+  clusters?: { name: string; cluster?: Cluster }[];
+  users?: { name: string; user?: User }[];
+  contexts?: { name: string; context?: Context }[];
+}
+/** An entry and the folder its file paths are relative to. */
+interface Placed<T> {
+  readonly value: T;
+  readonly base: string;
 }
 
 const IN_CLUSTER = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-function inCluster(env: NodeJS.ProcessEnv): Kubeconfig | undefined {
+function inCluster(env: NodeJS.ProcessEnv, folder: string): Kubeconfig | undefined {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
   if (!host || !port) return undefined;
   try {
     return {
-      server: `https://${host}:${port}`,
-      ca: readFileSync(`${IN_CLUSTER}/ca.crt`),
-      token: readFileSync(`${IN_CLUSTER}/token`, 'utf8').trim(),
-      tokenFile: `${IN_CLUSTER}/token`,
-      namespace: readFileSync(`${IN_CLUSTER}/namespace`, 'utf8').trim(),
+      server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      ca: readFileSync(join(folder, 'ca.crt')),
+      token: readFileSync(join(folder, 'token'), 'utf8').trim(),
+      tokenFile: join(folder, 'token'),
+      namespace: readFileSync(join(folder, 'namespace'), 'utf8').trim(),
     };
   } catch {
     return undefined;
   }
 }
 
-/** Inline base64 data or a file, relative to the kubeconfig. */
-function material(entry: Record<string, unknown>, name: string, base: string): Buffer | undefined {
-  const data = entry[`${name}-data`];
-  if (typeof data === 'string' && data) return Buffer.from(data, 'base64');
-  const file = entry[name];
-  if (typeof file !== 'string' || !file) return undefined;
+function readOrExplain(path: string, what: string): Buffer {
   try {
-    return readFileSync(resolve(base, file));
+    return readFileSync(path);
   } catch (e) {
-    throw new UserError(`${name} names ${file}, which cannot be read (${(e as NodeJS.ErrnoException).code})`);
+    throw new UserError(`${what} ${path} cannot be read (${(e as NodeJS.ErrnoException).code})`, { cause: e });
   }
 }
 
+/** Inline base64 data, which wins, or a file, relative to the kubeconfig. */
+function material(data: string | undefined, file: string | undefined, base: string): Buffer | undefined {
+  if (data) return Buffer.from(data, 'base64');
+  return file ? readOrExplain(resolve(base, file), 'the file named in the kubeconfig,') : undefined;
+}
+
 function readConfig(path: string): ConfigFile {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (e) {
-    throw new UserError(
-      `the kubeconfig ${path} cannot be read (${(e as NodeJS.ErrnoException).code}); is the cluster up?`,
-    );
-  }
+  const text = readOrExplain(path, 'the kubeconfig').toString();
   try {
     return (parse(text) ?? {}) as ConfigFile;
   } catch (e) {
@@ -78,8 +100,49 @@ function readConfig(path: string): ConfigFile {
   }
 }
 
+/** Several files count as one; the first to set a name or the current context wins. */
+class Files {
+  readonly #files: readonly Placed<ConfigFile>[];
+  readonly #names: string;
+
+  constructor(paths: readonly string[]) {
+    this.#files = paths.map((path) => ({ value: readConfig(path), base: dirname(resolve(path)) }));
+    this.#names = paths.join(' and ');
+  }
+
+  get currentContext(): string | undefined {
+    return this.#files.map((f) => f.value['current-context']).find(Boolean);
+  }
+
+  find<T>(
+    what: string,
+    name: string,
+    entriesOf: (f: ConfigFile) => { name: string; entry?: T | undefined }[],
+  ): Placed<T> {
+    for (const { value, base } of this.#files) {
+      const found = entriesOf(value).find((e) => e.name === name);
+      if (found?.entry) return { value: found.entry, base };
+    }
+    throw new UserError(`${what} "${name}" does not exist in ${this.#names}`);
+  }
+}
+
+/** $KUBECONFIG may list several files; those that do not exist are skipped, as kubectl does. */
+function pathsFromEnv(env: NodeJS.ProcessEnv): string[] {
+  const paths = (env.KUBECONFIG ?? '').split(':').filter(Boolean);
+  const existing = paths.filter((p) => {
+    try {
+      readFileSync(p);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return existing.length > 0 ? existing : paths.slice(0, 1);
+}
+
 /**
- * Reads `path`, or $KUBECONFIG, or the in-cluster account, or ~/.kube/config.
+ * Reads `path`, or the files in $KUBECONFIG, or the pod's account, or ~/.kube/config.
  * @throws UserError in one sentence when something is missing.
  */
 export async function loadKubeconfig(
@@ -87,33 +150,49 @@ export async function loadKubeconfig(
   env: NodeJS.ProcessEnv = process.env,
   context?: string,
 ): Promise<Kubeconfig> {
-  const chosen = path ?? env.KUBECONFIG?.split(':').find(Boolean);
-  if (!chosen) {
-    const pod = inCluster(env);
+  let paths = path ? [path] : pathsFromEnv(env);
+  if (paths.length === 0) {
+    const pod = inCluster(env, env.COXSWAIN_SERVICE_ACCOUNT_DIR ?? IN_CLUSTER);
     if (pod) return pod;
+    paths = [join(homedir(), '.kube', 'config')];
   }
-  const file = chosen ?? join(homedir(), '.kube', 'config');
-  const config = readConfig(file);
-  const name = context ?? config['current-context'];
-  const ctx = config.contexts?.find((c) => c.name === name)?.context;
-  if (!ctx) throw new UserError(`context "${name ?? ''}" does not exist in ${file}`);
-  const cluster = config.clusters?.find((c) => c.name === ctx.cluster)?.cluster;
-  if (!cluster) throw new UserError(`cluster "${ctx.cluster}" does not exist in ${file}`);
-  const user = config.users?.find((u) => u.name === ctx.user)?.user ?? {};
-  const base = dirname(file);
-  const ca = material(cluster, 'certificate-authority', base);
-  const cert = material(user, 'client-certificate', base);
-  const key = material(user, 'client-key', base);
-  const token = user.token ?? (user.tokenFile ? readFileSync(resolve(base, user.tokenFile), 'utf8').trim() : undefined);
+  const files = new Files(paths);
+  const name = context ?? files.currentContext;
+  if (!name) throw new UserError(`no context is chosen: set current-context in ${paths.join(' and ')}`);
+  const ctx = files.find('context', name, (f) => (f.contexts ?? []).map((c) => ({ name: c.name, entry: c.context })));
+  const cluster = files.find('cluster', ctx.value.cluster, (f) =>
+    (f.clusters ?? []).map((c) => ({ name: c.name, entry: c.cluster })),
+  );
+  const user = ctx.value.user
+    ? files.find('user', ctx.value.user, (f) => (f.users ?? []).map((u) => ({ name: u.name, entry: u.user ?? {} })))
+    : { value: {}, base: '.' };
+  const { namespace } = ctx.value;
+  return { ...clusterPart(cluster), ...(await userPart(user)), ...(namespace ? { namespace } : {}) };
+}
+
+function clusterPart({ value: c, base }: Placed<Cluster>): Pick<Kubeconfig, 'server'> & Partial<Kubeconfig> {
+  if (!c.server) throw new UserError('the cluster in the kubeconfig has no server');
+  const ca = material(c['certificate-authority-data'], c['certificate-authority'], base);
   return {
-    server: String(cluster.server ?? ''),
+    server: c.server,
     ...(ca ? { ca } : {}),
+    ...(c['insecure-skip-tls-verify'] ? { insecureSkipTlsVerify: true } : {}),
+    ...(c['tls-server-name'] ? { tlsServerName: c['tls-server-name'] } : {}),
+  };
+}
+
+async function userPart({ value: u, base }: Placed<User>): Promise<Partial<Kubeconfig>> {
+  const cert = material(u['client-certificate-data'], u['client-certificate'], base);
+  const key = material(u['client-key-data'], u['client-key'], base);
+  const tokenFile = u.tokenFile ? resolve(base, u.tokenFile) : undefined;
+  const fromFile = tokenFile ? readOrExplain(tokenFile, 'the token file').toString().trim() : undefined;
+  const token = fromFile ?? u.token;
+  return {
     ...(cert ? { cert } : {}),
     ...(key ? { key } : {}),
     ...(token ? { token } : {}),
-    ...(user.tokenFile ? { tokenFile: resolve(base, user.tokenFile) } : {}),
-    ...(ctx.namespace ? { namespace: ctx.namespace } : {}),
-    ...(cluster['insecure-skip-tls-verify'] ? { insecureSkipTlsVerify: true } : {}),
-    ...(typeof cluster['tls-server-name'] === 'string' ? { tlsServerName: cluster['tls-server-name'] } : {}),
+    ...(tokenFile ? { tokenFile } : {}),
+    ...(u.username ? { username: u.username, password: u.password ?? '' } : {}),
+    ...(u.exec ? await runExecPlugin(u.exec, base) : {}),
   };
 }

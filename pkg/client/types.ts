@@ -4,7 +4,10 @@ import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 /** Options of every call. The default timeout of a call is 30 s. */
 export interface CallOptions {
   signal?: AbortSignal;
+  /** For the whole call, retries included. */
   timeoutMs?: number;
+  /** Called right before each try goes onto the wire; what it throws ends the call unsent (fencing of old leaders). */
+  guard?(): void;
 }
 export interface ListOptions extends CallOptions {
   namespace?: string;

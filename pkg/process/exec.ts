@@ -7,6 +7,8 @@ export interface ExecOptions {
   /** Default 30 s; then SIGKILL. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Output beyond this is an error; default 64 MiB. */
   readonly maxOutputBytes?: number;
 }
@@ -31,7 +33,7 @@ const DEFAULT_MAX_OUTPUT = 64 << 20;
 /** Runs programs of this machine. */
 export const systemExec: Exec = async (command, args, options = {}) => {
   options.signal?.throwIfAborted();
-  const child = start(command, args);
+  const child = start(command, args, options.env);
   const { promise, resolve, reject } = Promise.withResolvers<ExecResult>();
   // Ends the wait as well as the program: a grandchild may keep the pipes open long after.
   const kill = (reason: unknown): void => {
@@ -62,9 +64,9 @@ export const systemExec: Exec = async (command, args, options = {}) => {
   }
 };
 
-function start(command: string, args: readonly string[]): ChildProcessWithoutNullStreams {
+function start(command: string, args: readonly string[], env: ExecOptions['env']): ChildProcessWithoutNullStreams {
   try {
-    return spawn(command, args, { stdio: 'pipe' });
+    return spawn(command, args, { stdio: 'pipe', ...(env ? { env: { ...process.env, ...env } } : {}) });
   } catch (e) {
     throw startError(command, e);
   }

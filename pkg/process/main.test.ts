@@ -61,7 +61,11 @@ test.each<[string, () => string[], string]>([
     () => ['--log-level', 'loud'],
     "demo: option '--log-level <level>' argument 'loud' is invalid. It must be one of trace, debug, info, warn, error, fatal, silent.\n",
   ],
-  ['a word too many', () => ['--port', '1', 'extra'], 'demo: too many arguments. Expected 0 arguments but got 1: extra.\n'],
+  [
+    'a word too many',
+    () => ['--port', '1', 'extra'],
+    'demo: too many arguments. Expected 0 arguments but got 1: extra.\n',
+  ],
   ['a UserError', () => ['--do', 'user'], 'demo: the file x is missing\n'],
   [
     'a port in use',
