@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
+import { apiVersionOf } from '#api/kind.ts';
 import { builtinKinds } from '#api/kinds/index.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
@@ -15,6 +16,7 @@ import { RegistryCache } from './cache/registry-cache.ts';
 import { apiMetrics } from './metrics.ts';
 import type { AgentTls } from './proxy/upgrade.ts';
 import { Deleter } from './registry/deleter.ts';
+import { encodingOf } from './registry/encoding.ts';
 import { makeResource, type Resource, ResourceTable } from './registry/resource.ts';
 import { ObjectStore } from './registry/store.ts';
 import { Writer } from './registry/writer.ts';
@@ -59,8 +61,9 @@ const HEALTH_TIMEOUT_MS = 2000;
 function serveKinds(resources: ResourceTable, cache: RegistryCache): void {
   for (const kind of builtinKinds) {
     const { group, plural } = kind;
-    const apiVersion = group ? `${group}/${kind.version}` : kind.version;
-    resources.add(makeResource(kind, cache.resource({ group, plural, apiVersion, kind: kind.kind })));
+    const encoding = encodingOf(kind);
+    const cached = cache.resource({ group, plural, apiVersion: apiVersionOf(kind), kind: kind.kind, encoding });
+    resources.add(makeResource(kind, cached, encoding));
   }
 }
 

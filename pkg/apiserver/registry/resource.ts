@@ -2,7 +2,7 @@ import { apiVersionOf, type Kind } from '#api/kind.ts';
 import { errors, type ResourceRef } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { ResourceCache } from '../cache/types.ts';
-import { type Encoding, encodingOf } from './encoding.ts';
+import type { Encoding } from './encoding.ts';
 
 /** A kind being served: its declaration, where it is stored, and its watch cache. */
 export interface Resource<T extends KubeObject = KubeObject> {
@@ -23,14 +23,14 @@ export const storagePrefix = (k: { group: string; plural: string }): string =>
 export const objectKey = (kind: Kind, namespace: string, name: string): string =>
   kind.namespaced ? `${namespace}/${name}` : name;
 
-export function makeResource(kind: Kind, cache: ResourceCache): Resource {
+export function makeResource(kind: Kind, cache: ResourceCache, encoding: Encoding): Resource {
   return {
     kind,
     ref: { group: kind.group, plural: kind.plural, kind: kind.kind },
     apiVersion: apiVersionOf(kind),
     prefix: storagePrefix(kind),
     cache,
-    encoding: encodingOf(kind),
+    encoding,
   };
 }
 

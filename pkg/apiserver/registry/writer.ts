@@ -228,11 +228,11 @@ export class Writer {
     if (!object.metadata) return;
     object.metadata.managedFields = trackUpdate({
       schema: resource.kind.schema,
+      hasStatus: resource.kind.hasStatus,
       old,
       new: object,
       managedFields: object.metadata.managedFields ?? [],
       manager: options.fieldManager,
-      operation: 'Update',
       subresource,
       apiVersion: resource.apiVersion,
       now: timestamp(this.deps.clock.now()),

@@ -78,6 +78,7 @@ export function applyOver(
 ): KubeObject {
   const result = applyPatch({
     schema: resource.kind.schema,
+    hasStatus: resource.kind.hasStatus,
     live,
     managedFields: live?.metadata.managedFields ?? [],
     applied,

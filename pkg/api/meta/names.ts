@@ -1,0 +1,143 @@
+/**
+ * Syntax of names, labels and the like. Each check returns the messages Kubernetes gives, none when the value is fine
+ * (Kubernetes docs: "Object Names and IDs", "Labels and Selectors").
+ */
+const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
+const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
+const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
+const VALUE = `(${QUALIFIED})?`;
+
+const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
+const RE = {
+  label: whole(LABEL),
+  subdomain: whole(SUBDOMAIN),
+  label1035: whole(LABEL_1035),
+  qualified: whole(QUALIFIED),
+  value: whole(VALUE),
+  envVar: whole('[-._a-zA-Z][-._a-zA-Z0-9]*'),
+  configKey: whole('[-._a-zA-Z0-9]+'),
+  portName: whole('[-a-z0-9]+'),
+};
+
+const tooLong = (max: number): string => `must be no more than ${max} characters`;
+const pattern = (what: string, re: string, ...examples: string[]): string =>
+  `${what} (e.g. ${examples.map((e) => `'${e}'`).join(', or ')}, regex used for validation is '${re}')`;
+
+const LABEL_MESSAGE = pattern(
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
+  LABEL,
+  'my-name',
+  '123-abc',
+);
+const SUBDOMAIN_MESSAGE = pattern(
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+  SUBDOMAIN,
+  'example.com',
+);
+const LABEL_1035_MESSAGE = pattern(
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+  LABEL_1035,
+  'my-name',
+  'abc-123',
+);
+const QUALIFIED_MESSAGE = pattern(
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+  QUALIFIED,
+  'MyName',
+  'my.name',
+  '123-abc',
+);
+const VALUE_MESSAGE = pattern(
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+  VALUE,
+  'MyValue',
+  'my_value',
+  '12345',
+);
+
+function check(value: string, max: number, re: RegExp, message: string): string[] {
+  const problems: string[] = [];
+  if (value.length > max) problems.push(tooLong(max));
+  if (!re.test(value)) problems.push(message);
+  return problems;
+}
+
+export const dnsLabel = (v: string): string[] => check(v, 63, RE.label, LABEL_MESSAGE);
+export const dnsSubdomain = (v: string): string[] => check(v, 253, RE.subdomain, SUBDOMAIN_MESSAGE);
+export const dns1035Label = (v: string): string[] => check(v, 63, RE.label1035, LABEL_1035_MESSAGE);
+export const labelValue = (v: string): string[] => check(v, 63, RE.value, VALUE_MESSAGE);
+
+/** Names that go into URLs as they are (RBAC). */
+export function pathSegment(v: string): string[] {
+  const problems: string[] = [];
+  if (v === '.' || v === '..') problems.push(`may not be '${v}'`);
+  for (const c of ['/', '%']) if (v.includes(c)) problems.push(`may not contain '${c}'`);
+  return problems;
+}
+
+/** "name" or "prefix/name": label and annotation keys, finalizers, resource names. */
+export function qualifiedName(v: string): string[] {
+  const parts = v.split('/');
+  const problems: string[] = [];
+  let name = v;
+  if (parts.length === 2) {
+    const [prefix = '', rest = ''] = parts;
+    name = rest;
+    if (prefix === '') problems.push('prefix part must be non-empty');
+    else problems.push(...dnsSubdomain(prefix).map((m) => `prefix part ${m}`));
+  } else if (parts.length > 2) {
+    return [
+      `a qualified name ${QUALIFIED_MESSAGE.replace(/^must /, 'must ')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ];
+  }
+  if (name === '') problems.push('name part must be non-empty');
+  else if (name.length > 63) problems.push(`name part ${tooLong(63)}`);
+  if (!RE.qualified.test(name)) problems.push(`name part ${QUALIFIED_MESSAGE}`);
+  return problems;
+}
+
+export const configMapKey = (v: string): string[] => {
+  const problems = check(
+    v,
+    253,
+    RE.configKey,
+    pattern(
+      "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+      '[-._a-zA-Z0-9]+',
+      'key.name',
+      'KEY_NAME',
+      'key-name',
+    ),
+  );
+  if (v === '.' || v === '..' || v.startsWith('..'))
+    problems.push(v === '.' || v === '..' ? `must not be '${v}'` : `must not start with '..'`);
+  return problems;
+};
+
+export const envVarName = (v: string): string[] =>
+  RE.envVar.test(v)
+    ? []
+    : [
+        pattern(
+          "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
+          '[-._a-zA-Z][-._a-zA-Z0-9]*',
+          'my.env-name',
+          'MY_ENV.NAME',
+          'MyEnvName1',
+        ),
+      ];
+
+/** Port names: IANA_SVC_NAME (RFC 6335, section 5.1). */
+export function portName(v: string): string[] {
+  const problems: string[] = [];
+  if (v.length > 15) problems.push('must be no more than 15 characters');
+  if (!RE.portName.test(v)) problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
+  if (!/[a-z]/.test(v)) problems.push('must contain at least one letter (a-z)');
+  if (v.includes('--')) problems.push('must not contain consecutive hyphens');
+  if (v.startsWith('-') || v.endsWith('-')) problems.push('must not begin or end with a hyphen');
+  return problems;
+}
+
+export const portNumber = (n: number): string[] =>
+  Number.isInteger(n) && n >= 1 && n <= 65_535 ? [] : ['must be between 1 and 65535, inclusive'];

@@ -1,0 +1,102 @@
+import type { Kind, NameRule } from '../kind.ts';
+import { sameJson } from './equal.ts';
+import { type FieldError, forbidden, invalid, required } from './fielderrors.ts';
+import { validateLabels } from './labels.ts';
+import { dns1035Label, dnsLabel, dnsSubdomain, pathSegment, qualifiedName } from './names.ts';
+import type { KubeObject, ObjectMeta, Stored } from './objectmeta.ts';
+
+const RULES: Record<NameRule, (name: string) => string[]> = {
+  dnsSubdomain,
+  dnsLabel,
+  dns1035Label,
+  pathSegment,
+};
+const MAX_ANNOTATIONS = 256 * 1024;
+
+function validateAnnotations(annotations: Record<string, string> | undefined): FieldError[] {
+  const found: FieldError[] = [];
+  let size = 0;
+  for (const [k, v] of Object.entries(annotations ?? {})) {
+    found.push(...qualifiedName(k.toLowerCase()).map((m) => invalid('metadata.annotations', k, m)));
+    size += k.length + v.length;
+  }
+  if (size > MAX_ANNOTATIONS) {
+    found.push({
+      type: 'FieldValueTooLong',
+      field: 'metadata.annotations',
+      message: `Too long: may not be more than ${MAX_ANNOTATIONS} bytes`,
+    });
+  }
+  return found;
+}
+
+function validateOwners(meta: ObjectMeta): FieldError[] {
+  const found: FieldError[] = [];
+  let controllers = 0;
+  for (const [i, o] of (meta.ownerReferences ?? []).entries()) {
+    const at = `metadata.ownerReferences[${i}]`;
+    if (!o.apiVersion) found.push(invalid(`${at}.apiVersion`, '', 'version must not be empty'));
+    if (!o.kind) found.push(invalid(`${at}.kind`, '', 'must not be empty'));
+    if (!o.name) found.push(invalid(`${at}.name`, '', 'must not be empty'));
+    if (!o.uid) found.push(invalid(`${at}.uid`, '', 'must not be empty'));
+    if (o.controller && ++controllers > 1) {
+      found.push(
+        invalid(
+          'metadata.ownerReferences',
+          `${o.kind}/${o.name}`,
+          'Only one reference can have Controller set to true',
+        ),
+      );
+    }
+  }
+  return found;
+}
+
+/** Checks of metadata that hold for every kind. */
+export function validateObjectMeta(kind: Kind, o: KubeObject): FieldError[] {
+  const meta = o.metadata ?? {};
+  const found: FieldError[] = [];
+  if (!meta.name) found.push(required('metadata.name', 'name or generateName is required'));
+  else found.push(...RULES[kind.nameRule](meta.name).map((m) => invalid('metadata.name', meta.name, m)));
+  if (kind.namespaced) {
+    if (!meta.namespace) found.push(required('metadata.namespace'));
+    else found.push(...dnsLabel(meta.namespace).map((m) => invalid('metadata.namespace', meta.namespace, m)));
+  } else if (meta.namespace) found.push(forbidden('metadata.namespace', 'not allowed on this type'));
+  found.push(
+    ...validateLabels(meta.labels, 'metadata.labels'),
+    ...validateAnnotations(meta.annotations),
+    ...validateOwners(meta),
+  );
+  for (const [i, f] of (meta.finalizers ?? []).entries()) {
+    found.push(...qualifiedName(f).map((m) => invalid(`metadata.finalizers[${i}]`, f, m)));
+    if (!f.includes('/') && !['orphan', 'foregroundDeletion', 'kubernetes'].includes(f)) {
+      found.push(
+        invalid(`metadata.finalizers[${i}]`, f, 'name is neither a standard finalizer name nor is it fully qualified'),
+      );
+    }
+  }
+  return found;
+}
+
+const IMMUTABLE = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
+
+/** What an update may not do to metadata. */
+export function validateObjectMetaUpdate(o: KubeObject, old: Stored<KubeObject>): FieldError[] {
+  const meta = o.metadata ?? {};
+  const found: FieldError[] = [];
+  for (const k of IMMUTABLE) {
+    if (!sameJson(meta[k], old.metadata[k])) found.push(invalid(`metadata.${k}`, meta[k] ?? '', 'field is immutable'));
+  }
+  if (old.metadata.deletionTimestamp) {
+    const added = (meta.finalizers ?? []).filter((f) => !old.metadata.finalizers?.includes(f));
+    if (added.length > 0) {
+      found.push(
+        forbidden(
+          'metadata.finalizers',
+          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((a) => `"${a}"`).join(', ')}}`,
+        ),
+      );
+    }
+  }
+  return found;
+}

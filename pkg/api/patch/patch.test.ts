@@ -1,0 +1,199 @@
+import { type Operation as OracleOperation, applyPatch as oracle } from 'fast-json-patch';
+import { describe, expect, test } from 'vitest';
+import { topLevel } from '../kind.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../meta/objectmeta.ts';
+import { arr, f, int32, map, mapList, objectsIn, req, str } from '../schema/schema.ts';
+import { applyPatch } from './apply.ts';
+import { jsonPatch, type Operation } from './json-patch.ts';
+import { trackUpdate } from './managedfields/track.ts';
+import { mergePatch } from './merge-patch.ts';
+import { strategicMerge } from './strategic-merge.ts';
+import { threeWayStrategicPatch } from './three-way.ts';
+
+const obj = objectsIn('t');
+const C = obj('C', '', { name: req(1, str, ''), image: f(2, str, ''), args: f(3, arr(str), '') });
+const Spec = obj('Spec', '', {
+  replicas: f(1, int32, ''),
+  containers: f(2, mapList(C, 'name'), ''),
+  finalizers: f(3, arr(str, { listType: 'set', patchStrategy: 'merge' }), ''),
+  strategy: f(4, obj('Strategy', '', { type: f(1, str, ''), rolling: f(2, map(str), '') }), '', {
+    patchStrategy: 'retainKeys',
+  }),
+  selector: f(5, map(str), ''),
+});
+const Thing = topLevel('t', 'Thing', '', { spec: f(2, Spec, '') });
+
+describe('JSON patch', () => {
+  const doc = { a: 1, list: [1, 2, 3], o: { 'x/y': 1, '~': 2 } };
+  test.each<[Operation[]]>([
+    [[{ op: 'add', path: '/b', value: 2 }]],
+    [[{ op: 'add', path: '/list/1', value: 9 }]],
+    [[{ op: 'add', path: '/list/-', value: 9 }]],
+    [[{ op: 'remove', path: '/list/0' }]],
+    [[{ op: 'replace', path: '/o/x~1y', value: 5 }]],
+    [[{ op: 'move', from: '/a', path: '/o/a' }]],
+    [[{ op: 'copy', from: '/list', path: '/o/copy' }]],
+    [
+      [
+        { op: 'test', path: '/o/~0', value: 2 },
+        { op: 'remove', path: '/o' },
+      ],
+    ],
+  ])('%j as the oracle', (ops) => {
+    expect(jsonPatch(doc, ops)).toEqual(oracle(structuredClone(doc), ops as OracleOperation[]).newDocument);
+  });
+  test.each<[Operation]>([
+    [{ op: 'remove', path: '/none' }],
+    [{ op: 'test', path: '/a', value: 2 }],
+    [{ op: 'add', path: '/list/9', value: 1 }],
+    [{ op: 'replace', path: '/none', value: 1 }],
+    [{ op: 'spin', path: '/a' }],
+  ])('%j is refused', (op) => expect(() => jsonPatch(doc, [op])).toThrow());
+});
+
+test('merge patch', () => {
+  expect(mergePatch({ a: 1, b: { c: 1, d: 2 }, l: [1] }, { a: null, b: { c: 3 }, l: [2, 3] })).toEqual({
+    b: { c: 3, d: 2 },
+    l: [2, 3],
+  });
+});
+
+const live = {
+  spec: {
+    replicas: 1,
+    containers: [
+      { name: 'a', image: 'x', args: ['1'] },
+      { name: 'b', image: 'y' },
+    ],
+    finalizers: ['p/q'],
+    strategy: { type: 'Rolling', rolling: { m: '1' } },
+  },
+};
+
+test.each<[string, object, object]>([
+  [
+    'an item by key',
+    { spec: { containers: [{ name: 'b', image: 'z' }] } },
+    { ...live.spec, containers: [live.spec.containers[0], { name: 'b', image: 'z' }] },
+  ],
+  [
+    'a new item',
+    { spec: { containers: [{ name: 'c' }] } },
+    { ...live.spec, containers: [...live.spec.containers, { name: 'c' }] },
+  ],
+  [
+    'deleting an item',
+    { spec: { containers: [{ name: 'a', $patch: 'delete' }] } },
+    { ...live.spec, containers: [{ name: 'b', image: 'y' }] },
+  ],
+  [
+    'replacing a list',
+    { spec: { containers: [{ name: 'z' }, { $patch: 'replace' }] } },
+    { ...live.spec, containers: [{ name: 'z' }] },
+  ],
+  [
+    'atomic lists',
+    { spec: { containers: [{ name: 'a', args: ['2'] }] } },
+    { ...live.spec, containers: [{ name: 'a', image: 'x', args: ['2'] }, live.spec.containers[1]] },
+  ],
+  ['sets', { spec: { finalizers: ['r/s', 'p/q'] } }, { ...live.spec, finalizers: ['p/q', 'r/s'] }],
+  [
+    'deleting from a set',
+    { spec: { '$deleteFromPrimitiveList/finalizers': ['p/q'] } },
+    { ...live.spec, finalizers: [] },
+  ],
+  [
+    'retainKeys',
+    { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } },
+    { ...live.spec, strategy: { type: 'Recreate' } },
+  ],
+  [
+    'null',
+    { spec: { replicas: null } },
+    { containers: live.spec.containers, finalizers: ['p/q'], strategy: live.spec.strategy },
+  ],
+  [
+    'order',
+    { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }] } },
+    { ...live.spec, containers: [live.spec.containers[1], live.spec.containers[0]] },
+  ],
+])('strategic merge: %s', (_name, patch, want) => {
+  expect((strategicMerge(Thing, live, patch) as typeof live).spec).toEqual(want);
+});
+
+test('a three-way patch removes what was applied before and leaves what others set', () => {
+  const last = { spec: { replicas: 1, containers: [{ name: 'a', image: 'x' }, { name: 'old' }] } };
+  const modified = { spec: { containers: [{ name: 'a', image: 'x2' }] } };
+  const current = {
+    spec: {
+      replicas: 1,
+      containers: [{ name: 'a', image: 'x', args: ['server'] }, { name: 'old' }, { name: 'injected' }],
+    },
+  };
+  const patch = threeWayStrategicPatch(Thing, last, modified, current);
+  expect(strategicMerge(Thing, current, patch)).toEqual({
+    spec: { containers: [{ name: 'a', image: 'x2', args: ['server'] }, { name: 'injected' }] },
+  });
+});
+
+describe('server-side apply', () => {
+  const apply = (
+    liveObject: KubeObject | undefined,
+    managedFields: ManagedFieldsEntry[],
+    spec: object,
+    manager: string,
+    force = false,
+  ) =>
+    applyPatch({
+      schema: Thing,
+      hasStatus: false,
+      live: liveObject,
+      managedFields,
+      manager,
+      force,
+      apiVersion: 't/v1',
+      subresource: '',
+      now: 'T',
+      applied: { apiVersion: 't/v1', kind: 'Thing', metadata: { name: 'n' }, spec } as KubeObject,
+    });
+
+  test('ownership, conflict, force and removal', () => {
+    const first = apply(undefined, [], { replicas: 1, containers: [{ name: 'a', image: 'x' }] }, 'one');
+    expect(first.managedFields[0]?.fieldsV1).toEqual({
+      'f:spec': { 'f:replicas': {}, 'f:containers': { 'k:{"name":"a"}': { '.': {}, 'f:name': {}, 'f:image': {} } } },
+    });
+    expect(() => apply(first.object, first.managedFields, { replicas: 2 }, 'two')).toThrow(
+      'Apply failed with 1 conflict: conflict with "one": .spec.replicas',
+    );
+    const second = apply(first.object, first.managedFields, { replicas: 2 }, 'two', true);
+    expect(second.object).toMatchObject({ spec: { replicas: 2, containers: [{ name: 'a' }] } });
+    const third = apply(second.object, second.managedFields, { containers: [{ name: 'b' }] }, 'one');
+    expect(third.object).toMatchObject({ spec: { replicas: 2, containers: [{ name: 'b' }] } });
+    const shared = apply(third.object, third.managedFields, { replicas: 2 }, 'three');
+    expect(shared.managedFields).toHaveLength(3);
+  });
+
+  test('an update takes fields from their owners', () => {
+    const { object, managedFields } = apply(undefined, [], { replicas: 1, selector: { a: '1' } }, 'one');
+    const next = structuredClone(object) as KubeObject & { spec: { replicas: number } };
+    next.spec.replicas = 5;
+    const tracked = trackUpdate({
+      schema: Thing,
+      hasStatus: false,
+      old: object,
+      new: next,
+      managedFields,
+      manager: 'hpa',
+      subresource: '',
+      apiVersion: 't/v1',
+      now: 'T',
+    });
+    expect(tracked.map((e) => [e.manager, e.operation, e.fieldsV1])).toEqual([
+      ['one', 'Apply', { 'f:spec': { 'f:selector': { '.': {}, 'f:a': {} } } }],
+      ['hpa', 'Update', { 'f:spec': { 'f:replicas': {} } }],
+    ]);
+    expect(() => apply(next, tracked, { replicas: 1, selector: { a: '1' } }, 'one')).toThrow(
+      'conflict with "hpa" using t/v1: .spec.replicas',
+    );
+  });
+});

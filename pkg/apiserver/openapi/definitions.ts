@@ -1,0 +1,131 @@
+import type { Kind } from '#api/kind.ts';
+import { jsonFields } from '#api/schema/decode.ts';
+import { type AnyField, type ObjectSchema, resolveLazy, type Schema } from '#api/schema/schema.ts';
+
+type Json = Record<string, unknown>;
+
+export const definitionName = (s: ObjectSchema): string => `${s.pkg}.${s.name}`;
+
+const SCALARS: Record<string, Json> = {
+  string: { type: 'string' },
+  bytes: { type: 'string', format: 'byte' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  double: { type: 'number', format: 'double' },
+  bool: { type: 'boolean' },
+  time: { type: 'string', format: 'date-time' },
+  microTime: { type: 'string', format: 'date-time' },
+  duration: { type: 'string' },
+  raw: { type: 'object' },
+  fieldsV1: { type: 'object' },
+};
+
+/** The two dialects differ in where references point and in how "integer or string" is said. */
+export interface Dialect {
+  readonly refPrefix: string;
+  readonly v3: boolean;
+}
+export const V2: Dialect = { refPrefix: '#/definitions/', v3: false };
+export const V3: Dialect = { refPrefix: '#/components/schemas/', v3: true };
+
+/** Collects the definitions that kinds need, each once. */
+export class Definitions {
+  readonly #dialect: Dialect;
+  readonly all: Record<string, Json> = {};
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+  }
+
+  #schema(schema: Schema): Json {
+    const s = resolveLazy(schema);
+    switch (s.kind) {
+      case 'object':
+        return { $ref: this.#dialect.refPrefix + this.add(s) };
+      case 'array':
+        return { type: 'array', items: this.#item(s.items) };
+      case 'map':
+        return { type: 'object', additionalProperties: this.#item(s.values) };
+      case 'quantity':
+        return this.#dialect.v3 ? { oneOf: [{ type: 'string' }, { type: 'number' }] } : { type: 'string' };
+      case 'intOrString':
+        return this.#dialect.v3
+          ? { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' }
+          : { type: 'string', format: 'int-or-string' };
+      default: {
+        const plain = { ...SCALARS[s.kind] };
+        if (s.kind === 'string' && 'enum' in s && s.enum) plain.enum = s.enum;
+        return plain;
+      }
+    }
+  }
+
+  #item(schema: Schema): Json {
+    const inner = this.#schema(schema);
+    // A reference with siblings is only understood inside allOf in version 3.
+    return this.#dialect.v3 && '$ref' in inner ? { allOf: [inner], default: {} } : inner;
+  }
+
+  #property(field: AnyField): Json {
+    const inner = this.#schema(field.schema);
+    const base: Json = this.#dialect.v3 && '$ref' in inner ? { allOf: [inner] } : inner;
+    return {
+      ...base,
+      description: field.doc,
+      ...(field.default === undefined ? {} : { default: field.default }),
+      ...extensions(field),
+    };
+  }
+
+  add(schema: ObjectSchema): string {
+    const name = definitionName(schema);
+    if (this.all[name]) return name;
+    const definition: Json = { description: schema.doc, type: 'object' };
+    this.all[name] = definition;
+    const properties: Json = {};
+    const required: string[] = [];
+    for (const [key, field] of Object.entries(jsonFields(schema))) {
+      properties[key] = this.#property(field);
+      if (field.required) required.push(key);
+    }
+    if (required.length > 0) definition.required = required;
+    definition.properties = properties;
+    if (schema.structType) definition['x-kubernetes-map-type'] = schema.structType;
+    return name;
+  }
+
+  /** A top-level kind and its list. */
+  addKind(kind: Kind): { object: string; list: string } {
+    const { group, version } = kind;
+    const object = this.add(kind.schema);
+    const definition = this.all[object] as Json;
+    definition['x-kubernetes-group-version-kind'] = [{ group, kind: kind.kind, version }];
+    const list = `${object}List`;
+    this.all[list] ??= {
+      description: `A list of ${kind.plural}.`,
+      type: 'object',
+      required: ['items'],
+      properties: {
+        apiVersion: { type: 'string', description: 'Version of this representation.' },
+        kind: { type: 'string', description: `${kind.kind}List.` },
+        metadata: { type: 'object', description: 'Version of the list, and how to go on reading it.' },
+        items: { type: 'array', items: this.#item(kind.schema), description: 'The objects.' },
+      },
+      'x-kubernetes-group-version-kind': [{ group, kind: `${kind.kind}List`, version }],
+    };
+    return { object, list };
+  }
+}
+
+function extensions(field: AnyField): Json {
+  const s = resolveLazy(field.schema);
+  const x: Json = {};
+  if (s.kind === 'array') {
+    x['x-kubernetes-list-type'] = s.listType ?? 'atomic';
+    if (s.mapKeys) x['x-kubernetes-list-map-keys'] = s.mapKeys;
+    if (s.mergeKey) x['x-kubernetes-patch-merge-key'] = s.mergeKey;
+    if (s.patchStrategy) x['x-kubernetes-patch-strategy'] = s.patchStrategy;
+  }
+  if (field.patchStrategy) x['x-kubernetes-patch-strategy'] = field.patchStrategy;
+  return x;
+}
