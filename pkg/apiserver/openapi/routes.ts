@@ -5,16 +5,22 @@ import { errors } from '#api/meta/errors.ts';
 import type { ResourceTable } from '../registry/resource.ts';
 import { sendStatus } from '../rest/respond.ts';
 import { openApiV2, openApiV3 } from './documents.ts';
+import { encodeOpenApiV2 } from './v2-protobuf.ts';
 
 interface Document {
-  readonly text: string;
+  readonly body: string | Buffer;
   readonly etag: string;
+  readonly type: string;
 }
 
-const documentOf = (value: unknown): Document => {
-  const text = JSON.stringify(value);
-  return { text, etag: createHash('sha512').update(text).digest('hex').toUpperCase() };
-};
+const JSON_TYPE = 'application/json';
+const PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+const documentOf = (body: string | Buffer, type = JSON_TYPE): Document => ({
+  body,
+  type,
+  etag: createHash('sha512').update(body).digest('hex').toUpperCase(),
+});
 
 /** "api/v1" or "apis/apps/v1": how the v3 index names a group and version. */
 const pathOf = (k: { group: string; version: string }): string =>
@@ -24,7 +30,7 @@ const pathOf = (k: { group: string; version: string }): string =>
 class Documents {
   readonly #resources: ResourceTable;
   #generation = -1;
-  #v2: Document | undefined;
+  #v2: { json: Document; protobuf: Document } | undefined;
   readonly #v3 = new Map<string, Document>();
 
   constructor(resources: ResourceTable) {
@@ -42,9 +48,15 @@ class Documents {
     return this.#resources.all().map((r) => r.kind);
   }
 
-  v2(): Document {
+  v2(): { json: Document; protobuf: Document } {
     this.#fresh();
-    this.#v2 ??= documentOf(openApiV2(this.#kinds()));
+    if (!this.#v2) {
+      const document = openApiV2(this.#kinds());
+      this.#v2 = {
+        json: documentOf(JSON.stringify(document)),
+        protobuf: documentOf(encodeOpenApiV2(document), PROTOBUF_TYPE),
+      };
+    }
     return this.#v2;
   }
 
@@ -54,7 +66,7 @@ class Documents {
     if (known) return known;
     const kinds = this.#kinds().filter((k) => pathOf(k) === path);
     if (kinds.length === 0) return undefined;
-    const document = documentOf(openApiV3(kinds));
+    const document = documentOf(JSON.stringify(openApiV3(kinds)));
     this.#v3.set(path, document);
     return document;
   }
@@ -70,13 +82,16 @@ function send(request: FastifyRequest, reply: FastifyReply, document: Document |
   if (!document) return sendStatus(reply, errors.pathNotFound().status);
   reply.header('etag', `"${document.etag}"`).header('vary', 'Accept');
   if (request.headers['if-none-match'] === `"${document.etag}"`) return reply.code(304).send();
-  return reply.type('application/json').send(document.text);
+  return reply.type(document.type).send(document.body);
 }
 
 /** GET /openapi/v2 and /openapi/v3. */
 export function openApiRoutes(app: FastifyInstance, resources: ResourceTable): void {
   const documents = new Documents(resources);
-  app.get('/openapi/v2', (request, reply) => send(request, reply, documents.v2()));
+  app.get('/openapi/v2', (request, reply) => {
+    const { json, protobuf } = documents.v2();
+    return send(request, reply, request.headers.accept?.includes('proto-openapi') ? protobuf : json);
+  });
   app.get('/openapi/v3', (_request, reply) => reply.type('application/json').send(JSON.stringify(documents.index())));
   app.get<{ Params: { '*': string } }>('/openapi/v3/*', (request, reply) =>
     send(request, reply, documents.v3(request.params['*'])),
