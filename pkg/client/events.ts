@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type Event, Events } from '#api/kinds/core/event.ts';
-import { isNotFound } from '#api/meta/errors.ts';
-import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { isNotFound, StatusError } from '#api/meta/errors.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
+import { ConnectionError } from './connection-error.ts';
+import { createSpamFilter, type SpamFilter } from './event-limits.ts';
 import type { Client, EventRecorder } from './types.ts';
 
 export interface EventRecorderDeps {
@@ -15,69 +16,100 @@ export interface EventRecorderDeps {
   readonly logger: Logger;
 }
 
-/** Waiting events; more drop the oldest. */
-const MAX_BUFFERED = 1000;
+/** Series waiting to be written; more drop the oldest. */
+const MAX_WAITING = 1000;
 /** Written at a time. */
 const PARALLEL = 8;
 /** Series remembered for counting. */
 const MAX_SERIES = 2048;
 /** A series not repeated within this starts anew, milliseconds. */
 const SERIES_MS = 600_000;
-/** Per object: this many at once, then one in five minutes (client-go's spam filter). */
-const BURST = 25;
-const REFILL_MS = 300_000;
+const MAX_MESSAGE = 1024;
 const WRITE_TIMEOUT_MS = 10_000;
+/** Tries while the server cannot be reached, with growing pauses: about a minute in all. */
+const MAX_TRIES = 6;
+const RETRY_MS = 2000;
+const MAX_RETRY_MS = 20_000;
 
 type About = Parameters<EventRecorder['event']>[0];
 
-interface Pending {
-  readonly event: Event;
-  readonly series: string;
-}
+/** Equal events, counted into one object. */
 interface Series {
-  name: string;
-  namespace: string;
+  readonly key: string;
+  readonly event: Event;
+  /** Times it happened, and how many of them are stored. */
   count: number;
-  at: number;
+  stored: number;
+  lastAt: number;
+  tries: number;
 }
 
 const seconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-/** Recreates a Map's order so that the entry is the newest; drops the oldest over `limit`. */
+/** Puts the entry last in a Map kept in order of use; drops the first over `limit`. */
 function remember<V>(map: Map<string, V>, key: string, value: V, limit: number): void {
   map.delete(key);
   map.set(key, value);
   if (map.size > limit) map.delete(map.keys().next().value as string);
 }
 
-/** See EventRecorder. Repeats of one event become a growing `count` on one object. */
+/** See EventRecorder. Repeats of one event (object, type, reason, message) become a growing `count` on one object. */
 export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
   return new Recorder(deps);
 }
 
 class Recorder implements EventRecorder {
   readonly #deps: EventRecorderDeps;
-  readonly #queue: Pending[] = [];
+  readonly #spam: SpamFilter;
   readonly #series = new Map<string, Series>();
-  readonly #tokens = new Map<string, { left: number; at: number }>();
-  readonly #running = new Set<Promise<void>>();
+  /** Series with something to write, oldest first; never one that is being written. */
+  readonly #waiting = new Map<string, Series>();
+  readonly #writing = new Map<string, Promise<void>>();
+  /** Aborted by `flush`: pauses between tries end, and the next failure is final. */
+  #hurry = new AbortController();
 
   constructor(deps: EventRecorderDeps) {
     this.#deps = deps;
+    this.#spam = createSpamFilter(deps.clock);
   }
 
   event(about: About, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    const object = about.metadata.uid ?? `${about.metadata.namespace}/${about.metadata.name}`;
-    if (!this.#allowed(`${object} ${reason}`)) return;
-    const now = seconds(this.#deps.clock.now());
-    const namespace = about.metadata.namespace || 'default';
-    const { component, host } = this.#deps;
-    const event: Event = {
-      metadata: { name: `${about.metadata.name}.${randomBytes(8).toString('hex')}`, namespace },
-      involvedObject: referenceTo(about),
-      reason,
-      message: message.slice(0, 1024),
-      type,
+    const object = about.metadata.uid ?? `${about.kind}/${about.metadata.namespace}/${about.metadata.name}`;
+    if (!this.#spam.allows(object)) return;
+    const now = this.#deps.clock.now();
+    const key = [object, type, reason, message].join('\0');
+    let series = this.#series.get(key);
+    if (series && now - series.lastAt < SERIES_MS) {
+      series.count++;
+      series.lastAt = now;
+    } else {
+      const event = this.#compose(about, { type, reason, message });
+      series = { key, event, count: 1, stored: 0, lastAt: now, tries: 0 };
+    }
+    remember(this.#series, key, series, MAX_SERIES);
+    this.#enqueue(series);
+    this.#pump();
+  }
+
+  #compose(about: About, what: { type: string; reason: string; message: string }): Event {
+    const { component, host, clock } = this.#deps;
+    const { name, namespace, uid, resourceVersion } = about.metadata as About['metadata'] & {
+      resourceVersion?: string;
+    };
+    const now = seconds(clock.now());
+    return {
+      metadata: { name: `${name}.${randomBytes(8).toString('hex')}`, namespace: namespace || 'default' },
+      involvedObject: {
+        ...(about.apiVersion ? { apiVersion: about.apiVersion } : {}),
+        ...(about.kind ? { kind: about.kind } : {}),
+        name,
+        ...(namespace ? { namespace } : {}),
+        ...(uid ? { uid } : {}),
+        ...(resourceVersion ? { resourceVersion } : {}),
+      },
+      reason: what.reason,
+      message: what.message.slice(0, MAX_MESSAGE),
+      type: what.type,
       source: { component, host },
       reportingComponent: component,
       reportingInstance: host,
@@ -85,62 +117,77 @@ class Recorder implements EventRecorder {
       lastTimestamp: now,
       count: 1,
     };
-    if (this.#queue.length >= MAX_BUFFERED) this.#queue.shift();
-    this.#queue.push({ event, series: [object, type, reason, message].join('\0') });
-    this.#pump();
   }
 
-  #allowed(key: string): boolean {
-    const now = this.#deps.clock.now();
-    const known = this.#tokens.get(key) ?? { left: BURST, at: now };
-    const left = Math.min(BURST, known.left + (now - known.at) / REFILL_MS);
-    remember(this.#tokens, key, { left: Math.max(0, left - 1), at: now }, MAX_SERIES);
-    return left >= 1;
+  #enqueue(series: Series): void {
+    if (this.#writing.has(series.key) || this.#waiting.has(series.key)) return;
+    remember(this.#waiting, series.key, series, MAX_WAITING);
   }
 
   #pump(): void {
-    while (this.#running.size < PARALLEL) {
-      const next = this.#queue.shift();
+    while (this.#writing.size < PARALLEL) {
+      const [next] = this.#waiting.values();
       if (!next) return;
-      const done = this.#write(next)
-        .catch((err: unknown) => this.#deps.logger.debug({ err }, 'an event was not written'))
-        .finally(() => {
-          this.#running.delete(done);
+      this.#waiting.delete(next.key);
+      this.#writing.set(
+        next.key,
+        this.#write(next).finally(() => {
+          this.#writing.delete(next.key);
+          // Repeats that came meanwhile, or another series under the same key.
+          const newest = this.#series.get(next.key);
+          if (newest && newest.stored < newest.count && newest.tries === 0) this.#enqueue(newest);
           this.#pump();
-        });
-      this.#running.add(done);
+        }),
+      );
     }
   }
 
-  async #write({ event, series }: Pending): Promise<void> {
-    const now = this.#deps.clock.now();
-    const known = this.#series.get(series);
-    if (known && now - known.at < SERIES_MS) {
-      known.count++;
-      known.at = now;
-      const body = { count: known.count, lastTimestamp: event.lastTimestamp };
+  /** Writes what is not stored yet; keeps trying while the server cannot be reached. Never rejects. */
+  async #write(series: Series): Promise<void> {
+    for (;;) {
+      const { count } = series;
       try {
-        await this.#deps.client.patch(Events, known, { type: 'strategic', body }, { timeoutMs: WRITE_TIMEOUT_MS });
+        await this.#store(series);
+        series.stored = count;
+        series.tries = 0;
+        return;
+      } catch (err) {
+        series.tries++;
+        if (!isPassing(err) || series.tries >= MAX_TRIES || this.#hurry.signal.aborted) {
+          this.#deps.logger.debug({ err, reason: series.event.reason }, 'an event was not written');
+          this.#series.delete(series.key);
+          return;
+        }
+        const pause = Math.min(RETRY_MS * 2 ** (series.tries - 1), MAX_RETRY_MS);
+        await this.#deps.clock.sleep(pause, this.#hurry.signal).catch(() => {});
+      }
+    }
+  }
+
+  async #store({ event, count, stored, lastAt }: Series): Promise<void> {
+    const { client } = this.#deps;
+    const call = { timeoutMs: WRITE_TIMEOUT_MS };
+    const body = { count, lastTimestamp: seconds(lastAt) };
+    const { name = '', namespace = '' } = event.metadata ?? {};
+    if (stored > 0) {
+      try {
+        await client.patch(Events, { name, namespace }, { type: 'strategic', body }, call);
         return;
       } catch (e) {
+        // Expired meanwhile.
         if (!isNotFound(e)) throw e;
       }
     }
-    const { name = '', namespace = '' } = event.metadata ?? {};
-    remember(this.#series, series, { name, namespace, count: 1, at: now }, MAX_SERIES);
-    await this.#deps.client.create(Events, event, { timeoutMs: WRITE_TIMEOUT_MS });
+    await client.create(Events, { ...event, ...body }, call);
   }
 
   async flush(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    this.#hurry.abort();
+    while (this.#writing.size > 0) await Promise.all(this.#writing.values());
+    this.#hurry = new AbortController();
   }
 }
 
-const referenceTo = (about: About & KubeObject): Event['involvedObject'] => ({
-  ...(about.apiVersion ? { apiVersion: about.apiVersion } : {}),
-  ...(about.kind ? { kind: about.kind } : {}),
-  name: about.metadata.name,
-  ...(about.metadata.namespace ? { namespace: about.metadata.namespace } : {}),
-  ...(about.metadata.uid ? { uid: about.metadata.uid } : {}),
-  ...('resourceVersion' in about.metadata ? { resourceVersion: String(about.metadata.resourceVersion) } : {}),
-});
+/** Worth another try: the server was away or busy. A refusal is final. */
+const isPassing = (e: unknown): boolean =>
+  e instanceof ConnectionError || (e instanceof StatusError && (e.code === 429 || e.code >= 500));
