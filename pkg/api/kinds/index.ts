@@ -1,355 +1,94 @@
-import type { Kind } from '../kind.ts';
-import { ControllerRevisions } from './apps/controllerrevision.ts';
-import { DaemonSets } from './apps/daemonset.ts';
-import { Deployments } from './apps/deployment.ts';
-import { ReplicaSets } from './apps/replicaset.ts';
-import { StatefulSets } from './apps/statefulset.ts';
-import { Leases } from './coordination/lease.ts';
-import { Bindings } from './core/binding.ts';
-import { ComponentStatuses } from './core/componentstatus.ts';
-import { ConfigMaps } from './core/configmap.ts';
-import { EndpointsResource } from './core/endpoints.ts';
-import { Events } from './core/event.ts';
-import { LimitRanges } from './core/limitrange.ts';
-import { Namespaces } from './core/namespace.ts';
-import { Nodes } from './core/node/node.ts';
-import { Pods } from './core/pod/pod.ts';
-import { PodTemplates } from './core/pod/pod-template.ts';
-import { ReplicationControllers } from './core/replicationcontroller.ts';
-import { ResourceQuotas } from './core/resourcequota.ts';
-import { Secrets } from './core/secret.ts';
-import { Services } from './core/service/service.ts';
-import { ServiceAccounts } from './core/serviceaccount.ts';
-import { PersistentVolumeClaims } from './core/volume/claim.ts';
-import { PersistentVolumes } from './core/volume/volume.ts';
-import { EndpointSlices } from './discovery/endpointslice.ts';
-import { ClusterRoles } from './rbac/clusterrole.ts';
-import { ClusterRoleBindings } from './rbac/clusterrolebinding.ts';
-import { Roles } from './rbac/role.ts';
-import { RoleBindings } from './rbac/rolebinding.ts';
+/** Every kind, object type and schema. */
 
-export { type ControllerRevision, ControllerRevisions } from './apps/controllerrevision.ts';
-export {
-  type DaemonSet,
-  type DaemonSetCondition,
-  type DaemonSetSpec,
-  type DaemonSetStatus,
-  DaemonSets,
-  type DaemonSetUpdateStrategy,
-  type RollingUpdateDaemonSet,
-} from './apps/daemonset.ts';
-export {
-  type Deployment,
-  type DeploymentCondition,
-  type DeploymentSpec,
-  type DeploymentStatus,
-  type DeploymentStrategy,
-  Deployments,
-  type RollingUpdateDeployment,
-} from './apps/deployment.ts';
-export {
-  type ReplicaSet,
-  type ReplicaSetCondition,
-  type ReplicaSetSpec,
-  type ReplicaSetStatus,
-  ReplicaSets,
-} from './apps/replicaset.ts';
-export {
-  type RollingUpdateStatefulSetStrategy,
-  type StatefulSet,
-  type StatefulSetCondition,
-  type StatefulSetOrdinals,
-  type StatefulSetPersistentVolumeClaimRetentionPolicy,
-  type StatefulSetSpec,
-  type StatefulSetStatus,
-  StatefulSets,
-  type StatefulSetUpdateStrategy,
-} from './apps/statefulset.ts';
-export { type Lease, type LeaseSpec, Leases } from './coordination/lease.ts';
-export { type Binding, Bindings } from './core/binding.ts';
-export { type ComponentCondition, type ComponentStatus, ComponentStatuses } from './core/componentstatus.ts';
-export { type ConfigMap, ConfigMaps } from './core/configmap.ts';
-export {
-  type EndpointAddress,
-  type EndpointPort,
-  type EndpointSubset,
-  type Endpoints,
-  EndpointsResource,
-} from './core/endpoints.ts';
-export { type Event, type EventSeries, type EventSource, Events } from './core/event.ts';
-export { type LimitRange, type LimitRangeItem, type LimitRangeSpec, LimitRanges } from './core/limitrange.ts';
-export {
-  type Namespace,
-  type NamespaceCondition,
-  type NamespaceSpec,
-  type NamespaceStatus,
-  Namespaces,
-} from './core/namespace.ts';
-export { type Node, Nodes } from './core/node/node.ts';
-export type { ConfigMapNodeConfigSource, NodeConfigSource, NodeSpec, Taint } from './core/node/spec.ts';
-export type {
-  AttachedVolume,
-  ContainerImage,
-  DaemonEndpoint,
-  NodeAddress,
-  NodeCondition,
-  NodeConfigStatus,
-  NodeDaemonEndpoints,
-  NodeFeatures,
-  NodeRuntimeHandler,
-  NodeRuntimeHandlerFeatures,
-  NodeStatus,
-  NodeSwapStatus,
-  NodeSystemInfo,
-} from './core/node/status.ts';
-export type {
-  Affinity,
-  NodeAffinity,
-  PodAffinity,
-  PodAffinityTerm,
-  PodAntiAffinity,
-  PreferredSchedulingTerm,
-  Toleration,
-  TopologySpreadConstraint,
-  WeightedPodAffinityTerm,
-} from './core/pod/affinity.ts';
-export type {
-  Container,
-  ContainerPort,
-  EphemeralContainer,
-  EphemeralContainerCommon,
-  VolumeDevice,
-  VolumeMount,
-} from './core/pod/container.ts';
-export type {
-  ConfigMapEnvSource,
-  ConfigMapKeySelector,
-  EnvFromSource,
-  EnvVar,
-  EnvVarSource,
-  ObjectFieldSelector,
-  ResourceFieldSelector,
-  SecretEnvSource,
-  SecretKeySelector,
-} from './core/pod/env.ts';
-export type {
-  AWSElasticBlockStoreVolumeSource,
-  AzureDiskVolumeSource,
-  AzureFileVolumeSource,
-  CephFSVolumeSource,
-  CinderVolumeSource,
-  FCVolumeSource,
-  FlexVolumeSource,
-  FlockerVolumeSource,
-  GCEPersistentDiskVolumeSource,
-  GitRepoVolumeSource,
-  GlusterfsVolumeSource,
-  ISCSIVolumeSource,
-  PhotonPersistentDiskVolumeSource,
-  PortworxVolumeSource,
-  QuobyteVolumeSource,
-  RBDVolumeSource,
-  ScaleIOVolumeSource,
-  StorageOSVolumeSource,
-  VsphereVirtualDiskVolumeSource,
-} from './core/pod/network-volumes.ts';
-export { type Pod, Pods } from './core/pod/pod.ts';
-export { type PodTemplate, PodTemplates } from './core/pod/pod-template.ts';
-export type {
-  ExecAction,
-  GRPCAction,
-  HTTPGetAction,
-  HTTPHeader,
-  Lifecycle,
-  LifecycleHandler,
-  Probe,
-  ProbeHandler,
-  SleepAction,
-  TCPSocketAction,
-} from './core/pod/probes.ts';
-export type {
-  ContainerResizePolicy,
-  ResourceClaim,
-  ResourceRequirements,
-  VolumeResourceRequirements,
-} from './core/pod/resources.ts';
-export type {
-  AppArmorProfile,
-  Capabilities,
-  PodSecurityContext,
-  SELinuxOptions,
-  SeccompProfile,
-  SecurityContext,
-  Sysctl,
-  WindowsSecurityContextOptions,
-} from './core/pod/security.ts';
-export type {
-  HostAlias,
-  PodDNSConfig,
-  PodDNSConfigOption,
-  PodOS,
-  PodReadinessGate,
-  PodResourceClaim,
-  PodSchedulingGate,
-  PodSpec,
-  PodTemplateSpec,
-} from './core/pod/spec.ts';
-export type {
-  ContainerState,
-  ContainerStateRunning,
-  ContainerStateTerminated,
-  ContainerStateWaiting,
-  ContainerStatus,
-  ContainerUser,
-  HostIP,
-  LinuxContainerUser,
-  PodCondition,
-  PodIP,
-  PodResourceClaimStatus,
-  PodStatus,
-  ResourceHealth,
-  ResourceStatus,
-  VolumeMountStatus,
-} from './core/pod/status.ts';
-export type {
-  ClusterTrustBundleProjection,
-  ConfigMapProjection,
-  ConfigMapVolumeSource,
-  CSIVolumeSource,
-  DownwardAPIProjection,
-  DownwardAPIVolumeFile,
-  DownwardAPIVolumeSource,
-  EmptyDirVolumeSource,
-  EphemeralVolumeSource,
-  HostPathVolumeSource,
-  ImageVolumeSource,
-  KeyToPath,
-  NFSVolumeSource,
-  PersistentVolumeClaimTemplate,
-  PersistentVolumeClaimVolumeSource,
-  ProjectedVolumeSource,
-  SecretProjection,
-  SecretVolumeSource,
-  ServiceAccountTokenProjection,
-  VolumeProjection,
-} from './core/pod/volume-sources.ts';
-export type { Volume, VolumeSource } from './core/pod/volumes.ts';
-export type {
-  LocalObjectReference,
-  ObjectReference,
-  SecretReference,
-  TypedLocalObjectReference,
-  TypedObjectReference,
-} from './core/references.ts';
-export {
-  type ReplicationController,
-  type ReplicationControllerCondition,
-  type ReplicationControllerSpec,
-  type ReplicationControllerStatus,
-  ReplicationControllers,
-} from './core/replicationcontroller.ts';
-export {
-  type ResourceQuota,
-  type ResourceQuotaSpec,
-  type ResourceQuotaStatus,
-  ResourceQuotas,
-  type ScopedResourceSelectorRequirement,
-  type ScopeSelector,
-} from './core/resourcequota.ts';
-export { type Secret, Secrets } from './core/secret.ts';
-export type {
-  NodeSelector,
-  NodeSelectorRequirement,
-  NodeSelectorTerm,
-  TopologySelectorLabelRequirement,
-  TopologySelectorTerm,
-} from './core/selectors.ts';
-export { type Service, Services } from './core/service/service.ts';
-export type {
-  ClientIPConfig,
-  LoadBalancerIngress,
-  LoadBalancerStatus,
-  PortStatus,
-  ServicePort,
-  ServiceSpec,
-  ServiceStatus,
-  SessionAffinityConfig,
-} from './core/service/spec.ts';
-export { type ServiceAccount, ServiceAccounts } from './core/serviceaccount.ts';
-export type { ConditionStatus, Protocol, PullPolicy, ResourceList, TaintEffect } from './core/values.ts';
-export {
-  type ModifyVolumeStatus,
-  type PersistentVolumeClaim,
-  type PersistentVolumeClaimCondition,
-  type PersistentVolumeClaimStatus,
-  PersistentVolumeClaims,
-} from './core/volume/claim.ts';
-export type { PersistentVolumeClaimSpec } from './core/volume/claim-spec.ts';
-export {
-  type PersistentVolume,
-  type PersistentVolumeSource,
-  type PersistentVolumeSpec,
-  type PersistentVolumeStatus,
-  PersistentVolumes,
-  type VolumeNodeAffinity,
-} from './core/volume/volume.ts';
-export type {
-  AzureFilePersistentVolumeSource,
-  CephFSPersistentVolumeSource,
-  CinderPersistentVolumeSource,
-  CSIPersistentVolumeSource,
-  FlexPersistentVolumeSource,
-  GlusterfsPersistentVolumeSource,
-  ISCSIPersistentVolumeSource,
-  LocalVolumeSource,
-  RBDPersistentVolumeSource,
-  ScaleIOPersistentVolumeSource,
-  StorageOSPersistentVolumeSource,
-} from './core/volume/volume-sources.ts';
-export {
-  type Endpoint,
-  type EndpointConditions,
-  type EndpointHints,
-  type EndpointSlice,
-  type EndpointSlicePort,
-  EndpointSlices,
-  type ForNode,
-  type ForZone,
-} from './discovery/endpointslice.ts';
-export { type AggregationRule, type ClusterRole, ClusterRoles } from './rbac/clusterrole.ts';
-export { type ClusterRoleBinding, ClusterRoleBindings } from './rbac/clusterrolebinding.ts';
-export { type Role, Roles } from './rbac/role.ts';
-export { type RoleBinding, RoleBindings } from './rbac/rolebinding.ts';
-export type { PolicyRule, RoleRef, Subject } from './rbac/rules.ts';
-
-/** Every kind the server serves without being told; CRDs come on top. The hooks of each take only its own objects. */
-export const builtinKinds = [
-  Bindings,
-  ComponentStatuses,
-  ConfigMaps,
-  EndpointsResource,
-  Events,
-  LimitRanges,
-  Namespaces,
-  Nodes,
-  PodTemplates,
-  Pods,
-  ReplicationControllers,
-  ResourceQuotas,
-  Secrets,
-  Services,
-  ServiceAccounts,
-  PersistentVolumeClaims,
-  PersistentVolumes,
-  ControllerRevisions,
-  DaemonSets,
-  Deployments,
-  ReplicaSets,
-  StatefulSets,
-  EndpointSlices,
-  Leases,
-  ClusterRoles,
-  ClusterRoleBindings,
-  Roles,
-  RoleBindings,
-] as unknown as readonly Kind[];
+export * from './admissionregistration/match-resources.ts';
+export * from './admissionregistration/mutatingwebhook.ts';
+export * from './admissionregistration/policy.ts';
+export * from './admissionregistration/policybinding.ts';
+export * from './admissionregistration/rules.ts';
+export * from './admissionregistration/validatingwebhook.ts';
+export * from './admissionregistration/webhook-client.ts';
+export * from './apiextensions/conversion.ts';
+export * from './apiextensions/customresourcedefinition.ts';
+export * from './apiextensions/jsonschema.ts';
+export * from './apiregistration/apiservice.ts';
+export * from './apps/controllerrevision.ts';
+export * from './apps/daemonset.ts';
+export * from './apps/deployment.ts';
+export * from './apps/replicaset.ts';
+export * from './apps/statefulset.ts';
+export * from './authentication/selfsubjectreview.ts';
+export * from './authentication/tokenrequest.ts';
+export * from './authentication/tokenreview.ts';
+export * from './authentication/userinfo.ts';
+export * from './authorization/attributes.ts';
+export * from './authorization/localsubjectaccessreview.ts';
+export * from './authorization/selfsubjectaccessreview.ts';
+export * from './authorization/selfsubjectrulesreview.ts';
+export * from './authorization/subjectaccessreview.ts';
+export * from './autoscaling/horizontalpodautoscaler.ts';
+export * from './autoscaling/metrics.ts';
+export * from './autoscaling/scale.ts';
+export * from './batch/cronjob.ts';
+export * from './batch/job.ts';
+export * from './batch/pod-failure.ts';
+export { builtinKinds } from './builtin.ts';
+export * from './certificates/certificatesigningrequest.ts';
+export * from './coordination/lease.ts';
+export * from './core/binding.ts';
+export * from './core/componentstatus.ts';
+export * from './core/configmap.ts';
+export * from './core/endpoints.ts';
+export * from './core/event.ts';
+export * from './core/limitrange.ts';
+export * from './core/namespace.ts';
+export * from './core/node/node.ts';
+export * from './core/node/spec.ts';
+export * from './core/node/status.ts';
+export * from './core/pod/affinity.ts';
+export * from './core/pod/container.ts';
+export * from './core/pod/env.ts';
+export * from './core/pod/network-volumes.ts';
+export * from './core/pod/pod.ts';
+export * from './core/pod/pod-template.ts';
+export * from './core/pod/probes.ts';
+export * from './core/pod/resources.ts';
+export * from './core/pod/security.ts';
+export * from './core/pod/spec.ts';
+export * from './core/pod/status.ts';
+export * from './core/pod/volume-sources.ts';
+export * from './core/pod/volumes.ts';
+export * from './core/references.ts';
+export * from './core/replicationcontroller.ts';
+export * from './core/resourcequota.ts';
+export * from './core/secret.ts';
+export * from './core/selectors.ts';
+export * from './core/service/service.ts';
+export * from './core/service/spec.ts';
+export * from './core/serviceaccount.ts';
+export * from './core/values.ts';
+export * from './core/volume/claim.ts';
+export * from './core/volume/claim-spec.ts';
+export * from './core/volume/volume.ts';
+export * from './core/volume/volume-sources.ts';
+export * from './discovery/endpointslice.ts';
+export * from './flowcontrol/flowschema.ts';
+export * from './flowcontrol/prioritylevel.ts';
+export * from './networking/ingress.ts';
+export * from './networking/ingressclass.ts';
+export * from './networking/ipaddress.ts';
+export * from './networking/networkpolicy.ts';
+export * from './networking/servicecidr.ts';
+export * from './node/runtimeclass.ts';
+export * from './policy/eviction.ts';
+export * from './policy/poddisruptionbudget.ts';
+export * from './rbac/clusterrole.ts';
+export * from './rbac/clusterrolebinding.ts';
+export * from './rbac/role.ts';
+export * from './rbac/rolebinding.ts';
+export * from './rbac/rules.ts';
+export * from './scheduling/priorityclass.ts';
+export * from './storage/csidriver.ts';
+export * from './storage/csinode.ts';
+export * from './storage/csistoragecapacity.ts';
+export * from './storage/storageclass.ts';
+export * from './storage/volumeattachment.ts';

@@ -1,0 +1,97 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { Condition } from '../../meta/condition.ts';
+import { arr, f, int64, mapList, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+import { MatchResources } from './match-resources.ts';
+import { MatchCondition } from './rules.ts';
+
+const PKG = 'io.k8s.api.admissionregistration.v1';
+const obj = objectsIn(PKG);
+
+export const ParamKind = obj(
+  'ParamKind',
+  "Kind of a policy's parameters.",
+  {
+    apiVersion: f(1, str, 'API version of the kind.'),
+    kind: f(2, str, 'The kind.'),
+  },
+  { structType: 'atomic' },
+);
+export type ParamKind = TypeOf<typeof ParamKind>;
+
+export const Validation = obj('Validation', 'An expression objects must satisfy.', {
+  expression: req(1, str, 'The expression, CEL.'),
+  message: f(2, str, 'What is said when it is false.'),
+  reason: f(3, str, 'Reason of the refusal.', { ptr: true }),
+  messageExpression: f(4, str, 'An expression for the message.'),
+});
+export type Validation = TypeOf<typeof Validation>;
+
+export const AuditAnnotation = obj('AuditAnnotation', 'An entry for the audit log.', {
+  key: req(1, str, 'Its key.'),
+  valueExpression: req(2, str, 'An expression for its value.'),
+});
+export type AuditAnnotation = TypeOf<typeof AuditAnnotation>;
+
+export const Variable = obj(
+  'Variable',
+  'A name for an expression.',
+  {
+    name: req(1, str, 'The name.'),
+    expression: req(2, str, 'The expression, CEL.'),
+  },
+  { structType: 'atomic' },
+);
+export type Variable = TypeOf<typeof Variable>;
+
+export const ValidatingAdmissionPolicySpec = obj('ValidatingAdmissionPolicySpec', 'What a policy demands.', {
+  paramKind: f(1, ParamKind, 'Kind of its parameters.'),
+  matchConstraints: f(2, MatchResources, 'Requests it is about.'),
+  validations: f(3, arr(Validation), 'Expressions objects must satisfy.'),
+  failurePolicy: f(4, oneOf('Fail', 'Ignore'), 'What is done when an expression cannot be evaluated.', {
+    ptr: true,
+    default: 'Fail',
+  }),
+  auditAnnotations: f(5, arr(AuditAnnotation), 'Entries for the audit log.'),
+  matchConditions: f(6, mapList(MatchCondition, 'name'), 'Expressions that must be true for it to apply.'),
+  variables: f(7, mapList(Variable, 'name'), 'Names for expressions.'),
+});
+export type ValidatingAdmissionPolicySpec = TypeOf<typeof ValidatingAdmissionPolicySpec>;
+
+export const ExpressionWarning = obj('ExpressionWarning', 'A doubt about an expression.', {
+  fieldRef: req(2, str, 'Where the expression is.'),
+  warning: req(3, str, 'The doubt.'),
+});
+export type ExpressionWarning = TypeOf<typeof ExpressionWarning>;
+
+export const TypeChecking = obj('TypeChecking', 'What type checking found.', {
+  expressionWarnings: f(1, arr(ExpressionWarning), 'The doubts.'),
+});
+export type TypeChecking = TypeOf<typeof TypeChecking>;
+
+export const ValidatingAdmissionPolicyStatus = obj('ValidatingAdmissionPolicyStatus', 'State of a policy.', {
+  observedGeneration: f(1, int64, 'Generation this status was computed for.'),
+  typeChecking: f(2, TypeChecking, 'What type checking found.'),
+  conditions: f(3, arr(Condition, { listType: 'map', mapKeys: ['type'] }), 'Aspects of its state.'),
+});
+export type ValidatingAdmissionPolicyStatus = TypeOf<typeof ValidatingAdmissionPolicyStatus>;
+
+export const ValidatingAdmissionPolicySchema = topLevel(
+  PKG,
+  'ValidatingAdmissionPolicy',
+  'Expressions that refuse requests.',
+  {
+    spec: f(2, ValidatingAdmissionPolicySpec, 'What it demands.'),
+    status: f(3, ValidatingAdmissionPolicyStatus, 'Its state.'),
+  },
+);
+export type ValidatingAdmissionPolicy = TypeOf<typeof ValidatingAdmissionPolicySchema>;
+
+export const ValidatingAdmissionPolicies = defineKind<ValidatingAdmissionPolicy>({
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  kind: 'ValidatingAdmissionPolicy',
+  plural: 'validatingadmissionpolicies',
+  namespaced: false,
+  hasStatus: true,
+  schema: ValidatingAdmissionPolicySchema,
+});

@@ -1,0 +1,86 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
+
+const PKG = 'io.k8s.api.flowcontrol.v1';
+const obj = objectsIn(PKG);
+
+export const QueuingConfiguration = obj('QueuingConfiguration', 'How requests wait.', {
+  queues: req(1, int32, 'Number of queues.', { default: 64 }),
+  handSize: req(2, int32, 'Queues a flow may use.', { default: 8 }),
+  queueLengthLimit: req(3, int32, 'Requests that may wait in one queue.', { default: 50 }),
+});
+export type QueuingConfiguration = TypeOf<typeof QueuingConfiguration>;
+
+export const LimitResponse = obj('LimitResponse', 'What is done with requests too many.', {
+  type: req(1, oneOf('Queue', 'Reject'), 'Queue or Reject.'),
+  queuing: f(2, QueuingConfiguration, 'How they wait.'),
+});
+export type LimitResponse = TypeOf<typeof LimitResponse>;
+
+export const LimitedPriorityLevelConfiguration = obj(
+  'LimitedPriorityLevelConfiguration',
+  'Limits of a priority level.',
+  {
+    nominalConcurrencyShares: req(1, int32, 'Its share of the server.', { ptr: true, default: 30 }),
+    limitResponse: f(2, LimitResponse, 'What is done with requests too many.'),
+    lendablePercent: f(3, int32, 'Part of the share others may use.', { ptr: true, default: 0 }),
+    borrowingLimitPercent: f(4, int32, "How much it may use of others' shares.", { ptr: true }),
+  },
+);
+export type LimitedPriorityLevelConfiguration = TypeOf<typeof LimitedPriorityLevelConfiguration>;
+
+export const ExemptPriorityLevelConfiguration = obj(
+  'ExemptPriorityLevelConfiguration',
+  'A priority level without limits.',
+  {
+    nominalConcurrencyShares: f(1, int32, 'Its share of the server.', { ptr: true, default: 0 }),
+    lendablePercent: f(2, int32, 'Part of the share others may use.', { ptr: true, default: 0 }),
+  },
+);
+export type ExemptPriorityLevelConfiguration = TypeOf<typeof ExemptPriorityLevelConfiguration>;
+
+export const PriorityLevelConfigurationSpec = obj('PriorityLevelConfigurationSpec', 'Limits of a priority level.', {
+  type: req(1, oneOf('Exempt', 'Limited'), 'Exempt or Limited.'),
+  limited: f(2, LimitedPriorityLevelConfiguration, 'Its limits.'),
+  exempt: f(3, ExemptPriorityLevelConfiguration, 'Settings when it has no limits.'),
+});
+export type PriorityLevelConfigurationSpec = TypeOf<typeof PriorityLevelConfigurationSpec>;
+
+export const PriorityLevelConfigurationCondition = obj(
+  'PriorityLevelConfigurationCondition',
+  "One aspect of a priority level's state.",
+  {
+    type: f(1, str, 'Which aspect.'),
+    status: f(2, str, 'True, False or Unknown.'),
+    lastTransitionTime: f(3, time, 'When the status last changed.'),
+    reason: f(4, str, 'Short reason, in CamelCase.'),
+    message: f(5, str, 'Explanation for people.'),
+  },
+);
+export type PriorityLevelConfigurationCondition = TypeOf<typeof PriorityLevelConfigurationCondition>;
+
+export const PriorityLevelConfigurationStatus = obj('PriorityLevelConfigurationStatus', 'State of a priority level.', {
+  conditions: f(1, mapList(PriorityLevelConfigurationCondition, 'type'), 'Aspects of its state.'),
+});
+export type PriorityLevelConfigurationStatus = TypeOf<typeof PriorityLevelConfigurationStatus>;
+
+export const PriorityLevelConfigurationSchema = topLevel(
+  PKG,
+  'PriorityLevelConfiguration',
+  'Limits how many requests are served at a time.',
+  {
+    spec: f(2, PriorityLevelConfigurationSpec, 'Its limits.'),
+    status: f(3, PriorityLevelConfigurationStatus, 'Its state.'),
+  },
+);
+export type PriorityLevelConfiguration = TypeOf<typeof PriorityLevelConfigurationSchema>;
+
+export const PriorityLevelConfigurations = defineKind<PriorityLevelConfiguration>({
+  group: 'flowcontrol.apiserver.k8s.io',
+  version: 'v1',
+  kind: 'PriorityLevelConfiguration',
+  plural: 'prioritylevelconfigurations',
+  namespaced: false,
+  hasStatus: true,
+  schema: PriorityLevelConfigurationSchema,
+});

@@ -1,0 +1,34 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { arr, f, map, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { Toleration } from '../core/pod/affinity.ts';
+import { ResourceList } from '../core/values.ts';
+
+const PKG = 'io.k8s.api.node.v1';
+const obj = objectsIn(PKG);
+
+export const Overhead = obj('Overhead', 'Resources a pod uses beside its containers.', {
+  podFixed: f(1, ResourceList, 'The resources.'),
+});
+export type Overhead = TypeOf<typeof Overhead>;
+
+export const Scheduling = obj('Scheduling', 'Nodes that have the runtime.', {
+  nodeSelector: f(1, map(str, 'atomic'), 'Labels of those nodes.'),
+  tolerations: f(2, arr(Toleration), 'Taints its pods put up with.'),
+});
+export type Scheduling = TypeOf<typeof Scheduling>;
+
+export const RuntimeClassSchema = topLevel(PKG, 'RuntimeClass', 'A way to run containers.', {
+  handler: req(2, str, "Name of the runtime's configuration; cannot be changed."),
+  overhead: f(3, Overhead, 'Resources a pod uses beside its containers.'),
+  scheduling: f(4, Scheduling, 'Nodes that have the runtime.'),
+});
+export type RuntimeClass = TypeOf<typeof RuntimeClassSchema>;
+
+export const RuntimeClasses = defineKind<RuntimeClass>({
+  group: 'node.k8s.io',
+  version: 'v1',
+  kind: 'RuntimeClass',
+  plural: 'runtimeclasses',
+  namespaced: false,
+  schema: RuntimeClassSchema,
+});

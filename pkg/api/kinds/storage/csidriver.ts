@@ -1,0 +1,42 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { arr, bool, f, int64, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+
+const PKG = 'io.k8s.api.storage.v1';
+const obj = objectsIn(PKG);
+
+export const CSITokenRequest = obj('TokenRequest', 'A token a driver wants for its pods.', {
+  audience: req(1, str, 'Who it is meant for.'),
+  expirationSeconds: f(2, int64, 'Its lifetime.', { ptr: true }),
+});
+export type CSITokenRequest = TypeOf<typeof CSITokenRequest>;
+
+export const CSIDriverSpec = obj('CSIDriverSpec', 'What a CSI driver needs and can do.', {
+  attachRequired: f(1, bool, 'Volumes must be attached.', { ptr: true, default: true }),
+  podInfoOnMount: f(2, bool, 'The driver is told about the pod.', { ptr: true, default: false }),
+  volumeLifecycleModes: f(
+    3,
+    arr(oneOf('Ephemeral', 'Persistent'), { listType: 'set' }),
+    'Kinds of volumes it supports.',
+  ),
+  storageCapacity: f(4, bool, 'The scheduler looks at its capacity.', { ptr: true, default: false }),
+  fsGroupPolicy: f(5, str, 'Whether fsGroup is applied.', { ptr: true, default: 'ReadWriteOnceWithFSType' }),
+  tokenRequests: f(6, arr(CSITokenRequest), 'Tokens it wants.'),
+  requiresRepublish: f(7, bool, 'Volumes are published again and again.', { ptr: true, default: false }),
+  seLinuxMount: f(8, bool, 'It supports SELinux mount options.', { ptr: true }),
+  nodeAllocatableUpdatePeriodSeconds: f(9, int64, 'Seconds between updates of the attach limit.', { ptr: true }),
+});
+export type CSIDriverSpec = TypeOf<typeof CSIDriverSpec>;
+
+export const CSIDriverSchema = topLevel(PKG, 'CSIDriver', 'A CSI driver of the cluster.', {
+  spec: req(2, CSIDriverSpec, 'What it needs and can do.'),
+});
+export type CSIDriver = TypeOf<typeof CSIDriverSchema>;
+
+export const CSIDrivers = defineKind<CSIDriver>({
+  group: 'storage.k8s.io',
+  version: 'v1',
+  kind: 'CSIDriver',
+  plural: 'csidrivers',
+  namespaced: false,
+  schema: CSIDriverSchema,
+});

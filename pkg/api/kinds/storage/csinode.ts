@@ -1,0 +1,37 @@
+import { defineKind, topLevel } from '../../kind.ts';
+import { arr, f, int32, mapList, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+
+const PKG = 'io.k8s.api.storage.v1';
+const obj = objectsIn(PKG);
+
+export const VolumeNodeResources = obj('VolumeNodeResources', 'How many volumes fit.', {
+  count: f(1, int32, 'Most volumes that can be attached.', { ptr: true }),
+});
+export type VolumeNodeResources = TypeOf<typeof VolumeNodeResources>;
+
+export const CSINodeDriver = obj('CSINodeDriver', 'A driver on a node.', {
+  name: req(1, str, 'Name of the driver.'),
+  nodeID: req(2, str, "The node's name to the driver."),
+  topologyKeys: req(3, arr(str), 'Labels that tell where the node is.'),
+  allocatable: f(4, VolumeNodeResources, 'How many volumes fit.'),
+});
+export type CSINodeDriver = TypeOf<typeof CSINodeDriver>;
+
+export const CSINodeSpec = obj('CSINodeSpec', 'Drivers on a node.', {
+  drivers: req(1, mapList(CSINodeDriver, 'name'), 'The drivers.'),
+});
+export type CSINodeSpec = TypeOf<typeof CSINodeSpec>;
+
+export const CSINodeSchema = topLevel(PKG, 'CSINode', 'What CSI drivers there are on a node; named like the node.', {
+  spec: req(2, CSINodeSpec, 'The drivers.'),
+});
+export type CSINode = TypeOf<typeof CSINodeSchema>;
+
+export const CSINodes = defineKind<CSINode>({
+  group: 'storage.k8s.io',
+  version: 'v1',
+  kind: 'CSINode',
+  plural: 'csinodes',
+  namespaced: false,
+  schema: CSINodeSchema,
+});
