@@ -1,0 +1,123 @@
+import { createServer, type Server } from 'node:https';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '#async/clock.ts';
+import { createAuthority, issueCertificate, type PemPair } from '#pki/issue.ts';
+import { silentLogger } from '#process/logger.ts';
+import { createClient } from './client.ts';
+import { requireServer } from './reachable.ts';
+import { Things } from './stub-server.ts';
+import type { Client } from './types.ts';
+
+let ca: PemPair;
+let otherCa: PemPair;
+let user: PemPair;
+let server: Server;
+let url: string;
+let handshakes = 0;
+const clients: Client[] = [];
+
+beforeAll(async () => {
+  const now = systemClock.now();
+  [ca, otherCa] = await Promise.all([createAuthority('test', now), createAuthority('other', now)]);
+  const serving = await issueCertificate(
+    {
+      file: 'server',
+      authority: 'apiserver',
+      commonName: 'server',
+      usages: ['server'],
+      hosts: ['127.0.0.1', 'kubernetes'],
+    },
+    ca,
+    now,
+  );
+  user = await issueCertificate(
+    {
+      file: 'user',
+      authority: 'client',
+      commonName: 'kubernetes-admin',
+      organizations: ['system:masters'],
+      usages: ['client'],
+    },
+    ca,
+    now,
+  );
+  server = createServer(
+    { ...serving, ca: ca.cert, requestCert: true, rejectUnauthorized: false },
+    (request, response) => {
+      const cn = (request.socket as TLSSocket).getPeerCertificate()?.subject?.CN ?? 'nobody';
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ cn, http: request.httpVersion }));
+    },
+  );
+  server.on('secureConnection', () => void handshakes++);
+  await new Promise<void>((r) => server.listen(0, '127.0.0.1', r));
+  url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(() => Promise.all(clients.splice(0).map((c) => c.close())));
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+function clientWith(extra: Partial<Parameters<typeof createClient>[0]>): Client {
+  const client = createClient({
+    server: url,
+    userAgent: 'test',
+    logger: silentLogger,
+    ca: Buffer.from(ca.cert),
+    ...extra,
+  });
+  clients.push(client);
+  return client;
+}
+
+test('a client certificate is shown, HTTP/1.1 spoken, and the connection kept', async () => {
+  const client = clientWith({ cert: Buffer.from(user.cert), key: Buffer.from(user.key) });
+  const before = handshakes;
+  for (let i = 0; i < 10; i++) expect(await client.raw('GET', '/')).toEqual({ cn: 'kubernetes-admin', http: '1.1' });
+  // The pool may open a second one while the first is just becoming free.
+  expect(handshakes - before).toBeLessThanOrEqual(2);
+  expect(await clientWith({}).raw('GET', '/')).toMatchObject({ cn: 'nobody' });
+});
+
+test('another name than the address may be asked for', async () => {
+  const port = new URL(url).port;
+  const strange = { server: `https://localhost:${port}` };
+  await expect(clientWith(strange).raw('GET', '/', undefined, { timeoutMs: 200 })).rejects.toThrow('altnames');
+  expect(await clientWith({ ...strange, tlsServerName: 'kubernetes' }).raw('GET', '/')).toBeDefined();
+});
+
+test('a server of another authority is refused, in a sentence, unless told not to look', async () => {
+  const wrong = { ca: Buffer.from(otherCa.cert) };
+  const client = clientWith(wrong);
+  const options = { client, server: url, clock: systemClock, signal: new AbortController().signal };
+  await expect(requireServer(options)).rejects.toMatchObject({
+    name: 'UserError',
+    message: expect.stringMatching(/^the certificate of the API server at https:.* is not trusted: /),
+  });
+  expect(await clientWith({ ...wrong, insecureSkipTlsVerify: true }).raw('GET', '/')).toBeDefined();
+});
+
+test('a balancer that hangs up during the handshake: the write was never sent, and is repeated', async () => {
+  let refuse = 2;
+  const sockets = new Set<Socket>();
+  const balancer = createTcpServer((socket) => {
+    sockets.add(socket);
+    if (refuse-- > 0) {
+      socket.destroy();
+      return;
+    }
+    const upstream = connect(Number(new URL(url).port), '127.0.0.1');
+    sockets.add(upstream);
+    socket.pipe(upstream).pipe(socket);
+  });
+  await new Promise<void>((r) => balancer.listen(0, '127.0.0.1', r));
+  const client = clientWith({ server: `https://127.0.0.1:${(balancer.address() as AddressInfo).port}` });
+  expect(await client.create(Things, { metadata: { name: 'a', namespace: 'ns' } })).toBeDefined();
+  expect(refuse).toBe(-1);
+  for (const s of sockets) s.destroy();
+  balancer.close();
+});
