@@ -100,7 +100,7 @@ export const cut: Handler = (_request, _response, socket) => void socket.destroy
 
 /** Starts a watch answer and hands the open response to `then`. */
 export const stream =
-  (then: (response: ServerResponse, request: Seen) => void): Handler =>
+  (then: (response: ServerResponse, request: Seen) => unknown): Handler =>
   (request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.flushHeaders();

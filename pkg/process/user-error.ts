@@ -13,7 +13,7 @@ export function userSentence(e: unknown): string | undefined {
   const { code, address, port, syscall } = e as NodeJS.ErrnoException & { address?: string; port?: number };
   if (syscall !== 'listen' && syscall !== 'bind') return undefined;
   const where = port === undefined ? (address ?? 'the address') : `port ${port} on ${address ?? 'this machine'}`;
-  switch (code) {
+  switch (code ?? '') {
     case 'EADDRINUSE':
       return `${where} is in use by another program; stop it or choose another port`;
     case 'EACCES':
