@@ -5,7 +5,7 @@ import type { Logger } from '#process/logger.ts';
 import { isStorageError, type Storage, type StorageEvent, type Watch } from '#storage/storage.ts';
 import type { CachedResource } from './entry.ts';
 import { Freshness } from './freshness.ts';
-import { Progress } from './progress.ts';
+import { Progress, within } from './progress.ts';
 import { LoadedResourceCache } from './resource-cache.ts';
 import type { ResourceCache } from './types.ts';
 import type { WindowLimits } from './window.ts';
@@ -26,6 +26,7 @@ const HISTORY = 4096;
 const PARALLEL_LOADS = 4;
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 5000;
+const EXPLANATION_MS = 1000;
 /** The first catching-up has no client waiting for it. */
 const CATCH_UP_MS = 5000;
 
@@ -89,30 +90,39 @@ export class RegistryCache {
 
   async #run(signal: AbortSignal, ready: () => void): Promise<void> {
     const { clock, logger } = this.#deps;
-    let history = this.#deps.history ?? HISTORY;
+    // The oldest revision worth trying: grows to what etcd still has.
+    let oldest = 0;
     for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
       try {
-        await this.#follow(signal, history, () => {
+        await this.#follow(signal, oldest, () => {
           pause = FIRST_PAUSE_MS;
           ready();
         });
       } catch (err) {
-        if (isStorageError(err, 'compacted') && history > 0) history = 0;
-        else logger.warn({ err }, 'the caches lost touch with etcd and are loaded again');
-        await clock.sleep(history === 0 ? pause : 0, signal).catch(() => {});
+        const compacted = isStorageError(err, 'compacted') ? (err.compactRevision ?? Number.POSITIVE_INFINITY) : 0;
+        if (compacted > oldest) {
+          oldest = compacted;
+          continue;
+        }
+        logger.warn({ err }, 'the caches lost touch with etcd and are loaded again');
+        await clock.sleep(pause, signal).catch(() => {});
       }
     }
     for (const r of this.#resources.values()) r.endWatchers();
   }
 
-  /** Loads all resources at one revision and follows the store from there. Ends with the signal, or by an error. */
-  async #follow(signal: AbortSignal, history: number, ready: () => void): Promise<void> {
+  /**
+   * Loads all resources at one revision, `oldest` or later, and follows the store from there. Ends with the signal, or by
+   * an error.
+   */
+  async #follow(signal: AbortSignal, oldest: number, ready: () => void): Promise<void> {
     const end = new AbortController();
     const both = AbortSignal.any([signal, end.signal]);
     try {
       const now = await abortable(this.#deps.storage.currentRevision(), both);
       // What has been shown must not be taken back.
-      const from = Math.max(1, this.#progress.revision, now - history);
+      const wanted = Math.max(1, this.#progress.revision, oldest, now - (this.#deps.history ?? HISTORY));
+      const from = Math.min(wanted, now);
       const resources = [...this.#resources.values()];
       const loads = resources.map((cache) => ({ cache, load: cache.beginLoad() }));
       this.#progress.advance(from);
@@ -120,7 +130,7 @@ export class RegistryCache {
       this.#watch = this.#deps.storage.watch(ROOT, from + 1, { onEvents, signal: both });
       const lost = this.#watch.done.then(() => Promise.reject(signal.reason));
       lost.catch(() => {});
-      await Promise.race([lost, this.#loadAll(loads, from, both)]);
+      await Promise.race([lost, this.#loadAll(loads, from, both)]).catch((err: unknown) => this.#explained(err, lost));
       await Promise.race([lost, this.#catchUp(now, both)]);
       for (const r of resources) r.markReady();
       ready();
@@ -128,6 +138,14 @@ export class RegistryCache {
     } finally {
       end.abort(new Error('the load was given up'));
     }
+  }
+
+  /** Only a watch learns from etcd how far history goes back: if a list failed for want of it, the watch is failing too. */
+  async #explained(err: unknown, lost: Promise<never>): Promise<never> {
+    if (isStorageError(err, 'compacted') && err.compactRevision === undefined) {
+      await within(this.#deps.clock, lost, EXPLANATION_MS);
+    }
+    throw err;
   }
 
   async #loadAll(

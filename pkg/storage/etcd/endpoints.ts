@@ -8,6 +8,8 @@ import { brief } from './failures.ts';
 export interface Endpoint {
   readonly url: string;
   readonly client: Etcd3;
+  /** For streams only: the package drops all connections of a client when one of its streams ends. */
+  readonly streams: Etcd3;
   /** Not to be tried before this time unless all are in that state, epoch milliseconds. */
   avoidUntil: number;
   failures: number;
@@ -48,16 +50,19 @@ export class Endpoints {
   constructor(o: EndpointOptions) {
     this.#clock = o.clock;
     this.#logger = o.logger;
-    this.#all = o.urls.map((url) => ({
-      url,
-      // One client per member: the package's own choice of member is random and knows nothing of their health, and its
-      // retries repeat writes blindly.
-      client: new Etcd3({
+    // Clients for one member each: the package's own choice of member is random and knows nothing of their health, and
+    // its retries repeat writes blindly. Nothing is connected before it is used.
+    const client = (url: string): Etcd3 =>
+      new Etcd3({
         hosts: [url],
         ...(o.credentials ? { credentials: o.credentials } : {}),
         grpcOptions: GRPC_OPTIONS,
         faultHandling: { global: noop, host: () => noop },
-      }),
+      });
+    this.#all = o.urls.map((url) => ({
+      url,
+      client: client(url),
+      streams: client(url),
       avoidUntil: 0,
       failures: 0,
     }));
@@ -93,6 +98,9 @@ export class Endpoints {
   }
 
   close(): void {
-    for (const e of this.#all) e.client.close();
+    for (const e of this.#all) {
+      e.client.close();
+      e.streams.close();
+    }
   }
 }

@@ -99,7 +99,7 @@ export class EtcdWatch implements Watch {
   /** One connection: resolves when the signal aborts, rejects when the stream is lost. */
   async #session(endpoint: Endpoint): Promise<void> {
     const { signal } = this.#target;
-    const stream = await endpoint.client.watchClient.watch(REQUIRE_LEADER);
+    const stream = await endpoint.streams.watchClient.watch(REQUIRE_LEADER);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = this.#deps.clock.after(CREATE_TIMEOUT_MS, () => reject(new Error('no answer to the watch request')));
     const onAbort = (): void => resolve();
@@ -173,5 +173,6 @@ export class EtcdWatch implements Watch {
 /** A cancelled stream still emits its own cancellation as an error. */
 function dispose(stream: Stream): void {
   stream.on('error', () => {});
+  stream.end();
   stream.cancel();
 }
