@@ -1,137 +1,87 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Agent, request as httpsRequest } from 'node:https';
-import { type Duplex, finished } from 'node:stream';
-import { errors } from '#api/meta/errors.ts';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Clock, systemClock } from '#async/clock.ts';
+import { askBackend, type BackendAnswer, type BackendTarget } from './backend.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
 
-/** How the API server shows itself to node agents, and whose certificates it believes. */
-export interface AgentTls {
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
+/** A client's upgrade request, as Node's 'upgrade' event gives it. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** Bytes behind the request's head. */
+  readonly head: Buffer;
 }
 
-export interface ProxyTarget {
-  readonly host: string;
-  readonly port: number;
-  /** Path and query. */
-  readonly path: string;
-  readonly tls: AgentTls;
-}
-
-const CONNECT_TIMEOUT_MS = 10_000;
-/** Headers that speak of the client's connection or identity, not of the request. */
-const DROPPED = new Set(['authorization', 'host', 'x-remote-user', 'x-remote-group', 'content-length']);
-
-function forwarded(request: IncomingMessage): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {};
-  for (const [k, v] of Object.entries(request.headers)) if (v !== undefined && !DROPPED.has(k)) headers[k] = v;
-  return headers;
-}
-
-const agents = new WeakMap<AgentTls, Agent>();
-function agentOf(tls: AgentTls): Agent {
-  let agent = agents.get(tls);
-  if (!agent) {
-    agent = new Agent({ ...tls, keepAlive: true, maxFreeSockets: 8 });
-    agents.set(tls, agent);
-  }
-  return agent;
-}
-
-const dialError = (e: Error): Error => errors.internal(`error dialing backend: ${e.message}`);
-
-/** The status line and headers of an answer, as they go over the wire. */
-function head(response: IncomingMessage): string {
-  const lines = [`HTTP/1.1 ${response.statusCode} ${response.statusMessage ?? ''}`];
-  for (let i = 0; i < response.rawHeaders.length; i += 2)
-    lines.push(`${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}`);
-  return `${lines.join('\r\n')}\r\n\r\n`;
-}
-
-/** Joins two sockets until either ends; each direction half-closes on its own. */
-function join(a: Duplex, b: Duplex): void {
-  a.pipe(b);
-  b.pipe(a);
-  const destroy = (): void => {
-    a.destroy();
-    b.destroy();
-  };
-  a.on('error', destroy);
-  b.on('error', destroy);
-  finished(a, destroy);
-  finished(b, destroy);
-}
+/** How long one side may take to close after the other has. */
+const LINGER_MS = 15_000;
+const TCP_KEEP_ALIVE_MS = 30_000;
 
 /**
- * Hands an upgraded connection (exec, attach, port-forward) to a node agent, byte for byte: SPDY and WebSocket alike.
- * Resolves when the agent answered; a refusal is relayed as it is. @throws StatusError 500 when the agent cannot be reached
+ * Passes an upgrade request on to an agent and then every byte both ways, until either side is gone; then the other is
+ * closed too. An answer other than 101 is relayed and ends the connection: nothing the client sends after it may reach
+ * the agent, which takes every request on this connection for the apiserver's own.
+ *
+ * Resolves when both connections are over.
+ * @throws StatusError 500 `error dialing backend: …`; nothing was written to the client's socket then
  */
-export function pipeUpgrade(
-  client: IncomingMessage,
-  socket: Duplex,
-  first: Buffer,
-  target: ProxyTarget,
+export async function pipeUpgrade(
+  client: UpgradeRequest,
+  target: BackendTarget,
+  clock: Clock = systemClock,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest({
-      host: target.host,
-      port: target.port,
-      path: target.path,
-      method: client.method,
-      headers: forwarded(client),
-      ...target.tls,
-      agent: false,
-    });
-    request.setTimeout(CONNECT_TIMEOUT_MS, () => request.destroy(new Error('no answer in time')));
-    request.on('upgrade', (response, agent, rest) => {
-      request.setTimeout(0);
-      agent.setTimeout(0);
-      socket.write(head(response));
-      if (rest.length > 0) socket.write(rest);
-      if (first.length > 0) agent.write(first);
-      join(socket, agent);
-      resolve();
-    });
-    request.on('response', (response) => {
-      socket.write(head(response));
-      response.pipe(socket);
-      resolve();
-    });
-    request.on('error', (e) => {
-      socket.destroyed ? resolve() : reject(dialError(e));
-    });
-    socket.on('close', () => request.destroy());
-    request.end();
-  });
+  const { request, socket } = client;
+  socket.on('error', () => socket.destroy());
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
+  if (socket.closed) gone.abort();
+  const headers = { ...requestHeaders(request), connection: 'Upgrade', upgrade: request.headers.upgrade };
+  const method = request.method ?? 'GET';
+  const answer = await askBackend(target, { method, headers, clock, signal: gone.signal });
+  if (answer.upgraded) await tunnel(client, answer.response, { clock, ...answer.upgraded });
+  else await relayRefusal(socket, answer.response);
 }
 
-/** Relays a plain GET (logs) as a stream, as fast as the client reads. @throws StatusError 500 when the agent cannot be reached */
-export function pipeRequest(target: ProxyTarget, raw: ServerResponse, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest({
-      host: target.host,
-      port: target.port,
-      path: target.path,
-      agent: agentOf(target.tls),
-      signal,
-    });
-    request.on('socket', (s) => s.setTimeout(0));
-    const timer = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
-    const late = (): void => void request.destroy(new Error('no answer in time'));
-    timer.addEventListener('abort', late, { once: true });
-    request.on('response', (response) => {
-      timer.removeEventListener('abort', late);
-      raw.writeHead(response.statusCode ?? 502, { 'content-type': response.headers['content-type'] ?? 'text/plain' });
-      raw.flushHeaders();
-      response.on('data', (chunk: Buffer) => {
-        if (!raw.write(chunk)) response.pause();
-      });
-      raw.on('drain', () => response.resume());
-      response.on('end', () => raw.end());
-      response.on('error', () => raw.destroy());
-      finished(raw, () => resolve());
-    });
-    request.on('error', (e) => (signal.aborted ? resolve() : reject(dialError(e))));
-    request.end();
-  });
+async function relayRefusal(socket: Duplex, answer: IncomingMessage): Promise<void> {
+  socket.write(head(answer, 'Connection: close'));
+  // What the client still sends is thrown away.
+  socket.resume();
+  await pipeline(answer, socket).catch(() => socket.destroy());
+  answer.destroy();
+}
+
+async function tunnel(
+  client: UpgradeRequest,
+  answer: IncomingMessage,
+  agent: NonNullable<BackendAnswer['upgraded']> & { readonly clock: Clock },
+): Promise<void> {
+  const socket = client.socket as Duplex & Partial<Pick<Socket, 'setNoDelay' | 'setKeepAlive'>>;
+  const backend = agent.socket;
+  socket.setNoDelay?.(true);
+  socket.setKeepAlive?.(true, TCP_KEEP_ALIVE_MS);
+  socket.write(head(answer, 'Connection: Upgrade', `Upgrade: ${answer.headers.upgrade}`));
+  if (agent.head.length > 0) backend.unshift(agent.head);
+  if (client.head.length > 0) socket.unshift(client.head);
+  const destroyBoth = () => {
+    socket.destroy();
+    backend.destroy();
+  };
+  // Ends are passed on, so that the last bytes arrive; anything else (a reset, a write to a dead peer) ends both.
+  const directions = [pipeline(backend, socket), pipeline(socket, backend)].map((done) => done.catch(destroyBoth));
+  await Promise.race(directions);
+  const giveUp = agent.clock.after(LINGER_MS, destroyBoth, { unref: true });
+  await Promise.all(directions);
+  giveUp.cancel();
+  destroyBoth();
+}
+
+/** The head of the answer for the client. */
+function head(answer: IncomingMessage, ...connection: string[]): string {
+  const code = answer.statusCode ?? 500;
+  const lines = [`HTTP/1.1 ${code} ${answer.statusMessage || STATUS_CODES[code]}`, ...connection];
+  for (const [name, values] of Object.entries(responseHeaders(answer))) {
+    for (const value of values) lines.push(`${name}: ${value}`);
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`;
 }

@@ -100,6 +100,11 @@ export class SpdySession implements FrameSink, StreamCarrier {
     });
   }
 
+  /** Makes the transport notice a peer that is gone: see KeepAlive. */
+  probe(): void {
+    void this.ping();
+  }
+
   /**
    * Ends the session politely: announces it, throws away what the peer still sends, and gives the peer time to close
    * first, since Kubernetes' clients drop received but unread data when the connection ends under them.
