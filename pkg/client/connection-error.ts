@@ -20,5 +20,8 @@ function reasonOf(e: unknown): string {
   if (!(e instanceof Error)) return String(e);
   const { code, address, port } = e as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code === 'ECONNREFUSED' && address) return `nothing listens on ${address}:${port} (ECONNREFUSED)`;
+  if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || e.name === 'HTTPParserError') {
+    return `the connection broke (${code && !code.startsWith('HPE') ? `${code}: ` : ''}${e.message})`;
+  }
   return e.message || code || e.name;
 }

@@ -272,6 +272,19 @@ test('errors back off from 0.8 s to at most 30 s, and success resets it', async 
   expect(client.watches).toHaveLength(watches + 1);
 });
 
+test('a quiet watch that lived counts as success: the next failure is the first again', async () => {
+  const { clock, client, factory } = setUp({ lists: [listOf(10)] });
+  factory.start();
+  await clock.advance(0);
+  for (let i = 0; i < 8; i++) {
+    await clock.advance(60_000);
+    const watches = client.watches.length;
+    client.current.end(lost);
+    await clock.advance(1600);
+    expect(client.watches).toHaveLength(watches + 1);
+  }
+});
+
 test('a handler that throws stops neither the loop nor the others', async () => {
   const { clock, client, factory, informer, log } = setUp({ lists: [listOf(10, thing('a', 3))] });
   informer.addHandlers({

@@ -5,6 +5,7 @@ import { type Backoff, createBackoff } from '#async/backoff.ts';
 import type { Clock } from '#async/clock.ts';
 import { abortable } from '#async/signals.ts';
 import type { Logger } from '#process/logger.ts';
+import { ConnectionError } from './connection-error.ts';
 import { deepFreeze } from './freeze.ts';
 import { isNewer, isTooLargeVersion } from './resource-version.ts';
 import { ObjectStore, objectKeyOf } from './store.ts';
@@ -26,6 +27,8 @@ const MIN_WATCH_S = 300;
 const LIST_TIMEOUT_MS = 60_000;
 /** A watch that ends sooner is a failing server, not a normal end. */
 const SHORT_WATCH_MS = 1000;
+/** A watch that lived this long worked, even if nothing happened. */
+const HEALTHY_WATCH_MS = 10_000;
 /** A lagging server knows our version soon; one that does not after so many tries has lost its history. */
 const MAX_TOO_LARGE = 3;
 
@@ -91,14 +94,16 @@ export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
     const { clock } = this.#deps;
     while (!signal.aborted) {
       let wait = 0;
+      let since = Number.POSITIVE_INFINITY;
       try {
         if (this.#list !== 'none') await this.#listAll(signal);
-        const since = clock.now();
+        since = clock.now();
         const progressed = await this.#watch(signal);
         if (!progressed && clock.now() - since < SHORT_WATCH_MS) wait = this.#backoff.next('short');
         else this.#backoff.reset('short');
       } catch (err) {
         if (signal.aborted) return;
+        if (clock.now() - since >= HEALTHY_WATCH_MS) this.#succeeded();
         wait = this.#failed(err);
       }
       if (wait > 0) await clock.sleep(wait, signal).catch(() => {});
@@ -120,7 +125,9 @@ export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
     if (isTooLargeVersion(err) && ++this.#tooLarge >= MAX_TOO_LARGE) this.#list = 'newest';
     this.#failures++;
     const wait = this.#backoff.next('error');
-    const fields = { err, kind, failures: this.#failures, waitMs: Math.round(wait) };
+    // A lost connection needs no stack trace: it happens at every restart of a server.
+    const reason = err instanceof ConnectionError ? { reason: err.message } : { err };
+    const fields = { ...reason, kind, failures: this.#failures, waitMs: Math.round(wait) };
     if (this.#failures === 1) logger.warn(fields, 'list-watch failed, will retry');
     else logger.debug(fields, 'list-watch failed again, will retry');
     return wait;
