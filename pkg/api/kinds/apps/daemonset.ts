@@ -1,4 +1,6 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { sameJson } from '../../meta/equal.ts';
+import { type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import {
   f,
@@ -13,8 +15,13 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
+import { countOf, countOrPercent, immutable, nonNegative, notAboveHundredPercent } from '../check/check.ts';
+import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
+import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { ageColumn, column, labelsText, nameColumn, numberColumn } from '../print/columns.ts';
+import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
 
 const PKG = 'io.k8s.api.apps.v1';
 const obj = objectsIn(PKG);
@@ -69,6 +76,73 @@ export const DaemonSetSchema = topLevel(PKG, 'DaemonSet', 'Runs one pod on every
 });
 export type DaemonSet = TypeOf<typeof DaemonSetSchema>;
 
+function defaultDaemonSet(o: DaemonSet): void {
+  const { spec } = o;
+  if (!spec) return;
+  spec.updateStrategy ??= {};
+  spec.updateStrategy.type ??= 'RollingUpdate';
+  if (spec.updateStrategy.type === 'RollingUpdate') {
+    spec.updateStrategy.rollingUpdate ??= {};
+    spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1;
+    spec.updateStrategy.rollingUpdate.maxSurge ??= 0;
+  }
+  defaultPodSpec(spec.template?.spec);
+}
+
+function validateUpdateStrategy(path: string, strategy: DaemonSetUpdateStrategy | undefined): FieldError[] {
+  const { type, rollingUpdate: rolling } = strategy ?? {};
+  if (type === 'OnDelete') return [];
+  if (type !== 'RollingUpdate') return [notSupported(path, strategy ?? {}, ['OnDelete', 'RollingUpdate'])];
+  const { maxUnavailable = 0, maxSurge = 0 } = rolling ?? {};
+  const at = `${path}.rollingUpdate`;
+  const found = [
+    ...countOrPercent(`${at}.maxUnavailable`, maxUnavailable),
+    ...countOrPercent(`${at}.maxSurge`, maxSurge),
+    ...notAboveHundredPercent(`${at}.maxUnavailable`, maxUnavailable),
+    ...notAboveHundredPercent(`${at}.maxSurge`, maxSurge),
+  ];
+  const missing = countOf(maxUnavailable);
+  const extra = countOf(maxSurge);
+  if (missing > 0 && extra > 0) {
+    found.push(invalid(`${at}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'));
+  }
+  if (missing === 0 && extra === 0) {
+    found.push(required(`${at}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'));
+  }
+  return found;
+}
+
+function validateDaemonSet(o: DaemonSet, old?: DaemonSet): FieldError[] {
+  const { spec } = o;
+  if (!spec) return [required('spec.selector'), ...validateLastingTemplate(undefined, 'DaemonSet')];
+  return [
+    ...validateOwnSelector(spec.selector, 'daemonset'),
+    ...validateTemplateLabels(spec.selector, spec.template),
+    ...validateLastingTemplate(spec.template, 'DaemonSet'),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...validateUpdateStrategy('spec.updateStrategy', spec.updateStrategy),
+    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
+    ...(old ? immutable('spec.selector', spec.selector, old.spec?.selector) : []),
+  ];
+}
+
+/** Counts changes of the template; kept for clients of the first versions. */
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
+
+function setTemplateGeneration(o: DaemonSet, generation: number): void {
+  o.metadata = {
+    ...o.metadata,
+    annotations: { ...o.metadata?.annotations, [TEMPLATE_GENERATION]: String(generation) },
+  };
+}
+
+function prepareUpdate(o: DaemonSet, old: DaemonSet): void {
+  const before = Number(old.metadata?.annotations?.[TEMPLATE_GENERATION] ?? 1);
+  setTemplateGeneration(o, before + (sameJson(o.spec?.template, old.spec?.template) ? 0 : 1));
+}
+
+const NO_PODS = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 };
+
 export const DaemonSets = defineKind<DaemonSet>({
   group: 'apps',
   version: 'v1',
@@ -78,4 +152,27 @@ export const DaemonSets = defineKind<DaemonSet>({
   categories: ['all'],
   hasStatus: true,
   schema: DaemonSetSchema,
+  defaults: defaultDaemonSet,
+  prepareCreate: (o) => {
+    o.status = { ...NO_PODS };
+    setTemplateGeneration(o, 1);
+  },
+  prepareUpdate,
+  validate: validateDaemonSet,
+  columns: [
+    nameColumn,
+    numberColumn('Desired', 'Nodes that should have a pod.', (o) => o.status?.desiredNumberScheduled ?? 0),
+    numberColumn('Current', 'Nodes that have one.', (o) => o.status?.currentNumberScheduled ?? 0),
+    numberColumn('Ready', 'Nodes whose pod is ready.', (o) => o.status?.numberReady ?? 0),
+    numberColumn(
+      'Up-to-date',
+      'Nodes with a pod of the current template.',
+      (o) => o.status?.updatedNumberScheduled ?? 0,
+    ),
+    numberColumn('Available', 'Nodes whose pod is available.', (o) => o.status?.numberAvailable ?? 0),
+    column('Node Selector', 'Labels the nodes must have.', (o) => labelsText(o.spec?.template?.spec?.nodeSelector)),
+    ageColumn,
+    ...templateColumns<DaemonSet>((o) => o.spec?.template),
+    selectorColumn((o) => selectorText(o.spec?.selector)),
+  ],
 });

@@ -1,4 +1,6 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { formatLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import {
   bool,
@@ -14,8 +16,14 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
+import { countOf, countOrPercent, immutable, nonNegative, notAboveHundredPercent } from '../check/check.ts';
+import { validateCounts } from '../check/status-validation.ts';
+import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
+import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
+import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
 
 const PKG = 'io.k8s.api.apps.v1';
 const obj = objectsIn(PKG);
@@ -81,6 +89,70 @@ export const DeploymentSchema = topLevel(
 );
 export type Deployment = TypeOf<typeof DeploymentSchema>;
 
+function defaultDeployment(o: Deployment): void {
+  const { spec } = o;
+  if (!spec) return;
+  spec.strategy ??= {};
+  spec.strategy.type ??= 'RollingUpdate';
+  if (spec.strategy.type === 'RollingUpdate') {
+    spec.strategy.rollingUpdate ??= {};
+    spec.strategy.rollingUpdate.maxUnavailable ??= '25%';
+    spec.strategy.rollingUpdate.maxSurge ??= '25%';
+  }
+  defaultPodSpec(spec.template?.spec);
+}
+
+function validateStrategy(path: string, strategy: DeploymentStrategy | undefined): FieldError[] {
+  const { type, rollingUpdate: rolling } = strategy ?? {};
+  if (type === 'Recreate') {
+    const why = "may not be specified when strategy `type` is 'Recreate'";
+    return rolling ? [forbidden(`${path}.rollingUpdate`, why)] : [];
+  }
+  if (type !== 'RollingUpdate') return [notSupported(path, strategy ?? {}, ['Recreate', 'RollingUpdate'])];
+  const { maxUnavailable = 0, maxSurge = 0 } = rolling ?? {};
+  const at = `${path}.rollingUpdate`;
+  const found = [
+    ...countOrPercent(`${at}.maxUnavailable`, maxUnavailable),
+    ...countOrPercent(`${at}.maxSurge`, maxSurge),
+  ];
+  if (countOf(maxUnavailable) === 0 && countOf(maxSurge) === 0) {
+    found.push(invalid(`${at}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
+  }
+  return [...found, ...notAboveHundredPercent(`${at}.maxUnavailable`, maxUnavailable)];
+}
+
+function validateDeployment(o: Deployment, old?: Deployment): FieldError[] {
+  const { spec } = o;
+  if (!spec) return [required('spec.selector'), ...validateLastingTemplate(undefined, 'ReplicaSet')];
+  const found = [
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...validateOwnSelector(spec.selector, 'deployment'),
+    ...validateTemplateLabels(spec.selector, spec.template),
+    ...validateLastingTemplate(spec.template, 'ReplicaSet'),
+    ...validateStrategy('spec.strategy', spec.strategy),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
+  ];
+  const deadline = spec.progressDeadlineSeconds;
+  if (deadline !== undefined) {
+    found.push(...nonNegative('spec.progressDeadlineSeconds', deadline));
+    if (deadline <= (spec.minReadySeconds ?? 0)) {
+      found.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'));
+    }
+  }
+  if (old) found.push(...immutable('spec.selector', spec.selector, old.spec?.selector));
+  return found;
+}
+
+function validateDeploymentStatus(o: Deployment, old: Deployment): FieldError[] {
+  const found = validateCounts(o.status);
+  const before = old.status?.collisionCount;
+  if (before !== undefined && (o.status?.collisionCount ?? 0) < before) {
+    found.push(invalid('status.collisionCount', o.status?.collisionCount ?? 0, 'cannot be decremented'));
+  }
+  return found;
+}
+
 export const Deployments = defineKind<Deployment>({
   group: 'apps',
   version: 'v1',
@@ -90,4 +162,33 @@ export const Deployments = defineKind<Deployment>({
   categories: ['all'],
   hasStatus: true,
   schema: DeploymentSchema,
+  defaults: defaultDeployment,
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  validate: validateDeployment,
+  validateStatus: validateDeploymentStatus,
+  columns: [
+    nameColumn,
+    column(
+      'Ready',
+      'Pods that are ready, of those wanted.',
+      (o) => `${o.status?.readyReplicas ?? 0}/${o.spec?.replicas ?? 0}`,
+    ),
+    column('Up-to-date', 'Pods made from the current template.', (o) => o.status?.updatedReplicas ?? 0),
+    column('Available', 'Pods that are available.', (o) => o.status?.availableReplicas ?? 0),
+    ageColumn,
+    ...templateColumns<Deployment>((o) => o.spec?.template),
+    selectorColumn((o) => selectorText(o.spec?.selector)),
+  ],
+  scale: {
+    get: (o) => ({
+      replicas: o.spec?.replicas ?? 0,
+      statusReplicas: o.status?.replicas ?? 0,
+      selector: formatLabelSelector(o.spec?.selector ?? {}),
+    }),
+    set: (o, replicas) => {
+      if (o.spec) o.spec.replicas = replicas;
+    },
+  },
 });

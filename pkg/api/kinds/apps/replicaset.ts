@@ -1,8 +1,16 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, required } from '../../meta/fielderrors.ts';
+import { formatLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import { f, int32, int64, mapList, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { immutable, nonNegative } from '../check/check.ts';
+import { validateCounts } from '../check/status-validation.ts';
+import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
+import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { ageColumn, nameColumn, numberColumn } from '../print/columns.ts';
+import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
 
 const PKG = 'io.k8s.api.apps.v1';
 const obj = objectsIn(PKG);
@@ -41,6 +49,20 @@ export const ReplicaSetSchema = topLevel(PKG, 'ReplicaSet', 'Keeps a number of e
 });
 export type ReplicaSet = TypeOf<typeof ReplicaSetSchema>;
 
+function validateReplicaSet(o: ReplicaSet, old?: ReplicaSet): FieldError[] {
+  const { spec } = o;
+  if (!spec) return [required('spec.selector'), ...validateLastingTemplate(undefined, 'ReplicaSet')];
+  return [
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    // Kubernetes says "deployment" here, too.
+    ...validateOwnSelector(spec.selector, 'deployment'),
+    ...validateTemplateLabels(spec.selector, spec.template),
+    ...validateLastingTemplate(spec.template, 'ReplicaSet'),
+    ...(old ? immutable('spec.selector', spec.selector, old.spec?.selector) : []),
+  ];
+}
+
 export const ReplicaSets = defineKind<ReplicaSet>({
   group: 'apps',
   version: 'v1',
@@ -50,4 +72,30 @@ export const ReplicaSets = defineKind<ReplicaSet>({
   categories: ['all'],
   hasStatus: true,
   schema: ReplicaSetSchema,
+  defaults: (o) => defaultPodSpec(o.spec?.template?.spec),
+  prepareCreate: (o) => {
+    o.status = { replicas: 0 };
+  },
+  validate: validateReplicaSet,
+  validateStatus: (o) => validateCounts(o.status),
+  fields: { 'status.replicas': (o) => String(o.status?.replicas ?? 0) },
+  columns: [
+    nameColumn,
+    numberColumn('Desired', 'Pods wanted.', (o) => o.spec?.replicas ?? 0),
+    numberColumn('Current', 'Pods there are.', (o) => o.status?.replicas ?? 0),
+    numberColumn('Ready', 'Pods that are ready.', (o) => o.status?.readyReplicas ?? 0),
+    ageColumn,
+    ...templateColumns<ReplicaSet>((o) => o.spec?.template),
+    selectorColumn((o) => selectorText(o.spec?.selector)),
+  ],
+  scale: {
+    get: (o) => ({
+      replicas: o.spec?.replicas ?? 0,
+      statusReplicas: o.status?.replicas ?? 0,
+      selector: formatLabelSelector(o.spec?.selector ?? {}),
+    }),
+    set: (o, replicas) => {
+      if (o.spec) o.spec.replicas = replicas;
+    },
+  },
 });

@@ -1,4 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { sameJson } from '../../meta/equal.ts';
+import { type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
+import { formatLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import {
   arr,
@@ -14,9 +17,15 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
+import { countOf, countOrPercent, nonNegative, notAboveHundredPercent } from '../check/check.ts';
+import { validateCounts } from '../check/status-validation.ts';
+import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
+import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { PersistentVolumeClaimSchema } from '../core/volume/claim.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
+import { templateColumns } from '../print/workload.ts';
 
 const PKG = 'io.k8s.api.apps.v1';
 const obj = objectsIn(PKG);
@@ -101,6 +110,92 @@ export const StatefulSetSchema = topLevel(PKG, 'StatefulSet', 'Runs pods with st
 });
 export type StatefulSet = TypeOf<typeof StatefulSetSchema>;
 
+function defaultStatefulSet(o: StatefulSet): void {
+  const { spec } = o;
+  if (!spec) return;
+  if (spec.updateStrategy?.type === 'RollingUpdate') {
+    spec.updateStrategy.rollingUpdate ??= {};
+    spec.updateStrategy.rollingUpdate.partition ??= 0;
+  }
+  for (const claim of spec.volumeClaimTemplates ?? []) {
+    claim.apiVersion ??= 'v1';
+    claim.kind ??= 'PersistentVolumeClaim';
+    claim.status ??= { phase: 'Pending' };
+  }
+  defaultPodSpec(spec.template?.spec);
+}
+
+function validateUpdateStrategy(path: string, strategy: StatefulSetUpdateStrategy | undefined): FieldError[] {
+  const { type, rollingUpdate: rolling } = strategy ?? {};
+  if (!type) return [required(path)];
+  if (type === 'OnDelete') {
+    if (!rolling) return [];
+    return [invalid(`${path}.rollingUpdate`, rolling, "only allowed for updateStrategy 'RollingUpdate'")];
+  }
+  if (type !== 'RollingUpdate') return [invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")];
+  const found = nonNegative(`${path}.rollingUpdate.partition`, rolling?.partition);
+  const max = rolling?.maxUnavailable;
+  if (max !== undefined) {
+    const at = `${path}.rollingUpdate.maxUnavailable`;
+    found.push(...countOrPercent(at, max));
+    if (countOf(max) === 0) found.push(invalid(at, max, 'cannot be 0'));
+    found.push(...notAboveHundredPercent(at, max));
+  }
+  return found;
+}
+
+const CHANGEABLE = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+] as const;
+const LAST = CHANGEABLE.length - 1;
+const FIXED_MESSAGE = `updates to statefulset spec for fields other than ${CHANGEABLE.slice(0, LAST)
+  .map((k) => `'${k}'`)
+  .join(', ')} and '${CHANGEABLE[LAST]}' are forbidden`;
+
+function validateStatefulSetUpdate(spec: StatefulSetSpec, old: StatefulSetSpec): FieldError[] {
+  const fixed: Record<string, unknown> = { ...spec };
+  for (const k of CHANGEABLE) fixed[k] = old[k];
+  return sameJson(fixed, old) ? [] : [forbidden('spec', FIXED_MESSAGE)];
+}
+
+function validateStatefulSet(o: StatefulSet, old?: StatefulSet): FieldError[] {
+  const { spec } = o;
+  if (!spec) return [required('spec.selector'), ...validateLastingTemplate(undefined, 'StatefulSet')];
+  const found: FieldError[] = [];
+  const policy: string | undefined = spec.podManagementPolicy;
+  if (!policy) found.push(required('spec.podManagementPolicy'));
+  else if (policy !== 'OrderedReady' && policy !== 'Parallel') {
+    found.push(invalid('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'"));
+  }
+  found.push(
+    ...validateUpdateStrategy('spec.updateStrategy', spec.updateStrategy),
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
+    ...validateOwnSelector(spec.selector, 'statefulset'),
+    ...validateTemplateLabels(spec.selector, spec.template),
+    ...validateLastingTemplate(withClaims(spec), 'StatefulSet'),
+  );
+  if (old?.spec) found.push(...validateStatefulSetUpdate(spec, old.spec));
+  return found;
+}
+
+/** Each claim template becomes a volume of its name, which containers may mount. */
+function withClaims(spec: StatefulSetSpec): PodTemplateSpec | undefined {
+  const pod = spec.template?.spec;
+  if (!pod) return spec.template;
+  const claims = (spec.volumeClaimTemplates ?? []).map((c) => c.metadata?.name ?? '');
+  const own = (pod.volumes ?? []).filter((v) => !claims.includes(v.name));
+  const volumes = claims.map((name) => ({ name, persistentVolumeClaim: { claimName: name || 'claim' } }));
+  return { ...spec.template, spec: { ...pod, volumes: [...own, ...volumes] } };
+}
+
 export const StatefulSets = defineKind<StatefulSet>({
   group: 'apps',
   version: 'v1',
@@ -110,4 +205,30 @@ export const StatefulSets = defineKind<StatefulSet>({
   categories: ['all'],
   hasStatus: true,
   schema: StatefulSetSchema,
+  defaults: defaultStatefulSet,
+  prepareCreate: (o) => {
+    o.status = { replicas: 0, availableReplicas: 0 };
+  },
+  validate: validateStatefulSet,
+  validateStatus: (o) => validateCounts(o.status),
+  columns: [
+    nameColumn,
+    column(
+      'Ready',
+      'Pods that are ready, of those wanted.',
+      (o) => `${o.status?.readyReplicas ?? 0}/${o.spec?.replicas ?? 0}`,
+    ),
+    ageColumn,
+    ...templateColumns<StatefulSet>((o) => o.spec?.template),
+  ],
+  scale: {
+    get: (o) => ({
+      replicas: o.spec?.replicas ?? 0,
+      statusReplicas: o.status?.replicas ?? 0,
+      selector: formatLabelSelector(o.spec?.selector ?? {}),
+    }),
+    set: (o, replicas) => {
+      if (o.spec) o.spec.replicas = replicas;
+    },
+  },
 });

@@ -1,5 +1,10 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
+import { defaultPod } from './pod-defaults.ts';
+import { qosClass } from './pod-qos.ts';
+import { podColumns } from './pod-table.ts';
+import { validatePodStatus } from './pod-update-validation.ts';
+import { validatePod } from './pod-validation.ts';
 import { PodSpec } from './spec.ts';
 import { PodStatus } from './status.ts';
 
@@ -10,6 +15,30 @@ export const PodSchema = topLevel(PKG, 'Pod', 'A group of containers that share 
   status: f(3, PodStatus, 'What is known of it.'),
 });
 export type Pod = TypeOf<typeof PodSchema>;
+
+/** Seconds a delete grants: none for a pod that no agent has, or that has ended. */
+export function podGracePeriod(pod: Pod, requested: number | undefined): number {
+  const { phase } = pod.status ?? {};
+  if (!pod.spec?.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
+  const seconds = requested ?? pod.spec.terminationGracePeriodSeconds ?? 0;
+  return seconds < 0 ? 1 : seconds;
+}
+
+/** A new pod's status is made by the server. */
+function preparePod(pod: Pod): void {
+  if (!pod.spec) return;
+  pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
+  if ((pod.spec.schedulingGates ?? []).length > 0) {
+    pod.status.conditions = [
+      {
+        type: 'PodScheduled',
+        status: 'False',
+        reason: 'SchedulingGated',
+        message: 'Scheduling is blocked due to non-empty scheduling gates',
+      },
+    ];
+  }
+}
 
 export const Pods = defineKind<Pod>({
   group: '',
@@ -31,4 +60,20 @@ export const Pods = defineKind<Pod>({
     'resize',
   ],
   schema: PodSchema,
+  defaults: defaultPod,
+  prepareCreate: preparePod,
+  validate: validatePod,
+  validateStatus: validatePodStatus,
+  gracePeriod: podGracePeriod,
+  fields: {
+    'spec.nodeName': (o) => o.spec?.nodeName ?? '',
+    'spec.restartPolicy': (o) => o.spec?.restartPolicy ?? '',
+    'spec.schedulerName': (o) => o.spec?.schedulerName ?? '',
+    'spec.serviceAccountName': (o) => o.spec?.serviceAccountName ?? '',
+    'spec.hostNetwork': (o) => String(o.spec?.hostNetwork ?? false),
+    'status.phase': (o) => o.status?.phase ?? '',
+    'status.podIP': (o) => o.status?.podIPs?.[0]?.ip ?? o.status?.podIP ?? '',
+    'status.nominatedNodeName': (o) => o.status?.nominatedNodeName ?? '',
+  },
+  columns: podColumns,
 });

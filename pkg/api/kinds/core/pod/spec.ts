@@ -110,7 +110,7 @@ export const PodSpec = obj('PodSpec', 'What a pod shall be.', {
   dnsConfig: f(26, PodDNSConfig, 'Resolver settings.'),
   readinessGates: f(28, arr(PodReadinessGate), 'Further conditions it needs to be ready.'),
   runtimeClassName: f(29, str, 'Runtime class to run it with.', { ptr: true }),
-  enableServiceLinks: f(30, bool, 'Whether services appear as environment variables.', { ptr: true, default: true }),
+  enableServiceLinks: f(30, bool, 'Whether services appear as environment variables.', { ptr: true }),
   preemptionPolicy: f(31, PreemptionPolicy, 'Whether it may evict pods of lower priority.', { ptr: true }),
   overhead: f(32, ResourceList, 'Resources used by the pod itself, from the runtime class.'),
   topologySpreadConstraints: f(

@@ -1,0 +1,221 @@
+import { duplicate, type FieldError, forbidden, invalid, notFound, required } from '../../../meta/fielderrors.ts';
+import { portName, portNumber } from '../../../meta/names.ts';
+import { invalidFor, nonNegative, oneOfOptional, oneOfRequired, requiredLabel } from '../../check/check.ts';
+import type { Container, VolumeMount } from './container.ts';
+import { validateEnvironment } from './env-validation.ts';
+import { validateProbes } from './probe-validation.ts';
+import { validateResources } from './resource-validation.ts';
+import type { PodSpec } from './spec.ts';
+import type { Volume } from './volumes.ts';
+
+const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+const MESSAGE_POLICIES = ['File', 'FallbackToLogsOnError'];
+const PROPAGATION = ['None', 'HostToContainer', 'Bidirectional'];
+
+/** What the checks of one container need to know of its pod. */
+export interface PodContext {
+  readonly spec: PodSpec;
+  readonly volumes: ReadonlyMap<string, Volume>;
+}
+
+function validatePorts(path: string, c: Container, hostNetwork: boolean): FieldError[] {
+  const found: FieldError[] = [];
+  const names = new Set<string>();
+  for (const [i, p] of (c.ports ?? []).entries()) {
+    const at = `${path}.ports[${i}]`;
+    if (p.name) {
+      const messages = portName(p.name);
+      if (messages.length > 0) found.push(...invalidFor(`${at}.name`, p.name, messages));
+      else if (names.has(p.name)) found.push(duplicate(`${at}.name`, p.name));
+      names.add(p.name);
+    }
+    if (!p.containerPort) found.push(required(`${at}.containerPort`));
+    else found.push(...invalidFor(`${at}.containerPort`, p.containerPort, portNumber(p.containerPort)));
+    if (p.hostPort) found.push(...invalidFor(`${at}.hostPort`, p.hostPort, portNumber(p.hostPort)));
+    found.push(...oneOfRequired(`${at}.protocol`, p.protocol, PROTOCOLS));
+    if (hostNetwork && p.hostPort !== p.containerPort) {
+      const why = 'must match `hostPort` when `hostNetwork` is true';
+      found.push(invalid(`${at}.containerPort`, p.containerPort, why));
+    }
+  }
+  return found;
+}
+
+/** A path inside a volume may not lead out of it. */
+export function validateLocalPath(path: string, value: string): FieldError[] {
+  const found: FieldError[] = [];
+  if (value.startsWith('/')) found.push(invalid(path, value, 'must be a relative path'));
+  if (value.split('/').includes('..')) found.push(invalid(path, value, "must not contain '..'"));
+  return found;
+}
+
+function validateMount(path: string, m: VolumeMount, context: PodContext, c: Container): FieldError[] {
+  const found: FieldError[] = [];
+  const volume = context.volumes.get(m.name);
+  if (!m.name) found.push(required(`${path}.name`));
+  else if (!volume) found.push(notFound(`${path}.name`, m.name));
+  if (!m.mountPath) found.push(required(`${path}.mountPath`));
+  if (m.subPath) found.push(...validateLocalPath(`${path}.subPath`, m.subPath));
+  if (m.subPathExpr) {
+    if (m.subPath)
+      found.push(invalid(`${path}.subPathExpr`, m.subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
+    found.push(...validateLocalPath(`${path}.subPathExpr`, m.subPathExpr));
+  }
+  const propagation = m.mountPropagation;
+  found.push(...oneOfOptional(`${path}.mountPropagation`, propagation, PROPAGATION));
+  if (propagation === 'Bidirectional' && !c.securityContext?.privileged) {
+    found.push(
+      forbidden(
+        `${path}.mountPropagation`,
+        'Bidirectional mount propagation is available only to privileged containers',
+      ),
+    );
+  }
+  return found;
+}
+
+function validateMounts(path: string, c: Container, context: PodContext): FieldError[] {
+  const found: FieldError[] = [];
+  const paths = new Set<string>();
+  for (const [i, m] of (c.volumeMounts ?? []).entries()) {
+    const at = `${path}.volumeMounts[${i}]`;
+    found.push(...validateMount(at, m, context, c));
+    if (paths.has(m.mountPath)) found.push(invalid(`${at}.mountPath`, m.mountPath, 'must be unique'));
+    paths.add(m.mountPath);
+  }
+  for (const [i, d] of (c.volumeDevices ?? []).entries()) {
+    const at = `${path}.volumeDevices[${i}]`;
+    if (!d.name) found.push(required(`${at}.name`));
+    else if (!context.volumes.has(d.name)) found.push(notFound(`${at}.name`, d.name));
+    if (!d.devicePath) found.push(required(`${at}.devicePath`));
+    else if (paths.has(d.devicePath)) {
+      found.push(invalid(`${at}.devicePath`, d.devicePath, 'must not already exist in volumeMounts'));
+    }
+  }
+  return found;
+}
+
+function validateSecurity(path: string, c: Container): FieldError[] {
+  const sc = c.securityContext;
+  if (!sc) return [];
+  const found = [
+    ...nonNegative(`${path}.runAsUser`, sc.runAsUser),
+    ...nonNegative(`${path}.runAsGroup`, sc.runAsGroup),
+  ];
+  if (sc.allowPrivilegeEscalation === false) {
+    if (sc.privileged) {
+      found.push(invalid(path, sc, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'));
+    }
+    if (sc.capabilities?.add?.some((cap) => cap === 'SYS_ADMIN' || cap === 'CAP_SYS_ADMIN')) {
+      found.push(
+        invalid(path, sc, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'),
+      );
+    }
+  }
+  found.push(...oneOfOptional(`${path}.procMount`, sc.procMount, ['Default', 'Unmasked']));
+  return found;
+}
+
+/** Checks that hold for containers of every sort. */
+export function validateCommon(path: string, c: Container, context: PodContext): FieldError[] {
+  const found = requiredLabel(`${path}.name`, c.name);
+  if (!c.image) found.push(required(`${path}.image`));
+  else if (c.image.trim() !== c.image) {
+    found.push(invalid(`${path}.image`, c.image, 'must not have leading or trailing whitespace'));
+  }
+  found.push(
+    ...oneOfRequired(`${path}.terminationMessagePolicy`, c.terminationMessagePolicy, MESSAGE_POLICIES),
+    ...validatePorts(path, c, context.spec.hostNetwork ?? false),
+    ...validateEnvironment(path, c),
+    ...validateMounts(path, c, context),
+    ...oneOfRequired(`${path}.imagePullPolicy`, c.imagePullPolicy, PULL_POLICIES),
+    ...validateResources(`${path}.resources`, c.resources),
+    ...validateSecurity(`${path}.securityContext`, c),
+  );
+  return found;
+}
+
+/** Two containers of a pod cannot take the same port of the node. */
+function validateHostPorts(path: string, containers: readonly Container[]): FieldError[] {
+  const taken = new Set<string>();
+  const found: FieldError[] = [];
+  for (const [i, c] of containers.entries()) {
+    for (const [j, p] of (c.ports ?? []).entries()) {
+      if (!p.hostPort) continue;
+      const key = `${p.protocol}/${p.hostIP ?? ''}/${p.hostPort}`;
+      if (taken.has(key)) found.push(duplicate(`${path}[${i}].ports[${j}].hostPort`, key));
+      taken.add(key);
+    }
+  }
+  return found;
+}
+
+function validateMain(path: string, context: PodContext, names: Set<string>): FieldError[] {
+  const list = context.spec.containers ?? [];
+  if (list.length === 0) return [required(path)];
+  const grace = context.spec.terminationGracePeriodSeconds;
+  const found: FieldError[] = [];
+  for (const [i, c] of list.entries()) {
+    const at = `${path}[${i}]`;
+    found.push(...validateCommon(at, c, context));
+    if (c.name && names.has(c.name)) found.push(duplicate(`${at}.name`, c.name));
+    names.add(c.name);
+    found.push(...validateProbes(at, c, grace));
+    if (c.restartPolicy) found.push(forbidden(`${at}.restartPolicy`, 'may not be set for non-init containers'));
+  }
+  return [...found, ...validateHostPorts(path, list)];
+}
+
+const NOT_ON_INIT = ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const;
+
+function validateInit(path: string, context: PodContext, names: Set<string>): FieldError[] {
+  const found: FieldError[] = [];
+  for (const [i, c] of (context.spec.initContainers ?? []).entries()) {
+    const at = `${path}[${i}]`;
+    const sidecar = c.restartPolicy === 'Always';
+    found.push(...validateCommon(at, c, context));
+    if (c.restartPolicy && !sidecar) found.push(...oneOfRequired(`${at}.restartPolicy`, c.restartPolicy, ['Always']));
+    if (c.name && names.has(c.name)) found.push(duplicate(`${at}.name`, c.name));
+    names.add(c.name);
+    if (sidecar) found.push(...validateProbes(at, c, context.spec.terminationGracePeriodSeconds));
+    else {
+      for (const k of NOT_ON_INIT) {
+        if (!c[k]) continue;
+        found.push(forbidden(`${at}.${k}`, 'may not be set for init containers without restartPolicy=Always'));
+      }
+    }
+    found.push(...validateHostPorts(path, [c]));
+  }
+  return found;
+}
+
+const NOT_ON_EPHEMERAL = ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const;
+
+function validateEphemeral(path: string, context: PodContext, names: Set<string>): FieldError[] {
+  const found: FieldError[] = [];
+  for (const [i, c] of (context.spec.ephemeralContainers ?? []).entries()) {
+    const at = `${path}[${i}]`;
+    found.push(...validateCommon(at, c as Container, context));
+    if (c.name && names.has(c.name)) found.push(duplicate(`${at}.name`, c.name));
+    names.add(c.name);
+    const target = c.targetContainerName;
+    if (target && !context.spec.containers.some((m) => m.name === target)) {
+      found.push(notFound(`${at}.targetContainerName`, target));
+    }
+    for (const k of NOT_ON_EPHEMERAL) {
+      if (c[k]) found.push(forbidden(`${at}.${k}`, 'cannot be set for an Ephemeral Container'));
+    }
+  }
+  return found;
+}
+
+/** All containers of a pod; `path` is that of the spec. */
+export function validateContainers(path: string, context: PodContext): FieldError[] {
+  const names = new Set<string>();
+  return [
+    ...validateMain(`${path}.containers`, context, names),
+    ...validateInit(`${path}.initContainers`, context, names),
+    ...validateEphemeral(`${path}.ephemeralContainers`, context, names),
+  ];
+}

@@ -1,0 +1,161 @@
+import { duplicate, type FieldError, forbidden, invalid, required } from '../../../meta/fielderrors.ts';
+import { compareQuantities } from '../../../meta/quantity.ts';
+import { oneOfOptional, requiredLabel } from '../../check/check.ts';
+import { validateLocalPath } from './container-validation.ts';
+import { validateFieldRef, validateResourceRef } from './env-validation.ts';
+import type { DownwardAPIVolumeFile, KeyToPath, VolumeProjection } from './volume-sources.ts';
+import { type Volume, VolumeSource } from './volumes.ts';
+
+const MODE_MESSAGE = 'must be a number between 0 and 0777 (octal), both inclusive';
+const HOST_PATH_TYPES = [
+  '',
+  'DirectoryOrCreate',
+  'Directory',
+  'FileOrCreate',
+  'File',
+  'Socket',
+  'CharDevice',
+  'BlockDevice',
+];
+const VOLUME_FIELDS = [
+  'metadata.annotations',
+  'metadata.labels',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+];
+
+const validateMode = (path: string, mode: number | undefined): FieldError[] =>
+  mode !== undefined && (mode < 0 || mode > 0o777) ? [invalid(path, mode, MODE_MESSAGE)] : [];
+
+function validateItems(path: string, items: readonly KeyToPath[] | undefined): FieldError[] {
+  return (items ?? []).flatMap((item, i) => {
+    const at = `${path}.items[${i}]`;
+    const found: FieldError[] = item.key ? [] : [required(`${at}.key`)];
+    if (!item.path) found.push(required(`${at}.path`));
+    else found.push(...validateInside(`${at}.path`, item.path));
+    return [...found, ...validateMode(`${at}.mode`, item.mode)];
+  });
+}
+
+/** A file below the volume's root whose name does not begin with "..". */
+function validateInside(path: string, value: string): FieldError[] {
+  const found = validateLocalPath(path, value);
+  if (found.length === 0 && value.startsWith('..')) found.push(invalid(path, value, "must not start with '..'"));
+  return found;
+}
+
+function validateFiles(path: string, items: readonly DownwardAPIVolumeFile[] | undefined): FieldError[] {
+  return (items ?? []).flatMap((file, i) => {
+    const at = `${path}[${i}]`;
+    const found: FieldError[] = file.path ? validateInside(`${at}.path`, file.path) : [required(`${at}.path`)];
+    if (file.fieldRef) {
+      found.push(...validateFieldRef(`${at}.fieldRef`, file.fieldRef, VOLUME_FIELDS));
+      if (file.resourceFieldRef) {
+        found.push(invalid(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'));
+      }
+    } else if (file.resourceFieldRef) {
+      found.push(...validateResourceRef(`${at}.resourceFieldRef`, file.resourceFieldRef, true));
+    } else found.push(required(at, 'one of fieldRef and resourceFieldRef is required'));
+    return [...found, ...validateMode(`${at}.mode`, file.mode)];
+  });
+}
+
+function validateProjection(path: string, p: VolumeProjection): FieldError[] {
+  const found: FieldError[] = [];
+  const { secret, configMap, downwardAPI, serviceAccountToken: token, clusterTrustBundle: bundle } = p;
+  if (secret) {
+    if (!secret.name) found.push(required(`${path}.secret.name`));
+    found.push(...validateItems(`${path}.secret`, secret.items));
+  }
+  if (configMap) {
+    if (!configMap.name) found.push(required(`${path}.configMap.name`));
+    found.push(...validateItems(`${path}.configMap`, configMap.items));
+  }
+  if (downwardAPI) found.push(...validateFiles(`${path}.downwardAPI`, downwardAPI.items));
+  if (token) {
+    const at = `${path}.serviceAccountToken`;
+    const seconds = token.expirationSeconds ?? 3600;
+    if (seconds < 600)
+      found.push(invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes'));
+    if (seconds > 2 ** 32)
+      found.push(invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration larger than 2^32 seconds'));
+    if (!token.path) found.push(required(`${at}.path`));
+    else found.push(...validateInside(`${at}.path`, token.path));
+  }
+  const count = [secret, configMap, downwardAPI, token, bundle].filter(Boolean).length;
+  if (count === 0) found.push(required(path, 'may not be an empty projection'));
+  if (count > 1) found.push(forbidden(path, 'may not specify more than 1 volume type'));
+  return found;
+}
+
+const absolute = (path: string, value: string): FieldError[] => {
+  if (!value) return [required(path)];
+  return value.startsWith('/') ? [] : [invalid(path, value, 'must be an absolute path')];
+};
+
+const backsteps = (path: string, value: string): FieldError[] =>
+  value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : [];
+
+type Check<K extends keyof Volume> = (path: string, source: NonNullable<Volume[K]>) => FieldError[];
+
+/** Checks by source; sources without one are taken as they are. */
+const CHECKS: { [K in keyof Volume]?: Check<K> } = {
+  hostPath: (at, s) => [
+    ...(s.path ? backsteps(`${at}.path`, s.path) : [required(`${at}.path`)]),
+    ...oneOfOptional(`${at}.type`, s.type, HOST_PATH_TYPES),
+  ],
+  emptyDir: (at, s) =>
+    s.sizeLimit && compareQuantities(s.sizeLimit, '0') < 0
+      ? [forbidden(`${at}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
+      : [],
+  secret: (at, s) => [
+    ...(s.secretName ? [] : [required(`${at}.secretName`)]),
+    ...validateMode(`${at}.defaultMode`, s.defaultMode),
+    ...validateItems(at, s.items),
+  ],
+  configMap: (at, s) => [
+    ...(s.name ? [] : [required(`${at}.name`)]),
+    ...validateMode(`${at}.defaultMode`, s.defaultMode),
+    ...validateItems(at, s.items),
+  ],
+  downwardAPI: (at, s) => [
+    ...validateMode(`${at}.defaultMode`, s.defaultMode),
+    ...validateFiles(`${at}.items`, s.items),
+  ],
+  projected: (at, s) => [
+    ...validateMode(`${at}.defaultMode`, s.defaultMode),
+    ...(s.sources ?? []).flatMap((p, i) => validateProjection(`${at}.sources[${i}]`, p)),
+  ],
+  persistentVolumeClaim: (at, s) => (s.claimName ? [] : [required(`${at}.claimName`)]),
+  nfs: (at, s) => [...(s.server ? [] : [required(`${at}.server`)]), ...absolute(`${at}.path`, s.path)],
+  csi: (at, s) => (s.driver ? [] : [required(`${at}.driver`)]),
+  ephemeral: (at, s) => (s.volumeClaimTemplate ? [] : [required(`${at}.volumeClaimTemplate`)]),
+  gitRepo: (at, s) => (s.repository ? [] : [required(`${at}.repository`)]),
+};
+
+function validateSource(path: string, v: Volume): FieldError[] {
+  const found: FieldError[] = [];
+  let count = 0;
+  for (const name of Object.keys(VolumeSource.fields) as (keyof Volume)[]) {
+    const source = v[name];
+    if (!source) continue;
+    const at = `${path}.${name}`;
+    if (++count > 1) found.push(forbidden(at, 'may not specify more than 1 volume type'));
+    else found.push(...((CHECKS[name] as Check<typeof name> | undefined)?.(at, source as never) ?? []));
+  }
+  if (count === 0) found.push(required(path, 'must specify a volume type'));
+  return found;
+}
+
+/** The volumes of a pod. */
+export function validateVolumes(path: string, volumes: readonly Volume[] | undefined): FieldError[] {
+  const names = new Set<string>();
+  return (volumes ?? []).flatMap((v, i) => {
+    const at = `${path}[${i}]`;
+    const found = [...validateSource(at, v), ...requiredLabel(`${at}.name`, v.name)];
+    if (names.has(v.name)) found.push(duplicate(`${at}.name`, v.name));
+    names.add(v.name);
+    return found;
+  });
+}
