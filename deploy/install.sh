@@ -1,0 +1,90 @@
+#!/bin/sh
+# Installs what Coxswain needs on Debian 12, as root: one line a step, nothing where a step is satisfied already.
+set -eu
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+log=$root/.cluster/install.log
+mkdir -p -m 0700 "$root/.cluster"
+: >"$log"
+
+say() { printf '%s' "$*"; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# step "what it does" command...: runs the command with a dot a second; shows the end of its output when it fails.
+step() {
+  say "$1 "
+  shift
+  "$@" >>"$log" 2>&1 </dev/null &
+  pid=$!
+  while kill -0 $pid 2>/dev/null; do
+    sleep 1
+    say .
+  done
+  if wait $pid; then echo ' done'; return; fi
+  echo ' failed:'
+  tail -n 8 "$log" | sed 's/^/  /' >&2
+  exit 1
+}
+
+# Debian starts a service as soon as its package is unpacked. etcd and haproxy would take our ports, dockerd may not even
+# be able to start that way, so nothing is started during the installation.
+install_packages() {
+  policy=/usr/sbin/policy-rc.d
+  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; ours=1; }
+  code=0
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" || code=$?
+  [ -z "${ours-}" ] || rm -f $policy
+  if has systemctl; then
+    for service in etcd haproxy; do
+      case " $* " in *" $service"*) systemctl disable -q $service 2>/dev/null || true ;; esac
+    done
+  fi
+  return $code
+}
+
+# want package test...: notes the package when the test fails.
+missing=
+want() {
+  package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+compose() { has docker-compose || docker compose version; }
+headers() { [ -e /usr/include/stdlib.h ]; }
+PATH=$PATH:/usr/sbin:/sbin
+want docker.io has dockerd
+want etcd-server has etcd
+want etcd-client has etcdctl
+want haproxy has haproxy
+want iptables has iptables
+want nftables has nft
+want iproute2 has ip
+want conntrack has conntrack
+want ipset has ipset
+want ethtool has ethtool
+want kmod has modprobe
+want procps has sysctl
+want gcc has gcc
+want libc6-dev headers
+want docker-compose compose
+want kubernetes-client has kubectl
+# The docker command may be there while its daemon is not; the other way round it comes with docker.io.
+want docker.io has docker
+
+if [ -n "$missing" ]; then
+  [ "$(id -u)" = 0 ] || { echo "install: these packages are missing and only root can install them:$missing" >&2; exit 1; }
+  has apt-get || { echo "install: these programs are missing; install them by hand:$missing" >&2; exit 1; }
+fi
+lists() { [ -n "$(apt-cache madison busybox-static 2>/dev/null)" ]; }
+if has apt-get && ! lists; then step 'fetching package lists' apt-get update -q; fi
+# shellcheck disable=SC2086 — a list of words
+[ -z "$missing" ] || step "installing$missing" install_packages $missing
+
+if [ ! -x "$root/node_modules/.bin/node" ] || ! cmp -s "$root/package-lock.json" "$root/node_modules/.coxswain-lock"; then
+  modules() { (cd "$root" && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.coxswain-lock); }
+  if [ -x "$root/node_modules/.bin/node" ] && [ "$root/node_modules/.package-lock.json" -nt "$root/package-lock.json" ]; then
+    cp "$root/package-lock.json" "$root/node_modules/.coxswain-lock"
+  else
+    has npm || { echo 'install: npm is missing; install Node.js 20 or later with npm' >&2; exit 1; }
+    step 'installing Node 24 and libraries from package-lock.json' modules
+  fi
+fi
