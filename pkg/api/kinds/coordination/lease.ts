@@ -1,5 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, forbidden, invalid } from '../../meta/fielderrors.ts';
 import { f, int32, microTime, objectsIn, str, type TypeOf } from '../../schema/schema.ts';
+import { nonNegative } from '../check/check.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.coordination.v1';
 const obj = objectsIn(PKG);
@@ -25,10 +28,29 @@ export const LeaseSchema = topLevel(
 );
 export type Lease = TypeOf<typeof LeaseSchema>;
 
+function validateLease(o: Lease): FieldError[] {
+  const { spec } = o;
+  const found: FieldError[] = [];
+  const seconds = spec?.leaseDurationSeconds;
+  if (seconds !== undefined && seconds <= 0) {
+    found.push(invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0'));
+  }
+  found.push(...nonNegative('spec.leaseTransitions', spec?.leaseTransitions));
+  if (spec?.holderIdentity === '' && spec.strategy !== undefined) {
+    found.push(invalid('spec.holderIdentity', '', 'must not be empty'));
+  }
+  if (spec?.preferredHolder && !spec.strategy) {
+    found.push(forbidden('spec.preferredHolder', 'may not be specified when `strategy` is not set'));
+  }
+  return found;
+}
+
 export const Leases = defineKind<Lease>({
   group: 'coordination.k8s.io',
   version: 'v1',
   kind: 'Lease',
   plural: 'leases',
   schema: LeaseSchema,
+  validate: validateLease,
+  columns: [nameColumn, column('Holder', 'Who holds it.', (o) => o.spec?.holderIdentity ?? ''), ageColumn],
 });

@@ -1,5 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { sameJson } from '../../meta/equal.ts';
+import { type FieldError, forbidden, invalid, tooLong } from '../../meta/fielderrors.ts';
+import { configMapKey } from '../../meta/names.ts';
 import { bool, bytes, f, map, str, type TypeOf } from '../../schema/schema.ts';
+import { invalidFor } from '../check/check.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.core.v1';
 
@@ -10,6 +15,42 @@ export const ConfigMapSchema = topLevel(PKG, 'ConfigMap', 'Configuration as keys
 });
 export type ConfigMap = TypeOf<typeof ConfigMapSchema>;
 
+/** Keys and values together may not be larger than this. */
+export const MAX_DATA_BYTES = 1024 * 1024;
+const FROZEN = 'field is immutable when `immutable` is set';
+
+/** What an update may not do to an object marked immutable; `parts` are its data fields. */
+export function validateFrozen<T extends { immutable?: boolean }>(
+  o: T,
+  old: T,
+  parts: readonly (keyof T & string)[],
+): FieldError[] {
+  if (!old.immutable) return [];
+  const found = o.immutable ? [] : [forbidden('immutable', FROZEN)];
+  for (const k of parts) if (!sameJson(o[k] ?? {}, old[k] ?? {})) found.push(forbidden(k, FROZEN));
+  return found;
+}
+
+/** Bytes a base64 text stands for. */
+export const decodedLength = (base64: string): number =>
+  Math.floor((base64.length * 3) / 4) - (base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0);
+
+function validateConfigMap(o: ConfigMap, old?: ConfigMap): FieldError[] {
+  const found: FieldError[] = [];
+  let size = 0;
+  for (const [k, v] of Object.entries(o.data ?? {})) {
+    found.push(...invalidFor(`data[${k}]`, k, configMapKey(k)));
+    if (o.binaryData?.[k] !== undefined) found.push(invalid(`data[${k}]`, k, 'duplicate of key present in binaryData'));
+    size += Buffer.byteLength(v);
+  }
+  for (const [k, v] of Object.entries(o.binaryData ?? {})) {
+    found.push(...invalidFor(`binaryData[${k}]`, k, configMapKey(k)));
+    size += decodedLength(v);
+  }
+  if (size > MAX_DATA_BYTES) found.push(tooLong('', MAX_DATA_BYTES));
+  return old ? [...validateFrozen(o, old, ['data', 'binaryData']), ...found] : found;
+}
+
 export const ConfigMaps = defineKind<ConfigMap>({
   group: '',
   version: 'v1',
@@ -17,4 +58,10 @@ export const ConfigMaps = defineKind<ConfigMap>({
   plural: 'configmaps',
   shortNames: ['cm'],
   schema: ConfigMapSchema,
+  validate: validateConfigMap,
+  columns: [
+    nameColumn,
+    column('Data', 'Number of keys.', (o) => Object.keys(o.data ?? {}).length + Object.keys(o.binaryData ?? {}).length),
+    ageColumn,
+  ],
 });

@@ -1,6 +1,11 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, required } from '../../meta/fielderrors.ts';
+import { dnsLabel, portNumber } from '../../meta/names.ts';
 import { arr, f, int32, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { invalidFor, oneOfRequired } from '../check/check.ts';
+import { ageColumn, column, firstThree, NONE, nameColumn } from '../print/columns.ts';
 import { ObjectReference } from './references.ts';
+import { validateExternalIp } from './service/service-validation.ts';
 import { Protocol } from './values.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -39,6 +44,50 @@ export const EndpointsSchema = topLevel(
 );
 export type Endpoints = TypeOf<typeof EndpointsSchema>;
 
+function validateAddress(path: string, a: EndpointAddress): FieldError[] {
+  const found = validateExternalIp(`${path}.ip`, a.ip);
+  if (a.hostname) found.push(...invalidFor(`${path}.hostname`, a.hostname, dnsLabel(a.hostname)));
+  return found;
+}
+
+function validatePort(path: string, p: EndpointPort, many: boolean): FieldError[] {
+  const found: FieldError[] = [];
+  if (many && !p.name) found.push(required(`${path}.name`));
+  else if (p.name) found.push(...invalidFor(`${path}.name`, p.name, dnsLabel(p.name)));
+  return [
+    ...found,
+    ...invalidFor(`${path}.port`, p.port, portNumber(p.port)),
+    ...oneOfRequired(`${path}.protocol`, p.protocol, ['TCP', 'UDP', 'SCTP']),
+  ];
+}
+
+function validateEndpoints(o: Endpoints): FieldError[] {
+  return (o.subsets ?? []).flatMap((s, i) => {
+    const path = `subsets[${i}]`;
+    const ready = s.addresses ?? [];
+    const notReady = s.notReadyAddresses ?? [];
+    if (ready.length === 0 && notReady.length === 0) {
+      return [required(path, 'must specify `addresses` or `notReadyAddresses`')];
+    }
+    return [
+      ...ready.flatMap((a, j) => validateAddress(`${path}.addresses[${j}]`, a)),
+      ...notReady.flatMap((a, j) => validateAddress(`${path}.notReadyAddresses[${j}]`, a)),
+      ...(s.ports ?? []).flatMap((p, j) => validatePort(`${path}.ports[${j}]`, p, (s.ports ?? []).length > 1)),
+    ];
+  });
+}
+
+/** "10.0.0.1:80,[fd00::1]:80", the first three and how many more. */
+function endpointsText(o: Endpoints): string {
+  const list = (o.subsets ?? []).flatMap((s) => {
+    const addresses = (s.addresses ?? []).map((a) => a.ip);
+    if (!s.ports?.length) return addresses;
+    return s.ports.flatMap((p) => addresses.map((ip) => `${ip.includes(':') ? `[${ip}]` : ip}:${p.port}`));
+  });
+  if ((o.subsets ?? []).length > 0 && list.length === 0) return '';
+  return firstThree(list, NONE);
+}
+
 export const EndpointsResource = defineKind<Endpoints>({
   group: '',
   version: 'v1',
@@ -47,4 +96,6 @@ export const EndpointsResource = defineKind<Endpoints>({
   singular: 'endpoints',
   shortNames: ['ep'],
   schema: EndpointsSchema,
+  validate: validateEndpoints,
+  columns: [nameColumn, column('Endpoints', 'Addresses and ports.', endpointsText), ageColumn],
 });

@@ -1,5 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
+import { qualifiedName } from '../../meta/names.ts';
 import { f, int32, microTime, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { invalidFor } from '../check/check.ts';
+import { column, nameColumn, wide } from '../print/columns.ts';
+import { ageSince } from '../print/duration.ts';
 import { ObjectReference } from './references.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -35,6 +40,49 @@ export const EventSchema = topLevel(PKG, 'Event', 'Something that happened to an
 });
 export type Event = TypeOf<typeof EventSchema>;
 
+const LIMITS = { reportingInstance: 128, action: 128, reason: 128, message: 1024 } as const;
+
+/** Events of the newer form carry eventTime; these must say who reports, what was done and why. */
+function validateNewForm(o: Event): FieldError[] {
+  const found: FieldError[] = [];
+  if (!o.reportingComponent) found.push(required('reportingController'));
+  else found.push(...invalidFor('reportingController', o.reportingComponent, qualifiedName(o.reportingComponent)));
+  for (const k of ['reportingInstance', 'action', 'reason'] as const) if (!o[k]) found.push(required(k));
+  for (const [k, max] of Object.entries(LIMITS)) {
+    if ((o[k as keyof typeof LIMITS] ?? '').length > max) {
+      found.push(invalid(k, '', `can have at most ${max} characters`));
+    }
+  }
+  return found;
+}
+
+function validateEvent(o: Event): FieldError[] {
+  const namespace = o.metadata?.namespace ?? '';
+  const about = o.involvedObject?.namespace ?? '';
+  const found: FieldError[] = [];
+  // Events about cluster-scoped objects lie in the default namespace.
+  if (about === '' ? namespace !== '' && namespace !== 'default' : namespace !== about) {
+    found.push(invalid('involvedObject.namespace', about, 'does not match event.namespace'));
+  }
+  return o.eventTime ? [...found, ...validateNewForm(o)] : found;
+}
+
+const lastSeen = (o: Event): string | undefined =>
+  o.series?.lastObservedTime ?? o.lastTimestamp ?? o.firstTimestamp ?? o.eventTime;
+
+function objectText(o: Event): string {
+  const { kind = '', name } = o.involvedObject ?? {};
+  return name ? `${kind.toLowerCase()}/${name}` : kind.toLowerCase();
+}
+
+function sourceText(o: Event): string {
+  const component = o.source?.component || o.reportingComponent || '';
+  const instance = o.source?.component ? o.source.host : o.reportingInstance || o.source?.host;
+  return instance ? `${component}, ${instance}` : component;
+}
+
+const ABOUT = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const;
+
 export const Events = defineKind<Event>({
   group: '',
   version: 'v1',
@@ -43,4 +91,26 @@ export const Events = defineKind<Event>({
   shortNames: ['ev'],
   ttlSeconds: 3600,
   schema: EventSchema,
+  validate: validateEvent,
+  fields: {
+    ...Object.fromEntries(ABOUT.map((k) => [`involvedObject.${k}`, (o: Event) => o.involvedObject?.[k] ?? ''])),
+    reason: (o) => o.reason ?? '',
+    reportingComponent: (o) => o.reportingComponent ?? '',
+    source: (o) => o.source?.component || o.reportingComponent || '',
+    type: (o) => o.type ?? '',
+  },
+  columns: [
+    column('Last Seen', 'Time since it was last seen.', (o, now) => ageSince(lastSeen(o), now)),
+    column('Type', 'Normal or Warning.', (o) => o.type ?? ''),
+    column('Reason', 'Short reason.', (o) => o.reason ?? ''),
+    column('Object', 'The object it is about.', objectText),
+    wide(column('Subobject', 'Part of the object it is about.', (o) => o.involvedObject?.fieldPath ?? '')),
+    wide(column('Source', 'Who reported it.', sourceText)),
+    column('Message', 'What happened.', (o) => (o.message ?? '').trim()),
+    wide(
+      column('First Seen', 'Time since it was first seen.', (o, now) => ageSince(o.firstTimestamp ?? o.eventTime, now)),
+    ),
+    wide(column('Count', 'How often it was seen.', (o) => o.series?.count ?? (o.count || 1))),
+    wide({ ...nameColumn, description: 'Name of the event.' }),
+  ],
 });

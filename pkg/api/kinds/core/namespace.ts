@@ -1,5 +1,9 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { invalid } from '../../meta/fielderrors.ts';
+import { qualifiedName } from '../../meta/names.ts';
 import { arr, f, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { invalidFor } from '../check/check.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import { ConditionStatus } from './values.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -31,6 +35,21 @@ export const NamespaceSchema = topLevel(PKG, 'Namespace', 'A scope for names.', 
 });
 export type Namespace = TypeOf<typeof NamespaceSchema>;
 
+const NAME_LABEL = 'kubernetes.io/metadata.name';
+
+/** Every namespace can be selected by its name. */
+function labelWithName(o: Namespace): void {
+  const name = o.metadata?.name;
+  if (!name) return;
+  o.metadata = { ...o.metadata, labels: { ...o.metadata?.labels, [NAME_LABEL]: name } };
+}
+
+function prepareCreate(o: Namespace): void {
+  o.status = { phase: 'Active' };
+  const finalizers = o.spec?.finalizers ?? [];
+  o.spec = { ...o.spec, finalizers: finalizers.includes('kubernetes') ? finalizers : [...finalizers, 'kubernetes'] };
+}
+
 export const Namespaces = defineKind<Namespace>({
   group: '',
   version: 'v1',
@@ -39,8 +58,28 @@ export const Namespaces = defineKind<Namespace>({
   shortNames: ['ns'],
   namespaced: false,
   nameRule: 'dnsLabel',
+  verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
   hasStatus: true,
   hasGeneration: false,
   subresources: ['finalize'],
   schema: NamespaceSchema,
+  defaults: labelWithName,
+  prepareCreate,
+  // Finalizers go away through the finalize subresource only.
+  prepareUpdate: (o, old) => {
+    o.spec = { ...o.spec, finalizers: old.spec?.finalizers };
+  },
+  validate: (o) =>
+    (o.spec?.finalizers ?? []).flatMap((f) => [
+      ...invalidFor('spec.finalizers', f, qualifiedName(f)),
+      ...(f.includes('/') || f === 'kubernetes'
+        ? []
+        : [invalid('spec.finalizers', f, 'name is neither a standard finalizer name nor is it fully qualified')]),
+    ]),
+  fields: { 'status.phase': (o) => o.status?.phase ?? '' },
+  columns: [
+    nameColumn,
+    column('Status', 'Whether it is in use or going away.', (o) => o.status?.phase ?? ''),
+    ageColumn,
+  ],
 });

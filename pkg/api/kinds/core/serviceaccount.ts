@@ -1,5 +1,6 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { arr, bool, f, mapList, type TypeOf } from '../../schema/schema.ts';
+import { ageColumn, nameColumn, numberColumn } from '../print/columns.ts';
 import { LocalObjectReference, ObjectReference } from './references.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -19,4 +20,5 @@ export const ServiceAccounts = defineKind<ServiceAccount>({
   shortNames: ['sa'],
   subresources: ['token'],
   schema: ServiceAccountSchema,
+  columns: [nameColumn, numberColumn('Secrets', 'Number of secrets.', (o) => (o.secrets ?? []).length), ageColumn],
 });

@@ -1,7 +1,13 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { defineKind, topLevel } from '../../kind.ts';
+import { duplicate, type FieldError, invalid, required, tooMany } from '../../meta/fielderrors.ts';
+import { dnsLabel, dnsSubdomain, portNumber } from '../../meta/names.ts';
 import { arr, bool, f, int32, map, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+import { immutable, invalidFor, oneOfRequired } from '../check/check.ts';
 import { ObjectReference } from '../core/references.ts';
+import { validateExternalIp } from '../core/service/service-validation.ts';
 import { Protocol } from '../core/values.ts';
+import { ageColumn, column, firstThree, nameColumn, UNSET } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.discovery.v1';
 const obj = objectsIn(PKG);
@@ -42,8 +48,11 @@ export const Endpoint = obj('Endpoint', 'One endpoint behind a service.', {
 export type Endpoint = TypeOf<typeof Endpoint>;
 
 export const EndpointSlicePort = obj('EndpointPort', 'A port of the endpoints.', {
-  name: f(1, str, 'Name of the service port it belongs to; absent or empty only on the single port.', { ptr: true }),
-  protocol: f(2, Protocol, 'Transport protocol.', { ptr: true }),
+  name: f(1, str, 'Name of the service port it belongs to; absent or empty only on the single port.', {
+    ptr: true,
+    default: '',
+  }),
+  protocol: f(2, Protocol, 'Transport protocol.', { ptr: true, default: 'TCP' }),
   port: f(3, int32, 'The port number; absent means every port.', { ptr: true }),
   appProtocol: f(4, str, 'Protocol spoken over it, as a hint.', { ptr: true }),
 });
@@ -56,6 +65,51 @@ export const EndpointSliceSchema = topLevel(PKG, 'EndpointSlice', 'A part of the
 });
 export type EndpointSlice = TypeOf<typeof EndpointSliceSchema>;
 
+const MAX_ENDPOINTS = 1000;
+const MAX_ADDRESSES = 100;
+const MAX_PORTS = 20_000;
+
+function validateAddresses(path: string, type: string, addresses: readonly string[]): FieldError[] {
+  if (addresses.length === 0) return [required(path, 'must contain at least 1 address')];
+  if (addresses.length > MAX_ADDRESSES) return [tooMany(path, addresses.length, MAX_ADDRESSES)];
+  return addresses.flatMap((a, i) => {
+    const at = `${path}[${i}]`;
+    if (type === 'FQDN') return invalidFor(at, a, dnsSubdomain(a));
+    if (type === 'IPv4' && !isIPv4(a)) return [invalid(at, a, 'must be a valid IPv4 address')];
+    if (type === 'IPv6' && !isIPv6(a)) return [invalid(at, a, 'must be a valid IPv6 address')];
+    return validateExternalIp(at, a);
+  });
+}
+
+function validatePorts(ports: readonly EndpointSlicePort[]): FieldError[] {
+  if (ports.length > MAX_PORTS) return [tooMany('ports', ports.length, MAX_PORTS)];
+  const names = new Set<string>();
+  return ports.flatMap((p, i) => {
+    const path = `ports[${i}]`;
+    const name = p.name ?? '';
+    const found = name ? invalidFor(`${path}.name`, name, dnsLabel(name)) : [];
+    if (names.has(name)) found.push(duplicate(`${path}.name`, name));
+    names.add(name);
+    found.push(...oneOfRequired(`${path}.protocol`, p.protocol, ['TCP', 'UDP', 'SCTP']));
+    if (p.port !== undefined) found.push(...invalidFor(`${path}.port`, p.port, portNumber(p.port)));
+    return found;
+  });
+}
+
+function validateSlice(o: EndpointSlice, old?: EndpointSlice): FieldError[] {
+  const found = oneOfRequired('addressType', o.addressType, ['FQDN', 'IPv4', 'IPv6']);
+  const endpoints = o.endpoints ?? [];
+  if (endpoints.length > MAX_ENDPOINTS) found.push(tooMany('endpoints', endpoints.length, MAX_ENDPOINTS));
+  for (const [i, e] of endpoints.entries()) {
+    found.push(...validateAddresses(`endpoints[${i}].addresses`, o.addressType, e.addresses ?? []));
+    if (e.hostname) found.push(...invalidFor(`endpoints[${i}].hostname`, e.hostname, dnsLabel(e.hostname)));
+    if (e.nodeName) found.push(...invalidFor(`endpoints[${i}].nodeName`, e.nodeName, dnsSubdomain(e.nodeName)));
+  }
+  found.push(...validatePorts(o.ports ?? []));
+  if (old) found.push(...immutable('addressType', o.addressType, old.addressType));
+  return found;
+}
+
 export const EndpointSlices = defineKind<EndpointSlice>({
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -63,4 +117,22 @@ export const EndpointSlices = defineKind<EndpointSlice>({
   plural: 'endpointslices',
   hasGeneration: true,
   schema: EndpointSliceSchema,
+  validate: validateSlice,
+  columns: [
+    nameColumn,
+    column('AddressType', 'What kind of addresses it holds.', (o) => o.addressType),
+    column('Ports', 'Ports of the endpoints.', (o) =>
+      firstThree(
+        (o.ports ?? []).map((p) => String(p.port ?? (p.name || '*'))),
+        UNSET,
+      ),
+    ),
+    column('Endpoints', 'Addresses of the endpoints.', (o) =>
+      firstThree(
+        (o.endpoints ?? []).flatMap((e) => e.addresses),
+        UNSET,
+      ),
+    ),
+    ageColumn,
+  ],
 });

@@ -1,5 +1,12 @@
 import { defineKind, topLevel } from '../../../kind.ts';
+import { sameJson } from '../../../meta/equal.ts';
+import { duplicate, type FieldError, forbidden } from '../../../meta/fielderrors.ts';
+import { labelValue, qualifiedName } from '../../../meta/names.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
+import { cidr, invalidFor, oneOfRequired } from '../../check/check.ts';
+import { ageColumn, column, NONE, nameColumn, UNKNOWN, wide } from '../../print/columns.ts';
+import { TAINT_EFFECTS } from '../pod/scheduling-validation.ts';
+import type { Taint } from './spec.ts';
 import { NodeSpec } from './spec.ts';
 import { NodeStatus } from './status.ts';
 
@@ -10,6 +17,66 @@ export const NodeSchema = topLevel(PKG, 'Node', 'A machine that runs pods.', {
   status: f(3, NodeStatus, 'What its agent reports.'),
 });
 export type Node = TypeOf<typeof NodeSchema>;
+
+const ROLE_PREFIX = 'node-role.kubernetes.io/';
+const ROLE_LABEL = 'kubernetes.io/role';
+
+function validateTaints(taints: readonly Taint[] | undefined): FieldError[] {
+  const seen = new Set<string>();
+  return (taints ?? []).flatMap((t, i) => {
+    const path = `spec.taints[${i}]`;
+    const found = [
+      ...invalidFor(`${path}.key`, t.key, qualifiedName(t.key)),
+      ...invalidFor(`${path}.value`, t.value ?? '', labelValue(t.value ?? '')),
+      ...oneOfRequired(`${path}.effect`, t.effect, TAINT_EFFECTS),
+    ];
+    const key = `${t.key}:${t.effect}`;
+    if (seen.has(key)) found.push({ ...duplicate(path, t), message: duplicateTaint(t) });
+    seen.add(key);
+    return found;
+  });
+}
+
+const duplicateTaint = (t: Taint): string =>
+  `${duplicate('', t).message}: taints must be unique by key and effect pair`;
+
+function validateNode(o: Node, old?: Node): FieldError[] {
+  const found = validateTaints(o.spec?.taints);
+  for (const [i, c] of (o.spec?.podCIDRs ?? []).entries()) found.push(...cidr(`spec.podCIDRs[${i}]`, c));
+  if (!old) return found;
+  for (const k of ['podCIDRs', 'providerID'] as const) {
+    const before = old.spec?.[k];
+    if (before !== undefined && before.length > 0 && !sameJson(o.spec?.[k], before)) {
+      const name = k === 'podCIDRs' ? 'podCIDR' : k;
+      found.push(forbidden(`spec.${k}`, `node updates may not change ${name} except from "" to valid`));
+    }
+  }
+  return found;
+}
+
+function defaultNode(o: Node): void {
+  if (o.status?.capacity && !o.status.allocatable) o.status.allocatable = { ...o.status.capacity };
+  const { spec } = o;
+  if (spec?.podCIDR && !spec.podCIDRs?.length) spec.podCIDRs = [spec.podCIDR];
+  else if (spec?.podCIDRs?.[0] && !spec.podCIDR) spec.podCIDR = spec.podCIDRs[0];
+}
+
+function statusText(o: Node): string {
+  const ready = o.status?.conditions?.find((c) => c.type === 'Ready');
+  const word = ready ? (ready.status === 'True' ? 'Ready' : 'NotReady') : 'Unknown';
+  return o.spec?.unschedulable ? `${word},SchedulingDisabled` : word;
+}
+
+function rolesText(o: Node): string {
+  const roles = new Set<string>();
+  for (const [k, v] of Object.entries(o.metadata?.labels ?? {})) {
+    if (k.startsWith(ROLE_PREFIX) && k.length > ROLE_PREFIX.length) roles.add(k.slice(ROLE_PREFIX.length));
+    else if (k === ROLE_LABEL && v) roles.add(v);
+  }
+  return [...roles].sort().join(',') || NONE;
+}
+
+const addressOf = (o: Node, type: string): string => o.status?.addresses?.find((a) => a.type === type)?.address || NONE;
 
 export const Nodes = defineKind<Node>({
   group: '',
@@ -22,4 +89,19 @@ export const Nodes = defineKind<Node>({
   hasGeneration: false,
   subresources: ['proxy'],
   schema: NodeSchema,
+  defaults: defaultNode,
+  validate: validateNode,
+  fields: { 'spec.unschedulable': (o) => String(o.spec?.unschedulable ?? false) },
+  columns: [
+    nameColumn,
+    column('Status', 'Whether it runs pods.', statusText),
+    column('Roles', 'What it is for.', rolesText),
+    ageColumn,
+    column('Version', 'Version of its agent.', (o) => o.status?.nodeInfo?.kubeletVersion ?? ''),
+    wide(column('Internal-IP', 'Its address inside.', (o) => addressOf(o, 'InternalIP'))),
+    wide(column('External-IP', 'Its address outside.', (o) => addressOf(o, 'ExternalIP'))),
+    wide(column('OS-Image', 'Its operating system.', (o) => o.status?.nodeInfo?.osImage || UNKNOWN)),
+    wide(column('Kernel-Version', 'Its kernel.', (o) => o.status?.nodeInfo?.kernelVersion || UNKNOWN)),
+    wide(column('Container-Runtime', 'Its runtime.', (o) => o.status?.nodeInfo?.containerRuntimeVersion || UNKNOWN)),
+  ],
 });

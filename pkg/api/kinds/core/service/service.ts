@@ -1,5 +1,8 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
+import { defaultService, prepareServiceCreate, prepareServiceUpdate } from './service-defaults.ts';
+import { serviceColumns } from './service-table.ts';
+import { validateService } from './service-validation.ts';
 import { ServiceSpec, ServiceStatus } from './spec.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -22,4 +25,13 @@ export const Services = defineKind<Service>({
   hasGeneration: false,
   subresources: ['proxy'],
   schema: ServiceSchema,
+  defaults: defaultService,
+  prepareCreate: prepareServiceCreate,
+  prepareUpdate: prepareServiceUpdate,
+  validate: validateService,
+  fields: {
+    'spec.clusterIP': (o) => o.spec?.clusterIP ?? '',
+    'spec.type': (o) => o.spec?.type ?? '',
+  },
+  columns: serviceColumns,
 });
