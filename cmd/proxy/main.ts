@@ -4,6 +4,7 @@ import { systemClock } from '#async/clock.ts';
 import { createClient } from '#client/client.ts';
 import { createInformerFactory } from '#client/informer-factory.ts';
 import { loadKubeconfig } from '#client/kubeconfig.ts';
+import { requireServer } from '#client/reachable.ts';
 import { systemExec } from '#process/exec.ts';
 import { startHealthServer } from '#process/health.ts';
 import { type MainContext, runMain, UserError } from '#process/main.ts';
@@ -27,7 +28,9 @@ async function run(flags: Flags, { logger, signal }: MainContext): Promise<void>
     return;
   }
   if (!flags.kubeconfig) throw new UserError('--kubeconfig is required: it says how to reach the API server');
-  const client = createClient({ ...(await loadKubeconfig(flags.kubeconfig)), userAgent: 'kube-proxy', logger });
+  const config = await loadKubeconfig(flags.kubeconfig);
+  const client = createClient({ ...config, userAgent: 'kube-proxy', logger });
+  await requireServer({ client, server: config.server, clock: systemClock, signal });
   const informers = createInformerFactory({ client, clock: systemClock, signal, logger });
   const proxier = new Proxier({ informers, backend, clock: systemClock, logger, nodeName: flags.nodeName });
   const ready = (): void => {

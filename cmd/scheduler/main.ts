@@ -7,9 +7,10 @@ import { createEventRecorder } from '#client/events.ts';
 import { createInformerFactory } from '#client/informer-factory.ts';
 import { loadKubeconfig } from '#client/kubeconfig.ts';
 import { leaderClient, runWithLeadership } from '#client/leader.ts';
+import { requireServer } from '#client/reachable.ts';
 import type { Client } from '#client/types.ts';
 import { startHealthServer } from '#process/health.ts';
-import { durationFlag, type MainContext, runMain } from '#process/main.ts';
+import { boolFlag, durationFlag, type MainContext, runMain } from '#process/main.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
 
 interface Flags {
@@ -45,6 +46,7 @@ async function run(flags: Flags, context: MainContext): Promise<void> {
   const registry = new Registry();
   const health = await startHealthServer({ address: flags.healthAddress, checks: {}, registry });
   try {
+    await requireServer({ client, server: config.server, clock: systemClock, signal });
     if (!flags.leaderElect) await schedule(client, flags, context, signal);
     else {
       await runWithLeadership(
@@ -74,7 +76,7 @@ await runMain(
     program
       .description('Assigns pods to nodes.')
       .requiredOption('--kubeconfig <file>', 'how to reach the API server')
-      .option('--no-leader-elect', 'run without asking whether another scheduler leads')
+      .option('--leader-elect <bool>', 'run only while leading', boolFlag, true)
       .option(
         '--leader-elect-lease-duration <duration>',
         'others wait this long before they take over',

@@ -4,6 +4,7 @@ import { apiVersionOf } from '#api/kind.ts';
 import { builtinKinds } from '#api/kinds/index.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
+import { runCompactor } from '#storage/compactor.ts';
 import type { Storage } from '#storage/storage.ts';
 import { defaultTolerationSeconds } from './admission/default-tolerations.ts';
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
@@ -14,7 +15,7 @@ import { type ServiceAccountKeys, serviceAccountTokens } from './authn/service-a
 import { RbacAuthorizer } from './authz/rbac.ts';
 import { RegistryCache } from './cache/registry-cache.ts';
 import { apiMetrics } from './metrics.ts';
-import type { AgentTls } from './proxy/upgrade.ts';
+import type { BackendTls } from './proxy/backend.ts';
 import { Deleter } from './registry/deleter.ts';
 import { encodingOf } from './registry/encoding.ts';
 import { makeResource, type Resource, ResourceTable } from './registry/resource.ts';
@@ -37,7 +38,7 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa: Buffer };
-  readonly agentTls: AgentTls;
+  readonly agentTls: BackendTls;
   readonly serviceAccounts: ServiceAccountKeys;
   readonly staticTokens?: TokenAuthenticator;
   readonly serviceCidr: string;
@@ -54,7 +55,7 @@ export interface ApiServer {
 }
 
 /** Bookmarks tell idle watchers how far history has moved. */
-const BOOKMARK_INTERVAL_MS = 60_000;
+const BOOKMARK_INTERVAL_MS = 20_000;
 const REPAIR_INTERVAL_MS = 600_000;
 const HEALTH_TIMEOUT_MS = 2000;
 
@@ -153,6 +154,9 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
       await cache.start(signal);
       await bootstrap.run();
       started = true;
+      runCompactor({ storage, clock, logger }, signal).catch((err: unknown) =>
+        logger.error({ err }, 'compaction ended'),
+      );
       every(clock, BOOKMARK_INTERVAL_MS, signal, () => watchers.bookmarkAll(), logger);
       every(clock, REPAIR_INTERVAL_MS, signal, () => allocator.repair().then(() => {}), logger);
     },

@@ -13,7 +13,9 @@ import { discoveryRoutes } from './discovery/routes.ts';
 import { type HealthChecks, healthRoutes } from './health.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { openApiRoutes } from './openapi/routes.ts';
-import { type AgentTls, pipeRequest, pipeUpgrade } from './proxy/upgrade.ts';
+import type { BackendTls } from './proxy/backend.ts';
+import { pipeRequest } from './proxy/request.ts';
+import { pipeUpgrade } from './proxy/upgrade.ts';
 import type { ResourceTable } from './registry/resource.ts';
 import type { RequestContext, UserInfo } from './request/context.ts';
 import { parseRequestInfo, type RequestInfo } from './request/info.ts';
@@ -29,7 +31,7 @@ const NO_BODY = Buffer.alloc(0);
 
 export interface ServerDeps {
   readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa: Buffer };
-  readonly agentTls: AgentTls;
+  readonly agentTls: BackendTls;
   readonly authenticate: (request: IncomingMessage) => UserInfo | Promise<UserInfo>;
   readonly authorizer: RbacAuthorizer;
   readonly resources: ResourceTable;
@@ -165,11 +167,12 @@ async function stream(deps: ServerDeps, ctx: RequestContext, reply: FastifyReply
   reply.hijack();
   try {
     if (!target) await watchObjects(ctx, resource, reply.raw, deps);
-    else {
-      const closed = new AbortController();
-      reply.raw.once('close', () => closed.abort());
-      await pipeRequest({ ...target, tls: deps.agentTls }, reply.raw, closed.signal);
-    }
+    else
+      await pipeRequest(
+        { request: reply.request.raw, response: reply.raw },
+        { ...target, tls: deps.agentTls },
+        deps.clock,
+      );
   } catch (e) {
     rawStatus(reply.raw, e);
   }
@@ -186,7 +189,7 @@ async function handleUpgrade(deps: ServerDeps, request: IncomingMessage, socket:
     authorize(deps.authorizer, user, isConnect(info) ? { ...info, verb: 'create' } : info);
     if (!isConnect(info)) throw errors.pathNotFound();
     const target = await agentTarget(deps.resources, info, query);
-    await pipeUpgrade(request, socket, head, { ...target, tls: deps.agentTls });
+    await pipeUpgrade({ request, socket, head }, { ...target, tls: deps.agentTls }, deps.clock);
   } catch (e) {
     const status = statusOf(e);
     const body = JSON.stringify(status);

@@ -24,7 +24,6 @@ export class Watcher {
   #flushQueued = false;
   #stop: (() => void) | undefined;
   #ended = false;
-  #lastBookmark = 0;
   readonly ended: Promise<void>;
   #resolveEnded: () => void = () => {};
 
@@ -65,13 +64,10 @@ export class Watcher {
     if (seen) this.#push(this.#o.encoder.live(e, seen));
   }
 
-  /** Sends a bookmark if the client asked for them and the revision moved on since the last one. */
+  /** Sends a bookmark if the client asked for them: also a sign of life by which clients notice a dead connection. */
   bookmark(): void {
     if (!this.#o.bookmarks || this.#ended) return;
-    const { revision } = this.#o.cache;
-    if (revision === this.#lastBookmark) return;
-    this.#lastBookmark = revision;
-    this.#push(this.#o.encoder.bookmark(revision));
+    this.#push(this.#o.encoder.bookmark(this.#o.cache.revision));
   }
 
   #push(frame: Buffer): void {

@@ -1,0 +1,123 @@
+import type { ContainerCreateOptions } from 'dockerode';
+import { LABEL } from './labels.ts';
+import type { ContainerConfig, SandboxConfig } from './types.ts';
+
+export interface DockerSettings {
+  readonly node: string;
+  readonly pauseImage: string;
+  /** Docker network of the pod network. */
+  readonly network: string;
+  /** Parent cgroup; '' = Docker's own. */
+  readonly cgroupParent: string;
+  /** Negative OOM scores and --privileged need CAP_SYS_RESOURCE, which some hosts lack. */
+  readonly mayLowerOomScore: boolean;
+}
+
+const PAUSE_OOM_SCORE = -998;
+const CPU_PERIOD_US = 100_000;
+const MIN_SHARES = 2;
+const MAX_NAME = 200;
+
+/** Container logs are rotated by Docker: bounded on disk. */
+const LOGS = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
+
+const nameOf = (kind: string, c: { pod: string; namespace: string; podUid: string; attempt: number }): string =>
+  `cox_${kind}_${c.pod}_${c.namespace}_${c.podUid}_${c.attempt}`.slice(0, MAX_NAME);
+
+function labelsOf(
+  s: DockerSettings,
+  c: { podUid: string; namespace: string; pod: string; attempt: number },
+  more: Record<string, string>,
+) {
+  return {
+    [LABEL.managed]: 'true',
+    [LABEL.node]: s.node,
+    [LABEL.podUid]: c.podUid,
+    [LABEL.podNamespace]: c.namespace,
+    [LABEL.podName]: c.pod,
+    [LABEL.attempt]: String(c.attempt),
+    ...more,
+  };
+}
+
+const oomScore = (s: DockerSettings, wanted: number): number => (s.mayLowerOomScore ? wanted : Math.max(0, wanted));
+
+/** The pause container that holds a pod's namespaces. */
+export function sandboxOptions(s: DockerSettings, c: SandboxConfig): ContainerCreateOptions {
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const p of c.ports)
+    bindings[`${p.containerPort}/${p.protocol.toLowerCase()}`] = [{ HostIp: p.hostIp, HostPort: String(p.hostPort) }];
+  return {
+    name: nameOf('POD', c),
+    Image: s.pauseImage,
+    ...(c.hostNetwork ? {} : { Hostname: c.hostname }),
+    Labels: labelsOf(s, c, { [LABEL.type]: 'sandbox', [LABEL.container]: '', [LABEL.hash]: '' }),
+    ExposedPorts: Object.fromEntries(Object.keys(bindings).map((k) => [k, {}])),
+    HostConfig: {
+      NetworkMode: c.hostNetwork ? 'host' : s.network,
+      IpcMode: c.hostIpc ? 'host' : 'shareable',
+      ...(c.hostPid ? { PidMode: 'host' } : {}),
+      PortBindings: c.hostNetwork ? {} : bindings,
+      OomScoreAdj: oomScore(s, PAUSE_OOM_SCORE),
+      Sysctls: { ...c.sysctls },
+      SecurityOpt: ['no-new-privileges'],
+      LogConfig: { Type: 'none', Config: {} },
+      ...(s.cgroupParent ? { CgroupParent: s.cgroupParent } : {}),
+    },
+  };
+}
+
+/** All capabilities but the one the host cannot give: what --privileged becomes where it is refused. */
+const PRIVILEGED_STAND_IN = { CapAdd: ['ALL'], CapDrop: ['SYS_RESOURCE'], SecurityOpt: ['seccomp=unconfined'] };
+
+function security(s: DockerSettings, c: ContainerConfig) {
+  if (c.privileged && !s.mayLowerOomScore) return PRIVILEGED_STAND_IN;
+  return {
+    Privileged: c.privileged,
+    CapAdd: [...c.capAdd],
+    CapDrop: [...c.capDrop],
+    SecurityOpt: c.noNewPrivileges ? ['no-new-privileges'] : [],
+  };
+}
+
+export function containerOptions(s: DockerSettings, c: ContainerConfig): ContainerCreateOptions {
+  const sandbox = `container:${c.sandboxId}`;
+  return {
+    name: nameOf(c.name, c),
+    Image: c.image,
+    ...(c.command.length > 0 ? { Entrypoint: [...c.command] } : {}),
+    // A new entry point drops the image's arguments, as in Kubernetes.
+    ...(c.args.length > 0 ? { Cmd: [...c.args] } : c.command.length > 0 ? { Cmd: [] } : {}),
+    Env: [...c.env],
+    ...(c.workingDir ? { WorkingDir: c.workingDir } : {}),
+    Tty: c.tty,
+    OpenStdin: c.stdin,
+    StdinOnce: c.stdinOnce,
+    ...(c.user ? { User: c.user } : {}),
+    Labels: labelsOf(s, c, { [LABEL.type]: 'container', [LABEL.container]: c.name, [LABEL.hash]: c.hash }),
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      NetworkMode: sandbox,
+      IpcMode: sandbox,
+      ...(c.hostPid ? { PidMode: 'host' } : c.sharePid ? { PidMode: sandbox } : {}),
+      Mounts: c.mounts.map((m) => ({
+        Type: 'bind' as const,
+        Source: m.source,
+        Target: m.target,
+        ReadOnly: m.readOnly,
+        ...(m.propagation ? { BindOptions: { Propagation: m.propagation } } : {}),
+      })),
+      GroupAdd: [...c.groups],
+      ReadonlyRootfs: c.readOnlyRoot,
+      ...security(s, c),
+      CpuShares: Math.max(MIN_SHARES, Math.floor((c.cpuRequestMilli * 1024) / 1000)),
+      ...(c.cpuLimitMilli > 0
+        ? { CpuPeriod: CPU_PERIOD_US, CpuQuota: Math.max(1000, (c.cpuLimitMilli * CPU_PERIOD_US) / 1000) }
+        : {}),
+      ...(c.memoryLimit > 0 ? { Memory: c.memoryLimit, MemorySwap: c.memoryLimit } : {}),
+      OomScoreAdj: oomScore(s, c.oomScoreAdj),
+      LogConfig: LOGS,
+      ...(s.cgroupParent ? { CgroupParent: s.cgroupParent } : {}),
+    },
+  };
+}

@@ -1,0 +1,258 @@
+import { spawn } from 'node:child_process';
+import { Duplex, PassThrough, type Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import type { Pod } from '#api/kinds/index.ts';
+import { errors } from '#api/meta/errors.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Lister } from '#client/types.ts';
+import type {
+  ContainerHandle,
+  ContainerStreams,
+  ExecRequest,
+  LogOptions,
+  PodTarget,
+  ProcessSession,
+  StreamWishes,
+} from '../streaming/backend.ts';
+import { FrameSplitter, LogText } from './demux.ts';
+import type { DockerRuntime } from './docker.ts';
+import type { ContainerRecord } from './types.ts';
+import type { RuntimeView } from './view.ts';
+
+export interface DockerStreamsDeps {
+  readonly runtime: DockerRuntime;
+  readonly view: RuntimeView;
+  readonly pods: Lister<Pod>;
+}
+
+const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
+
+/** Logs, exec, attach and port-forward over Docker's hijacked connections. */
+export class DockerStreams implements ContainerStreams {
+  readonly #d: DockerStreamsDeps;
+
+  constructor(deps: DockerStreamsDeps) {
+    this.#d = deps;
+  }
+
+  #pod(target: PodTarget): Stored<Pod> {
+    const pod = this.#d.pods.get(target.pod, target.namespace);
+    if (!pod || (target.uid && pod.metadata.uid !== target.uid)) {
+      const e = errors.notFound({ group: '', plural: 'pods', kind: 'Pod' }, target.pod);
+      e.status.message = `pod "${target.pod}" does not exist`;
+      throw e;
+    }
+    return pod;
+  }
+
+  async resolve(target: PodTarget, container: string | undefined): Promise<ContainerHandle> {
+    const pod = this.#pod(target);
+    const app = pod.spec?.containers ?? [];
+    const all = [...app, ...(pod.spec?.initContainers ?? []), ...(pod.spec?.ephemeralContainers ?? [])].map(
+      (c) => c.name,
+    );
+    const name =
+      container ?? pod.metadata.annotations?.[DEFAULT_CONTAINER] ?? (app.length === 1 ? app[0]?.name : undefined);
+    if (name === undefined) {
+      throw errors.badRequest(
+        `a container name must be specified for pod ${target.pod}, choose one of: [${all.join(' ')}]`,
+      );
+    }
+    if (!all.includes(name)) throw errors.badRequest(`container ${name} is not valid for pod ${target.pod}`);
+    const { uid } = pod.metadata;
+    return {
+      namespace: target.namespace,
+      pod: target.pod,
+      uid,
+      container: name,
+      id: this.#records(uid, name)[0]?.id ?? '',
+    };
+  }
+
+  #records(uid: string, name: string): readonly ContainerRecord[] {
+    return this.#d.view.pod(uid).containers.get(name) ?? [];
+  }
+
+  #running(handle: ContainerHandle): ContainerRecord {
+    const r = this.#records(handle.uid, handle.container)[0];
+    if (r?.state !== 'running') throw errors.internal(`container not found ("${handle.container}")`);
+    return r;
+  }
+
+  async exec(handle: ContainerHandle, request: ExecRequest, signal: AbortSignal): Promise<ProcessSession> {
+    const { docker } = this.#d.runtime;
+    const exec = await docker.getContainer(this.#running(handle).id).exec({
+      Cmd: [...request.command],
+      AttachStdin: request.stdin,
+      AttachStdout: request.stdout,
+      AttachStderr: request.stderr && !request.tty,
+      Tty: request.tty,
+    });
+    const stream = await exec.start({ hijack: true, stdin: request.stdin, Tty: request.tty });
+    return session(stream, request, signal, {
+      exitCode: async () => (await exec.inspect()).ExitCode ?? 0,
+      resize: (w, h) => exec.resize({ w, h }) as Promise<unknown>,
+      // Docker cannot end an exec: closing its terminal or input is all there is, unless its process is killed.
+      abandoned: () => killExec(exec),
+    });
+  }
+
+  async attach(handle: ContainerHandle, wishes: StreamWishes, signal: AbortSignal): Promise<ProcessSession> {
+    const container = this.#d.runtime.docker.getContainer(this.#running(handle).id);
+    const { Config } = await container.inspect();
+    const tty = Config.Tty;
+    const stream = (await container.attach({
+      stream: true,
+      hijack: true,
+      stdin: wishes.stdin,
+      stdout: wishes.stdout,
+      stderr: wishes.stderr && !tty,
+    })) as unknown as Duplex;
+    return session(stream, { ...wishes, tty }, signal, {
+      exitCode: async () => 0,
+      resize: (w, h) => container.resize({ w, h }) as Promise<unknown>,
+      abandoned: () => {},
+    });
+  }
+
+  async logs(handle: ContainerHandle, o: LogOptions, signal: AbortSignal): Promise<Readable> {
+    const records = this.#records(handle.uid, handle.container);
+    const record = o.previous ? records[1] : records[0];
+    if (!record || (!o.previous && record.state === 'created')) {
+      throw errors.badRequest(
+        o.previous
+          ? `previous terminated container "${handle.container}" in pod "${handle.pod}" not found`
+          : `container "${handle.container}" in pod "${handle.pod}" is waiting to start: ContainerCreating`,
+      );
+    }
+    const sinceSeconds = o.sinceTime
+      ? Date.parse(o.sinceTime) / 1000
+      : o.sinceSeconds === undefined
+        ? undefined
+        : Date.now() / 1000 - o.sinceSeconds;
+    const { stream, multiplexed } = await this.#d.runtime.logs(
+      record.id,
+      {
+        follow: o.follow && record.state === 'running',
+        timestamps: o.timestamps,
+        stdout: o.stream !== 'Stderr',
+        stderr: o.stream !== 'Stdout',
+        ...(o.tailLines === undefined ? {} : { tail: o.tailLines }),
+        ...(sinceSeconds === undefined ? {} : { since: sinceSeconds }),
+      },
+      signal,
+    );
+    const text = new LogText(multiplexed, o.limitBytes);
+    stream.on('error', () => text.end());
+    text.on('close', () => stream.destroy());
+    return stream.pipe(text);
+  }
+
+  /** Inside the pod's network namespace, so that listeners on localhost are reached too. */
+  async portForward(target: PodTarget, port: number, signal: AbortSignal): Promise<Duplex> {
+    const { uid } = this.#pod(target).metadata;
+    const { sandbox } = this.#d.view.pod(uid);
+    if (sandbox?.state !== 'running')
+      throw errors.internal(`unable to do port forwarding: pod "${target.pod}" is not running`);
+    const pid = await this.#d.runtime.pidOf(sandbox.id);
+    if (pid === 0) throw errors.internal('unable to do port forwarding: sandbox is not running');
+    const child = spawn('nsenter', [`--net=/proc/${pid}/ns/net`, process.execPath, '-e', RELAY, String(port)], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      signal,
+    });
+    return relayed(child);
+  }
+
+  pods(): object {
+    return { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: [...this.#d.pods.list()] };
+  }
+}
+
+/** Connects inside the namespace and copies; says "+" once connected, or the error. */
+const RELAY = `const s=require('net').connect({host:'127.0.0.1',port:+process.argv[1],allowHalfOpen:true});
+s.on('connect',()=>{process.stdout.write('+');process.stdin.pipe(s);s.pipe(process.stdout)});
+s.on('error',e=>{process.stderr.write(e.message);process.exit(1)});s.on('close',()=>process.exit(0))`;
+
+function relayed(child: ReturnType<typeof spawn>): Promise<Duplex> {
+  const { stdin, stdout, stderr } = child as unknown as {
+    stdin: PassThrough;
+    stdout: PassThrough;
+    stderr: PassThrough;
+  };
+  return new Promise((resolve, reject) => {
+    let complaint = '';
+    stderr.on('data', (c: Buffer) => {
+      complaint = (complaint + c.toString()).slice(0, 500);
+    });
+    child.on('error', reject);
+    child.on('close', () => reject(new Error(complaint || 'connection refused')));
+    stdout.once('readable', () => {
+      const first = stdout.read(1) as Buffer | null;
+      if (first?.toString() !== '+') return;
+      const duplex = Duplex.from({ readable: stdout, writable: stdin });
+      duplex.on('close', () => child.kill());
+      resolve(duplex);
+    });
+  });
+}
+
+interface Control {
+  exitCode(): Promise<number>;
+  resize(width: number, height: number): Promise<unknown>;
+  abandoned(): void;
+}
+
+/** Docker's one hijacked stream as the separate streams of a session. */
+function session(stream: Duplex, w: StreamWishes, signal: AbortSignal, control: Control): ProcessSession {
+  const stdout = w.stdout || w.tty ? new PassThrough() : null;
+  const stderr = w.stderr && !w.tty ? new PassThrough() : null;
+  const splitter = w.tty ? undefined : new FrameSplitter();
+  const outputs = { 1: stdout, 2: stderr };
+  const deliver = (chunk: Buffer): void => {
+    const frames = splitter ? splitter.push(chunk) : [{ stream: 1 as const, data: chunk }];
+    for (const f of frames) {
+      const out = outputs[f.stream];
+      if (out && !out.write(f.data)) {
+        stream.pause();
+        out.once('drain', () => stream.resume());
+      }
+    }
+  };
+  const ended = Promise.withResolvers<void>();
+  const end = (): void => {
+    stdout?.end();
+    stderr?.end();
+    ended.resolve();
+  };
+  stream.on('data', deliver);
+  stream.on('end', end);
+  stream.on('close', end);
+  stream.on('error', end);
+  signal.addEventListener(
+    'abort',
+    () => {
+      stream.destroy();
+      control.abandoned();
+    },
+    { once: true },
+  );
+  return {
+    stdin: w.stdin ? stream : null,
+    stdout,
+    stderr,
+    async resize(columns, rows) {
+      if (w.tty) await control.resize(columns, rows).catch(() => {});
+    },
+    exitCode: ended.promise.then(() => control.exitCode()),
+  };
+}
+
+/** Ends the process of an exec whose client is gone. */
+function killExec(exec: Docker.Exec): void {
+  exec
+    .inspect()
+    .then((i) => {
+      if (i.Running && i.Pid > 1) process.kill(i.Pid, 'SIGKILL');
+    })
+    .catch(() => {});
+}

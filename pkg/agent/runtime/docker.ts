@@ -1,0 +1,282 @@
+import { type Duplex, Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { createSemaphore } from '#async/semaphore.ts';
+import { LineSplitter } from '#client/json-lines.ts';
+import { containerOptions, type DockerSettings, sandboxOptions } from './docker-config.ts';
+import { LABEL } from './labels.ts';
+import type {
+  ContainerConfig,
+  ContainerRecord,
+  ImageInfo,
+  LogRequest,
+  Runtime,
+  RuntimeEvent,
+  SandboxConfig,
+} from './types.ts';
+
+/** Requests to Docker at a time; more only queue inside the daemon. */
+const PARALLEL = 8;
+const CALL_TIMEOUT_MS = 120_000;
+const EXEC_OUTPUT_LIMIT = 10 * 1024;
+const EVENTS = ['create', 'start', 'die', 'oom', 'destroy'] as const;
+
+interface DockerEvent {
+  Action: string;
+  Actor: { ID: string; Attributes: Record<string, string> };
+  timeNano: number;
+}
+
+const code = (e: unknown): number | undefined => (e as { statusCode?: number }).statusCode;
+const words = (e: unknown): string => {
+  const { json, message } = e as { json?: { message?: string }; message?: string };
+  return json?.message ?? message ?? String(e);
+};
+
+function recordOf(id: string, labels: Record<string, string>, image: string): ContainerRecord {
+  return {
+    id,
+    podUid: labels[LABEL.podUid] ?? '',
+    namespace: labels[LABEL.podNamespace] ?? '',
+    pod: labels[LABEL.podName] ?? '',
+    name: labels[LABEL.container] ?? '',
+    attempt: Number(labels[LABEL.attempt] ?? 0),
+    hash: labels[LABEL.hash] ?? '',
+    image,
+    state: 'created',
+    exitCode: 0,
+    oomKilled: false,
+    createdAt: 0,
+    startedAt: 0,
+    finishedAt: 0,
+  };
+}
+
+const time = (text: string | undefined): number => {
+  const ms = Date.parse(text ?? '');
+  return Number.isNaN(ms) || ms < 0 ? 0 : ms;
+};
+
+/** Runtime over the Docker API: the only file that talks to it, with docker-streams.ts beside it for hijacked streams. */
+export class DockerRuntime implements Runtime {
+  readonly docker: Docker;
+  readonly #settings: DockerSettings;
+  readonly #limit = createSemaphore(PARALLEL);
+
+  constructor(socketPath: string, settings: DockerSettings) {
+    this.docker = new Docker({ socketPath, timeout: CALL_TIMEOUT_MS });
+    this.#settings = settings;
+  }
+
+  #call<T>(fn: () => Promise<T>): Promise<T> {
+    return this.#limit.run(async () => {
+      try {
+        return await fn();
+      } catch (e) {
+        throw Object.assign(new Error(words(e), { cause: e }), { statusCode: code(e) });
+      }
+    });
+  }
+
+  get #mine(): string[] {
+    return [`${LABEL.managed}=true`, `${LABEL.node}=${this.#settings.node}`];
+  }
+
+  async list(): Promise<ContainerRecord[]> {
+    const all = await this.#call(() => this.docker.listContainers({ all: true, filters: { label: this.#mine } }));
+    return Promise.all(all.map((c) => this.#inspected(c.Id, c.Labels, c.Image)));
+  }
+
+  async #inspected(id: string, labels: Record<string, string>, image: string): Promise<ContainerRecord> {
+    const record = recordOf(id, labels, image);
+    const { State, Created } = await this.#call(() => this.docker.getContainer(id).inspect());
+    record.state = State.Running ? 'running' : State.Status === 'created' ? 'created' : 'exited';
+    record.exitCode = State.ExitCode;
+    record.oomKilled = State.OOMKilled;
+    record.createdAt = time(Created);
+    record.startedAt = time(State.StartedAt);
+    record.finishedAt = time(State.FinishedAt);
+    if (State.Error) record.error = State.Error;
+    return record;
+  }
+
+  async *events(sinceMs: number, signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+    const stream = (await this.docker.getEvents({
+      since: Math.floor(sinceMs / 1000),
+      filters: JSON.stringify({ type: ['container'], label: this.#mine, event: [...EVENTS] }),
+    })) as Readable;
+    const close = (): void => void stream.destroy();
+    signal.addEventListener('abort', close, { once: true });
+    try {
+      const lines = new LineSplitter();
+      for await (const chunk of stream) {
+        const batch: RuntimeEvent[] = [];
+        lines.push(chunk as Buffer, (line) => {
+          const e = this.#event(JSON.parse(line.toString()) as DockerEvent);
+          if (e) batch.push(e);
+        });
+        yield* batch;
+      }
+    } catch (e) {
+      if (!signal.aborted) throw e;
+    } finally {
+      signal.removeEventListener('abort', close);
+      stream.destroy();
+    }
+  }
+
+  #event(e: DockerEvent): RuntimeEvent | undefined {
+    const type = EVENTS.find((t) => t === e.Action);
+    if (!type) return undefined;
+    const attributes = e.Actor.Attributes;
+    const record = recordOf(e.Actor.ID, attributes, attributes.image ?? '');
+    const at = e.timeNano / 1e6;
+    if (type === 'create') record.createdAt = at;
+    if (type === 'start') record.startedAt = at;
+    if (type === 'die') {
+      record.finishedAt = at;
+      record.exitCode = Number(attributes.exitCode ?? 0);
+    }
+    return { type, record };
+  }
+
+  createSandbox(config: SandboxConfig): Promise<string> {
+    return this.#create(sandboxOptions(this.#settings, config));
+  }
+
+  createContainer(config: ContainerConfig): Promise<string> {
+    return this.#create(containerOptions(this.#settings, config));
+  }
+
+  /** A container of the same name is one we made before a crash: it is taken as it is. */
+  #create(options: Docker.ContainerCreateOptions): Promise<string> {
+    return this.#call(async () => {
+      try {
+        return (await this.docker.createContainer(options)).id;
+      } catch (e) {
+        if (code(e) !== 409 || !/already in use/.test(words(e))) throw e;
+        return (await this.docker.getContainer(options.name ?? '').inspect()).Id;
+      }
+    });
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#tolerate([304], () => this.docker.getContainer(id).start());
+  }
+
+  async stop(id: string, graceSeconds: number): Promise<void> {
+    // Outside the limit: a stop takes as long as the container likes.
+    try {
+      await this.docker.getContainer(id).stop({ t: graceSeconds });
+    } catch (e) {
+      if (code(e) !== 304 && code(e) !== 404) throw new Error(words(e), { cause: e });
+    }
+  }
+
+  async kill(id: string, signal: string): Promise<void> {
+    await this.#tolerate([404, 409], () => this.docker.getContainer(id).kill({ signal }));
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#tolerate([404, 409], () => this.docker.getContainer(id).remove({ force: true, v: true }));
+  }
+
+  async #tolerate(codes: readonly number[], fn: () => Promise<unknown>): Promise<void> {
+    try {
+      await this.#call(fn);
+    } catch (e) {
+      if (!codes.includes(code(e) ?? 0)) throw e;
+    }
+  }
+
+  async addressOf(id: string): Promise<string> {
+    const { NetworkSettings } = await this.#call(() => this.docker.getContainer(id).inspect());
+    return NetworkSettings.Networks[this.#settings.network]?.IPAddress ?? '';
+  }
+
+  async pidOf(id: string): Promise<number> {
+    const { State } = await this.#call(() => this.docker.getContainer(id).inspect());
+    return State.Running ? State.Pid : 0;
+  }
+
+  async images(): Promise<ImageInfo[]> {
+    const all = await this.#call(() => this.docker.listImages());
+    return all.map((i) => ({
+      id: i.Id,
+      names: [...(i.RepoTags ?? []), ...(i.RepoDigests ?? [])].filter((n) => !n.includes('<none>')),
+      sizeBytes: i.Size,
+    }));
+  }
+
+  async pull(image: string, signal: AbortSignal): Promise<void> {
+    const stream = (await this.docker.pull(image, { abortSignal: signal })) as Readable;
+    const abort = (): void => void stream.destroy(new Error('the pull was called off'));
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.docker.modem.followProgress(stream, (e) => (e ? reject(e) : resolve()));
+      });
+    } catch (e) {
+      throw new Error(words(e), { cause: e });
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  async exec(id: string, command: readonly string[], timeoutMs: number): Promise<{ code: number; output: string }> {
+    const exec = await this.#call(() =>
+      this.docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true, Tty: true }),
+    );
+    const stream = (await exec.start({ Tty: true })) as Duplex;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    await new Promise<void>((resolve, reject) => {
+      const timer = AbortSignal.timeout(timeoutMs);
+      const late = (): void => {
+        stream.destroy();
+        reject(new Error(`command timed out after ${timeoutMs} ms`));
+      };
+      timer.addEventListener('abort', late, { once: true });
+      stream.on('data', (c: Buffer) => {
+        size += c.length;
+        if (size <= EXEC_OUTPUT_LIMIT) chunks.push(c);
+      });
+      const end = (): void => {
+        timer.removeEventListener('abort', late);
+        resolve();
+      };
+      stream.on('end', end);
+      stream.on('error', end);
+    });
+    const { ExitCode } = await this.#call(() => exec.inspect());
+    return { code: ExitCode ?? -1, output: Buffer.concat(chunks).toString() };
+  }
+
+  async logs(id: string, r: LogRequest, signal: AbortSignal): Promise<{ stream: Readable; multiplexed: boolean }> {
+    const container = this.docker.getContainer(id);
+    const { Config } = await this.#call(() => container.inspect());
+    const options = {
+      stdout: r.stdout,
+      stderr: r.stderr,
+      timestamps: r.timestamps,
+      ...(r.tail === undefined ? {} : { tail: r.tail }),
+      ...(r.since === undefined ? {} : { since: r.since }),
+    };
+    // Without follow the daemon answers with the whole text at once; it is bounded by the rotation of logs.
+    const stream = r.follow
+      ? ((await container.logs({ ...options, follow: true, abortSignal: signal })) as unknown as Readable)
+      : Readable.from([await container.logs({ ...options, follow: false, abortSignal: signal })]);
+    return { stream, multiplexed: !Config.Tty };
+  }
+
+  async info() {
+    const i = (await this.#call(() => this.docker.info())) as Record<string, string | number>;
+    return {
+      version: String(i.ServerVersion),
+      kernel: String(i.KernelVersion),
+      os: String(i.OperatingSystem),
+      architecture: String(i.Architecture),
+      cpus: Number(i.NCPU),
+      memoryBytes: Number(i.MemTotal),
+    };
+  }
+}

@@ -1,0 +1,59 @@
+import { chmod, chown, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+export interface VolumeFile {
+  readonly content: Buffer;
+  readonly mode: number;
+}
+
+export type VolumeFiles = ReadonlyMap<string, VolumeFile>;
+
+const DATA = '..data';
+
+async function sameContent(dir: string, files: VolumeFiles): Promise<boolean> {
+  try {
+    const listed = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((e) => e.isFile());
+    if (listed.length !== files.size) return false;
+    for (const [path, f] of files) if (!(await readFile(join(dir, path))).equals(f.content)) return false;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Writes a set of files so that readers see either all old or all new ones: a fresh directory, then one rename of the
+ * `..data` link, to which every visible name points (the layout of Kubernetes' configMap volumes).
+ * @returns whether anything changed.
+ */
+export async function writeAtomically(dir: string, files: VolumeFiles, gid?: number): Promise<boolean> {
+  await mkdir(dir, { recursive: true });
+  const current = await readlink(join(dir, DATA)).catch(() => undefined);
+  if (current && (await sameContent(join(dir, current), files))) return false;
+  const fresh = `..${new Date().toISOString().replace(/[-:.TZ]/g, '_')}${Math.random().toString(36).slice(2, 8)}`;
+  await mkdir(join(dir, fresh), { mode: 0o755 });
+  for (const [path, f] of files) {
+    const target = join(dir, fresh, path);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, f.content, { mode: f.mode });
+    await chmod(target, f.mode);
+    if (gid !== undefined) await chown(target, -1, gid);
+  }
+  await symlink(fresh, join(dir, `${DATA}_tmp`));
+  await rename(join(dir, `${DATA}_tmp`), join(dir, DATA));
+  await linkNames(dir, files);
+  if (current) await rm(join(dir, current), { recursive: true, force: true });
+  return true;
+}
+
+/** One link per top-level name; names that are gone lose theirs. */
+async function linkNames(dir: string, files: VolumeFiles): Promise<void> {
+  const wanted = new Set([...files.keys()].map((p) => p.split('/')[0] ?? p));
+  for (const e of await readdir(dir))
+    if (!e.startsWith('..') && !wanted.has(e)) await rm(join(dir, e), { force: true });
+  for (const name of wanted) {
+    await symlink(join(DATA, name), join(dir, name)).catch((e: NodeJS.ErrnoException) => {
+      if (e.code !== 'EEXIST') throw e;
+    });
+  }
+}

@@ -1,0 +1,249 @@
+import { type Deployment, Deployments, type Pod, Pods, type ReplicaSet, ReplicaSets } from '#api/kinds/index.ts';
+import { sameJson } from '#api/meta/equal.ts';
+import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
+import { compileLabelSelector } from '#api/meta/labels.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import {
+  type Controller,
+  type ControllerDeps,
+  keyOf,
+  type Outcome,
+  ownKey,
+  splitKey,
+  watching,
+} from '../harness/controller.ts';
+import { byController, orphansIn } from '../harness/indexes.ts';
+import { LastWritten, RecentWrites } from '../harness/recent-writes.ts';
+import { claim } from '../ownership/claim.ts';
+import { controllerKeys, controllerOf } from '../ownership/controller-ref.ts';
+import { isTerminal } from '../pods/state.ts';
+import { DESIRED, MAX, REVISION, replicaSetAnnotations } from './annotations.ts';
+import { sameTemplate } from './hash.ts';
+import { isRolling, maxTotal, replicasOf } from './limits.ts';
+import { newReplicaSet, type Revisions, revisionsOf, surplusHistory } from './revisions.ts';
+import { rollingStep, type Scale } from './rolling.ts';
+import { isScaling, scaleStep } from './scaling.ts';
+import { overdueIn, type Rollout, statusOf } from './status.ts';
+
+/** Changes of the ReplicaSets of one Deployment within this time lead to one reconcile, milliseconds. */
+const GATHER_MS = 20;
+
+interface Current {
+  readonly rs: Stored<ReplicaSet> | undefined;
+  readonly started?: NonNullable<Rollout['started']>;
+  readonly failure?: string;
+  readonly collisionCount?: number;
+}
+
+/** Rolls Deployments out and back: one ReplicaSet per template, sized step by step ("Deployments"). */
+export function deploymentController(deps: ControllerDeps): Controller {
+  const deployments = deps.informers.informer(Deployments);
+  const sets = deps.informers.informer(ReplicaSets);
+  const pods = deps.informers.informer(Pods);
+  const setsOf = byController(sets);
+  const orphans = orphansIn(sets);
+  const podsOf = byController(pods);
+  const recent = new RecentWrites<ReplicaSet>(sets);
+  const written = new LastWritten<Deployment>();
+  const lastSets = new LastWritten<ReplicaSet>();
+  const events = deps.events('deployment-controller');
+
+  const keysOfSet = (rs: Stored<ReplicaSet>): readonly string[] => {
+    if (controllerOf(rs)) return controllerKeys(rs, Deployments);
+    const keys: string[] = [];
+    for (const d of deployments.lister.list(rs.metadata.namespace)) {
+      if (compileLabelSelector(d.spec?.selector).matches(rs.metadata.labels ?? {})) keys.push(keyOf(d));
+    }
+    return keys;
+  };
+
+  /** Recreate waits until the last old pod is gone: pods lead to the Deployment of their ReplicaSet. */
+  const keysOfPod = (pod: Stored<Pod>, gone: boolean): readonly string[] => {
+    if (!gone && !isTerminal(pod)) return [];
+    const ref = controllerOf(pod);
+    const rs = ref && sets.lister.get(ref.name, pod.metadata.namespace);
+    return rs ? controllerKeys(rs, Deployments) : [];
+  };
+
+  async function claimed(d: Stored<Deployment>): Promise<Stored<ReplicaSet>[]> {
+    const selector = compileLabelSelector(d.spec?.selector);
+    const owned = recent.overlay(d.metadata.uid, setsOf(d.metadata.uid));
+    const found = await claim(deps.client, {
+      ownerKind: Deployments,
+      owner: d,
+      childKind: ReplicaSets,
+      owned,
+      orphans: orphans(d.metadata.namespace ?? ''),
+      matches: (labels) => selector.matches(labels ?? {}),
+    });
+    return found.map((rs) => lastSets.freshest(rs));
+  }
+
+  /** The ReplicaSet of the present template, made if need be. */
+  async function ensureCurrent(d: Stored<Deployment>, r: Revisions): Promise<Current> {
+    if (r.current) return { rs: await annotate(d, r.current, r.revision) };
+    const wanted = newReplicaSet(d, r);
+    try {
+      const made = await deps.client.create(ReplicaSets, wanted);
+      recent.created(d.metadata.uid, made);
+      const size = replicasOf(made);
+      if (size > 0)
+        events.event(d, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${made.metadata.name} from 0 to ${size}`);
+      return { rs: made, started: 'NewReplicaSetCreated' };
+    } catch (e) {
+      if (isAlreadyExists(e)) return takeExisting(d, wanted);
+      const message = e instanceof Error ? e.message : String(e);
+      events.event(
+        d,
+        'Warning',
+        'ReplicaSetCreateError',
+        `Failed to create new replica set "${wanted.metadata?.name}": ${message}`,
+      );
+      return { rs: undefined, failure: message };
+    }
+  }
+
+  /** The name is taken: by our own earlier try, or by another template with the same hash. */
+  async function takeExisting(d: Stored<Deployment>, wanted: ReplicaSet): Promise<Current> {
+    const found = await deps.client.get(ReplicaSets, wanted.metadata?.name ?? '', d.metadata.namespace);
+    const ours = controllerOf(found)?.uid === d.metadata.uid;
+    if (ours && found.spec?.template && d.spec?.template && sameTemplate(found.spec.template, d.spec.template)) {
+      recent.created(d.metadata.uid, found);
+      return { rs: found };
+    }
+    return { rs: undefined, collisionCount: (d.status?.collisionCount ?? 0) + 1 };
+  }
+
+  /** Keeps annotations and minReadySeconds of the current ReplicaSet in step. */
+  async function annotate(
+    d: Stored<Deployment>,
+    rs: Stored<ReplicaSet>,
+    revision: number,
+  ): Promise<Stored<ReplicaSet>> {
+    const annotations = replicaSetAnnotations(d, rs.metadata.annotations ?? {}, revision);
+    const minReadySeconds = d.spec?.minReadySeconds ?? 0;
+    if (sameJson(annotations, rs.metadata.annotations) && (rs.spec?.minReadySeconds ?? 0) === minReadySeconds)
+      return rs;
+    const body = { metadata: { annotations }, spec: { minReadySeconds } };
+    const { name, namespace } = rs.metadata;
+    return lastSets.wrote(await deps.client.patch(ReplicaSets, { name, namespace }, { type: 'merge', body }));
+  }
+
+  async function scale(d: Stored<Deployment>, { rs, to }: Scale): Promise<void> {
+    const from = replicasOf(rs);
+    const annotations = { [DESIRED]: String(replicasOf(d)), [MAX]: String(maxTotal(d)) };
+    const body = { metadata: { annotations, resourceVersion: rs.metadata.resourceVersion }, spec: { replicas: to } };
+    const { name, namespace } = rs.metadata;
+    lastSets.wrote(await deps.client.patch(ReplicaSets, { name, namespace }, { type: 'merge', body }));
+    if (from === to) return;
+    events.event(
+      d,
+      'Normal',
+      'ScalingReplicaSet',
+      `Scaled ${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`,
+    );
+  }
+
+  const oldPodsLeft = (old: readonly Stored<ReplicaSet>[]): boolean =>
+    old.some((rs) => podsOf(rs.metadata.uid).some((p) => !isTerminal(p)));
+
+  function stepsOf(
+    d: Stored<Deployment>,
+    current: Stored<ReplicaSet> | undefined,
+    old: readonly Stored<ReplicaSet>[],
+  ): Scale[] {
+    const all = [...(current ? [current] : []), ...old];
+    if (d.spec?.paused || isScaling(d, all)) return scaleStep(d, current, old);
+    if (!current) return [];
+    if (isRolling(d)) return rollingStep(d, current, old);
+    const running = old.filter((rs) => replicasOf(rs) > 0);
+    if (running.length > 0) return running.map((rs) => ({ rs, to: 0 }));
+    return replicasOf(current) === replicasOf(d) ? [] : [{ rs: current, to: replicasOf(d) }];
+  }
+
+  async function advance(d: Stored<Deployment>): Promise<Rollout> {
+    const r = revisionsOf(d, await claimed(d));
+    const now = deps.clock.now();
+    if (d.spec?.paused) {
+      for (const step of stepsOf(d, r.current, r.old)) await scale(d, step);
+      return { current: r.current, old: r.old, now };
+    }
+    if (!isRolling(d) && !r.current) {
+      // Recreate: first everything old goes.
+      for (const rs of r.old) if (replicasOf(rs) > 0) await scale(d, { rs, to: 0 });
+      if (r.old.some((rs) => replicasOf(rs) > 0) || oldPodsLeft(r.old)) return { current: undefined, old: r.old, now };
+    }
+    const { rs: current, ...found } = await ensureCurrent(d, r);
+    if (current) {
+      for (const step of stepsOf(d, current, r.old)) await scale(d, step);
+      await stampRevision(d, current);
+      await prune(d, current, r.old);
+    }
+    const latest = (rs: Stored<ReplicaSet>): Stored<ReplicaSet> => lastSets.freshest(rs);
+    return { current: current && latest(current), old: r.old.map(latest), now, ...found };
+  }
+
+  async function stampRevision(d: Stored<Deployment>, current: Stored<ReplicaSet>): Promise<void> {
+    const revision = current.metadata.annotations?.[REVISION];
+    if (!revision || d.metadata.annotations?.[REVISION] === revision) return;
+    const body = { metadata: { annotations: { [REVISION]: revision } } };
+    const { name, namespace } = d.metadata;
+    written.wrote(await deps.client.patch(Deployments, { name, namespace }, { type: 'merge', body }));
+  }
+
+  async function prune(
+    d: Stored<Deployment>,
+    current: Stored<ReplicaSet>,
+    old: readonly Stored<ReplicaSet>[],
+  ): Promise<void> {
+    if ((current.status?.availableReplicas ?? 0) < replicasOf(d)) return;
+    for (const rs of surplusHistory(d, old)) {
+      try {
+        await deps.client.delete(ReplicaSets, rs.metadata.name, rs.metadata.namespace, {
+          preconditions: { uid: rs.metadata.uid },
+        });
+      } catch (e) {
+        if (!isNotFound(e)) throw e;
+      }
+    }
+  }
+
+  async function reconcile(key: string): Promise<Outcome> {
+    const { namespace = '', name } = splitKey(key);
+    const cached = deployments.lister.get(name, namespace);
+    if (!cached) return undefined;
+    const d = written.freshest(cached);
+    if (d.metadata.deletionTimestamp) return undefined;
+    const rollout = await advance(d);
+    const fresh = written.freshest(cached);
+    const status = statusOf(fresh, rollout);
+    if (!sameJson(status, fresh.status))
+      written.wrote(await deps.client.updateStatus(Deployments, { ...fresh, status }));
+    if (rollout.failure) throw new Error(rollout.failure);
+    if (rollout.collisionCount !== undefined) return { afterMs: GATHER_MS };
+    const overdue = overdueIn(fresh, status, deps.clock.now());
+    return overdue === undefined ? undefined : { afterMs: overdue };
+  }
+
+  return {
+    name: 'deployment',
+    watches: [
+      watching(Deployments, (d, _old, gone) => {
+        if (!gone) return ownKey(d);
+        recent.forget(d.metadata.uid);
+        written.forget(d.metadata.uid);
+        return [];
+      }),
+      watching(
+        ReplicaSets,
+        (rs, old, gone) => {
+          if (gone) lastSets.forget(rs.metadata.uid);
+          return old ? [...keysOfSet(old), ...keysOfSet(rs)] : keysOfSet(rs);
+        },
+        { delayMs: GATHER_MS },
+      ),
+      watching(Pods, (pod, _old, gone) => keysOfPod(pod, gone), { delayMs: GATHER_MS }),
+    ],
+    reconcile,
+  };
+}

@@ -1,0 +1,88 @@
+import type { Kind } from '#api/kind.ts';
+import type { KubeObject, OwnerReference, Stored } from '#api/meta/objectmeta.ts';
+
+/** What the collector remembers of an object. */
+export interface GraphNode {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly owners: readonly OwnerReference[];
+  readonly deleting: boolean;
+  readonly finalizers: readonly string[];
+}
+
+export const FOREGROUND = 'foregroundDeletion';
+export const ORPHAN = 'orphan';
+
+export const nodeOf = (kind: Kind, o: Stored<KubeObject>): GraphNode => ({
+  kind,
+  namespace: o.metadata.namespace ?? '',
+  name: o.metadata.name,
+  uid: o.metadata.uid,
+  owners: o.metadata.ownerReferences ?? [],
+  deleting: o.metadata.deletionTimestamp !== undefined,
+  finalizers: o.metadata.finalizers ?? [],
+});
+
+/** Who depends on whom, by uid. */
+export class OwnerGraph {
+  readonly #nodes = new Map<string, GraphNode>();
+  readonly #dependents = new Map<string, Set<string>>();
+
+  get(uid: string): GraphNode | undefined {
+    return this.#nodes.get(uid);
+  }
+
+  set(node: GraphNode): void {
+    this.delete(node.uid);
+    this.#nodes.set(node.uid, node);
+    for (const o of node.owners) {
+      const set = this.#dependents.get(o.uid) ?? new Set<string>();
+      this.#dependents.set(o.uid, set.add(node.uid));
+    }
+  }
+
+  delete(uid: string): void {
+    const node = this.#nodes.get(uid);
+    if (!node) return;
+    this.#nodes.delete(uid);
+    for (const o of node.owners) {
+      const set = this.#dependents.get(o.uid);
+      set?.delete(uid);
+      if (set?.size === 0) this.#dependents.delete(o.uid);
+    }
+  }
+
+  dependents(uid: string): GraphNode[] {
+    return [...(this.#dependents.get(uid) ?? [])].flatMap((d) => this.#nodes.get(d) ?? []);
+  }
+}
+
+/** What an owner reference turned out to be. */
+export type OwnerState =
+  /** There, and not being deleted in the foreground. */
+  | 'solid'
+  /** Verified to be gone. */
+  | 'absent'
+  /** Being deleted in the foreground and waiting for this dependent. */
+  | 'waiting';
+
+export type Verdict =
+  | { readonly do: 'keep' }
+  /** Some owners remain: only the references to the others go. */
+  | { readonly do: 'dropOwners'; readonly uids: readonly string[] }
+  | { readonly do: 'delete'; readonly policy: 'Foreground' | 'Background' | 'Orphan' };
+
+/** Pure: what becomes of a dependent, given the states of its owners. */
+export function judge(node: GraphNode, states: ReadonlyMap<string, OwnerState>, hasDependents: boolean): Verdict {
+  if (node.owners.length === 0) return { do: 'keep' };
+  const gone = node.owners.filter((o) => states.get(o.uid) !== 'solid');
+  if (gone.length === 0) return { do: 'keep' };
+  if (gone.length < node.owners.length) return { do: 'dropOwners', uids: gone.map((o) => o.uid) };
+  const waiting = [...states.values()].includes('waiting');
+  if (waiting && hasDependents) return { do: 'delete', policy: 'Foreground' };
+  if (node.finalizers.includes(ORPHAN)) return { do: 'delete', policy: 'Orphan' };
+  if (node.finalizers.includes(FOREGROUND)) return { do: 'delete', policy: 'Foreground' };
+  return { do: 'delete', policy: 'Background' };
+}

@@ -1,0 +1,97 @@
+import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import type { Informer } from '#client/types.ts';
+
+/** True when version `a` is newer than `b` (resourceVersions of one cluster are etcd revisions). */
+const newer = (a: string, b: string): boolean => Number(a) > Number(b);
+
+/** A cache, and how far it has read. */
+export type Cache<T extends KubeObject> = Pick<Informer<T>, 'resourceVersion'> & {
+  readonly lister: Pick<Informer<T>['lister'], 'get'>;
+};
+
+/**
+ * What this process wrote and its cache may not show yet, by owner: children created and children deleted. Laid over
+ * the cached children it gives the same protection as waiting for expectations (no child is created twice or deleted
+ * in excess because of a stale read), but a reconcile never has to wait. Entries leave when the cache has caught up.
+ */
+export class RecentWrites<T extends KubeObject> {
+  private readonly cache: Cache<T>;
+  private readonly byOwner = new Map<string, { created: Map<string, Stored<T>>; deleted: Set<string> }>();
+
+  constructor(cache: Cache<T>) {
+    this.cache = cache;
+  }
+
+  created(owner: string, child: Stored<T>): void {
+    this.entry(owner).created.set(child.metadata.uid, child);
+  }
+
+  /** The deletion of the child was accepted; it counts as terminating from now on. */
+  deleted(owner: string, uid: string): void {
+    const e = this.entry(owner);
+    e.deleted.add(uid);
+    e.created.delete(uid);
+  }
+
+  /** The children of `owner`: the cached ones, plus those created, minus those deleted since. */
+  overlay(owner: string, cached: readonly Stored<T>[]): readonly Stored<T>[] {
+    const e = this.byOwner.get(owner);
+    if (!e) return cached;
+    const known = new Set(cached.map((c) => c.metadata.uid));
+    for (const [uid, child] of e.created) {
+      // Once the cache has read past the creation, it alone knows whether the child still exists and belongs here.
+      if (known.has(uid) || !newer(child.metadata.resourceVersion, this.cache.resourceVersion)) e.created.delete(uid);
+    }
+    const result: Stored<T>[] = [];
+    const pending = new Set<string>();
+    for (const c of cached) {
+      const deleted = e.deleted.has(c.metadata.uid) && !c.metadata.deletionTimestamp;
+      if (deleted) pending.add(c.metadata.uid);
+      else result.push(c);
+    }
+    e.deleted = pending;
+    for (const child of e.created.values()) result.push(child);
+    if (e.created.size === 0 && e.deleted.size === 0) this.byOwner.delete(owner);
+    return result;
+  }
+
+  /** The owner is gone. */
+  forget(owner: string): void {
+    this.byOwner.delete(owner);
+  }
+
+  private entry(owner: string): { created: Map<string, Stored<T>>; deleted: Set<string> } {
+    let e = this.byOwner.get(owner);
+    if (!e) {
+      e = { created: new Map(), deleted: new Set() };
+      this.byOwner.set(owner, e);
+    }
+    return e;
+  }
+}
+
+/**
+ * Remembers the answers to our own writes of single objects, so that the next reconcile does not start from an older
+ * cached state (and meet a conflict).
+ */
+export class LastWritten<T extends KubeObject> {
+  private readonly objects = new Map<string, Stored<T>>();
+
+  wrote(o: Stored<T>): Stored<T> {
+    this.objects.set(o.metadata.uid, o);
+    return o;
+  }
+
+  /** The newer of the cached object and what we wrote. */
+  freshest(cached: Stored<T>): Stored<T> {
+    const mine = this.objects.get(cached.metadata.uid);
+    if (!mine) return cached;
+    if (newer(mine.metadata.resourceVersion, cached.metadata.resourceVersion)) return mine;
+    this.objects.delete(cached.metadata.uid);
+    return cached;
+  }
+
+  forget(uid: string): void {
+    this.objects.delete(uid);
+  }
+}

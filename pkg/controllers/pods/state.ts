@@ -1,0 +1,26 @@
+import type { Pod } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+
+const readyCondition = (pod: Pod) => pod.status?.conditions?.find((c) => c.type === 'Ready');
+
+export const isReady = (pod: Pod): boolean => readyCondition(pod)?.status === 'True';
+
+/** When the pod became ready, epoch milliseconds; undefined while it is not. */
+export function readySince(pod: Pod): number | undefined {
+  const c = readyCondition(pod);
+  return c?.status === 'True' && c.lastTransitionTime ? Date.parse(c.lastTransitionTime) : undefined;
+}
+
+/** Succeeded or Failed: its containers never run again. */
+export const isTerminal = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+
+/** Counts towards the replicas of its controller: neither finished nor being deleted. */
+export const isActive = (pod: Stored<Pod>): boolean => !isTerminal(pod) && !pod.metadata.deletionTimestamp;
+
+/** Milliseconds until the pod has been ready for `minReadySeconds`; 0 = available, undefined = not ready at all. */
+export function availableIn(pod: Pod, minReadySeconds: number, now: number): number | undefined {
+  if (!isReady(pod)) return undefined;
+  if (minReadySeconds <= 0) return 0;
+  const since = readySince(pod);
+  return since === undefined ? undefined : Math.max(0, since + minReadySeconds * 1000 - now);
+}
