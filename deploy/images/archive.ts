@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemExec } from '#process/exec.ts';
+import { run } from '../run.ts';
 
 /** How containers of an image start, in Docker's words. */
 export interface ImageConfig {
@@ -24,7 +24,6 @@ export interface Image {
 }
 
 const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
-const TAR_MS = 120_000;
 
 /** Packs files the same way every time: equal folders give equal archives, and so equal image IDs. */
 export async function packLayer(root: string, target: string): Promise<void> {
@@ -73,11 +72,4 @@ async function sha256(file: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return hash.digest('hex');
-}
-
-/** Runs a program that must succeed. @returns what it printed. */
-export async function run(command: string, args: readonly string[], timeoutMs = TAR_MS): Promise<string> {
-  const { code, stdout, stderr } = await systemExec(command, args, { timeoutMs });
-  if (code !== 0) throw new Error(`${command} ${args.slice(0, 3).join(' ')}: ${stderr.trim() || `exit code ${code}`}`);
-  return stdout;
 }

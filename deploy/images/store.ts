@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { run } from './archive.ts';
+import { run } from '../run.ts';
 
 export const repository = resolve(import.meta.dirname, '../..');
 /** Archives for `docker load`, by content; shared by every daemon of this checkout. */

@@ -2,7 +2,8 @@ import { existsSync, globSync, lstatSync, readFileSync, realpathSync } from 'nod
 import { chmod, copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { packLayer, run, writeArchive } from './archive.ts';
+import { run } from '../run.ts';
+import { packLayer, writeArchive } from './archive.ts';
 import { type Archive, cached, contentKey, repository } from './store.ts';
 
 /** What the containers of the cluster run besides our own code, as installed on this machine. */

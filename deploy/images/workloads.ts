@@ -2,7 +2,8 @@ import { globSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Image, packLayer, run, writeArchive } from './archive.ts';
+import { run } from '../run.ts';
+import { type Image, packLayer, writeArchive } from './archive.ts';
 import { type Archive, cached, contentKey, repository } from './store.ts';
 
 const SOURCES = ['pause/pause.c', 'hello/hello.c', 'images/workloads.ts'].map((f) => join(repository, 'deploy', f));

@@ -1,0 +1,128 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ExecOptions, type ExecResult, systemExec } from '#process/exec.ts';
+import { run } from '../../deploy/run.ts';
+import type { Lan } from './lan.ts';
+import { ManagedProcess, type ProcessSpec } from './process.ts';
+import { waitFor } from './wait.ts';
+
+/** A machine of the bed: its own network, processes, mounts, host name and dockerd. */
+export interface BedNode {
+  readonly name: string;
+  readonly address: string;
+  readonly dir: string;
+  /** unix://… of its dockerd, usable from outside the node too. */
+  readonly dockerHost: string;
+  readonly cgroupRoot: string;
+  /** Runs a program on the node. */
+  exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** A process on the node that is stopped with it. */
+  process(spec: Omit<ProcessSpec, 'wrapped'>): ManagedProcess;
+  /** Everything of the node ends at once; network, rules and what lay in /run are gone, disks stay. */
+  powerOff(): Promise<void>;
+  /** Starts it again, with dockerd; processes made by `process` must be started by their owner. */
+  powerOn(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export interface NodeSpec {
+  readonly number: number;
+  readonly name: string;
+  readonly dir: string;
+  readonly cgroupRoot: string;
+  /** Made by `ip netns`; plugged anew at each start. */
+  readonly lan: Lan;
+}
+
+const INIT = join(import.meta.dirname, 'init.sh');
+
+export async function createNode(spec: NodeSpec): Promise<BedNode> {
+  const { number, name, dir, lan } = spec;
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, 'resolv.conf'), 'nameserver 127.0.0.1\n');
+  writeFileSync(join(dir, 'daemon.json'), JSON.stringify(dockerConfig(spec)));
+  const socket = join(dir, 'docker.sock');
+  const holder = new ManagedProcess({
+    name: `${name} init`,
+    command: 'nsenter',
+    // nsenter only changes the namespace and becomes unshare, whose one child is process 1 of the node.
+    args: [
+      ...[
+        `--net=/run/netns/${lan.namespace(number)}`,
+        'unshare',
+        '--mount',
+        '--propagation',
+        'slave',
+        '--uts',
+        '--pid',
+      ],
+      ...['--fork', '--kill-child', '--mount-proc', INIT, dir, name],
+    ],
+    wrapped: true,
+    logFile: join(dir, 'init.log'),
+    ready: (signal) =>
+      waitFor(
+        `dockerd of ${name}`,
+        () => run('docker', ['-H', `unix://${socket}`, 'version', '-f', 'x'], { timeoutMs: 5000 }),
+        {
+          signal,
+          everyMs: 50,
+        },
+      ).then(() => undefined),
+  });
+  const enter = (): string[] => {
+    const init = holder.pid;
+    if (init === undefined) throw new Error(`${name} is off`);
+    return ['--target', String(init), '--mount', '--uts', '--net', '--pid', '--'];
+  };
+  const node: BedNode = {
+    name,
+    dir,
+    address: lan.address(number),
+    dockerHost: `unix://${socket}`,
+    cgroupRoot: spec.cgroupRoot,
+    exec: async (command, args = [], options = {}) => systemExec('nsenter', [...enter(), command, ...args], options),
+    process: (process) => {
+      const inside = { ...process, wrapped: true, command: 'nsenter' };
+      // The node's process 1 changes with every start, so the arguments are put together when they are needed.
+      return new ManagedProcess(
+        Object.defineProperty(inside as ProcessSpec & { args: readonly string[] }, 'args', {
+          get: () => [...enter(), process.command, ...process.args],
+        }),
+      );
+    },
+    async powerOff() {
+      await holder.kill('SIGKILL');
+    },
+    async powerOn() {
+      for (const volatile of ['exec', 'docker.sock', 'docker.pid'])
+        rmSync(join(dir, volatile), { recursive: true, force: true });
+      await lan.plug(number);
+      await holder.start();
+    },
+    async remove() {
+      if (holder.running) await holder.kill('SIGKILL');
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  await node.powerOn();
+  return node;
+}
+
+function dockerConfig({ dir, cgroupRoot }: NodeSpec): object {
+  return {
+    hosts: [`unix://${join(dir, 'docker.sock')}`],
+    'data-root': join(dir, 'docker'),
+    'exec-root': join(dir, 'exec'),
+    pidfile: join(dir, 'docker.pid'),
+    'exec-opts': ['native.cgroupdriver=cgroupfs'],
+    'cgroup-parent': cgroupRoot,
+    // Not used by pods, but some daemon versions will not start without a default bridge; a range nobody else has.
+    bip: '172.31.255.1/28',
+    'ip-masq': false,
+    'userland-proxy': false,
+    'log-level': 'warn',
+    'log-opts': { 'max-size': '10m', 'max-file': '3' },
+    'shutdown-timeout': 1,
+  };
+}

@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { systemClock } from '#async/clock.ts';
+
+export interface ProcessSpec {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Output is appended here. */
+  readonly logFile: string;
+  /** The program is the child of a wrapper (nsenter): signals go to that child. */
+  readonly wrapped?: boolean;
+  /** Resolves when the process does its work. */
+  readonly ready?: (signal: AbortSignal) => Promise<void>;
+}
+
+/** What SIGTERM did not end in this time is killed. */
+const STOP_MS = 10_000;
+
+/**
+ * A process of the cluster under test. It cannot outlive the process that started it, however that one ends.
+ */
+export class ManagedProcess {
+  readonly name: string;
+  readonly logFile: string;
+  private readonly spec: ProcessSpec;
+  private child: ChildProcess | undefined;
+  private exit: Promise<void> = Promise.resolve();
+
+  constructor(spec: ProcessSpec) {
+    this.spec = spec;
+    this.name = spec.name;
+    this.logFile = spec.logFile;
+  }
+
+  /** Starts it and waits until it is ready. @throws Error with the end of its log when it ended instead. */
+  async start(): Promise<void> {
+    await this.launch();
+    await this.waitReady();
+  }
+
+  /** Starts it without waiting for readiness. */
+  async launch(): Promise<void> {
+    if (this.running) return;
+    const log = openSync(this.logFile, 'a', 0o600);
+    // The kernel kills the child when this process dies, even by SIGKILL: no test run leaves anything running.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', this.spec.command, ...this.spec.args], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...this.spec.env },
+    });
+    closeSync(log);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+    this.child = child;
+    this.exit = promise;
+  }
+
+  async waitReady(): Promise<void> {
+    if (!this.spec.ready) return;
+    const abort = new AbortController();
+    const ended = this.exit.then(() => {
+      throw new Error(`${this.name} ended before it was ready:\n${this.logTail()}`);
+    });
+    try {
+      await Promise.race([this.spec.ready(abort.signal), ended]);
+    } catch (e) {
+      throw new Error(`${(e as Error).message}\n${this.name} log:\n${this.logTail()}`, { cause: e });
+    } finally {
+      abort.abort();
+      ended.catch(() => {});
+    }
+  }
+
+  get running(): boolean {
+    return (
+      this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null && !!this.child.pid
+    );
+  }
+
+  /** The number of the program itself, as this machine sees it. */
+  get pid(): number | undefined {
+    if (!this.running) return undefined;
+    const pid = this.child?.pid;
+    return this.spec.wrapped && pid !== undefined ? onlyChild(pid) : pid;
+  }
+
+  /** Sends a signal; for one that ends the process, `exited` tells when. */
+  signal(signal: NodeJS.Signals): void {
+    const pid = this.pid;
+    if (pid !== undefined) process.kill(pid, signal);
+  }
+
+  /** Sends a signal and waits for the end. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.signal(signal);
+    await this.exit;
+  }
+
+  get exited(): Promise<void> {
+    return this.exit;
+  }
+
+  /** SIGTERM, then SIGKILL. */
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    const hard = systemClock.after(STOP_MS, () => {
+      this.signal('SIGKILL');
+      this.child?.kill('SIGKILL');
+    });
+    try {
+      await this.kill('SIGTERM');
+    } finally {
+      hard.cancel();
+    }
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  logTail(lines = 20): string {
+    try {
+      return readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+    } catch {
+      return '(no log)';
+    }
+  }
+}
+
+/** The one child of a wrapper such as nsenter or unshare; undefined before it was forked. */
+export function onlyChild(pid: number): number | undefined {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return children ? Number(children.split(' ')[0]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
