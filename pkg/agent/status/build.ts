@@ -36,6 +36,11 @@ function terminated(r: ContainerRecord) {
 function containerStatus(i: StatusInput, c: Container): ContainerStatus {
   const records = i.runtime.containers.get(c.name) ?? [];
   const [r, before] = records;
+  const old = [...(i.pod.status?.initContainerStatuses ?? []), ...(i.pod.status?.containerStatuses ?? [])].find(
+    (s) => s.name === c.name,
+  );
+  // What ended stays ended, also when its container was taken away.
+  if (!r && old?.state?.terminated) return old;
   const base = { name: c.name, image: c.image ?? '', restartCount: r?.attempt ?? 0 };
   if (!r || r.state === 'created') {
     const waiting = i.waiting(c.name) ?? {

@@ -127,7 +127,7 @@ export class Writer {
     const { resource, options } = target;
     const { kind } = resource;
     this.#checkIdentity(target, next, old);
-    const object = target.subresource === 'status' ? this.#statusWrite(next, old) : this.#mainWrite(target, next, old);
+    const object = this.#merged(target, next, old);
     applyDefaults(kind.schema, object);
     kind.defaults?.(object);
     const attributes = {
@@ -146,7 +146,10 @@ export class Writer {
     this.#countGeneration(target, object, old);
     const problems = validateObjectMetaUpdate(object, old);
     if (target.subresource === 'status') problems.push(...(kind.validateStatus?.(object, old) ?? []));
-    else problems.push(...validateObjectMeta(kind, object), ...(kind.validate?.(object, old) ?? []));
+    // A binding sets what no other update may: its handler has checked all there is to check.
+    else if (target.subresource !== 'binding') {
+      problems.push(...validateObjectMeta(kind, object), ...(kind.validate?.(object, old) ?? []));
+    }
     this.#reject(resource, object, problems);
     await this.deps.admission.validate(attributes);
     this.#track(target, object, old);
@@ -191,6 +194,13 @@ export class Writer {
     if (meta.resourceVersion && meta.resourceVersion !== old.metadata.resourceVersion) {
       throw errors.modified(resource.ref, name);
     }
+  }
+
+  /** What the client may change through the target's subresource, laid over the old object. */
+  #merged(target: Target, next: KubeObject, old: Stored<KubeObject>): KubeObject {
+    if (target.subresource === 'status') return this.#statusWrite(next, old);
+    if (target.subresource === 'binding') return { ...next, metadata: keepSystemMeta(next.metadata, old.metadata) };
+    return this.#mainWrite(target, next, old);
   }
 
   #mainWrite(target: Target, next: KubeObject, old: Stored<KubeObject>): KubeObject {
