@@ -1,0 +1,68 @@
+/** What tests of kinds share: objects that are fine, and the steps the server takes with them. Used by tests only. */
+import type { Kind } from '../kind.ts';
+import type { FieldError } from '../meta/fielderrors.ts';
+import type { KubeObject } from '../meta/objectmeta.ts';
+import { applyDefaults } from '../schema/defaults.ts';
+
+/** A path into an object: `set(o, 'spec.ports[0].port', 0)`; `undefined` removes the field. */
+export function set(o: object, path: string, value: unknown): void {
+  const keys = path.split(/[.[\]]+/).filter((k) => k !== '');
+  const last = keys.pop() as string;
+  let at = o as Record<string, unknown>;
+  for (const k of keys) {
+    at[k] ??= {};
+    at = at[k] as Record<string, unknown>;
+  }
+  if (value === undefined) delete at[last];
+  else at[last] = value;
+}
+
+/** The object as the server would store it, and what is wrong with it. */
+export function created<T extends KubeObject>(kind: Kind<T>, object: object): { object: T; problems: FieldError[] } {
+  const o = structuredClone(object) as T;
+  applyDefaults(kind.schema, o);
+  kind.defaults?.(o);
+  kind.prepareCreate?.(o);
+  return { object: o, problems: kind.validate?.(o) ?? [] };
+}
+
+/** An update of a stored object by a client: the change is made to a copy of it. */
+export function updated<T extends KubeObject>(
+  kind: Kind<T>,
+  old: T,
+  change: (o: T) => void,
+): { object: T; problems: FieldError[] } {
+  const o = structuredClone(old);
+  change(o);
+  applyDefaults(kind.schema, o);
+  kind.defaults?.(o);
+  kind.prepareUpdate?.(o, old);
+  return { object: o, problems: kind.validate?.(o, old) ?? [] };
+}
+
+/** The cells of a table row by column name. */
+export const row = <T extends KubeObject>(kind: Kind<T>, o: T, now: number): Record<string, unknown> =>
+  Object.fromEntries(kind.columns.map((c) => [c.name, c.cell(o, now)]));
+
+/** One bad input: the changes that spoil a good object, and the problem expected. */
+export type BadInput = readonly [
+  changes: Readonly<Record<string, unknown>>,
+  type: FieldError['type'],
+  field: string,
+  message: string,
+];
+
+/** The good object with the changes of a bad input. */
+export function spoiled<T extends object>(good: T, changes: Readonly<Record<string, unknown>>): T {
+  const o = structuredClone(good);
+  for (const [path, value] of Object.entries(changes)) set(o, path, structuredClone(value));
+  return o;
+}
+
+/** Problems as "type field: message", for readable failures. */
+export const texts = (problems: readonly FieldError[]): string[] =>
+  problems.map((p) => `${p.type} ${p.field}: ${p.message}`);
+
+/** True when one of the problems is the one expected. */
+export const includesProblem = (problems: readonly FieldError[], [, type, field, message]: BadInput): boolean =>
+  problems.some((p) => p.type === type && p.field === field && p.message.includes(message));
