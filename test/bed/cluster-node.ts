@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { authorityFile, nodeKubeconfigFile, nodeServingFile } from '#pki/pki.ts';
+import { type ExtraFlags, until } from './control-plane.ts';
+import { bin, type Layout } from './layout.ts';
+import { probe } from './net.ts';
+import type { BedNode } from './node.ts';
+import type { ManagedProcess } from './process.ts';
+
+/** A machine of the bed as a node of the cluster. */
+export interface ClusterNode extends BedNode {
+  readonly agent: ManagedProcess;
+  readonly proxy: ManagedProcess;
+}
+
+/** The processes of a node, not started. A power cut takes them along; `powerOn` starts them again with the machine. */
+export function clusterNode(layout: Layout, machine: BedNode, extra: ExtraFlags): ClusterNode {
+  const { name } = machine;
+  const agent = machine.process({
+    name: `node-agent-${name}`,
+    command: bin('node-agent'),
+    args: agentFlags(layout, machine, extra['node-agent'] ?? []),
+    logFile: layout.log(`node-agent-${name}`),
+    ready: (signal) => until(`agent of ${name}`, signal, () => probe(`http://${machine.address}:10248/healthz`)),
+  });
+  const proxy = machine.process({
+    name: `proxy-${name}`,
+    command: bin('proxy'),
+    args: [
+      ...['--kubeconfig', join(layout.dir, 'conf/proxy.conf'), '--node-name', name, '--proxy-mode', 'iptables'],
+      ...['--cluster-cidr', '10.244.0.0/16', '--health-address', '0.0.0.0:10256'],
+      ...(extra.proxy ?? []),
+    ],
+    logFile: layout.log(`proxy-${name}`),
+    ready: (signal) => until(`proxy of ${name}`, signal, () => probe(`http://${machine.address}:10256/healthz`)),
+  });
+  return {
+    ...machine,
+    agent,
+    proxy,
+    async powerOff() {
+      await machine.powerOff();
+      await Promise.all([agent.exited, proxy.exited]);
+    },
+    async powerOn() {
+      await machine.powerOn();
+      await Promise.all([agent.start(), proxy.start()]);
+    },
+  };
+}
+
+function agentFlags(layout: Layout, machine: BedNode, extra: readonly string[]): string[] {
+  const serving = nodeServingFile(machine.name);
+  return [
+    ...['--kubeconfig', join(layout.dir, nodeKubeconfigFile(machine.name))],
+    ...['--node-name', machine.name, '--node-ip', machine.address, '--docker-host', machine.dockerHost],
+    ...['--root-dir', join(machine.dir, 'agent'), '--cgroup-root', machine.cgroupRoot],
+    ...['--tls-cert-file', layout.pki(`${serving}.crt`), '--tls-private-key-file', layout.pki(`${serving}.key`)],
+    ...['--client-ca-file', layout.pki(`${authorityFile('client')}.crt`)],
+    ...['--address', '0.0.0.0', '--port', '10250', '--pause-image', 'coxswain/pause:1'],
+    ...['--cluster-dns', '10.96.0.10', '--cluster-domain', 'cluster.local', '--cluster-cidr', '10.244.0.0/16'],
+    ...['--network-backend', 'host-gw', '--health-address', '0.0.0.0:10248'],
+    ...extra,
+  ];
+}

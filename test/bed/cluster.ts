@@ -1,0 +1,197 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensurePki, planPki } from '#pki/pki.ts';
+import { type ExecResult, systemExec } from '#process/exec.ts';
+import { build } from '../../deploy/build.ts';
+import { type Bed, createBed } from './bed.ts';
+import { type ClusterNode, clusterNode } from './cluster-node.ts';
+import {
+  apiServers,
+  controllerManager,
+  type ExtraFlags,
+  etcdMembers,
+  loadBalancer,
+  scheduler,
+} from './control-plane.ts';
+import { type Layout, layOut, repository } from './layout.ts';
+import type { ManagedProcess } from './process.ts';
+import { waitFor } from './wait.ts';
+
+export interface ClusterOptions {
+  /** Machines of the test bed with an agent and a proxy each; default 0. */
+  readonly nodes?: number;
+  /** Default 2. With 1, `processes.apiserver2` does not exist. */
+  readonly apiservers?: 1 | 2;
+  /** Short lease and election times; default true. */
+  readonly fast?: boolean;
+  /** Default a new folder in /tmp, removed by `stop`. A folder given is kept, so a cluster can be started again from it. */
+  readonly dir?: string;
+  readonly flags?: ExtraFlags;
+  /** Parts not to start: a test may stand in for them. */
+  readonly without?: readonly ('scheduler' | 'controller-manager' | 'node-agent' | 'proxy')[];
+}
+
+export type ProcessName =
+  | `etcd${1 | 2 | 3}`
+  | `apiserver${1 | 2}`
+  | 'loadbalancer'
+  | 'scheduler'
+  | 'controller-manager';
+
+/** A whole cluster of plain processes on this machine. */
+export interface Cluster {
+  readonly dir: string;
+  /** URL of the balancer before the API servers. */
+  readonly server: string;
+  /** admin.conf */
+  readonly kubeconfig: string;
+  readonly processes: Readonly<Record<ProcessName, ManagedProcess>>;
+  readonly nodes: readonly ClusterNode[];
+  /** Real kubectl as administrator; a failure is a result. */
+  kubectl(args: readonly string[], options?: { input?: string; timeoutMs?: number }): Promise<ExecResult>;
+  /** The same, but a failure is an error. @returns what it printed. */
+  kubectlOk(args: readonly string[], options?: { input?: string; timeoutMs?: number }): Promise<string>;
+  /** Last lines of one process' log or, without a name, of all. */
+  logs(name?: string): string;
+  /** Copies all logs to .test-artifacts/<label>. @returns that folder. */
+  saveArtefacts(label: string): string;
+  /** Ends every process, removes the nodes and the folder. */
+  stop(): Promise<void>;
+}
+
+/** Starts a cluster and waits until its API answers and its nodes are Ready. Nothing is left when it fails. */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  await build();
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'coxswain-'));
+  mkdirSync(join(dir, 'logs'), { recursive: true, mode: 0o700 });
+  const bed = options.nodes ? await createBed({ nodes: options.nodes }) : undefined;
+  const parts = new Parts(options.dir === undefined ? dir : undefined, bed);
+  try {
+    const layout = await layOut({
+      dir,
+      apiservers: options.apiservers ?? 2,
+      gateway: bed?.lan.gateway,
+      fast: options.fast ?? true,
+    });
+    await certificates(layout, bed);
+    const nodes = (bed?.nodes ?? []).map((machine) => clusterNode(layout, machine, options.flags ?? {}));
+    await startAll(layout, nodes, { options, parts });
+    const cluster = describe(layout, nodes, parts);
+    if (!options.without?.includes('node-agent')) await nodesReady(cluster);
+    return cluster;
+  } catch (e) {
+    const saved = parts.save(dir, `start-${new Date().toISOString().replaceAll(':', '')}`);
+    await parts.stop();
+    throw new Error(`${(e as Error).message}\n(all logs: ${saved})`, { cause: e });
+  }
+}
+
+async function certificates(layout: Layout, bed: Bed | undefined): Promise<void> {
+  const plan = planPki({
+    server: `https://127.0.0.1:${layout.port}`,
+    nodeServer: `https://${layout.gateway ?? '127.0.0.1'}:${layout.port}`,
+    apiserverHosts: layout.gateway ? [layout.gateway] : [],
+    nodes: Object.fromEntries((bed?.nodes ?? []).map((n) => [n.name, [n.address]])),
+  });
+  await ensurePki(layout.dir, plan, Date.now());
+}
+
+async function startAll(
+  layout: Layout,
+  nodes: readonly ClusterNode[],
+  { options, parts }: { options: ClusterOptions; parts: Parts },
+): Promise<void> {
+  const flags = options.flags ?? {};
+  const wanted = (process: ManagedProcess): boolean =>
+    !options.without?.some((part) => process.name === part || process.name.startsWith(`${part}-node`));
+  await parts.start(etcdMembers(layout, flags));
+  await parts.start(apiServers(layout, flags));
+  await parts.start([loadBalancer(layout)]);
+  const rest = [
+    scheduler(layout, flags),
+    controllerManager(layout, flags),
+    ...nodes.flatMap((n) => [n.agent, n.proxy]),
+  ];
+  await parts.start(rest.filter(wanted));
+}
+
+/** What has been started, in order, to be ended in reverse. */
+class Parts {
+  readonly processes: ManagedProcess[] = [];
+  private readonly folder: string | undefined;
+  private readonly bed: Bed | undefined;
+
+  /** @param folder removed at the end. */
+  constructor(folder: string | undefined, bed: Bed | undefined) {
+    this.folder = folder;
+    this.bed = bed;
+  }
+
+  async start(processes: readonly ManagedProcess[]): Promise<void> {
+    this.processes.push(...processes);
+    const results = await Promise.allSettled(processes.map((p) => p.start()));
+    const failed = results.find((r) => r.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  save(dir: string, label: string): string {
+    const target = join(repository, '.test-artifacts', label);
+    cpSync(join(dir, 'logs'), target, { recursive: true });
+    for (const node of this.bed?.nodes ?? []) {
+      cpSync(join(node.dir, 'dockerd.log'), join(target, `dockerd-${node.name}.log`), { errorOnExist: false });
+    }
+    return target;
+  }
+
+  async stop(): Promise<void> {
+    const of = (pattern: RegExp): ManagedProcess[] => this.processes.filter((p) => pattern.test(p.name));
+    // etcd outlives those who talk to it, so that they end without complaints.
+    await Promise.all(of(/^(?!etcd|apiserver)/).map((p) => p.stop()));
+    await Promise.all(of(/^apiserver/).map((p) => p.stop()));
+    await Promise.all(of(/^etcd/).map((p) => p.kill('SIGKILL')));
+    await this.bed?.remove();
+    if (this.folder) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): Cluster {
+  const kubeconfig = join(layout.dir, 'admin.conf');
+  const kubectl: Cluster['kubectl'] = (args, options) =>
+    systemExec('kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', join(layout.dir, 'kubectl'), ...args], options);
+  return {
+    dir: layout.dir,
+    server: `https://127.0.0.1:${layout.port}`,
+    kubeconfig,
+    processes: Object.fromEntries(parts.processes.map((p) => [p.name, p])) as Record<ProcessName, ManagedProcess>,
+    nodes,
+    kubectl,
+    async kubectlOk(args, options) {
+      const { code, stdout, stderr } = await kubectl(args, options);
+      if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: exit code ${code}: ${stderr || stdout}`);
+      return stdout;
+    },
+    logs: (name) =>
+      parts.processes
+        .filter((p) => name === undefined || p.name === name)
+        .map((p) => `== ${p.name}\n${p.logTail(name ? 500 : 20)}`)
+        .join('\n'),
+    saveArtefacts: (label) => parts.save(layout.dir, label),
+    stop: () => parts.stop(),
+  };
+}
+
+const READY_TEMPLATE = '{range .items[*]}{range .status.conditions[?(@.type=="Ready")]}{.status}{"\\n"}{end}{end}';
+
+async function nodesReady(cluster: Cluster): Promise<void> {
+  const wanted = cluster.nodes.length;
+  if (wanted === 0) return;
+  await waitFor(
+    `${wanted} nodes Ready`,
+    async () => {
+      const out = await cluster.kubectlOk(['get', 'nodes', '-o', `jsonpath=${READY_TEMPLATE}`]);
+      return out.split('\n').filter((line) => line === 'True').length === wanted;
+    },
+    { timeoutMs: 60_000, everyMs: 250 },
+  );
+}

@@ -1,0 +1,134 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { authorityFile } from '#pki/pki.ts';
+import { renderLoadBalancer } from '../../deploy/loadbalancer.ts';
+import { adminTls, bin, etcdTls, type Layout } from './layout.ts';
+import { probe } from './net.ts';
+import { ManagedProcess } from './process.ts';
+import { waitFor } from './wait.ts';
+
+/** Flags added to those of the bed, by component. */
+export type ExtraFlags = Readonly<Partial<Record<Component, readonly string[]>>>;
+export type Component = 'etcd' | 'apiserver' | 'scheduler' | 'controller-manager' | 'node-agent' | 'proxy';
+
+const READY_MS = 60_000;
+
+/** Flags for a certificate and its key. */
+const pair = (layout: Layout, file: string, certFlag: string, keyFlag: string): string[] => [
+  ...[certFlag, layout.pki(`${file}.crt`)],
+  ...[keyFlag, layout.pki(`${file}.key`)],
+];
+const ca = (layout: Layout, name: Parameters<typeof authorityFile>[0]): string =>
+  layout.pki(`${authorityFile(name)}.crt`);
+
+export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
+  const initial = layout.etcd.map((m) => `${m.name}=https://localhost:${m.peer}`).join(',');
+  return layout.etcd.map(({ name, client, peer }) => {
+    const url = `https://localhost:${client}`;
+    return new ManagedProcess({
+      name,
+      command: 'etcd',
+      logFile: layout.log(name),
+      args: [
+        ...['--name', name, '--data-dir', join(layout.dir, 'etcd', name), '--logger', 'zap', '--log-level', 'warn'],
+        ...['--listen-client-urls', `https://127.0.0.1:${client}`, '--advertise-client-urls', url],
+        ...['--listen-peer-urls', `https://127.0.0.1:${peer}`],
+        ...['--initial-advertise-peer-urls', `https://localhost:${peer}`, '--initial-cluster', initial],
+        ...['--initial-cluster-token', layout.dir],
+        ...pair(layout, `etcd/${name}-server`, '--cert-file', '--key-file'),
+        ...['--client-cert-auth', '--trusted-ca-file', ca(layout, 'etcd-client')],
+        ...pair(layout, `etcd/${name}-peer`, '--peer-cert-file', '--peer-key-file'),
+        ...['--peer-client-cert-auth', '--peer-trusted-ca-file', ca(layout, 'etcd-peer')],
+        ...(layout.fast ? ['--heartbeat-interval', '50', '--election-timeout', '500'] : []),
+        ...(extra.etcd ?? []),
+      ],
+      ready: (signal) =>
+        until(name, signal, async () => (await probe(`${url}/health`, etcdTls(layout))).includes('true')),
+    });
+  });
+}
+
+export function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
+  return layout.apiservers.map((port, i) => {
+    const name = `apiserver${i + 1}`;
+    return new ManagedProcess({
+      name,
+      command: bin('apiserver'),
+      logFile: layout.log(name),
+      args: [
+        ...['--etcd-servers', layout.etcd.map((m) => `https://localhost:${m.client}`).join(',')],
+        ...['--etcd-cafile', ca(layout, 'etcd-client')],
+        ...pair(layout, 'apiserver-etcd-client', '--etcd-certfile', '--etcd-keyfile'),
+        ...['--bind-address', '127.0.0.1', '--secure-port', String(port)],
+        ...(layout.gateway ? ['--advertise-address', layout.gateway, '--advertise-port', String(layout.port)] : []),
+        ...pair(layout, 'apiserver', '--tls-cert-file', '--tls-private-key-file'),
+        ...['--client-ca-file', ca(layout, 'client')],
+        ...['--service-account-key-file', layout.pki('service-account.pub')],
+        ...['--service-account-signing-key-file', layout.pki('service-account.key')],
+        ...pair(layout, 'apiserver-kubelet-client', '--kubelet-client-certificate', '--kubelet-client-key'),
+        ...['--kubelet-certificate-authority', ca(layout, 'node')],
+        ...(extra.apiserver ?? []),
+      ],
+      ready: (signal) => until(name, signal, () => probe(`https://127.0.0.1:${port}/readyz`, adminTls(layout))),
+    });
+  });
+}
+
+export function loadBalancer(layout: Layout): ManagedProcess {
+  const config = join(layout.dir, 'haproxy.cfg');
+  const hosts = ['127.0.0.1', ...(layout.gateway ? [layout.gateway] : [])];
+  writeFileSync(
+    config,
+    renderLoadBalancer({
+      listen: hosts.map((host) => `${host}:${layout.port}`),
+      servers: layout.apiservers.map((port) => `127.0.0.1:${port}`),
+      caFile: ca(layout, 'apiserver'),
+    }),
+  );
+  return new ManagedProcess({
+    name: 'loadbalancer',
+    command: 'haproxy',
+    args: ['-db', '-f', config],
+    logFile: layout.log('loadbalancer'),
+    ready: (signal) =>
+      until('loadbalancer', signal, () => probe(`https://127.0.0.1:${layout.port}/readyz`, adminTls(layout))),
+  });
+}
+
+const FAST_ELECTION = [
+  ...['--leader-elect-lease-duration', '4s', '--leader-elect-renew-deadline', '3s'],
+  ...['--leader-elect-retry-period', '500ms'],
+];
+
+export function scheduler(layout: Layout, extra: ExtraFlags): ManagedProcess {
+  return elected(layout, 'scheduler', layout.schedulerHealth, extra.scheduler ?? []);
+}
+
+export function controllerManager(layout: Layout, extra: ExtraFlags): ManagedProcess {
+  return elected(layout, 'controller-manager', layout.controllerManagerHealth, [
+    ...['--root-ca-file', ca(layout, 'apiserver')],
+    ...['--service-account-private-key-file', layout.pki('service-account.key')],
+    ...['--cluster-cidr', '10.244.0.0/16', '--allocate-node-cidrs'],
+    ...pair(layout, authorityFile('client'), '--cluster-signing-cert-file', '--cluster-signing-key-file'),
+    ...(layout.fast ? ['--node-monitor-grace-period', '15s'] : []),
+    ...(extra['controller-manager'] ?? []),
+  ]);
+}
+
+function elected(layout: Layout, name: string, health: number, flags: readonly string[]): ManagedProcess {
+  return new ManagedProcess({
+    name,
+    command: bin(name),
+    args: [
+      ...['--kubeconfig', join(layout.dir, 'conf', `${name}.conf`), '--health-address', `127.0.0.1:${health}`],
+      ...(layout.fast ? FAST_ELECTION : []),
+      ...flags,
+    ],
+    logFile: layout.log(name),
+    ready: (signal) => until(name, signal, () => probe(`http://127.0.0.1:${health}/healthz`)),
+  });
+}
+
+export const until = async (name: string, signal: AbortSignal, check: () => Promise<unknown>): Promise<void> => {
+  await waitFor(`${name} ready`, () => check().then(Boolean), { signal, timeoutMs: READY_MS, everyMs: 50 });
+};

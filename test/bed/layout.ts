@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { authorityFile, pkiFolder } from '#pki/pki.ts';
+import type { ProbeTls } from './net.ts';
+import { freePorts } from './net.ts';
+
+export const repository = resolve(import.meta.dirname, '../..');
+export const bin = (name: string): string => join(repository, 'bin', name);
+
+/** Where everything of one cluster of processes is. */
+export interface Layout {
+  readonly dir: string;
+  readonly etcd: readonly { readonly name: string; readonly client: number; readonly peer: number }[];
+  /** Ports of the API servers. */
+  readonly apiservers: readonly number[];
+  /** Port of the balancer, on loopback and on the LAN. */
+  readonly port: number;
+  readonly schedulerHealth: number;
+  readonly controllerManagerHealth: number;
+  /** The machine's address in the LAN of the nodes; undefined without nodes. */
+  readonly gateway: string | undefined;
+  /** Short times for leases and elections: fail-over tests need not wait for production's patience. */
+  readonly fast: boolean;
+  /** A file of the pki folder. */
+  pki(file: string): string;
+  log(name: string): string;
+}
+
+export interface LayoutOptions {
+  readonly dir: string;
+  readonly apiservers: number;
+  readonly gateway: string | undefined;
+  readonly fast: boolean;
+}
+
+const MEMBERS = ['etcd1', 'etcd2', 'etcd3'];
+
+export async function layOut(options: LayoutOptions): Promise<Layout> {
+  const { dir } = options;
+  const ports = await freePorts(2 * MEMBERS.length + options.apiservers + 3);
+  const next = (): number => ports.pop() ?? 0;
+  return {
+    ...options,
+    etcd: MEMBERS.map((name) => ({ name, client: next(), peer: next() })),
+    apiservers: Array.from({ length: options.apiservers }, next),
+    port: next(),
+    schedulerHealth: next(),
+    controllerManagerHealth: next(),
+    pki: (file) => join(pkiFolder(dir), file),
+    log: (name) => join(dir, 'logs', `${name}.log`),
+  };
+}
+
+/** How to speak to the API servers as their administrator. */
+export const adminTls = (layout: Layout): ProbeTls => tls(layout, authorityFile('apiserver'), 'users/admin');
+
+/** How to speak to etcd. */
+export const etcdTls = (layout: Layout): ProbeTls => tls(layout, authorityFile('etcd-client'), 'apiserver-etcd-client');
+
+const tls = (layout: Layout, authority: string, user: string): ProbeTls => ({
+  ca: readFileSync(layout.pki(`${authority}.crt`)),
+  cert: readFileSync(layout.pki(`${user}.crt`)),
+  key: readFileSync(layout.pki(`${user}.key`)),
+});
