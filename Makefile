@@ -1,0 +1,52 @@
+# Coxswain: `make up` gives a whole cluster, `make down` takes it away. See README.md.
+.POSIX:
+.DEFAULT_GOAL := help
+NODES = 1
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/sbin:/sbin
+
+.PHONY: help install up down status logs dev dev-down dev-status test lint bench build clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 22
+
+install: ## install what is missing on this machine
+	@deploy/install.sh
+
+build: install ## bundle every program into dist/
+	@node deploy/build.ts
+
+up: build ## a cluster in containers, with a workload to try; NODES=3 for more nodes
+	@node deploy/up/main.ts up --nodes $(NODES)
+
+down: ## remove its containers, networks, rules and mounts; keep its data in .cluster
+	@deploy/down.sh
+
+status: ## nodes, pods and containers of the cluster
+	@node deploy/up/main.ts status
+
+logs: ## follow the logs of its processes
+	@node deploy/up/main.ts logs
+
+dev: build ## the same as plain processes on this machine; NODES=0 for the control plane alone
+	@deploy/dockerd.sh start
+	@node test/bed/main.ts up --nodes $(NODES)
+
+dev-down: ## end them
+	@node test/bed/main.ts down
+	@deploy/dockerd.sh stop
+
+dev-status: ## are they running?
+	@node test/bed/main.ts status
+
+test: install ## lint, types, unit, integration and e2e tests
+	@deploy/dockerd.sh start; node deploy/test.ts; code=$$?; deploy/dockerd.sh stop; exit $$code
+
+lint: install ## format, lint, import rules and types
+	@node deploy/test.ts --no-tests
+
+bench: build ## measure; figures as JSON and as a table
+	@deploy/dockerd.sh start
+	@node test/bench/main.ts
+
+clean: down dev-down ## down, and forget data, images and bundles
+	@rm -rf .cluster dist .test-artifacts
