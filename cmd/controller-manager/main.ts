@@ -130,7 +130,7 @@ await runMain(
     program
       .description('Runs the control loops of the cluster.')
       .requiredOption('--kubeconfig <file>', 'how to reach the API server')
-      .option('--leader-elect <bool>', 'run only while leading', boolFlag, true)
+      .option('--leader-elect [bool]', 'run only while leading', boolFlag, true)
       .option(
         '--leader-elect-lease-duration <duration>',
         'others wait this long before they take over',
@@ -153,7 +153,7 @@ await runMain(
       .option('--cluster-signing-key-file <file>', 'accepted; certificate requests are not signed yet')
       .option('--cluster-cidr <cidr>', 'pod network that nodes get their subnets from', cidrFlag, '10.244.0.0/16')
       .option('--node-cidr-mask-size <bits>', "size of a node's subnet", intRangeFlag(8, 30), 24)
-      .option('--allocate-node-cidrs <bool>', 'give nodes their subnets', boolFlag, true)
+      .option('--allocate-node-cidrs [bool]', 'give nodes their subnets', boolFlag, true)
       .option(
         '--node-monitor-grace-period <duration>',
         'silence after which a node counts as unreachable',

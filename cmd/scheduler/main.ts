@@ -76,7 +76,7 @@ await runMain(
     program
       .description('Assigns pods to nodes.')
       .requiredOption('--kubeconfig <file>', 'how to reach the API server')
-      .option('--leader-elect <bool>', 'run only while leading', boolFlag, true)
+      .option('--leader-elect [bool]', 'run only while leading', boolFlag, true)
       .option(
         '--leader-elect-lease-duration <duration>',
         'others wait this long before they take over',

@@ -39,6 +39,13 @@ export type ProcessName =
   | 'scheduler'
   | 'controller-manager';
 
+export interface KubectlOptions {
+  readonly input?: string;
+  readonly timeoutMs?: number;
+  /** Path of another kubectl than the one on PATH. */
+  readonly program?: string;
+}
+
 /** A whole cluster of plain processes on this machine. */
 export interface Cluster {
   readonly dir: string;
@@ -49,9 +56,9 @@ export interface Cluster {
   readonly processes: Readonly<Record<ProcessName, ManagedProcess>>;
   readonly nodes: readonly ClusterNode[];
   /** Real kubectl as administrator; a failure is a result. */
-  kubectl(args: readonly string[], options?: { input?: string; timeoutMs?: number }): Promise<ExecResult>;
+  kubectl(args: readonly string[], options?: KubectlOptions): Promise<ExecResult>;
   /** The same, but a failure is an error. @returns what it printed. */
-  kubectlOk(args: readonly string[], options?: { input?: string; timeoutMs?: number }): Promise<string>;
+  kubectlOk(args: readonly string[], options?: KubectlOptions): Promise<string>;
   /** Last lines of one process' log or, without a name, of all. */
   logs(name?: string): string;
   /** Copies all logs to .test-artifacts/<label>. @returns that folder. */
@@ -158,7 +165,7 @@ class Parts {
 function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): Cluster {
   const kubeconfig = join(layout.dir, 'admin.conf');
   const kubectl: Cluster['kubectl'] = (args, options) =>
-    systemExec('kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', join(layout.dir, 'kubectl'), ...args], options);
+    systemExec(options?.program ?? 'kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', join(layout.dir, 'kubectl'), ...args], options);
   return {
     dir: layout.dir,
     server: `https://127.0.0.1:${layout.port}`,

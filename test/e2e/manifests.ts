@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cluster } from '../bed/cluster.ts';
+import { repository } from '../bed/layout.ts';
+
+/** The workload `make up` shows, as users see it. */
+export const HELLO = readFileSync(join(repository, 'deploy/examples/hello.yaml'), 'utf8');
+
+export const manifest = {
+  /** A pod that does nothing, on one node. */
+  sleeper: (name: string, node?: string): string => `
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, labels: { app: sleeper } }
+spec:
+  ${node ? `nodeSelector: { kubernetes.io/hostname: ${node} }` : ''}
+  terminationGracePeriodSeconds: 1
+  containers:
+  - { name: main, image: 'coxswain/busybox:1', imagePullPolicy: Never, command: [sleep, '3600'] }
+`,
+};
+
+/** What tests read of a pod. */
+export interface PodView {
+  metadata: { name: string; uid: string; deletionTimestamp?: string };
+  spec: { nodeName?: string };
+  status: { phase: string; podIP: string; containerStatuses?: { containerID: string; restartCount: number; ready: boolean }[] };
+}
+
+/** Pods with these labels that are not being deleted. */
+export async function podsOf(cluster: Cluster, selector: string, namespace = 'default'): Promise<PodView[]> {
+  const text = await cluster.kubectlOk(['-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json']);
+  return (JSON.parse(text) as { items: PodView[] }).items.filter((p) => !p.metadata.deletionTimestamp);
+}
