@@ -165,7 +165,11 @@ class Parts {
 function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): Cluster {
   const kubeconfig = join(layout.dir, 'admin.conf');
   const kubectl: Cluster['kubectl'] = (args, options) =>
-    systemExec(options?.program ?? 'kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', join(layout.dir, 'kubectl'), ...args], options);
+    systemExec(
+      options?.program ?? 'kubectl',
+      ['--kubeconfig', kubeconfig, '--cache-dir', join(layout.dir, 'kubectl'), ...args],
+      options,
+    );
   return {
     dir: layout.dir,
     server: `https://127.0.0.1:${layout.port}`,

@@ -108,7 +108,7 @@ export function controllerManager(layout: Layout, extra: ExtraFlags): ManagedPro
   return elected(layout, 'controller-manager', layout.controllerManagerHealth, [
     ...['--root-ca-file', ca(layout, 'apiserver')],
     ...['--service-account-private-key-file', layout.pki('service-account.key')],
-    ...['--cluster-cidr', '10.244.0.0/16', '--allocate-node-cidrs'],
+    ...['--cluster-cidr', '10.244.0.0/16', '--allocate-node-cidrs=true'],
     ...pair(layout, authorityFile('client'), '--cluster-signing-cert-file', '--cluster-signing-key-file'),
     ...(layout.fast ? ['--node-monitor-grace-period', '15s'] : []),
     ...(extra['controller-manager'] ?? []),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { authorityFile, pkiFolder } from '#pki/pki.ts';
 import type { ProbeTls } from './net.ts';
@@ -37,7 +37,7 @@ const MEMBERS = ['etcd1', 'etcd2', 'etcd3'];
 
 export async function layOut(options: LayoutOptions): Promise<Layout> {
   const { dir } = options;
-  const ports = await freePorts(2 * MEMBERS.length + options.apiservers + 3);
+  const ports = await portsOf(dir, 2 * MEMBERS.length + options.apiservers + 3);
   const next = (): number => ports.pop() ?? 0;
   return {
     ...options,
@@ -49,6 +49,18 @@ export async function layOut(options: LayoutOptions): Promise<Layout> {
     pki: (file) => join(pkiFolder(dir), file),
     log: (name) => join(dir, 'logs', `${name}.log`),
   };
+}
+
+/** etcd members keep the addresses of their peers on disk, so a cluster started again gets the ports it had. */
+async function portsOf(dir: string, count: number): Promise<number[]> {
+  const file = join(dir, 'ports.json');
+  if (existsSync(file)) {
+    const before = JSON.parse(readFileSync(file, 'utf8')) as number[];
+    if (before.length === count) return before;
+  }
+  const ports = await freePorts(count);
+  writeFileSync(file, JSON.stringify(ports));
+  return ports;
 }
 
 /** How to speak to the API servers as their administrator. */

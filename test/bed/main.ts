@@ -15,6 +15,8 @@ const pidFile = join(dir, 'supervisor.pid');
 const readyFile = join(dir, 'ready');
 const logFile = join(dir, 'supervisor.log');
 
+const START_MS = 120_000;
+
 /** The supervisor, if it lives: a number alone may have gone to somebody else. */
 function supervisor(): number | undefined {
   try {
@@ -39,17 +41,11 @@ async function launch(nodes: number): Promise<void> {
     stdio: ['ignore', log, log],
   });
   writeFileSync(pidFile, String(child.pid));
-  child.unref();
-  await waitFor(
-    'the cluster',
-    () => {
-      if (supervisor() === undefined) throw new Error(readFileSync(logFile, 'utf8'));
-      return existsSync(readyFile);
-    },
-    { timeoutMs: 120_000 },
-  ).catch((e: Error) => {
-    throw new Error(`${e.message}\n${readFileSync(logFile, 'utf8')}`);
+  const ended = new Promise<never>((_, reject) => {
+    child.on('exit', () => reject(new Error(readFileSync(logFile, 'utf8').trim())));
   });
+  await Promise.race([ended, waitFor('the cluster', () => existsSync(readyFile), { timeoutMs: START_MS })]);
+  child.unref();
 }
 
 async function runCluster(nodes: number): Promise<void> {
