@@ -1,5 +1,6 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { f, objectsIn, type TypeOf } from '../../schema/schema.ts';
+import { column } from '../print/columns.ts';
 import { UserInfo } from './userinfo.ts';
 
 const PKG = 'io.k8s.api.authentication.v1';
@@ -25,7 +26,11 @@ export const SelfSubjectReviews = defineKind<SelfSubjectReview>({
   version: 'v1',
   kind: 'SelfSubjectReview',
   plural: 'selfsubjectreviews',
-  verbs: ['create'],
   namespaced: false,
+  verbs: ['create'],
   schema: SelfSubjectReviewSchema,
+  columns: [
+    column('Username', 'Name of the caller.', (o) => o.status?.userInfo?.username ?? ''),
+    column('UID', 'UID of the caller.', (o) => o.status?.userInfo?.uid ?? ''),
+  ],
 });

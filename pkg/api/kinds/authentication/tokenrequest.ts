@@ -1,4 +1,5 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid } from '../../meta/fielderrors.ts';
 import { arr, f, int64, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
 
 const PKG = 'io.k8s.api.authentication.v1';
@@ -36,6 +37,18 @@ export const TokenRequestSchema = topLevel(
 );
 export type TokenRequest = TypeOf<typeof TokenRequestSchema>;
 
+const MIN_SECONDS = 600;
+const MAX_SECONDS = 2 ** 32;
+
+function validateTokenRequest(o: TokenRequest): FieldError[] {
+  const seconds = o.spec?.expirationSeconds;
+  if (seconds === undefined) return [];
+  const path = 'spec.expirationSeconds';
+  if (seconds < MIN_SECONDS) return [invalid(path, seconds, 'may not specify a duration less than 10 minutes')];
+  return seconds > MAX_SECONDS ? [invalid(path, seconds, 'may not specify a duration larger than 2^32 seconds')] : [];
+}
+
+/** Spoken by serviceaccounts/token only; not a resource of its own. */
 export const TokenRequests = defineKind<TokenRequest>({
   group: 'authentication.k8s.io',
   version: 'v1',
@@ -43,4 +56,5 @@ export const TokenRequests = defineKind<TokenRequest>({
   plural: 'tokenrequests',
   verbs: ['create'],
   schema: TokenRequestSchema,
+  validate: validateTokenRequest,
 });

@@ -35,7 +35,7 @@ export const TokenReviews = defineKind<TokenReview>({
   version: 'v1',
   kind: 'TokenReview',
   plural: 'tokenreviews',
-  verbs: ['create'],
   namespaced: false,
+  verbs: ['create'],
   schema: TokenReviewSchema,
 });

@@ -1,6 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { f, req, type TypeOf } from '../../schema/schema.ts';
 import { SubjectAccessReviewSpec, SubjectAccessReviewStatus } from './attributes.ts';
+import { validateAccessRequest, validateSubject } from './review-validation.ts';
 
 const PKG = 'io.k8s.api.authorization.v1';
 
@@ -22,4 +23,5 @@ export const LocalSubjectAccessReviews = defineKind<LocalSubjectAccessReview>({
   plural: 'localsubjectaccessreviews',
   verbs: ['create'],
   schema: LocalSubjectAccessReviewSchema,
+  validate: (o) => [...validateAccessRequest(o.spec), ...validateSubject(o.spec)],
 });

@@ -1,6 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { f, objectsIn, req, type TypeOf } from '../../schema/schema.ts';
 import { NonResourceAttributes, ResourceAttributes, SubjectAccessReviewStatus } from './attributes.ts';
+import { validateAccessRequest } from './review-validation.ts';
 
 const PKG = 'io.k8s.api.authorization.v1';
 const obj = objectsIn(PKG);
@@ -27,7 +28,8 @@ export const SelfSubjectAccessReviews = defineKind<SelfSubjectAccessReview>({
   version: 'v1',
   kind: 'SelfSubjectAccessReview',
   plural: 'selfsubjectaccessreviews',
-  verbs: ['create'],
   namespaced: false,
+  verbs: ['create'],
   schema: SelfSubjectAccessReviewSchema,
+  validate: (o) => validateAccessRequest(o.spec),
 });

@@ -47,7 +47,7 @@ export const SelfSubjectRulesReviews = defineKind<SelfSubjectRulesReview>({
   version: 'v1',
   kind: 'SelfSubjectRulesReview',
   plural: 'selfsubjectrulesreviews',
-  verbs: ['create'],
   namespaced: false,
+  verbs: ['create'],
   schema: SelfSubjectRulesReviewSchema,
 });

@@ -1,6 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { f, req, type TypeOf } from '../../schema/schema.ts';
 import { SubjectAccessReviewSpec, SubjectAccessReviewStatus } from './attributes.ts';
+import { validateAccessRequest, validateSubject } from './review-validation.ts';
 
 const PKG = 'io.k8s.api.authorization.v1';
 
@@ -20,7 +21,8 @@ export const SubjectAccessReviews = defineKind<SubjectAccessReview>({
   version: 'v1',
   kind: 'SubjectAccessReview',
   plural: 'subjectaccessreviews',
-  verbs: ['create'],
   namespaced: false,
+  verbs: ['create'],
   schema: SubjectAccessReviewSchema,
+  validate: (o) => [...validateAccessRequest(o.spec), ...validateSubject(o.spec)],
 });

@@ -1,8 +1,16 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid, notSupported } from '../../meta/fielderrors.ts';
 import { ObjectMeta } from '../../meta/objectmeta.ts';
 import { arr, bool, f, int32, int64, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { nonNegative, oneOfRequired } from '../check/check.ts';
 import { ObjectReference } from '../core/references.ts';
+import { ageColumn, column, NONE, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
+import { ageSince } from '../print/duration.ts';
+import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
 import { JobSpec } from './job.ts';
+import { defaultJobSpec } from './job-defaults.ts';
+import { validateJobSpec } from './job-validation.ts';
+import { validateSchedule, validateTimeZone } from './schedule-validation.ts';
 
 const PKG = 'io.k8s.api.batch.v1';
 const obj = objectsIn(PKG);
@@ -40,6 +48,32 @@ export const CronJobSchema = topLevel(PKG, 'CronJob', 'Starts jobs at given time
 });
 export type CronJob = TypeOf<typeof CronJobSchema>;
 
+/** The jobs' names are longer by eleven characters. */
+const MAX_NAME = 52;
+
+function validateCronJob(o: CronJob, old?: CronJob): FieldError[] {
+  const { spec } = o;
+  const found: FieldError[] = [];
+  const name = o.metadata?.name ?? '';
+  if (!old && name.length > MAX_NAME) {
+    found.push(invalid('metadata.name', name, `must be no more than ${MAX_NAME} characters`));
+  }
+  const manual = spec?.jobTemplate?.spec?.manualSelector;
+  found.push(
+    ...validateSchedule('spec.schedule', spec?.schedule),
+    ...validateTimeZone('spec.timeZone', spec?.timeZone),
+    ...nonNegative('spec.startingDeadlineSeconds', spec?.startingDeadlineSeconds),
+    ...oneOfRequired('spec.concurrencyPolicy', spec?.concurrencyPolicy, ['Allow', 'Forbid', 'Replace']),
+    ...nonNegative('spec.successfulJobsHistoryLimit', spec?.successfulJobsHistoryLimit),
+    ...nonNegative('spec.failedJobsHistoryLimit', spec?.failedJobsHistoryLimit),
+    ...validateJobSpec('spec.jobTemplate.spec', spec?.jobTemplate?.spec),
+  );
+  if (manual) found.push(notSupported('spec.jobTemplate.spec.manualSelector', manual, ['nil', 'false']));
+  return found;
+}
+
+const boolText = (b: boolean | undefined): string => (b === undefined ? UNSET : b ? 'True' : 'False');
+
 export const CronJobs = defineKind<CronJob>({
   group: 'batch',
   version: 'v1',
@@ -49,4 +83,22 @@ export const CronJobs = defineKind<CronJob>({
   categories: ['all'],
   hasStatus: true,
   schema: CronJobSchema,
+  defaults: (o) => defaultJobSpec(o.spec?.jobTemplate?.spec),
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  validate: validateCronJob,
+  columns: [
+    nameColumn,
+    column('Schedule', 'When jobs are started.', (o) => o.spec?.schedule ?? ''),
+    column('Timezone', 'Time zone of the schedule.', (o) => o.spec?.timeZone ?? NONE),
+    column('Suspend', 'Whether it is held back.', (o) => boolText(o.spec?.suspend)),
+    numberColumn('Active', 'Jobs that run.', (o) => o.status?.active?.length ?? 0),
+    column('Last Schedule', 'Time since a job was last due.', (o, now) =>
+      o.status?.lastScheduleTime ? ageSince(o.status.lastScheduleTime, now) : NONE,
+    ),
+    ageColumn,
+    ...templateColumns<CronJob>((o) => o.spec?.jobTemplate?.spec?.template),
+    selectorColumn((o) => selectorText(o.spec?.jobTemplate?.spec?.selector)),
+  ],
 });

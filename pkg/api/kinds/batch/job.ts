@@ -16,6 +16,11 @@ import {
 } from '../../schema/schema.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
+import { humanDuration } from '../print/duration.ts';
+import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
+import { defaultJob, prepareJob } from './job-defaults.ts';
+import { validateJob } from './job-validation.ts';
 import { PodFailurePolicy, SuccessPolicy } from './pod-failure.ts';
 
 const PKG = 'io.k8s.api.batch.v1';
@@ -83,6 +88,29 @@ export const JobSchema = topLevel(PKG, 'Job', 'Runs pods until enough of them ha
 });
 export type Job = TypeOf<typeof JobSchema>;
 
+const has = (o: Job, type: string): boolean =>
+  o.status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
+
+function statusText(o: Job): string {
+  if (has(o, 'Complete')) return 'Complete';
+  if (has(o, 'Failed')) return 'Failed';
+  if (o.metadata?.deletionTimestamp) return 'Terminating';
+  return ['Suspended', 'FailureTarget', 'SuccessCriteriaMet'].find((t) => has(o, t)) ?? 'Running';
+}
+
+function completionsText(o: Job): string {
+  const done = o.status?.succeeded ?? 0;
+  const { completions, parallelism = 0 } = o.spec ?? {};
+  if (completions !== undefined) return `${done}/${completions}`;
+  return parallelism > 1 ? `${done}/1 of ${parallelism}` : `${done}/1`;
+}
+
+function durationText(o: Job, now: number): string {
+  const { startTime, completionTime } = o.status ?? {};
+  if (!startTime) return '';
+  return humanDuration((completionTime ? Date.parse(completionTime) : now) - Date.parse(startTime));
+}
+
 export const Jobs = defineKind<Job>({
   group: 'batch',
   version: 'v1',
@@ -91,4 +119,17 @@ export const Jobs = defineKind<Job>({
   categories: ['all'],
   hasStatus: true,
   schema: JobSchema,
+  defaults: defaultJob,
+  prepareCreate: prepareJob,
+  validate: validateJob,
+  fields: { 'status.successful': (o) => String(o.status?.succeeded ?? 0) },
+  columns: [
+    nameColumn,
+    column('Status', 'How far it is.', statusText),
+    column('Completions', 'Pods that succeeded, of those needed.', completionsText),
+    column('Duration', 'How long it ran.', durationText),
+    ageColumn,
+    ...templateColumns<Job>((o) => o.spec?.template),
+    selectorColumn((o) => selectorText(o.spec?.selector)),
+  ],
 });

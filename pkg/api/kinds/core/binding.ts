@@ -1,4 +1,5 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { notSupported, required } from '../../meta/fielderrors.ts';
 import { req, type TypeOf } from '../../schema/schema.ts';
 import { ObjectReference } from './references.ts';
 
@@ -14,6 +15,7 @@ export const BindingSchema = topLevel(
 );
 export type Binding = TypeOf<typeof BindingSchema>;
 
+/** Also spoken by pods/binding. */
 export const Bindings = defineKind<Binding>({
   group: '',
   version: 'v1',
@@ -21,4 +23,10 @@ export const Bindings = defineKind<Binding>({
   plural: 'bindings',
   verbs: ['create'],
   schema: BindingSchema,
+  validate: (o) => [
+    ...(['', 'Node'].includes(o.target?.kind ?? '')
+      ? []
+      : [notSupported('target.kind', o.target.kind, ['Node', '<empty>'])]),
+    ...(o.target?.name ? [] : [required('target.name')]),
+  ],
 });

@@ -1,5 +1,6 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { f, mapList, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { column, nameColumn } from '../print/columns.ts';
 import { ConditionStatus } from './values.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -23,6 +24,11 @@ export const ComponentStatusSchema = topLevel(
 );
 export type ComponentStatus = TypeOf<typeof ComponentStatusSchema>;
 
+function healthText(o: ComponentStatus): string {
+  const healthy = o.conditions?.find((c) => c.type === 'Healthy');
+  return healthy ? (healthy.status === 'True' ? 'Healthy' : 'Unhealthy') : 'Unknown';
+}
+
 export const ComponentStatuses = defineKind<ComponentStatus>({
   group: '',
   version: 'v1',
@@ -32,4 +38,10 @@ export const ComponentStatuses = defineKind<ComponentStatus>({
   namespaced: false,
   verbs: ['get', 'list'],
   schema: ComponentStatusSchema,
+  columns: [
+    nameColumn,
+    column('Status', 'Whether it is well.', healthText),
+    column('Message', 'What was found.', (o) => o.conditions?.find((c) => c.type === 'Healthy')?.message ?? ''),
+    column('Error', 'Error code of the check.', (o) => o.conditions?.find((c) => c.type === 'Healthy')?.error ?? ''),
+  ],
 });

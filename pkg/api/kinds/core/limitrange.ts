@@ -1,5 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { duplicate, type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
+import { compareQuantities } from '../../meta/quantity.ts';
 import { arr, f, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { createdColumn, nameColumn } from '../print/columns.ts';
 import { ResourceList } from './values.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -25,6 +28,65 @@ export const LimitRangeSchema = topLevel(PKG, 'LimitRange', 'Bounds and defaults
 });
 export type LimitRange = TypeOf<typeof LimitRangeSchema>;
 
+/** What containers get that name nothing: from max, default and min, in this order of preference. */
+function defaultLimits(o: LimitRange): void {
+  for (const item of o.spec?.limits ?? []) {
+    if (item.type !== 'Container') continue;
+    item.default = { ...item.max, ...item.default };
+    item.defaultRequest = { ...item.min, ...item.default, ...item.defaultRequest };
+    for (const k of ['default', 'defaultRequest'] as const) if (Object.keys(item[k] ?? {}).length === 0) delete item[k];
+  }
+}
+
+type Bound = 'max' | 'min' | 'default' | 'defaultRequest';
+
+/** Pairs that must be in order: the first may not be above the second. */
+const ORDER: readonly [Bound, Bound, string, string][] = [
+  ['min', 'max', 'min', 'max'],
+  ['min', 'defaultRequest', 'min', 'default request'],
+  ['defaultRequest', 'max', 'default request', 'max'],
+  ['defaultRequest', 'default', 'default request', 'default limit'],
+  ['default', 'max', 'default', 'max'],
+];
+
+function validateItem(path: string, item: LimitRangeItem): FieldError[] {
+  const found: FieldError[] = [];
+  const names = new Set(
+    (['max', 'min', 'default', 'defaultRequest'] as const).flatMap((k) => Object.keys(item[k] ?? {})),
+  );
+  for (const name of names) {
+    for (const [low, high, lowName, highName] of ORDER) {
+      const a = item[low]?.[name];
+      const b = item[high]?.[name];
+      if (a === undefined || b === undefined || compareQuantities(a, b) <= 0) continue;
+      const why = `${lowName} value ${a} is greater than ${highName} value ${b}`;
+      found.push(invalid(`${path}.${low}[${name}]`, a, why));
+    }
+  }
+  if (item.type === 'Pod') {
+    for (const k of ['default', 'defaultRequest'] as const) {
+      if (item[k]) found.push(forbidden(`${path}.${k}`, "may not be specified when `type` is 'Pod'"));
+    }
+  }
+  if (item.type === 'PersistentVolumeClaim' && !item.min?.storage && !item.max?.storage) {
+    found.push(
+      required(`${path}.limits`, 'either minimum or maximum storage value is required, but neither was provided'),
+    );
+  }
+  return found;
+}
+
+function validateLimitRange(o: LimitRange): FieldError[] {
+  const types = new Set<string>();
+  return (o.spec?.limits ?? []).flatMap((item, i) => {
+    const path = `spec.limits[${i}]`;
+    const found = item.type ? [] : [required(`${path}.type`)];
+    if (types.has(item.type)) found.push(duplicate(`${path}.type`, item.type));
+    types.add(item.type);
+    return [...found, ...validateItem(path, item)];
+  });
+}
+
 export const LimitRanges = defineKind<LimitRange>({
   group: '',
   version: 'v1',
@@ -32,4 +94,7 @@ export const LimitRanges = defineKind<LimitRange>({
   plural: 'limitranges',
   shortNames: ['limits'],
   schema: LimitRangeSchema,
+  defaults: defaultLimits,
+  validate: validateLimitRange,
+  columns: [nameColumn, createdColumn],
 });

@@ -1,5 +1,12 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { f, int32, int64, map, mapList, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { nonNegative } from '../check/check.ts';
+import { validateCounts } from '../check/status-validation.ts';
+import { validateLastingTemplate } from '../check/workload-validation.ts';
+import { ageColumn, labelsText, nameColumn, numberColumn } from '../print/columns.ts';
+import { selectorColumn, templateColumns } from '../print/workload.ts';
+import { defaultPodSpec } from './pod/pod-defaults.ts';
 import { PodTemplateSpec } from './pod/spec.ts';
 import { ConditionStatus } from './values.ts';
 
@@ -44,6 +51,31 @@ export const ReplicationControllerSchema = topLevel(
 );
 export type ReplicationController = TypeOf<typeof ReplicationControllerSchema>;
 
+function defaultController(o: ReplicationController): void {
+  const { spec } = o;
+  if (!spec) return;
+  const labels = spec.template?.metadata?.labels;
+  if (labels) {
+    if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
+    if (Object.keys(o.metadata?.labels ?? {}).length === 0) o.metadata = { ...o.metadata, labels: { ...labels } };
+  }
+  defaultPodSpec(spec.template?.spec);
+}
+
+function validateController(o: ReplicationController): FieldError[] {
+  const { spec } = o;
+  const found = [...nonNegative('spec.minReadySeconds', spec?.minReadySeconds)];
+  const selector = Object.entries(spec?.selector ?? {});
+  if (selector.length === 0) found.push(required('spec.selector'));
+  found.push(...nonNegative('spec.replicas', spec?.replicas));
+  if (!spec?.template) return [...found, required('spec.template')];
+  const labels = spec.template.metadata?.labels ?? {};
+  if (selector.some(([k, v]) => labels[k] !== v)) {
+    found.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
+  }
+  return [...found, ...validateLastingTemplate(spec.template, 'ReplicationController')];
+}
+
 export const ReplicationControllers = defineKind<ReplicationController>({
   group: '',
   version: 'v1',
@@ -53,4 +85,33 @@ export const ReplicationControllers = defineKind<ReplicationController>({
   categories: ['all'],
   hasStatus: true,
   schema: ReplicationControllerSchema,
+  defaults: defaultController,
+  prepareCreate: (o) => {
+    o.status = { replicas: 0 };
+  },
+  validate: validateController,
+  validateStatus: (o) => validateCounts(o.status),
+  fields: { 'status.replicas': (o) => String(o.status?.replicas ?? 0) },
+  columns: [
+    nameColumn,
+    numberColumn('Desired', 'Pods wanted.', (o) => o.spec?.replicas ?? 0),
+    numberColumn('Current', 'Pods there are.', (o) => o.status?.replicas ?? 0),
+    numberColumn('Ready', 'Pods that are ready.', (o) => o.status?.readyReplicas ?? 0),
+    ageColumn,
+    ...templateColumns<ReplicationController>((o) => o.spec?.template),
+    selectorColumn((o) => labelsText(o.spec?.selector)),
+  ],
+  scale: {
+    get: (o) => ({
+      replicas: o.spec?.replicas ?? 0,
+      statusReplicas: o.status?.replicas ?? 0,
+      selector: Object.entries(o.spec?.selector ?? {})
+        .map(([k, v]) => `${k}=${v}`)
+        .sort()
+        .join(','),
+    }),
+    set: (o, replicas) => {
+      if (o.spec) o.spec.replicas = replicas;
+    },
+  },
 });

@@ -1,5 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid } from '../../meta/fielderrors.ts';
+import { qualifiedName } from '../../meta/names.ts';
+import { compareQuantities } from '../../meta/quantity.ts';
 import { arr, f, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+import { immutable, invalidFor, NEGATIVE } from '../check/check.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import { ResourceList } from './values.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -71,6 +76,36 @@ export const ResourceQuotaSchema = topLevel(PKG, 'ResourceQuota', 'A bound on wh
 });
 export type ResourceQuota = TypeOf<typeof ResourceQuotaSchema>;
 
+function validateHard(path: string, hard: Readonly<Record<string, string>> | undefined): FieldError[] {
+  return Object.entries(hard ?? {}).flatMap(([name, amount]) => [
+    ...invalidFor(`${path}[${name}]`, name, qualifiedName(name)),
+    ...(compareQuantities(amount, '0') < 0 ? [invalid(`${path}[${name}]`, amount, NEGATIVE)] : []),
+  ]);
+}
+
+function validateQuota(o: ResourceQuota, old?: ResourceQuota): FieldError[] {
+  const found = validateHard('spec.hard', o.spec?.hard);
+  const scopes = o.spec?.scopes ?? [];
+  const opposed = [
+    ['BestEffort', 'NotBestEffort'],
+    ['Terminating', 'NotTerminating'],
+  ] as const;
+  for (const [a, b] of opposed) {
+    if (scopes.includes(a) && scopes.includes(b)) found.push(invalid('spec.scopes', scopes, 'conflicting scopes'));
+  }
+  if (old) found.push(...immutable('spec.scopes', o.spec?.scopes, old.spec?.scopes));
+  return found;
+}
+
+/** "cpu: 1/4, pods: 3/10": of the limits or of everything else. */
+function usageText(o: ResourceQuota, limits: boolean): string {
+  return Object.keys(o.status?.hard ?? {})
+    .filter((name) => name.startsWith('limits.') === limits)
+    .sort()
+    .map((name) => `${name}: ${o.status?.used?.[name] ?? '0'}/${o.status?.hard?.[name]}`)
+    .join(', ');
+}
+
 export const ResourceQuotas = defineKind<ResourceQuota>({
   group: '',
   version: 'v1',
@@ -80,4 +115,14 @@ export const ResourceQuotas = defineKind<ResourceQuota>({
   hasStatus: true,
   hasGeneration: false,
   schema: ResourceQuotaSchema,
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  validate: validateQuota,
+  columns: [
+    nameColumn,
+    column('Request', 'What is used, of what may be.', (o) => usageText(o, false)),
+    column('Limit', 'Limits that are used, of what may be.', (o) => usageText(o, true)),
+    ageColumn,
+  ],
 });

@@ -1,6 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, required } from '../../meta/fielderrors.ts';
+import { validateLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import { arr, f, objectsIn, req, type TypeOf } from '../../schema/schema.ts';
+import { createdColumn, nameColumn } from '../print/columns.ts';
+import { RBAC_GROUP, validateRules } from './rbac-validation.ts';
 import { PolicyRule } from './rules.ts';
 
 const PKG = 'io.k8s.api.rbac.v1';
@@ -22,12 +26,23 @@ export const ClusterRoleSchema = topLevel(
 );
 export type ClusterRole = TypeOf<typeof ClusterRoleSchema>;
 
+function validateAggregation(o: ClusterRole): FieldError[] {
+  if (!o.aggregationRule) return [];
+  const path = 'aggregationRule.clusterRoleSelectors';
+  const selectors = o.aggregationRule.clusterRoleSelectors ?? [];
+  if (selectors.length === 0)
+    return [required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil')];
+  return selectors.flatMap((s, i) => validateLabelSelector(s, `${path}[${i}]`));
+}
+
 export const ClusterRoles = defineKind<ClusterRole>({
-  group: 'rbac.authorization.k8s.io',
+  group: RBAC_GROUP,
   version: 'v1',
   kind: 'ClusterRole',
   plural: 'clusterroles',
   namespaced: false,
   nameRule: 'pathSegment',
   schema: ClusterRoleSchema,
+  validate: (o) => [...validateRules(o.rules, false), ...validateAggregation(o)],
+  columns: [nameColumn, createdColumn],
 });

@@ -1,5 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { arr, f, req, type TypeOf } from '../../schema/schema.ts';
+import { bindingColumns } from './rbac-table.ts';
+import { defaultBinding, RBAC_GROUP, validateBinding } from './rbac-validation.ts';
 import { RoleRef, Subject } from './rules.ts';
 
 const PKG = 'io.k8s.api.rbac.v1';
@@ -16,11 +18,14 @@ export const ClusterRoleBindingSchema = topLevel(
 export type ClusterRoleBinding = TypeOf<typeof ClusterRoleBindingSchema>;
 
 export const ClusterRoleBindings = defineKind<ClusterRoleBinding>({
-  group: 'rbac.authorization.k8s.io',
+  group: RBAC_GROUP,
   version: 'v1',
   kind: 'ClusterRoleBinding',
   plural: 'clusterrolebindings',
   namespaced: false,
   nameRule: 'pathSegment',
   schema: ClusterRoleBindingSchema,
+  defaults: defaultBinding,
+  validate: (o, old) => validateBinding(o, old, ['ClusterRole']),
+  columns: bindingColumns<ClusterRoleBinding>(),
 });

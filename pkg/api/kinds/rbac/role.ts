@@ -1,5 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { arr, req, type TypeOf } from '../../schema/schema.ts';
+import { createdColumn, nameColumn } from '../print/columns.ts';
+import { RBAC_GROUP, validateRules } from './rbac-validation.ts';
 import { PolicyRule } from './rules.ts';
 
 const PKG = 'io.k8s.api.rbac.v1';
@@ -10,10 +12,12 @@ export const RoleSchema = topLevel(PKG, 'Role', 'Rules that hold in one namespac
 export type Role = TypeOf<typeof RoleSchema>;
 
 export const Roles = defineKind<Role>({
-  group: 'rbac.authorization.k8s.io',
+  group: RBAC_GROUP,
   version: 'v1',
   kind: 'Role',
   plural: 'roles',
   nameRule: 'pathSegment',
   schema: RoleSchema,
+  validate: (o) => validateRules(o.rules, true),
+  columns: [nameColumn, createdColumn],
 });

@@ -1,5 +1,8 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
+import { column, labelsText, nameColumn } from '../../print/columns.ts';
+import { defaultPodSpec } from './pod-defaults.ts';
+import { validatePodTemplate } from './pod-validation.ts';
 import { PodTemplateSpec } from './spec.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -16,4 +19,16 @@ export const PodTemplates = defineKind<PodTemplate>({
   plural: 'podtemplates',
   hasGeneration: true,
   schema: PodTemplateSchema,
+  defaults: (o) => defaultPodSpec(o.template?.spec),
+  validate: (o) => validatePodTemplate('template', o.template),
+  columns: [
+    nameColumn,
+    column('Containers', 'Names of the containers.', (o) =>
+      (o.template?.spec?.containers ?? []).map((c) => c.name).join(','),
+    ),
+    column('Images', 'Images of the containers.', (o) =>
+      (o.template?.spec?.containers ?? []).map((c) => c.image ?? '').join(','),
+    ),
+    column('Pod Labels', 'Labels of the pods.', (o) => labelsText(o.template?.metadata?.labels)),
+  ],
 });
