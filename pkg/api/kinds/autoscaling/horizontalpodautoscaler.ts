@@ -14,6 +14,10 @@ import {
   time,
 } from '../../schema/schema.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { ageColumn, column, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
+import { defaultAutoscaler } from './hpa-defaults.ts';
+import { targetsText } from './hpa-table.ts';
+import { validateAutoscaler } from './hpa-validation.ts';
 import { CrossVersionObjectReference, MetricSpec, MetricStatus } from './metrics.ts';
 
 const PKG = 'io.k8s.api.autoscaling.v2';
@@ -97,4 +101,22 @@ export const HorizontalPodAutoscalers = defineKind<HorizontalPodAutoscaler>({
   hasStatus: true,
   hasGeneration: false,
   schema: HorizontalPodAutoscalerSchema,
+  defaults: defaultAutoscaler,
+  prepareCreate: (o) => {
+    o.status = { currentMetrics: [], desiredReplicas: 0 };
+  },
+  validate: validateAutoscaler,
+  columns: [
+    nameColumn,
+    column(
+      'Reference',
+      'The object it scales.',
+      (o) => `${o.spec?.scaleTargetRef?.kind ?? ''}/${o.spec?.scaleTargetRef?.name ?? ''}`,
+    ),
+    column('Targets', 'Metrics, as they are and as they should be.', targetsText),
+    column('MinPods', 'Fewest replicas.', (o) => String(o.spec?.minReplicas ?? UNSET)),
+    numberColumn('MaxPods', 'Most replicas.', (o) => o.spec?.maxReplicas ?? 0),
+    numberColumn('Replicas', 'Replicas there are.', (o) => o.status?.currentReplicas ?? 0),
+    ageColumn,
+  ],
 });

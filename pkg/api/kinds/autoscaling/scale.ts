@@ -1,5 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { f, int32, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { nonNegative } from '../check/check.ts';
+import { ageColumn, nameColumn, numberColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.autoscaling.v1';
 const obj = objectsIn(PKG);
@@ -21,11 +23,19 @@ export const ScaleSchema = topLevel(PKG, 'Scale', 'How many replicas an object h
 });
 export type Scale = TypeOf<typeof ScaleSchema>;
 
+/** Spoken by the scale subresource of other kinds only; not a resource of its own. */
 export const Scales = defineKind<Scale>({
   group: 'autoscaling',
   version: 'v1',
   kind: 'Scale',
   plural: 'scales',
-  verbs: [],
+  verbs: ['get', 'patch', 'update'],
   schema: ScaleSchema,
+  validate: (o) => nonNegative('spec.replicas', o.spec?.replicas),
+  columns: [
+    nameColumn,
+    numberColumn('Desired', 'Replicas wanted.', (o) => o.spec?.replicas ?? 0),
+    numberColumn('Available', 'Replicas there are.', (o) => o.status?.replicas ?? 0),
+    ageColumn,
+  ],
 });

@@ -3,6 +3,8 @@ import { arr, f, int32, objectsIn, oneOf, req, str, type TypeOf } from '../../sc
 import { TypedLocalObjectReference } from '../core/references.ts';
 import { Protocol } from '../core/values.ts';
 import { embed } from '../embed.ts';
+import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
+import { validateIngress, validateIngressStatus } from './ingress-validation.ts';
 
 const PKG = 'io.k8s.api.networking.v1';
 const obj = objectsIn(PKG);
@@ -97,6 +99,13 @@ export const IngressSchema = topLevel(PKG, 'Ingress', 'Leads HTTP requests from 
 });
 export type Ingress = TypeOf<typeof IngressSchema>;
 
+const hostsText = (o: Ingress): string => {
+  const hosts = (o.spec?.rules ?? []).slice(0, 3).map((r) => r.host || '*');
+  const more = (o.spec?.rules ?? []).length - hosts.length;
+  if (hosts.length === 0) return '*';
+  return more > 0 ? `${hosts.join(',')} + ${more} more...` : hosts.join(',');
+};
+
 export const Ingresses = defineKind<Ingress>({
   group: 'networking.k8s.io',
   version: 'v1',
@@ -105,4 +114,22 @@ export const Ingresses = defineKind<Ingress>({
   shortNames: ['ing'],
   hasStatus: true,
   schema: IngressSchema,
+  prepareCreate: (o) => {
+    o.status = { loadBalancer: {} };
+  },
+  validate: validateIngress,
+  validateStatus: validateIngressStatus,
+  columns: [
+    nameColumn,
+    column('Class', 'Class of controllers that serve it.', (o) => o.spec?.ingressClassName ?? NONE),
+    column('Hosts', 'Hosts it has rules for.', hostsText),
+    column('Address', 'Entry points of the load balancer.', (o) =>
+      (o.status?.loadBalancer?.ingress ?? [])
+        .map((i) => i.ip || i.hostname || '')
+        .filter(Boolean)
+        .join(','),
+    ),
+    column('Ports', 'Ports it listens on.', (o) => (o.spec?.tls?.length ? '80, 443' : '80')),
+    ageColumn,
+  ],
 });

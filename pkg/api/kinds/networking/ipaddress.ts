@@ -1,5 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, required } from '../../meta/fielderrors.ts';
 import { f, objectsIn, str, type TypeOf } from '../../schema/schema.ts';
+import { immutable, ipAddress } from '../check/check.ts';
+import { column, NONE, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.networking.v1';
 const obj = objectsIn(PKG);
@@ -22,12 +25,39 @@ export const IPAddressSchema = topLevel(PKG, 'IPAddress', 'An address in use; it
 });
 export type IPAddress = TypeOf<typeof IPAddressSchema>;
 
+function validateAddress(o: IPAddress, old?: IPAddress): FieldError[] {
+  const found = ipAddress('metadata.name', o.metadata?.name);
+  const ref = o.spec?.parentRef;
+  if (!ref) found.push(required('spec.parentRef'));
+  else {
+    for (const k of ['resource', 'name'] as const) if (!ref[k]) found.push(required(`spec.parentRef.${k}`));
+  }
+  return old ? [...found, ...immutable('spec.parentRef', ref, old.spec?.parentRef)] : found;
+}
+
+function parentText(o: IPAddress): string {
+  const ref = o.spec?.parentRef;
+  if (!ref) return NONE;
+  return [
+    ref.resource,
+    ref.group ? `.${ref.group}` : '',
+    ref.namespace ? `/${ref.namespace}` : '',
+    `/${ref.name}`,
+  ].join('');
+}
+
 export const IPAddresses = defineKind<IPAddress>({
   group: 'networking.k8s.io',
   version: 'v1',
   kind: 'IPAddress',
   plural: 'ipaddresses',
-  namespaced: false,
   shortNames: ['ip'],
+  namespaced: false,
   schema: IPAddressSchema,
+  validate: validateAddress,
+  fields: {
+    'spec.parentRef.name': (o) => o.spec?.parentRef?.name ?? '',
+    'spec.parentRef.namespace': (o) => o.spec?.parentRef?.namespace ?? '',
+  },
+  columns: [nameColumn, column('ParentRef', 'The object it belongs to.', parentText)],
 });

@@ -1,7 +1,12 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
+import { validateLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import { arr, f, int32, intOrString, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+import { cidr, oneOfOptional, portNumberOrName } from '../check/check.ts';
 import { Protocol } from '../core/values.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
+import { selectorText } from '../print/workload.ts';
 
 const PKG = 'io.k8s.api.networking.v1';
 const obj = objectsIn(PKG);
@@ -51,6 +56,66 @@ export const NetworkPolicySchema = topLevel(PKG, 'NetworkPolicy', 'Allows some t
 });
 export type NetworkPolicy = TypeOf<typeof NetworkPolicySchema>;
 
+/** A policy limits what comes in, and what goes out if it says anything about that. */
+function defaultPolicy(o: NetworkPolicy): void {
+  const { spec } = o;
+  if (!spec || spec.policyTypes?.length) return;
+  spec.policyTypes = spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
+}
+
+function validatePort(path: string, p: NetworkPolicyPort): FieldError[] {
+  const found = oneOfOptional(`${path}.protocol`, p.protocol, ['SCTP', 'TCP', 'UDP']);
+  if (p.port !== undefined) found.push(...portNumberOrName(`${path}.port`, p.port));
+  if (p.endPort === undefined) return found;
+  if (p.port === undefined) found.push(required(`${path}.port`, 'must be specified when `endPort` is specified'));
+  else if (typeof p.port === 'string') {
+    found.push(invalid(`${path}.endPort`, p.endPort, 'may not be specified when `port` is non-numeric'));
+  } else if (p.endPort < p.port) {
+    found.push(invalid(`${path}.endPort`, p.endPort, 'must be greater than or equal to `port`'));
+  }
+  return found;
+}
+
+function validatePeer(path: string, p: NetworkPolicyPeer): FieldError[] {
+  const found = [
+    ...validateLabelSelector(p.podSelector, `${path}.podSelector`),
+    ...validateLabelSelector(p.namespaceSelector, `${path}.namespaceSelector`),
+  ];
+  if (!p.podSelector && !p.namespaceSelector && !p.ipBlock) found.push(required(path, 'must specify a peer'));
+  if (!p.ipBlock) return found;
+  if (p.podSelector || p.namespaceSelector) {
+    found.push(forbidden(path, 'may not specify both ipBlock and another peer'));
+  }
+  if (!p.ipBlock.cidr) found.push(required(`${path}.ipBlock.cidr`));
+  else found.push(...cidr(`${path}.ipBlock.cidr`, p.ipBlock.cidr));
+  found.push(...(p.ipBlock.except ?? []).flatMap((e, i) => cidr(`${path}.ipBlock.except[${i}]`, e)));
+  return found;
+}
+
+function validatePolicy(o: NetworkPolicy): FieldError[] {
+  const { spec } = o;
+  const found = validateLabelSelector(spec?.podSelector, 'spec.podSelector');
+  for (const [i, r] of (spec?.ingress ?? []).entries()) {
+    const path = `spec.ingress[${i}]`;
+    found.push(
+      ...(r.ports ?? []).flatMap((p, j) => validatePort(`${path}.ports[${j}]`, p)),
+      ...(r.from ?? []).flatMap((p, j) => validatePeer(`${path}.from[${j}]`, p)),
+    );
+  }
+  for (const [i, r] of (spec?.egress ?? []).entries()) {
+    const path = `spec.egress[${i}]`;
+    found.push(
+      ...(r.ports ?? []).flatMap((p, j) => validatePort(`${path}.ports[${j}]`, p)),
+      ...(r.to ?? []).flatMap((p, j) => validatePeer(`${path}.to[${j}]`, p)),
+    );
+  }
+  const types = spec?.policyTypes ?? [];
+  if (types.length > 2) {
+    return [...found, invalid('spec.policyTypes', types, 'may not specify more than two policyTypes')];
+  }
+  return [...found, ...types.flatMap((t, i) => oneOfOptional(`spec.policyTypes[${i}]`, t, ['Egress', 'Ingress']))];
+}
+
 export const NetworkPolicies = defineKind<NetworkPolicy>({
   group: 'networking.k8s.io',
   version: 'v1',
@@ -59,4 +124,11 @@ export const NetworkPolicies = defineKind<NetworkPolicy>({
   shortNames: ['netpol'],
   hasGeneration: true,
   schema: NetworkPolicySchema,
+  defaults: defaultPolicy,
+  validate: validatePolicy,
+  columns: [
+    nameColumn,
+    column('Pod-Selector', 'Pods it is about.', (o) => selectorText(o.spec?.podSelector)),
+    ageColumn,
+  ],
 });

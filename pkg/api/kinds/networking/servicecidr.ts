@@ -1,6 +1,9 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { Condition } from '../../meta/condition.ts';
+import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { arr, f, mapList, objectsIn, str, type TypeOf } from '../../schema/schema.ts';
+import { cidr, immutable } from '../check/check.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.networking.v1';
 const obj = objectsIn(PKG);
@@ -21,6 +24,17 @@ export const ServiceCIDRSchema = topLevel(PKG, 'ServiceCIDR', 'Networks service 
 });
 export type ServiceCIDR = TypeOf<typeof ServiceCIDRSchema>;
 
+function validateNetworks(o: ServiceCIDR, old?: ServiceCIDR): FieldError[] {
+  const cidrs = o.spec?.cidrs ?? [];
+  const found: FieldError[] = [];
+  if (cidrs.length === 0) found.push(required('spec.cidrs', 'at least one CIDR required'));
+  if (cidrs.length > 2) {
+    found.push(invalid('spec', o.spec, 'only two values are allowed, one of each IP family'));
+  }
+  found.push(...cidrs.flatMap((c, i) => cidr(`spec.cidrs[${i}]`, c)));
+  return old ? [...found, ...immutable('spec.cidrs', o.spec?.cidrs, old.spec?.cidrs)] : found;
+}
+
 export const ServiceCIDRs = defineKind<ServiceCIDR>({
   group: 'networking.k8s.io',
   version: 'v1',
@@ -30,4 +44,9 @@ export const ServiceCIDRs = defineKind<ServiceCIDR>({
   hasStatus: true,
   hasGeneration: false,
   schema: ServiceCIDRSchema,
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  validate: validateNetworks,
+  columns: [nameColumn, column('CIDRs', 'The networks.', (o) => (o.spec?.cidrs ?? []).join(',')), ageColumn],
 });

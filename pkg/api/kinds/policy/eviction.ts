@@ -14,6 +14,7 @@ export const EvictionSchema = topLevel(
 );
 export type Eviction = TypeOf<typeof EvictionSchema>;
 
+/** Spoken by pods/eviction only; not a resource of its own. */
 export const Evictions = defineKind<Eviction>({
   group: 'policy',
   version: 'v1',

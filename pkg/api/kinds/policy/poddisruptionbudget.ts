@@ -1,5 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { Condition } from '../../meta/condition.ts';
+import { type FieldError, invalid } from '../../meta/fielderrors.ts';
+import { validateLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import {
   f,
@@ -14,6 +16,8 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
+import { countOrPercent, notAboveHundredPercent, oneOfOptional } from '../check/check.ts';
+import { ageColumn, column, nameColumn, numberColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.policy.v1';
 const obj = objectsIn(PKG);
@@ -53,6 +57,30 @@ export const PodDisruptionBudgetSchema = topLevel(
 );
 export type PodDisruptionBudget = TypeOf<typeof PodDisruptionBudgetSchema>;
 
+function validateBudget(o: PodDisruptionBudget): FieldError[] {
+  const spec = o.spec ?? {};
+  const { minAvailable: min, maxUnavailable: max } = spec;
+  const found: FieldError[] = [];
+  if (min !== undefined && max !== undefined) {
+    found.push(invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set'));
+  }
+  for (const [k, v] of [
+    ['minAvailable', min],
+    ['maxUnavailable', max],
+  ] as const) {
+    if (v === undefined) continue;
+    found.push(...countOrPercent(`spec.${k}`, v), ...notAboveHundredPercent(`spec.${k}`, v));
+  }
+  return [
+    ...found,
+    ...validateLabelSelector(spec.selector, 'spec.selector'),
+    ...oneOfOptional('spec.unhealthyPodEvictionPolicy', spec.unhealthyPodEvictionPolicy, [
+      'AlwaysAllow',
+      'IfHealthyBudget',
+    ]),
+  ];
+}
+
 export const PodDisruptionBudgets = defineKind<PodDisruptionBudget>({
   group: 'policy',
   version: 'v1',
@@ -61,4 +89,15 @@ export const PodDisruptionBudgets = defineKind<PodDisruptionBudget>({
   shortNames: ['pdb'],
   hasStatus: true,
   schema: PodDisruptionBudgetSchema,
+  prepareCreate: (o) => {
+    o.status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
+  },
+  validate: validateBudget,
+  columns: [
+    nameColumn,
+    column('Min Available', 'Pods that must stay.', (o) => String(o.spec?.minAvailable ?? 'N/A')),
+    column('Max Unavailable', 'Pods that may be missing.', (o) => String(o.spec?.maxUnavailable ?? 'N/A')),
+    numberColumn('Allowed Disruptions', 'Pods that may be evicted now.', (o) => o.status?.disruptionsAllowed ?? 0),
+    ageColumn,
+  ],
 });

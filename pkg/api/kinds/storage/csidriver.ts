@@ -1,5 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import type { FieldError } from '../../meta/fielderrors.ts';
 import { arr, bool, f, int64, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+import { immutable, oneOfOptional } from '../check/check.ts';
+import { ageColumn, boolColumn, column, NONE, nameColumn, UNSET } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
 const obj = objectsIn(PKG);
@@ -32,6 +35,22 @@ export const CSIDriverSchema = topLevel(PKG, 'CSIDriver', 'A CSI driver of the c
 });
 export type CSIDriver = TypeOf<typeof CSIDriverSchema>;
 
+function validateDriver(o: CSIDriver, old?: CSIDriver): FieldError[] {
+  const found: FieldError[] = [];
+  for (const [i, m] of (o.spec?.volumeLifecycleModes ?? []).entries()) {
+    found.push(...oneOfOptional(`spec.volumeLifecycleModes[${i}]`, m, ['Ephemeral', 'Persistent']));
+  }
+  found.push(
+    ...oneOfOptional('spec.fsGroupPolicy', o.spec?.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType']),
+  );
+  if (!old) return found;
+  return [
+    ...found,
+    ...immutable('spec.attachRequired', o.spec?.attachRequired, old.spec?.attachRequired),
+    ...immutable('spec.volumeLifecycleModes', o.spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes),
+  ];
+}
+
 export const CSIDrivers = defineKind<CSIDriver>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -39,4 +58,22 @@ export const CSIDrivers = defineKind<CSIDriver>({
   plural: 'csidrivers',
   namespaced: false,
   schema: CSIDriverSchema,
+  defaults: (o) => {
+    if (o.spec) o.spec.volumeLifecycleModes ??= ['Persistent'];
+  },
+  validate: validateDriver,
+  columns: [
+    nameColumn,
+    boolColumn('AttachRequired', 'Whether volumes must be attached.', (o) => o.spec?.attachRequired ?? true),
+    boolColumn('PodInfoOnMount', 'Whether it is told about the pod.', (o) => o.spec?.podInfoOnMount ?? false),
+    boolColumn('StorageCapacity', 'Whether its capacity is heeded.', (o) => o.spec?.storageCapacity ?? false),
+    column(
+      'TokenRequests',
+      'Audiences of the tokens it wants.',
+      (o) => (o.spec?.tokenRequests ?? []).map((t) => t.audience).join(',') || UNSET,
+    ),
+    boolColumn('RequiresRepublish', 'Whether volumes are published again.', (o) => o.spec?.requiresRepublish ?? false),
+    column('Modes', 'Kinds of volumes it supports.', (o) => (o.spec?.volumeLifecycleModes ?? []).join(',') || NONE),
+    ageColumn,
+  ],
 });

@@ -1,5 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { duplicate, type FieldError, required } from '../../meta/fielderrors.ts';
 import { arr, f, int32, mapList, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { ageColumn, nameColumn, numberColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
 const obj = objectsIn(PKG);
@@ -27,6 +29,18 @@ export const CSINodeSchema = topLevel(PKG, 'CSINode', 'What CSI drivers there ar
 });
 export type CSINode = TypeOf<typeof CSINodeSchema>;
 
+function validateDrivers(o: CSINode): FieldError[] {
+  const names = new Set<string>();
+  return (o.spec?.drivers ?? []).flatMap((d, i) => {
+    const path = `spec.drivers[${i}]`;
+    const found: FieldError[] = d.name ? [] : [required(`${path}.name`)];
+    if (!d.nodeID) found.push(required(`${path}.nodeID`));
+    if (names.has(d.name)) found.push(duplicate(`${path}.name`, d.name));
+    names.add(d.name);
+    return found;
+  });
+}
+
 export const CSINodes = defineKind<CSINode>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -34,4 +48,6 @@ export const CSINodes = defineKind<CSINode>({
   plural: 'csinodes',
   namespaced: false,
   schema: CSINodeSchema,
+  validate: validateDrivers,
+  columns: [nameColumn, numberColumn('Drivers', 'Number of drivers.', (o) => o.spec?.drivers?.length ?? 0), ageColumn],
 });

@@ -1,6 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { required } from '../../meta/fielderrors.ts';
+import { validateLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import { f, quantity, req, str, type TypeOf } from '../../schema/schema.ts';
+import { immutable } from '../check/check.ts';
+import { column, nameColumn, UNSET } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
 
@@ -23,4 +27,15 @@ export const CSIStorageCapacities = defineKind<CSIStorageCapacity>({
   kind: 'CSIStorageCapacity',
   plural: 'csistoragecapacities',
   schema: CSIStorageCapacitySchema,
+  validate: (o, old) => [
+    ...(o.storageClassName ? [] : [required('storageClassName')]),
+    ...validateLabelSelector(o.nodeTopology, 'nodeTopology'),
+    ...(old ? immutable('nodeTopology', o.nodeTopology, old.nodeTopology) : []),
+    ...(old ? immutable('storageClassName', o.storageClassName, old.storageClassName) : []),
+  ],
+  columns: [
+    nameColumn,
+    column('StorageClassName', 'The storage class.', (o) => o.storageClassName),
+    column('Capacity', 'What is left.', (o) => o.capacity ?? UNSET),
+  ],
 });

@@ -1,7 +1,12 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { sameJson } from '../../meta/equal.ts';
+import { type FieldError, forbidden, required } from '../../meta/fielderrors.ts';
+import { qualifiedName } from '../../meta/names.ts';
 import { arr, bool, f, map, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+import { immutable, invalidFor, oneOfOptional, oneOfRequired } from '../check/check.ts';
 import { TopologySelectorTerm } from '../core/selectors.ts';
 import { PersistentVolumeReclaimPolicy } from '../core/values.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
 
@@ -22,12 +27,46 @@ export const StorageClassSchema = topLevel(PKG, 'StorageClass', 'A way to provid
 });
 export type StorageClass = TypeOf<typeof StorageClassSchema>;
 
+const DEFAULT_ANNOTATIONS = [
+  'storageclass.kubernetes.io/is-default-class',
+  'storageclass.beta.kubernetes.io/is-default-class',
+];
+
+function validateStorageClass(o: StorageClass, old?: StorageClass): FieldError[] {
+  const found: FieldError[] = o.provisioner
+    ? invalidFor('provisioner', o.provisioner, qualifiedName(o.provisioner.toLowerCase()))
+    : [required('provisioner')];
+  found.push(
+    ...oneOfOptional('reclaimPolicy', o.reclaimPolicy, ['Delete', 'Retain']),
+    ...oneOfRequired('volumeBindingMode', o.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
+  );
+  if (!old) return found;
+  if (!sameJson(o.parameters, old.parameters))
+    found.push(forbidden('parameters', 'updates to parameters are forbidden.'));
+  if (o.provisioner !== old.provisioner) found.push(forbidden('provisioner', 'updates to provisioner are forbidden.'));
+  if (o.reclaimPolicy !== old.reclaimPolicy)
+    found.push(forbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.'));
+  return [...found, ...immutable('volumeBindingMode', o.volumeBindingMode, old.volumeBindingMode)];
+}
+
+const isDefault = (o: StorageClass): boolean =>
+  DEFAULT_ANNOTATIONS.some((a) => o.metadata?.annotations?.[a] === 'true');
+
 export const StorageClasses = defineKind<StorageClass>({
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'StorageClass',
   plural: 'storageclasses',
-  namespaced: false,
   shortNames: ['sc'],
+  namespaced: false,
   schema: StorageClassSchema,
+  validate: validateStorageClass,
+  columns: [
+    { ...nameColumn, cell: (o) => `${o.metadata?.name ?? ''}${isDefault(o) ? ' (default)' : ''}` },
+    column('Provisioner', 'Who makes the volumes.', (o) => o.provisioner),
+    column('ReclaimPolicy', 'What happens when a claim is deleted.', (o) => o.reclaimPolicy ?? 'Delete'),
+    column('VolumeBindingMode', 'When a volume is bound.', (o) => o.volumeBindingMode ?? 'Immediate'),
+    column('AllowVolumeExpansion', 'Whether volumes can grow.', (o) => o.allowVolumeExpansion ?? false),
+    ageColumn,
+  ],
 });

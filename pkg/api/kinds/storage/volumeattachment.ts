@@ -1,6 +1,9 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { bool, f, int32, map, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { immutable } from '../check/check.ts';
 import { PersistentVolumeSpec } from '../core/volume/volume.ts';
+import { ageColumn, boolColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
 const obj = objectsIn(PKG);
@@ -39,6 +42,17 @@ export const VolumeAttachmentSchema = topLevel(PKG, 'VolumeAttachment', 'Asks to
 });
 export type VolumeAttachment = TypeOf<typeof VolumeAttachmentSchema>;
 
+function validateAttachment(o: VolumeAttachment, old?: VolumeAttachment): FieldError[] {
+  const found: FieldError[] = [];
+  if (!o.spec?.attacher) found.push(required('spec.attacher'));
+  if (!o.spec?.nodeName) found.push(required('spec.nodeName'));
+  const { inlineVolumeSpec: inline, persistentVolumeName: name } = o.spec?.source ?? {};
+  if (inline && name) found.push(invalid('spec.source', '', 'must not have both PV and inline volume spec'));
+  if (!inline && !name)
+    found.push(required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'));
+  return old ? [...found, ...immutable('spec', o.spec, old.spec)] : found;
+}
+
 export const VolumeAttachments = defineKind<VolumeAttachment>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -48,4 +62,16 @@ export const VolumeAttachments = defineKind<VolumeAttachment>({
   hasStatus: true,
   hasGeneration: false,
   schema: VolumeAttachmentSchema,
+  prepareCreate: (o) => {
+    o.status = { attached: false };
+  },
+  validate: validateAttachment,
+  columns: [
+    nameColumn,
+    column('Attacher', 'Driver that attaches.', (o) => o.spec.attacher),
+    column('PV', 'The volume.', (o) => o.spec.source.persistentVolumeName ?? ''),
+    column('Node', 'The node.', (o) => o.spec.nodeName),
+    boolColumn('Attached', 'Whether it is attached.', (o) => o.status?.attached ?? false),
+    ageColumn,
+  ],
 });

@@ -1,7 +1,10 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { arr, f, map, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../../schema/schema.ts';
+import { ageColumn, column, nameColumn, UNSET, wide } from '../../print/columns.ts';
+import { accessModesText } from '../../print/volume.ts';
 import { ConditionStatus, PersistentVolumeAccessMode, ResourceList } from '../values.ts';
 import { PersistentVolumeClaimSpec } from './claim-spec.ts';
+import { validateClaim } from './volume-validation.ts';
 
 const PKG = 'io.k8s.api.core.v1';
 const obj = objectsIn(PKG);
@@ -45,6 +48,8 @@ export const PersistentVolumeClaimSchema = topLevel(
 );
 export type PersistentVolumeClaim = TypeOf<typeof PersistentVolumeClaimSchema>;
 
+const isBound = (o: PersistentVolumeClaim): boolean => Boolean(o.spec?.volumeName);
+
 export const PersistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   group: '',
   version: 'v1',
@@ -54,4 +59,21 @@ export const PersistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   hasStatus: true,
   hasGeneration: false,
   schema: PersistentVolumeClaimSchema,
+  prepareCreate: (o) => {
+    o.status = { phase: 'Pending' };
+  },
+  validate: validateClaim,
+  columns: [
+    nameColumn,
+    column('Status', 'Whether it is bound.', (o) =>
+      o.metadata?.deletionTimestamp ? 'Terminating' : (o.status?.phase ?? ''),
+    ),
+    column('Volume', 'The volume bound.', (o) => o.spec?.volumeName ?? ''),
+    column('Capacity', 'What the volume offers.', (o) => (isBound(o) ? (o.status?.capacity?.storage ?? '0') : '')),
+    column('Access Modes', 'How it can be mounted.', (o) => (isBound(o) ? accessModesText(o.status?.accessModes) : '')),
+    column('StorageClass', 'Its storage class.', (o) => o.spec?.storageClassName ?? ''),
+    column('VolumeAttributesClass', 'Its attributes class.', (o) => o.spec?.volumeAttributesClassName ?? UNSET),
+    ageColumn,
+    wide(column('VolumeMode', 'Filesystem or block device.', (o) => o.spec?.volumeMode ?? UNSET)),
+  ],
 });

@@ -1,6 +1,8 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { arr, f, objectsIn, oneOf, str, type TypeOf, time } from '../../../schema/schema.ts';
 import { embed } from '../../embed.ts';
+import { ageColumn, column, nameColumn, UNSET, wide } from '../../print/columns.ts';
+import { accessModesText } from '../../print/volume.ts';
 import {
   AWSElasticBlockStoreVolumeSource,
   AzureDiskVolumeSource,
@@ -34,6 +36,7 @@ import {
   ScaleIOPersistentVolumeSource,
   StorageOSPersistentVolumeSource,
 } from './volume-sources.ts';
+import { validateVolume } from './volume-validation.ts';
 
 const PKG = 'io.k8s.api.core.v1';
 const obj = objectsIn(PKG);
@@ -117,4 +120,29 @@ export const PersistentVolumes = defineKind<PersistentVolume>({
   hasStatus: true,
   hasGeneration: false,
   schema: PersistentVolumeSchema,
+  prepareCreate: (o) => {
+    o.status = { phase: 'Pending' };
+  },
+  validate: validateVolume,
+  columns: [
+    nameColumn,
+    column('Capacity', 'What it offers.', (o) => o.spec?.capacity?.storage ?? ''),
+    column('Access Modes', 'How it can be mounted.', (o) => accessModesText(o.spec?.accessModes)),
+    column(
+      'Reclaim Policy',
+      'What happens when its claim is deleted.',
+      (o) => o.spec?.persistentVolumeReclaimPolicy ?? '',
+    ),
+    column('Status', 'Whether it is free or bound.', (o) =>
+      o.metadata?.deletionTimestamp ? 'Terminating' : (o.status?.phase ?? ''),
+    ),
+    column('Claim', 'The claim it is bound to.', (o) =>
+      o.spec?.claimRef ? `${o.spec.claimRef.namespace}/${o.spec.claimRef.name}` : '',
+    ),
+    column('StorageClass', 'Its storage class.', (o) => o.spec?.storageClassName ?? ''),
+    column('VolumeAttributesClass', 'Its attributes class.', (o) => o.spec?.volumeAttributesClassName ?? UNSET),
+    column('Reason', 'Why it failed.', (o) => o.status?.reason ?? ''),
+    ageColumn,
+    wide(column('VolumeMode', 'Filesystem or block device.', (o) => o.spec?.volumeMode ?? UNSET)),
+  ],
 });
