@@ -1,8 +1,12 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { Condition } from '../../meta/condition.ts';
+import { type FieldError, required } from '../../meta/fielderrors.ts';
 import { arr, f, int64, mapList, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+import { oneOfOptional } from '../check/check.ts';
+import { ageColumn, column, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
 import { MatchResources } from './match-resources.ts';
 import { MatchCondition } from './rules.ts';
+import { validateConditions, validateOperations } from './webhook-validation.ts';
 
 const PKG = 'io.k8s.api.admissionregistration.v1';
 const obj = objectsIn(PKG);
@@ -86,6 +90,32 @@ export const ValidatingAdmissionPolicySchema = topLevel(
 );
 export type ValidatingAdmissionPolicy = TypeOf<typeof ValidatingAdmissionPolicySchema>;
 
+function validatePolicy(o: ValidatingAdmissionPolicy): FieldError[] {
+  const { spec } = o;
+  const found: FieldError[] = [];
+  if (!spec?.validations?.length && !spec?.auditAnnotations?.length) {
+    found.push(required('spec.validations', 'validations or auditAnnotations must be non-empty'));
+    found.push(required('spec.auditAnnotations', 'validations or auditAnnotations must be non-empty'));
+  }
+  for (const [i, v] of (spec?.validations ?? []).entries()) {
+    if (!v.expression?.trim()) found.push(required(`spec.validations[${i}].expression`, 'expression is not specified'));
+  }
+  const rules = spec?.matchConstraints?.resourceRules ?? [];
+  if (!spec?.matchConstraints) found.push(required('spec.matchConstraints'));
+  else if (rules.length === 0) found.push(required('spec.matchConstraints.resourceRules'));
+  if (spec?.paramKind) {
+    for (const k of ['apiVersion', 'kind'] as const) {
+      if (!spec.paramKind[k]) found.push(required(`spec.paramKind.${k}`));
+    }
+  }
+  return [
+    ...found,
+    ...rules.flatMap((r, i) => validateOperations(`spec.matchConstraints.resourceRules[${i}]`, r)),
+    ...validateConditions('spec.matchConditions', spec?.matchConditions),
+    ...oneOfOptional('spec.failurePolicy', spec?.failurePolicy, ['Fail', 'Ignore']),
+  ];
+}
+
 export const ValidatingAdmissionPolicies = defineKind<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',
   version: 'v1',
@@ -94,4 +124,16 @@ export const ValidatingAdmissionPolicies = defineKind<ValidatingAdmissionPolicy>
   namespaced: false,
   hasStatus: true,
   schema: ValidatingAdmissionPolicySchema,
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  validate: validatePolicy,
+  columns: [
+    nameColumn,
+    numberColumn('Validations', 'Number of expressions.', (o) => (o.spec?.validations ?? []).length),
+    column('ParamKind', 'Kind of its parameters.', (o) =>
+      o.spec?.paramKind ? `${o.spec.paramKind.apiVersion}/${o.spec.paramKind.kind}` : UNSET,
+    ),
+    ageColumn,
+  ],
 });

@@ -1,7 +1,12 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { duplicate, type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import { arr, f, objectsIn, oneOf, str, type TypeOf } from '../../schema/schema.ts';
+import { oneOfRequired } from '../check/check.ts';
+import { ageColumn, column, nameColumn, UNSET } from '../print/columns.ts';
+import { selectorText } from '../print/workload.ts';
 import { MatchResources } from './match-resources.ts';
+import { eitherNameOrSelector } from './webhook-validation.ts';
 
 const PKG = 'io.k8s.api.admissionregistration.v1';
 const obj = objectsIn(PKG);
@@ -45,6 +50,33 @@ export const ValidatingAdmissionPolicyBindingSchema = topLevel(
 );
 export type ValidatingAdmissionPolicyBinding = TypeOf<typeof ValidatingAdmissionPolicyBindingSchema>;
 
+function validateBinding(o: ValidatingAdmissionPolicyBinding): FieldError[] {
+  const { spec } = o;
+  const found: FieldError[] = [];
+  if (!spec?.policyName) found.push(required('spec.policyName'));
+  if (spec?.paramRef) {
+    found.push(
+      ...eitherNameOrSelector('spec.paramRef', spec.paramRef.name, spec.paramRef.selector),
+      ...oneOfRequired('spec.paramRef.parameterNotFoundAction', spec.paramRef.parameterNotFoundAction, [
+        'Allow',
+        'Deny',
+      ]),
+    );
+  }
+  const actions = spec?.validationActions ?? [];
+  if (actions.length === 0) return [...found, required('spec.validationActions')];
+  for (const [i, a] of actions.entries()) {
+    found.push(...oneOfRequired(`spec.validationActions[${i}]`, a, ['Audit', 'Deny', 'Warn']));
+    if (actions.indexOf(a) !== i) found.push(duplicate(`spec.validationActions[${i}]`, a));
+  }
+  if (actions.includes('Deny') && actions.includes('Warn')) {
+    const why =
+      'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)';
+    found.push(invalid('spec.validationActions', actions, why));
+  }
+  return found;
+}
+
 export const ValidatingAdmissionPolicyBindings = defineKind<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',
   version: 'v1',
@@ -53,4 +85,15 @@ export const ValidatingAdmissionPolicyBindings = defineKind<ValidatingAdmissionP
   namespaced: false,
   hasGeneration: true,
   schema: ValidatingAdmissionPolicyBindingSchema,
+  validate: validateBinding,
+  columns: [
+    nameColumn,
+    column('PolicyName', 'The policy.', (o) => o.spec?.policyName ?? ''),
+    column('ParamRef', 'Its parameters.', (o) => {
+      const ref = o.spec?.paramRef;
+      if (!ref) return UNSET;
+      return ref.name ? `${ref.namespace ? `${ref.namespace}/` : '*/'}${ref.name}` : selectorText(ref.selector);
+    }),
+    ageColumn,
+  ],
 });

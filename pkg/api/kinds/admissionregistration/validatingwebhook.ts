@@ -1,8 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
 import { arr, f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
+import { ageColumn, nameColumn, numberColumn } from '../print/columns.ts';
 import { MatchCondition, RuleWithOperations } from './rules.ts';
 import { WebhookClientConfig } from './webhook-client.ts';
+import { validateWebhooks } from './webhook-validation.ts';
 
 const PKG = 'io.k8s.api.admissionregistration.v1';
 const obj = objectsIn(PKG);
@@ -45,4 +47,6 @@ export const ValidatingWebhookConfigurations = defineKind<ValidatingWebhookConfi
   namespaced: false,
   hasGeneration: true,
   schema: ValidatingWebhookConfigurationSchema,
+  validate: (o) => validateWebhooks(o.webhooks),
+  columns: [nameColumn, numberColumn('Webhooks', 'Number of webhooks.', (o) => (o.webhooks ?? []).length), ageColumn],
 });

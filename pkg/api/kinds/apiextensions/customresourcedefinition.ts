@@ -13,7 +13,9 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
+import { createdColumn, nameColumn } from '../print/columns.ts';
 import { CustomResourceConversion } from './conversion.ts';
+import { validateDefinition } from './crd-validation.ts';
 import { JSONSchemaProps } from './jsonschema.ts';
 
 const PKG = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
@@ -122,14 +124,42 @@ export const CustomResourceDefinitionSchema = topLevel(PKG, 'CustomResourceDefin
 });
 export type CustomResourceDefinition = TypeOf<typeof CustomResourceDefinitionSchema>;
 
+/** Names that follow from the kind, and how versions are converted. */
+function defaultDefinition(o: CustomResourceDefinition): void {
+  const { spec } = o;
+  if (!spec) return;
+  if (spec.names) {
+    spec.names.singular ||= (spec.names.kind ?? '').toLowerCase();
+    spec.names.listKind ||= `${spec.names.kind ?? ''}List`;
+  }
+  spec.conversion ??= { strategy: 'None' };
+}
+
+function prepareCreate(o: CustomResourceDefinition): void {
+  o.status = { storedVersions: (o.spec?.versions ?? []).filter((v) => v.storage).map((v) => v.name) };
+}
+
+/** A version that becomes the storage version is remembered: objects may be stored in it from now on. */
+function prepareUpdate(o: CustomResourceDefinition): void {
+  const stored = o.status?.storedVersions ?? [];
+  for (const v of o.spec?.versions ?? []) {
+    if (v.storage && !stored.includes(v.name)) o.status = { ...o.status, storedVersions: [...stored, v.name] };
+  }
+}
+
 export const CustomResourceDefinitions = defineKind<CustomResourceDefinition>({
   group: 'apiextensions.k8s.io',
   version: 'v1',
   kind: 'CustomResourceDefinition',
   plural: 'customresourcedefinitions',
-  namespaced: false,
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
+  namespaced: false,
   hasStatus: true,
   schema: CustomResourceDefinitionSchema,
+  defaults: defaultDefinition,
+  prepareCreate,
+  prepareUpdate,
+  validate: validateDefinition,
+  columns: [nameColumn, createdColumn],
 });

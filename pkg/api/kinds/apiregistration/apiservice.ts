@@ -1,6 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
+import { dns1035Label } from '../../meta/names.ts';
 import { bool, bytes, f, int32, mapList, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { invalidFor } from '../check/check.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1';
 const obj = objectsIn(PKG);
@@ -40,13 +44,71 @@ export const APIServiceSchema = topLevel(PKG, 'APIService', 'Says who serves an 
 });
 export type APIService = TypeOf<typeof APIServiceSchema>;
 
+const MAX_GROUP_PRIORITY = 20_000;
+const MAX_VERSION_PRIORITY = 1000;
+
+function validateApiService(o: APIService): FieldError[] {
+  const { group = '', version = '', service, groupPriorityMinimum: priority = 0, versionPriority = 0 } = o.spec ?? {};
+  const found: FieldError[] = [];
+  const wanted = `${version}.${group}`;
+  if (o.metadata?.name && o.metadata.name !== wanted) {
+    found.push(invalid('metadata.name', o.metadata.name, `must be \`spec.version+"."+spec.group\`: "${wanted}"`));
+  }
+  if (!version) found.push(required('spec.version'));
+  else found.push(...invalidFor('spec.version', version, dns1035Label(version)));
+  if (priority <= 0 || priority > MAX_GROUP_PRIORITY) {
+    found.push(invalid('spec.groupPriorityMinimum', priority, `must be positive and less than ${MAX_GROUP_PRIORITY}`));
+  }
+  if (versionPriority <= 0 || versionPriority > MAX_VERSION_PRIORITY) {
+    found.push(
+      invalid('spec.versionPriority', versionPriority, `must be positive and less than ${MAX_VERSION_PRIORITY}`),
+    );
+  }
+  if (!service) {
+    if (o.spec?.caBundle)
+      found.push(
+        invalid('spec.caBundle', `${o.spec.caBundle.length} bytes`, 'local APIServices may not have a caBundle'),
+      );
+    if (o.spec?.insecureSkipTLSVerify) {
+      found.push(invalid('spec.insecureSkipTLSVerify', true, 'local APIServices may not have insecureSkipTLSVerify'));
+    }
+    return found;
+  }
+  for (const k of ['namespace', 'name'] as const) if (!service[k]) found.push(required(`spec.service.${k}`));
+  if (o.spec?.insecureSkipTLSVerify && o.spec.caBundle) {
+    found.push(invalid('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present'));
+  }
+  return found;
+}
+
+function availableText(o: APIService): string {
+  const c = o.status?.conditions?.find((x) => x.type === 'Available');
+  if (!c) return 'Unknown';
+  return c.status === 'False' ? `False (${c.reason})` : c.status;
+}
+
 export const APIServices = defineKind<APIService>({
   group: 'apiregistration.k8s.io',
   version: 'v1',
   kind: 'APIService',
   plural: 'apiservices',
-  namespaced: false,
   categories: ['api-extensions'],
+  namespaced: false,
   hasStatus: true,
   schema: APIServiceSchema,
+  defaults: (o) => {
+    if (o.spec?.service) o.spec.service.port ??= 443;
+  },
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  validate: validateApiService,
+  columns: [
+    nameColumn,
+    column('Service', 'The service that answers.', (o) =>
+      o.spec?.service ? `${o.spec.service.namespace}/${o.spec.service.name}` : 'Local',
+    ),
+    column('Available', 'Whether it answers.', availableText),
+    ageColumn,
+  ],
 });

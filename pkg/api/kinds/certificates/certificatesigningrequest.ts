@@ -1,6 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
 import { arr, bytes, f, int32, map, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { immutable } from '../check/check.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
+import { humanDuration } from '../print/duration.ts';
 
 const PKG = 'io.k8s.api.certificates.v1';
 const obj = objectsIn(PKG);
@@ -48,15 +52,103 @@ export const CertificateSigningRequestSchema = topLevel(
 );
 export type CertificateSigningRequest = TypeOf<typeof CertificateSigningRequestSchema>;
 
+const MIN_SECONDS = 600;
+const PEM = /-----BEGIN CERTIFICATE REQUEST-----/;
+const SIGNER = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/.+$/;
+const USAGES = [
+  'any',
+  'cert sign',
+  'client auth',
+  'code signing',
+  'content commitment',
+  'crl sign',
+  'data encipherment',
+  'decipher only',
+  'digital signature',
+  'email protection',
+  'encipher only',
+  'ipsec end system',
+  'ipsec tunnel',
+  'ipsec user',
+  'key agreement',
+  'key encipherment',
+  'microsoft sgc',
+  'netscape sgc',
+  'ocsp signing',
+  's/mime',
+  'server auth',
+  'signing',
+  'timestamping',
+];
+
+function validateRequest(o: CertificateSigningRequest, old?: CertificateSigningRequest): FieldError[] {
+  if (old) return immutable('spec', o.spec, old.spec);
+  const { request = '', signerName = '', usages = [], expirationSeconds: seconds } = o.spec ?? {};
+  const found: FieldError[] = [];
+  if (!PEM.test(Buffer.from(request, 'base64').toString('latin1'))) {
+    found.push(invalid('spec.request', request, 'PEM block type must be CERTIFICATE REQUEST'));
+  }
+  if (usages.length === 0) found.push(required('spec.usages'));
+  for (const [i, u] of usages.entries()) {
+    if (!USAGES.includes(u)) found.push(notSupported(`spec.usages[${i}]`, u, USAGES));
+  }
+  if (!signerName) found.push(required('spec.signerName'));
+  else if (!SIGNER.test(signerName)) {
+    found.push(
+      invalid(
+        'spec.signerName',
+        signerName,
+        'must be a fully qualified domain and path of the form "example.com/signer-name"',
+      ),
+    );
+  }
+  if (seconds !== undefined && seconds < MIN_SECONDS) {
+    found.push(
+      invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 600 seconds (10 minutes)'),
+    );
+  }
+  return found;
+}
+
+function conditionText(o: CertificateSigningRequest): string {
+  const types = new Set((o.status?.conditions ?? []).map((c) => c.type));
+  const words = [
+    types.has('Denied') ? 'Denied' : types.has('Approved') ? 'Approved' : 'Pending',
+    ...(types.has('Failed') ? ['Failed'] : []),
+    ...(o.status?.certificate ? ['Issued'] : []),
+  ];
+  return words.join(',');
+}
+
+/** Subresource approval decides, status carries the certificate; clients change neither. */
 export const CertificateSigningRequests = defineKind<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
   version: 'v1',
   kind: 'CertificateSigningRequest',
   plural: 'certificatesigningrequests',
-  namespaced: false,
   shortNames: ['csr'],
+  namespaced: false,
   hasStatus: true,
   hasGeneration: false,
   subresources: ['approval'],
   schema: CertificateSigningRequestSchema,
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  // What was asked for cannot be changed, by whom neither.
+  prepareUpdate: (o, old) => {
+    o.spec = structuredClone(old.spec);
+  },
+  validate: validateRequest,
+  fields: { 'spec.signerName': (o) => o.spec?.signerName ?? '' },
+  columns: [
+    nameColumn,
+    ageColumn,
+    column('SignerName', 'Who shall sign it.', (o) => o.spec?.signerName || NONE),
+    column('Requestor', 'Who asked.', (o) => o.spec?.username ?? ''),
+    column('RequestedDuration', 'Wanted lifetime.', (o) =>
+      o.spec?.expirationSeconds === undefined ? NONE : humanDuration(o.spec.expirationSeconds * 1000),
+    ),
+    column('Condition', 'What became of it.', conditionText),
+  ],
 });

@@ -1,5 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { arr, bool, f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { oneOfRequired } from '../check/check.ts';
+import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.flowcontrol.v1';
 const obj = objectsIn(PKG);
@@ -92,6 +95,35 @@ export const FlowSchemaSchema = topLevel(PKG, 'FlowSchema', 'Sorts requests into
 });
 export type FlowSchema = TypeOf<typeof FlowSchemaSchema>;
 
+const MAX_PRECEDENCE = 10_000;
+
+function validateFlowSchema(o: FlowSchema): FieldError[] {
+  const { spec } = o;
+  const found: FieldError[] = [];
+  const precedence = spec?.matchingPrecedence ?? 0;
+  if (precedence <= 0) found.push(invalid('spec.matchingPrecedence', precedence, 'must be a positive value'));
+  if (precedence > MAX_PRECEDENCE) {
+    found.push(invalid('spec.matchingPrecedence', precedence, `must not be greater than ${MAX_PRECEDENCE}`));
+  }
+  if (!spec?.priorityLevelConfiguration?.name)
+    found.push(required('spec.priorityLevelConfiguration.name', 'must reference a priority level'));
+  const method = spec?.distinguisherMethod;
+  if (method) found.push(...oneOfRequired('spec.distinguisherMethod.type', method.type, ['ByNamespace', 'ByUser']));
+  for (const [i, r] of (spec?.rules ?? []).entries()) {
+    const path = `spec.rules[${i}]`;
+    if (!r.subjects?.length) found.push(required(`${path}.subjects`, 'subjects must contain at least one value'));
+    if (!r.resourceRules?.length && !r.nonResourceRules?.length) {
+      found.push(required(path, 'at least one of resourceRules and nonResourceRules has to be non-empty'));
+    }
+  }
+  return found;
+}
+
+function missingLevel(o: FlowSchema): string {
+  const c = o.status?.conditions?.find((x) => x.type === 'Dangling');
+  return c?.status === 'True' || c?.status === 'False' ? c.status : '?';
+}
+
 export const FlowSchemas = defineKind<FlowSchema>({
   group: 'flowcontrol.apiserver.k8s.io',
   version: 'v1',
@@ -100,4 +132,16 @@ export const FlowSchemas = defineKind<FlowSchema>({
   namespaced: false,
   hasStatus: true,
   schema: FlowSchemaSchema,
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  validate: validateFlowSchema,
+  columns: [
+    nameColumn,
+    column('PriorityLevel', 'Priority level of the requests.', (o) => o.spec?.priorityLevelConfiguration?.name ?? ''),
+    column('MatchingPrecedence', 'The lowest that matches wins.', (o) => o.spec?.matchingPrecedence ?? 0),
+    column('DistinguisherMethod', 'What tells flows apart.', (o) => o.spec?.distinguisherMethod?.type ?? NONE),
+    ageColumn,
+    column('MissingPL', 'Whether the priority level is missing.', missingLevel),
+  ],
 });

@@ -1,5 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { type FieldError, forbidden, required } from '../../meta/fielderrors.ts';
 import { f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { oneOfRequired } from '../check/check.ts';
+import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.flowcontrol.v1';
 const obj = objectsIn(PKG);
@@ -75,6 +78,38 @@ export const PriorityLevelConfigurationSchema = topLevel(
 );
 export type PriorityLevelConfiguration = TypeOf<typeof PriorityLevelConfigurationSchema>;
 
+function defaultLevel(o: PriorityLevelConfiguration): void {
+  const { limited } = o.spec ?? {};
+  if (limited) limited.limitResponse ??= { type: 'Reject' };
+}
+
+function validateLevel(o: PriorityLevelConfiguration): FieldError[] {
+  const { spec } = o;
+  const found = oneOfRequired('spec.type', spec?.type, ['Exempt', 'Limited']);
+  if (spec?.type === 'Exempt' && spec.limited)
+    found.push(forbidden('spec.limited', 'must be nil if the type is not Limited'));
+  if (spec?.type === 'Limited' && spec.exempt)
+    found.push(forbidden('spec.exempt', 'must be nil if the type is Limited'));
+  if (spec?.type === 'Limited' && !spec.limited) {
+    found.push(required('spec.limited', 'must not be empty when type is Limited'));
+  }
+  const response = spec?.limited?.limitResponse;
+  const path = 'spec.limited.limitResponse';
+  if (response) {
+    found.push(...oneOfRequired(`${path}.type`, response.type, ['Queue', 'Reject']));
+    if (response.type === 'Reject' && response.queuing) {
+      found.push(forbidden(`${path}.queuing`, 'must be nil if limited.limitResponse.type is not Limited'));
+    }
+    if (response.type === 'Queue' && !response.queuing) {
+      found.push(required(`${path}.queuing`, 'must not be empty if limited.limitResponse.type is Limited'));
+    }
+  }
+  return found;
+}
+
+const queuing = (o: PriorityLevelConfiguration, k: 'queues' | 'handSize' | 'queueLengthLimit'): string =>
+  String(o.spec?.limited?.limitResponse?.queuing?.[k] ?? NONE);
+
 export const PriorityLevelConfigurations = defineKind<PriorityLevelConfiguration>({
   group: 'flowcontrol.apiserver.k8s.io',
   version: 'v1',
@@ -83,4 +118,20 @@ export const PriorityLevelConfigurations = defineKind<PriorityLevelConfiguration
   namespaced: false,
   hasStatus: true,
   schema: PriorityLevelConfigurationSchema,
+  defaults: defaultLevel,
+  prepareCreate: (o) => {
+    o.status = {};
+  },
+  validate: validateLevel,
+  columns: [
+    nameColumn,
+    column('Type', 'Whether it has limits.', (o) => o.spec?.type ?? ''),
+    column('NominalConcurrencyShares', 'Its share of the server.', (o) =>
+      String(o.spec?.limited?.nominalConcurrencyShares ?? o.spec?.exempt?.nominalConcurrencyShares ?? NONE),
+    ),
+    column('Queues', 'Number of queues.', (o) => queuing(o, 'queues')),
+    column('HandSize', 'Queues a flow may use.', (o) => queuing(o, 'handSize')),
+    column('QueueLengthLimit', 'Requests that may wait in one queue.', (o) => queuing(o, 'queueLengthLimit')),
+    ageColumn,
+  ],
 });

@@ -1,7 +1,13 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { validateLabels } from '../../meta/labels.ts';
+import { dnsLabel } from '../../meta/names.ts';
 import { arr, f, map, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { immutable, invalidFor } from '../check/check.ts';
 import { Toleration } from '../core/pod/affinity.ts';
+import { validateAmounts } from '../core/pod/resource-validation.ts';
+import { validateTolerations } from '../core/pod/scheduling-validation.ts';
 import { ResourceList } from '../core/values.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.node.v1';
 const obj = objectsIn(PKG);
@@ -31,4 +37,12 @@ export const RuntimeClasses = defineKind<RuntimeClass>({
   plural: 'runtimeclasses',
   namespaced: false,
   schema: RuntimeClassSchema,
+  validate: (o, old) => [
+    ...invalidFor('handler', o.handler ?? '', dnsLabel(o.handler ?? '')),
+    ...validateAmounts('overhead.podFixed', o.overhead?.podFixed),
+    ...validateLabels(o.scheduling?.nodeSelector, 'scheduling.nodeSelector'),
+    ...validateTolerations('scheduling.tolerations', o.scheduling?.tolerations),
+    ...(old ? immutable('handler', o.handler, old.handler) : []),
+  ],
+  columns: [nameColumn, column('Handler', "Name of the runtime's configuration.", (o) => o.handler), ageColumn],
 });

@@ -1,0 +1,85 @@
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import type { JSONSchemaProps } from './jsonschema.ts';
+
+const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
+/** Keywords that structural schemas do without. */
+const UNSUPPORTED = ['definitions', 'dependencies', 'id', '$ref', 'patternProperties', 'additionalItems'] as const;
+
+function validateType(path: string, s: JSONSchemaProps, root: boolean): FieldError[] {
+  const open = s['x-kubernetes-int-or-string'] || s['x-kubernetes-preserve-unknown-fields'];
+  if (!s.type) {
+    if (root) return [required(`${path}.type`, 'must not be empty at the root')];
+    return open ? [] : [required(`${path}.type`, 'must not be empty for specified object fields')];
+  }
+  if (root && s.type !== 'object') return [invalid(`${path}.type`, s.type, 'must be object at the root')];
+  return TYPES.includes(s.type) ? [] : [notSupported(`${path}.type`, s.type, TYPES)];
+}
+
+function validateList(path: string, s: JSONSchemaProps): FieldError[] {
+  const listType = s['x-kubernetes-list-type'];
+  const keys = s['x-kubernetes-list-map-keys'] ?? [];
+  const found: FieldError[] = [];
+  if (listType !== undefined && !['atomic', 'map', 'set'].includes(listType)) {
+    found.push(notSupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'map', 'set']));
+  }
+  if (listType !== undefined && s.type !== 'array') {
+    found.push(invalid(`${path}.type`, s.type ?? '', 'must be array if x-kubernetes-list-type is specified'));
+  }
+  if (listType === 'map' && keys.length === 0) {
+    found.push(required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
+  }
+  if (s.uniqueItems) {
+    found.push(
+      forbidden(
+        `${path}.uniqueItems`,
+        'uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
+      ),
+    );
+  }
+  return found;
+}
+
+function validateParts(path: string, s: JSONSchemaProps): FieldError[] {
+  const found: FieldError[] = [];
+  if (s.properties && s.additionalProperties !== undefined && s.additionalProperties !== false) {
+    found.push(forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
+  }
+  for (const [name, p] of Object.entries(s.properties ?? {})) {
+    found.push(...validateSchema(`${path}.properties[${name}]`, p, false));
+  }
+  if (typeof s.additionalProperties === 'object') {
+    found.push(...validateSchema(`${path}.additionalProperties`, s.additionalProperties, false));
+  }
+  if (Array.isArray(s.items)) found.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'));
+  else if (s.items) found.push(...validateSchema(`${path}.items`, s.items, false));
+  else if (s.type === 'array') found.push(required(`${path}.items`, 'must be specified'));
+  if (s.pattern !== undefined) {
+    try {
+      new RegExp(s.pattern, 'u');
+    } catch {
+      try {
+        new RegExp(s.pattern);
+      } catch (e) {
+        found.push(
+          invalid(
+            `${path}.pattern`,
+            s.pattern,
+            `must be a valid regular expression, but isn't: ${(e as Error).message}`,
+          ),
+        );
+      }
+    }
+  }
+  return found;
+}
+
+function validateSchema(path: string, s: JSONSchemaProps, root: boolean): FieldError[] {
+  const found = validateType(path, s, root);
+  for (const k of UNSUPPORTED) {
+    if (s[k] !== undefined) found.push(forbidden(`${path}.${k}`, `${k} is not supported`));
+  }
+  return [...found, ...validateList(path, s), ...validateParts(path, s)];
+}
+
+/** A structural schema: every value has a type, nothing is left open unless it says so. */
+export const validateStructure = (path: string, s: JSONSchemaProps): FieldError[] => validateSchema(path, s, true);
