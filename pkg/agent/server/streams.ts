@@ -5,7 +5,7 @@ import type { ContainerStreams, ExecRequest, ProcessSession } from '../streaming
 import { parseCommandOptions } from '../streaming/command/options.ts';
 import { runCommand } from '../streaming/command/run.ts';
 import { SPDY_COMMAND_PROTOCOLS, SpdyCommandStreams, spdyChannels } from '../streaming/command/spdy.ts';
-import { webSocketChannels } from '../streaming/command/websocket.ts';
+import { greet, webSocketChannels } from '../streaming/command/websocket.ts';
 import type { ForwardTarget } from '../streaming/portforward/forward.ts';
 import { PORT_FORWARD_PROTOCOL, SpdyPortForward } from '../streaming/portforward/spdy.ts';
 import { forwardChannels, parsePorts } from '../streaming/portforward/websocket.ts';
@@ -55,7 +55,12 @@ export class StreamServer {
       const [name, protocol] = chooseChannelProtocol(upgrade);
       this.#webSockets.accept(upgrade, name, (ws) => {
         const channels = this.#openChannels(ws, protocol);
-        void runCommand(webSocketChannels(channels, request, protocol.version), start);
+        const ready = channels.ready().then(() => greet(channels, request));
+        void runCommand(webSocketChannels(channels, request, protocol.version), async (signal) => {
+          const [started] = await Promise.allSettled([start(signal), ready]);
+          if (started.status === 'rejected') throw started.reason;
+          return started.value;
+        });
       });
       return;
     }

@@ -25,7 +25,8 @@ export interface ExecRequest extends StreamWishes {
 
 /**
  * A running command (exec) or a connection to a container's main process (attach). A stream that was not asked for is
- * null. The server reads both outputs to their end and honours `write`'s back-pressure on stdin; it ends stdin when the
+ * null. The outputs wait for their reader, who may come late: nothing is lost until then, nor when the process has
+ * ended meanwhile. The server reads both to their end, honours the back-pressure of stdin, and ends stdin when the
  * client does.
  */
 export interface ProcessSession {

@@ -12,6 +12,11 @@ const RESIZE = 4;
 /** Version 5: the data names a channel that the client has closed. */
 const CLOSE = 255;
 
+/** Tells the client, by an empty message, that the command is connected. */
+export function greet(channels: WebSocketChannels, wishes: StreamWishes): void {
+  channels.send(wishes.stdout ? STDOUT : wishes.stderr ? STDERR : ERROR, Buffer.alloc(0));
+}
+
 /** The channels of a command on a WebSocket. */
 export function webSocketChannels(channels: WebSocketChannels, wishes: StreamWishes, version: number): CommandChannels {
   const stdin = wishes.stdin ? channels.readable(STDIN) : null;
@@ -31,8 +36,6 @@ export function webSocketChannels(channels: WebSocketChannels, wishes: StreamWis
       for (const size of decoder.push(data)) deliver(size);
     });
   }
-  // An empty message tells the client that the command is connected.
-  channels.send(wishes.stdout ? STDOUT : wishes.stderr ? STDERR : ERROR, Buffer.alloc(0));
   return {
     stdin,
     stdout: wishes.stdout ? channels.writable(STDOUT) : null,

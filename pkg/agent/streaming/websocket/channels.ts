@@ -6,6 +6,7 @@ import type { ChannelCodec } from './codec.ts';
 /** What a channel may hold for a slow consumer before the connection is paused, bytes. */
 const RECEIVE_LIMIT = 64 * 1024;
 const LINGER_MS = 10_000;
+const READY_TIMEOUT_MS = 1000;
 /** WebSocket close codes. */
 const NORMAL = 1000;
 
@@ -76,6 +77,19 @@ export class WebSocketChannels {
   send(channel: number, data: Buffer, done: (error?: Error | null) => void = () => {}): void {
     this.lastActivity = this.#clock.now();
     this.#ws.send(this.#codec.encode(channel, data), done);
+  }
+
+  /**
+   * Resolves when the client has answered a ping, or after a second: kubectl 1.30 to 1.33 throws away messages that
+   * arrive before it has set up its channels, which is only a moment after the handshake.
+   */
+  ready(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#clock.after(READY_TIMEOUT_MS, resolve, { unref: true });
+    this.#ws.once('pong', resolve);
+    this.signal.addEventListener('abort', () => resolve(), { once: true });
+    this.probe();
+    return promise.finally(() => timer.cancel());
   }
 
   probe(): void {
