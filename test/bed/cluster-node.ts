@@ -1,10 +1,19 @@
 import { join } from 'node:path';
 import { authorityFile, nodeKubeconfigFile, nodeServingFile } from '#pki/pki.ts';
 import { type ExtraFlags, until } from './control-plane.ts';
-import { bin, type Layout } from './layout.ts';
+import { bin } from './layout.ts';
 import { probe } from './net.ts';
 import type { BedNode } from './node.ts';
 import type { ManagedProcess } from './process.ts';
+
+/** Where the files of a cluster are. */
+export interface Place {
+  /** The cluster folder. */
+  readonly dir: string;
+  /** A file of the pki folder. */
+  pki(file: string): string;
+  log(name: string): string;
+}
 
 /** A machine of the bed as a node of the cluster. */
 export interface ClusterNode extends BedNode {
@@ -13,24 +22,24 @@ export interface ClusterNode extends BedNode {
 }
 
 /** The processes of a node, not started. A power cut takes them along; `powerOn` starts them again with the machine. */
-export function clusterNode(layout: Layout, machine: BedNode, extra: ExtraFlags): ClusterNode {
+export function clusterNode(place: Place, machine: BedNode, extra: ExtraFlags): ClusterNode {
   const { name } = machine;
   const agent = machine.process({
     name: `node-agent-${name}`,
     command: bin('node-agent'),
-    args: agentFlags(layout, machine, extra['node-agent'] ?? []),
-    logFile: layout.log(`node-agent-${name}`),
+    args: agentFlags(place, machine, extra['node-agent'] ?? []),
+    logFile: place.log(`node-agent-${name}`),
     ready: (signal) => until(`agent of ${name}`, signal, () => probe(`http://${machine.address}:10248/healthz`)),
   });
   const proxy = machine.process({
     name: `proxy-${name}`,
     command: bin('proxy'),
     args: [
-      ...['--kubeconfig', join(layout.dir, 'conf/proxy.conf'), '--node-name', name, '--proxy-mode', 'iptables'],
+      ...['--kubeconfig', join(place.dir, 'conf/proxy.conf'), '--node-name', name, '--proxy-mode', 'iptables'],
       ...['--cluster-cidr', '10.244.0.0/16', '--health-address', '0.0.0.0:10256'],
       ...(extra.proxy ?? []),
     ],
-    logFile: layout.log(`proxy-${name}`),
+    logFile: place.log(`proxy-${name}`),
     ready: (signal) => until(`proxy of ${name}`, signal, () => probe(`http://${machine.address}:10256/healthz`)),
   });
   return {
@@ -48,14 +57,14 @@ export function clusterNode(layout: Layout, machine: BedNode, extra: ExtraFlags)
   };
 }
 
-function agentFlags(layout: Layout, machine: BedNode, extra: readonly string[]): string[] {
+function agentFlags(place: Place, machine: BedNode, extra: readonly string[]): string[] {
   const serving = nodeServingFile(machine.name);
   return [
-    ...['--kubeconfig', join(layout.dir, nodeKubeconfigFile(machine.name))],
+    ...['--kubeconfig', join(place.dir, nodeKubeconfigFile(machine.name))],
     ...['--node-name', machine.name, '--node-ip', machine.address, '--docker-host', machine.dockerHost],
     ...['--root-dir', join(machine.dir, 'agent'), '--cgroup-root', machine.cgroupRoot],
-    ...['--tls-cert-file', layout.pki(`${serving}.crt`), '--tls-private-key-file', layout.pki(`${serving}.key`)],
-    ...['--client-ca-file', layout.pki(`${authorityFile('client')}.crt`)],
+    ...['--tls-cert-file', place.pki(`${serving}.crt`), '--tls-private-key-file', place.pki(`${serving}.key`)],
+    ...['--client-ca-file', place.pki(`${authorityFile('client')}.crt`)],
     ...['--address', '0.0.0.0', '--port', '10250', '--pause-image', 'coxswain/pause:1'],
     ...['--cluster-dns', '10.96.0.10', '--cluster-domain', 'cluster.local', '--cluster-cidr', '10.244.0.0/16'],
     ...['--network-backend', 'host-gw', '--health-address', '0.0.0.0:10248'],

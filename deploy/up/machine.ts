@@ -1,0 +1,46 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { hostname } from 'node:os';
+import { run } from '../run.ts';
+
+/** Pods' volumes and the agent's state; mounts made below it must be seen by containers and the other way round. */
+const STATE = '/var/lib/coxswain';
+
+/** Name of this machine as a node. */
+export const nodeName = (): string => hostname().toLowerCase().split('.')[0] || 'node1';
+
+/** The address by which this machine is known outside: the source of its default route, else its first address. */
+export async function machineAddress(): Promise<string> {
+  const routed = await run('ip', ['-4', 'route', 'get', '192.0.2.1']).catch(() => '');
+  const source = /\bsrc (\S+)/.exec(routed)?.[1];
+  if (source) return source;
+  const all = await run('ip', ['-4', '-o', 'addr', 'show', 'scope', 'global']);
+  const first = /inet ([\d.]+)\//.exec(all)?.[1];
+  if (!first) throw new Error('this machine has no IPv4 address but loopback');
+  return first;
+}
+
+/** A folder that is a shared mount of its own, and the file behind the lock of iptables. */
+export async function prepareMounts(): Promise<void> {
+  mkdirSync(STATE, { recursive: true });
+  const mounted = await run('findmnt', ['-n', '-o', 'PROPAGATION', '--target', STATE, '--mountpoint', STATE]).catch(
+    () => '',
+  );
+  if (mounted.trim() === '') await run('mount', ['--bind', STATE, STATE]);
+  if (!mounted.includes('shared')) await run('mount', ['--make-rshared', STATE]);
+  if (!existsSync('/run/xtables.lock')) writeFileSync('/run/xtables.lock', '', { mode: 0o600 });
+}
+
+/** Whether something listens on a port of this machine. */
+export function inUse(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, timeout: 1000 });
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+}

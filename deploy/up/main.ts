@@ -1,0 +1,181 @@
+/** What `make up`, `make status` and `make logs` do: `node deploy/up/main.ts up [--nodes N] | status | logs`. */
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { authorityFile, ensurePki, pkiFolder, planPki } from '#pki/pki.ts';
+import { systemExec } from '#process/exec.ts';
+import { probe } from '../../test/bed/net.ts';
+import { waitFor } from '../../test/bed/wait.ts';
+import { ensureLoaded, repository } from '../images/store.ts';
+import { systemImage } from '../images/system.ts';
+import { workloadImages } from '../images/workloads.ts';
+import { renderLoadBalancer } from '../loadbalancer.ts';
+import { run } from '../run.ts';
+import { clusterDir, compose, composeHere, writeEnvironment } from './compose.ts';
+import { inUse, machineAddress, nodeName, prepareMounts } from './machine.ts';
+import { extraNodes, holdExtraNodes, LAN_ADDRESS, startExtraNodes } from './nodes.ts';
+
+const kubeconfig = join(clusterDir, 'admin.conf');
+const MACHINE = '/var/run/docker.sock';
+const READY_MS = 120_000;
+
+const kubectl = (...args: string[]): Promise<string> =>
+  run('kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', join(clusterDir, 'kubectl'), ...args], {
+    timeoutMs: READY_MS,
+  });
+
+/** One line a step: what it does, then how long it took. */
+async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const started = Date.now();
+  process.stdout.write(`${what} `);
+  const dots = setInterval(() => process.stdout.write('.'), 1000);
+  try {
+    const result = await work();
+    console.log(`done (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    return result;
+  } catch (e) {
+    console.log('failed');
+    throw e;
+  } finally {
+    clearInterval(dots);
+  }
+}
+
+async function up(nodes: number): Promise<void> {
+  await refuseStrangers();
+  process.stdout.write(await run(join(repository, 'deploy/dockerd.sh'), ['start']));
+  const image = await step('images', loadImages);
+  const name = nodeName();
+  // The extra nodes have no route out of their LAN, so there this machine goes by its address in it.
+  const address = nodes > 1 ? LAN_ADDRESS : await machineAddress();
+  const outside = await machineAddress();
+  const issued = await step('certificates', () =>
+    certificates({ name, addresses: [...new Set([address, outside])], nodes }),
+  );
+  await prepareMounts();
+  if (nodes > 1) await step(`${nodes - 1} more nodes`, () => startExtraNodes(nodes));
+  else await startExtraNodes(1);
+  writeEnvironment({ COXSWAIN_IMAGE_TAG: image, COXSWAIN_NODE_NAME: name, COXSWAIN_NODE_IP: address });
+  await step('containers', () =>
+    compose(['up', '-d', '--remove-orphans', ...(issued > 0 ? ['--force-recreate'] : [])]),
+  );
+  await step('API server', apiReady);
+  const names = [name, ...Object.keys(extraNodes(nodes))];
+  await step(`${names.length === 1 ? 'node' : 'nodes'} ${names.join(', ')}`, () => nodesReady(names));
+  await step('example deploy/examples/hello.yaml', hello);
+  console.log(`
+http://${address}:30080/ answers:  ${(await probe(`http://${address}:30080/`)).trim()}
+
+  export KUBECONFIG=${kubeconfig}
+  kubectl get pods -o wide
+  kubectl scale deployment hello --replicas=5
+`);
+}
+
+/** A port of ours held by somebody else would show as a container that restarts for ever. */
+async function refuseStrangers(): Promise<void> {
+  const running = await systemExec('docker', [
+    'ps',
+    '-q',
+    '--filter',
+    'label=com.docker.compose.project=coxswain',
+  ]).catch(() => undefined);
+  if (running?.stdout.trim()) return;
+  for (const [port, what] of [
+    [6443, 'the API server'],
+    [10250, 'the node agent'],
+  ] as const) {
+    if (await inUse(port)) {
+      throw new Error(
+        `port ${port} is in use by another program, but ${what} needs it; stop that program and try again`,
+      );
+    }
+  }
+}
+
+/** @returns the tag of the image of our programs. */
+async function loadImages(): Promise<string> {
+  const [workloads, system] = await Promise.all([workloadImages(), systemImage()]);
+  const host = `unix://${MACHINE}`;
+  await ensureLoaded(workloads, host);
+  await ensureLoaded(system, host);
+  return system.key;
+}
+
+/** @returns how many files are new: processes that read the old ones must be started again. */
+async function certificates(m: { name: string; addresses: readonly string[]; nodes: number }): Promise<number> {
+  const plan = planPki({
+    server: 'https://127.0.0.1:6443',
+    controlPlaneServer: 'https://lb:6443',
+    nodeServer: m.nodes > 1 ? `https://${LAN_ADDRESS}:6443` : 'https://127.0.0.1:6443',
+    apiserverHosts: ['lb', ...m.addresses],
+    nodes: { [m.name]: m.addresses, ...extraNodes(m.nodes) },
+  });
+  const issued = await ensurePki(clusterDir, plan, Date.now());
+  const folder = join(clusterDir, 'haproxy');
+  mkdirSync(folder, { recursive: true });
+  const config = renderLoadBalancer({
+    listen: ['0.0.0.0:6443'],
+    servers: ['10.89.96.11:6443', '10.89.96.12:6443'],
+    caFile: '/config/ca.crt',
+  });
+  writeFileSync(join(folder, 'haproxy.cfg'), config);
+  // haproxy gets only what it needs: the CA's certificate, not its key.
+  writeFileSync(join(folder, 'ca.crt'), readFileSync(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`)));
+  chmodSync(folder, 0o755);
+  return issued.length;
+}
+
+const apiReady = async (): Promise<void> => {
+  const ca = readFileSync(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`));
+  await waitFor('the API server', () => probe('https://127.0.0.1:6443/readyz', { ca }), { timeoutMs: READY_MS });
+};
+
+async function nodesReady(names: readonly string[]): Promise<void> {
+  const ready = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}';
+  await waitFor(
+    `nodes ${names.join(', ')} Ready`,
+    async () => {
+      const lines = (await kubectl('get', 'nodes', '-o', `jsonpath=${ready}`)).split('\n');
+      return names.every((name) => lines.includes(`${name}=True`));
+    },
+    { timeoutMs: READY_MS, everyMs: 300 },
+  );
+}
+
+async function hello(): Promise<void> {
+  await kubectl('apply', '-f', join(repository, 'deploy/examples/hello.yaml'));
+  await kubectl('rollout', 'status', 'deployment/hello', '--timeout=90s');
+}
+
+async function status(): Promise<void> {
+  await composeHere(['ps']);
+  console.log(
+    `\n${await kubectl('get', 'nodes', '-o', 'wide')}\n${await kubectl('get', 'pods', '--all-namespaces', '-o', 'wide')}`,
+  );
+}
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { nodes: { type: 'string', default: '1' } },
+});
+const nodes = Number(values.nodes);
+const verbs: Record<string, () => Promise<unknown>> = {
+  up: () => up(nodes),
+  status,
+  logs: () => composeHere(['logs', '--follow', '--tail=50']),
+  hold: () => holdExtraNodes(nodes),
+  release: () => startExtraNodes(1),
+};
+const verb = verbs[positionals[0] ?? ''];
+if (!verb || !Number.isInteger(nodes) || nodes < 1 || nodes > 20) {
+  console.error('usage: node deploy/up/main.ts up [--nodes N] | status | logs   (N from 1 to 20)');
+  process.exit(2);
+}
+try {
+  await verb();
+  process.exit(0);
+} catch (e) {
+  console.error(`up: ${(e as Error).message}`);
+  process.exit(1);
+}
