@@ -167,13 +167,30 @@ export const f = <S extends Schema>(
   options: FieldOptions = {},
 ): Field<TypeOf<S>, false> => ({ num, schema, doc, required: false, ...options });
 
-/** A field that is always written (Go: no omitempty). */
+/** What Go holds in a field nobody set; undefined where a nil would be. */
+const ZEROS: Partial<Record<Schema['kind'], unknown>> = {
+  string: '',
+  int32: 0,
+  int64: 0,
+  double: 0,
+  bool: false,
+  intOrString: 0,
+  quantity: '0',
+};
+
+/**
+ * A field that is always written (Go: no omitempty): an absent scalar becomes its zero value, as it does in Go, so that
+ * hooks and readers can rely on it. Pointers stay absent.
+ */
 export const req = <S extends Schema>(
   num: number,
   schema: S,
   doc: string,
   options: FieldOptions = {},
-): Field<TypeOf<S>, true> => ({ num, schema, doc, required: true, ...options });
+): Field<TypeOf<S>, true> => {
+  const zero = options.ptr ? undefined : ZEROS[schema.kind];
+  return { num, schema, doc, required: true, ...(zero === undefined ? {} : { default: zero }), ...options };
+};
 
 /**
  * Object declarations of one OpenAPI package: `const obj = objectsIn('io.k8s.api.core.v1')`.

@@ -103,19 +103,21 @@ function validateConversion(o: CustomResourceDefinition): FieldError[] {
 }
 
 function validateUpdate(o: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
+  if (!o.spec || !old.spec) return [];
+  const { names } = o.spec;
   const established = old.status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True');
   const found: FieldError[] = [];
   if (established) {
     found.push(
       ...immutable('spec.scope', o.spec.scope, old.spec.scope),
-      ...immutable('spec.names.kind', o.spec.names.kind, old.spec.names.kind),
+      ...immutable('spec.names.kind', names?.kind, old.spec.names?.kind),
     );
   }
   found.push(
     ...immutable('spec.group', o.spec.group, old.spec.group),
-    ...immutable('spec.names.plural', o.spec.names.plural, old.spec.names.plural),
+    ...immutable('spec.names.plural', names?.plural, old.spec.names?.plural),
   );
-  const served = new Set(o.spec.versions.map((v) => v.name));
+  const served = new Set((o.spec.versions ?? []).map((v) => v.name));
   for (const [i, v] of (o.status?.storedVersions ?? []).entries()) {
     if (served.has(v)) continue;
     const why = `missing from spec.versions; ${v} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${v} and removes ${v} from status.storedVersions`;
@@ -143,7 +145,7 @@ export function validateDefinition(o: CustomResourceDefinition, old?: CustomReso
     ...validateNames('spec.names', spec?.names),
     ...validateConversion(o),
   );
-  if (spec?.preserveUnknownFields && !sameJson(spec.preserveUnknownFields, old?.spec.preserveUnknownFields)) {
+  if (spec?.preserveUnknownFields && !sameJson(spec.preserveUnknownFields, old?.spec?.preserveUnknownFields)) {
     found.push(invalid('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema'));
   }
   return old ? [...found, ...validateUpdate(o, old)] : found;

@@ -1,18 +1,5 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import {
-  arr,
-  bool,
-  f,
-  int32,
-  int64,
-  mapList,
-  objectsIn,
-  oneOf,
-  req,
-  str,
-  type TypeOf,
-  time,
-} from '../../schema/schema.ts';
+import { arr, bool, f, int32, int64, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { createdColumn, nameColumn } from '../print/columns.ts';
 import { CustomResourceConversion } from './conversion.ts';
 import { validateDefinition } from './crd-validation.ts';
@@ -111,7 +98,11 @@ export const CustomResourceDefinitionSpec = obj('CustomResourceDefinitionSpec', 
 export type CustomResourceDefinitionSpec = TypeOf<typeof CustomResourceDefinitionSpec>;
 
 export const CustomResourceDefinitionStatus = obj('CustomResourceDefinitionStatus', 'State of a kind.', {
-  conditions: f(1, mapList(CustomResourceDefinitionCondition, 'type'), 'Aspects of its state.'),
+  conditions: f(
+    1,
+    arr(CustomResourceDefinitionCondition, { listType: 'map', mapKeys: ['type'] }),
+    'Aspects of its state.',
+  ),
   acceptedNames: f(2, CustomResourceDefinitionNames, 'Names it is served under.'),
   storedVersions: f(3, arr(str), 'Versions objects may be stored in.'),
   observedGeneration: f(4, int64, 'Generation this status was computed for.'),

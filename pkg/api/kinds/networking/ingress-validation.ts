@@ -7,8 +7,8 @@ import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule } from './in
 const FORBIDDEN_PARTS = ['//', '/./', '/../', '%2f', '%2F'];
 const FORBIDDEN_ENDS = ['/..', '/.'];
 
-function validateBackend(path: string, b: IngressBackend): FieldError[] {
-  const { service, resource } = b;
+function validateBackend(path: string, b: IngressBackend | undefined): FieldError[] {
+  const { service, resource } = b ?? {};
   if (service && resource) return [invalid(path, b, 'cannot set both resource and service backends')];
   if (resource) {
     return (['kind', 'name'] as const).flatMap((k) => (resource[k] ? [] : [required(`${path}.resource.${k}`)]));

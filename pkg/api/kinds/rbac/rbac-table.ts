@@ -17,7 +17,7 @@ const names = (o: BindingLike, kind: string): string =>
 /** Columns of role bindings of either scope. */
 export const bindingColumns = <T extends BindingLike>(): Column<T>[] => [
   nameColumn as Column<T>,
-  column('Role', 'The role that is given.', (o) => `${o.roleRef.kind}/${o.roleRef.name}`),
+  column('Role', 'The role that is given.', (o) => `${o.roleRef?.kind ?? ''}/${o.roleRef?.name ?? ''}`),
   ageColumn as Column<T>,
   wide(column('Users', 'Users who get it.', (o) => names(o, 'User'))),
   wide(column('Groups', 'Groups who get it.', (o) => names(o, 'Group'))),

@@ -68,9 +68,9 @@ export const VolumeAttachments = defineKind<VolumeAttachment>({
   validate: validateAttachment,
   columns: [
     nameColumn,
-    column('Attacher', 'Driver that attaches.', (o) => o.spec.attacher),
-    column('PV', 'The volume.', (o) => o.spec.source.persistentVolumeName ?? ''),
-    column('Node', 'The node.', (o) => o.spec.nodeName),
+    column('Attacher', 'Driver that attaches.', (o) => o.spec?.attacher ?? ''),
+    column('PV', 'The volume.', (o) => o.spec?.source?.persistentVolumeName ?? ''),
+    column('Node', 'The node.', (o) => o.spec?.nodeName ?? ''),
     boolColumn('Attached', 'Whether it is attached.', (o) => o.status?.attached ?? false),
     ageColumn,
   ],

@@ -200,7 +200,7 @@ function validateEphemeral(path: string, context: PodContext, names: Set<string>
     if (c.name && names.has(c.name)) found.push(duplicate(`${at}.name`, c.name));
     names.add(c.name);
     const target = c.targetContainerName;
-    if (target && !context.spec.containers.some((m) => m.name === target)) {
+    if (target && !context.spec.containers?.some((m) => m.name === target)) {
       found.push(notFound(`${at}.targetContainerName`, target));
     }
     for (const k of NOT_ON_EPHEMERAL) {

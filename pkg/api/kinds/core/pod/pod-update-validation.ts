@@ -53,7 +53,7 @@ function withoutAllowedChanges(pod: Pod, old: Pod): PodSpec {
   const before = old.spec as PodSpec;
   const spec: PodSpec = {
     ...now,
-    containers: now.containers.map((c, i) => ({ ...c, image: before.containers[i]?.image })),
+    containers: now.containers?.map((c, i) => ({ ...c, image: before.containers[i]?.image })),
     activeDeadlineSeconds: before.activeDeadlineSeconds,
     tolerations: before.tolerations,
     schedulingGates: before.schedulingGates,

@@ -64,9 +64,9 @@ function validateFieldRequirement(path: string, r: NodeSelectorRequirement): Fie
   return found;
 }
 
-const validateTerm = (path: string, term: NodeSelectorTerm): FieldError[] => [
-  ...(term.matchExpressions ?? []).flatMap((r, i) => validateRequirement(`${path}.matchExpressions[${i}]`, r)),
-  ...(term.matchFields ?? []).flatMap((r, i) => validateFieldRequirement(`${path}.matchFields[${i}]`, r)),
+const validateTerm = (path: string, term: NodeSelectorTerm | undefined): FieldError[] => [
+  ...(term?.matchExpressions ?? []).flatMap((r, i) => validateRequirement(`${path}.matchExpressions[${i}]`, r)),
+  ...(term?.matchFields ?? []).flatMap((r, i) => validateFieldRequirement(`${path}.matchFields[${i}]`, r)),
 ];
 
 export function validateNodeSelector(path: string, s: NodeSelector): FieldError[] {
@@ -78,12 +78,12 @@ export function validateNodeSelector(path: string, s: NodeSelector): FieldError[
 const weight = (path: string, w: number): FieldError[] =>
   w < 1 || w > 100 ? [invalid(`${path}.weight`, w, WEIGHT_MESSAGE)] : [];
 
-function validatePodTerm(path: string, t: PodAffinityTerm): FieldError[] {
+function validatePodTerm(path: string, t: PodAffinityTerm | undefined): FieldError[] {
   const found = [
-    ...validateLabelSelector(t.labelSelector, `${path}.labelSelector`),
-    ...validateLabelSelector(t.namespaceSelector, `${path}.namespaceSelector`),
+    ...validateLabelSelector(t?.labelSelector, `${path}.labelSelector`),
+    ...validateLabelSelector(t?.namespaceSelector, `${path}.namespaceSelector`),
   ];
-  if (!t.topologyKey) found.push(required(`${path}.topologyKey`, 'can not be empty'));
+  if (!t?.topologyKey) found.push(required(`${path}.topologyKey`, 'can not be empty'));
   else found.push(...invalidFor(`${path}.topologyKey`, t.topologyKey, qualifiedName(t.topologyKey)));
   return found;
 }
