@@ -120,7 +120,11 @@ export class HostGateway {
       const r = await exec('sysctl', ['-qw', setting]);
       if (r.code !== 0) logger.warn({ setting, stderr: r.stderr.trim() }, 'could not set sysctl');
     }
-    await replaceChain(exec, 'filter', FORWARD_CHAIN, [`-s ${clusterCidr} -j ACCEPT`, `-d ${clusterCidr} -j ACCEPT`]);
+    // Towards pods everything may pass; from pods only answers, so that refusals of the proxy are still reached.
+    await replaceChain(exec, 'filter', FORWARD_CHAIN, [
+      `-d ${clusterCidr} -j ACCEPT`,
+      `-s ${clusterCidr} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
+    ]);
     await ensureRule(exec, 'filter', 'FORWARD', ['-j', FORWARD_CHAIN]);
     await replaceChain(exec, 'nat', MASQ_CHAIN, [
       `-d ${clusterCidr} -j RETURN`,

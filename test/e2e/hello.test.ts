@@ -15,7 +15,9 @@ function get(url: string, timeoutMs = 2000): Promise<string> {
       response.on('data', (c: Buffer) => {
         text += c.toString();
       });
-      response.on('end', () => (response.statusCode === 200 ? resolve(text) : reject(new Error(`HTTP ${response.statusCode}`))));
+      response.on('end', () =>
+        response.statusCode === 200 ? resolve(text) : reject(new Error(`HTTP ${response.statusCode}`)),
+      );
       response.on('error', reject);
     });
     r.on('timeout', () => r.destroy(new Error('timed out')));
@@ -57,7 +59,7 @@ test('three nodes are Ready, each with its own pod network', async () => {
   const { items } = JSON.parse(await cluster().kubectlOk(['get', 'nodes', '-o', 'json']));
   const cidrs = items.map((n: { spec: { podCIDR: string } }) => n.spec.podCIDR);
   expect(new Set(cidrs).size).toBe(3);
-  expect(await cluster().kubectlOk(['get', 'nodes'])).toMatch(/( Ready .*\n?){3}/);
+  expect(await cluster().kubectlOk(['get', 'nodes', '--no-headers'])).toMatch(/^(\S+ +Ready .*\n){3}$/);
 });
 
 describe('the hello workload', () => {
@@ -101,7 +103,9 @@ describe('the hello workload', () => {
       'deployment.apps/hello unchanged\nservice/hello unchanged\n',
     );
     const changed = HELLO.replace('replicas: 3', 'replicas: 4');
-    expect(await cluster().kubectlOk(['apply', '-f', '-'], { input: changed })).toContain('deployment.apps/hello configured');
+    expect(await cluster().kubectlOk(['apply', '-f', '-'], { input: changed })).toContain(
+      'deployment.apps/hello configured',
+    );
     await rollout();
     expect(await podsOf(cluster(), 'app=hello')).toHaveLength(4);
   });
@@ -130,7 +134,8 @@ describe('the hello workload', () => {
 
   test.each(kubectls())('logs and exec with %s', async (kubectl) => {
     const [pod] = await podsOf(cluster(), 'app=hello');
-    const run = (args: string[], input?: string) => cluster().kubectl(args, { ...(input === undefined ? {} : { input }), program: kubectl });
+    const run = (args: string[], input?: string) =>
+      cluster().kubectl(args, { ...(input === undefined ? {} : { input }), program: kubectl });
     expect((await run(['logs', pod?.metadata.name ?? ''])).stdout).toContain('listening on port 8080');
     const name = `client-${cluster().nodes[0]?.name}`;
     const exec = await run(['exec', '-i', name, '--', 'sh', '-c', 'cat; echo err >&2; exit 7'], 'through stdin\n');
@@ -147,14 +152,25 @@ test('deleting a namespace leaves nothing on any node', async () => {
   await cluster().kubectlOk(['-n', 'gone', 'rollout', 'status', 'deployment/hello', '--timeout=60s']);
   await cluster().kubectlOk(['delete', 'namespace', 'gone', '--timeout=60s'], { timeoutMs: 70_000 });
   for (const node of cluster().nodes) {
-    const left = await node.exec('docker', ['-H', node.dockerHost, 'ps', '-aq', '--filter', 'label=io.coxswain.pod.namespace=gone']);
+    const left = await node.exec('docker', [
+      '-H',
+      node.dockerHost,
+      'ps',
+      '-aq',
+      '--filter',
+      'label=io.coxswain.pod.namespace=gone',
+    ]);
     expect(left.stdout).toBe('');
   }
-  const all = await cluster().kubectl(['-n', 'gone', 'get', 'pods,services,deployments,replicasets,configmaps,secrets,serviceaccounts']);
+  const all = await cluster().kubectl([
+    '-n',
+    'gone',
+    'get',
+    'pods,services,deployments,replicasets,configmaps,secrets,serviceaccounts',
+  ]);
   expect(all.stdout).toBe('');
 });
 
 afterAll(async () => {
   await cluster().kubectl(['delete', '-f', '-', '--ignore-not-found'], { input: HELLO });
 });
-

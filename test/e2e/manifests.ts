@@ -24,7 +24,11 @@ spec:
 export interface PodView {
   metadata: { name: string; uid: string; deletionTimestamp?: string };
   spec: { nodeName?: string };
-  status: { phase: string; podIP: string; containerStatuses?: { containerID: string; restartCount: number; ready: boolean }[] };
+  status: {
+    phase: string;
+    podIP: string;
+    containerStatuses?: { containerID: string; restartCount: number; ready: boolean }[];
+  };
 }
 
 /** Pods with these labels that are not being deleted. */

@@ -80,8 +80,7 @@ export class DockerStreams implements ContainerStreams {
   }
 
   async exec(handle: ContainerHandle, request: ExecRequest, signal: AbortSignal): Promise<ProcessSession> {
-    const { docker } = this.#d.runtime;
-    const exec = await docker.getContainer(this.#running(handle).id).exec({
+    const exec = await this.#d.runtime.streams.getContainer(this.#running(handle).id).exec({
       Cmd: [...request.command],
       AttachStdin: request.stdin,
       AttachStdout: request.stdout,
@@ -98,7 +97,7 @@ export class DockerStreams implements ContainerStreams {
   }
 
   async attach(handle: ContainerHandle, wishes: StreamWishes, signal: AbortSignal): Promise<ProcessSession> {
-    const container = this.#d.runtime.docker.getContainer(this.#running(handle).id);
+    const container = this.#d.runtime.streams.getContainer(this.#running(handle).id);
     const { Config } = await container.inspect();
     const tty = Config.Tty;
     const stream = (await container.attach({

@@ -59,12 +59,20 @@ const time = (text: string | undefined): number => {
 /** Runtime over the Docker API: the only file that talks to it, with docker-streams.ts beside it for hijacked streams. */
 export class DockerRuntime implements Runtime {
   readonly docker: Docker;
+  /** For streams and stops, which may be silent for as long as they like. */
+  readonly #patient: Docker;
   readonly #settings: DockerSettings;
   readonly #limit = createSemaphore(PARALLEL);
 
   constructor(socketPath: string, settings: DockerSettings) {
     this.docker = new Docker({ socketPath, timeout: CALL_TIMEOUT_MS });
+    this.#patient = new Docker({ socketPath });
     this.#settings = settings;
+  }
+
+  /** The client for hijacked streams. */
+  get streams(): Docker {
+    return this.#patient;
   }
 
   #call<T>(fn: () => Promise<T>): Promise<T> {
@@ -100,7 +108,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async *events(sinceMs: number, signal: AbortSignal): AsyncIterable<RuntimeEvent> {
-    const stream = (await this.docker.getEvents({
+    const stream = (await this.#patient.getEvents({
       since: Math.floor(sinceMs / 1000),
       filters: JSON.stringify({ type: ['container'], label: this.#mine, event: [...EVENTS] }),
     })) as Readable;
@@ -166,7 +174,7 @@ export class DockerRuntime implements Runtime {
   async stop(id: string, graceSeconds: number): Promise<void> {
     // Outside the limit: a stop takes as long as the container likes.
     try {
-      await this.docker.getContainer(id).stop({ t: graceSeconds });
+      await this.#patient.getContainer(id).stop({ t: graceSeconds });
     } catch (e) {
       if (code(e) !== 304 && code(e) !== 404) throw new Error(words(e), { cause: e });
     }
@@ -208,7 +216,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async pull(image: string, signal: AbortSignal): Promise<void> {
-    const stream = (await this.docker.pull(image, { abortSignal: signal })) as Readable;
+    const stream = (await this.#patient.pull(image, { abortSignal: signal })) as Readable;
     const abort = (): void => void stream.destroy(new Error('the pull was called off'));
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -252,7 +260,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async logs(id: string, r: LogRequest, signal: AbortSignal): Promise<{ stream: Readable; multiplexed: boolean }> {
-    const container = this.docker.getContainer(id);
+    const container = this.#patient.getContainer(id);
     const { Config } = await this.#call(() => container.inspect());
     const options = {
       stdout: r.stdout,

@@ -82,6 +82,7 @@ export class RuntimeView {
   }
 
   async load(): Promise<void> {
+    const before = new Set(this.#byId.keys());
     const listed = await this.#runtime.list();
     const seen = new Set(listed.map((r) => r.id));
     const touched = new Set<string>();
@@ -89,14 +90,16 @@ export class RuntimeView {
       const known = this.#byId.get(r.id);
       if (known) {
         if (known.state !== r.state) touched.add(r.podUid);
-        Object.assign(known, r);
+        // An event may have overtaken the list: a container never comes back from its end.
+        if (known.state !== 'exited' || r.state === 'exited') Object.assign(known, r);
       } else {
         this.#add(r);
         touched.add(r.podUid);
       }
     }
     for (const r of [...this.#byId.values()]) {
-      if (seen.has(r.id)) continue;
+      // What was made while the list was being read is not in it.
+      if (seen.has(r.id) || !before.has(r.id)) continue;
       this.#remove(r.id);
       touched.add(r.podUid);
     }

@@ -128,8 +128,11 @@ export class Writer {
     const { kind } = resource;
     this.#checkIdentity(target, next, old);
     const object = this.#merged(target, next, old);
-    applyDefaults(kind.schema, object);
-    kind.defaults?.(object);
+    // A status write shares all else with the cached object, which has its defaults already and must not be touched.
+    if (target.subresource !== 'status') {
+      applyDefaults(kind.schema, object);
+      kind.defaults?.(object);
+    }
     const attributes = {
       operation: 'UPDATE' as const,
       resource,
@@ -211,7 +214,7 @@ export class Writer {
     if (target.resource.kind.hasStatus) {
       const { status } = old as { status?: unknown };
       if (status === undefined) delete object.status;
-      else object.status = status;
+      else object.status = structuredClone(status);
     }
     return object;
   }
