@@ -41,7 +41,7 @@ ip route flush proto 252 2>/dev/null
 
 # Mounts of pods' volumes, deepest first, then the shared mount they lie in.
 awk '$2 ~ "^/var/lib/coxswain" { print $2 }' /proc/self/mounts | sort -r | while read -r point; do
-  umount -l "$point"
+  umount -l "$point" 2>/dev/null
 done
 rm -rf /var/lib/coxswain
 

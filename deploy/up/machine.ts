@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { hostname } from 'node:os';
 import { run } from '../run.ts';
@@ -23,12 +23,19 @@ export async function machineAddress(): Promise<string> {
 /** A folder that is a shared mount of its own, and the file behind the lock of iptables. */
 export async function prepareMounts(): Promise<void> {
   mkdirSync(STATE, { recursive: true });
-  const mounted = await run('findmnt', ['-n', '-o', 'PROPAGATION', '--target', STATE, '--mountpoint', STATE]).catch(
-    () => '',
-  );
-  if (mounted.trim() === '') await run('mount', ['--bind', STATE, STATE]);
-  if (!mounted.includes('shared')) await run('mount', ['--make-rshared', STATE]);
+  const mounted = mountOptions(STATE);
+  if (mounted === undefined) await run('mount', ['--bind', STATE, STATE]);
+  if (!mounted?.includes('shared:')) await run('mount', ['--make-rshared', STATE]);
   if (!existsSync('/run/xtables.lock')) writeFileSync('/run/xtables.lock', '', { mode: 0o600 });
+}
+
+/** The propagation fields of a mount point, such as "shared:12"; undefined when nothing is mounted there. */
+function mountOptions(point: string): string | undefined {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+  const fields = lines.findLast((f) => f[4] === point);
+  return fields?.slice(6, fields.indexOf('-')).join(' ');
 }
 
 /** Whether something listens on a port of this machine. */

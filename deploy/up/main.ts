@@ -62,9 +62,10 @@ async function up(nodes: number): Promise<void> {
   await step('API server', apiReady);
   const names = [name, ...Object.keys(extraNodes(nodes))];
   await step(`${names.length === 1 ? 'node' : 'nodes'} ${names.join(', ')}`, () => nodesReady(names));
-  await step('example deploy/examples/hello.yaml', hello);
+  const url = `http://${address}:30080/`;
+  const answer = await step('example deploy/examples/hello.yaml', () => hello(url));
   console.log(`
-http://${address}:30080/ answers:  ${(await probe(`http://${address}:30080/`)).trim()}
+${url} answers:  ${answer.trim()}
 
   export KUBECONFIG=${kubeconfig}
   kubectl get pods -o wide
@@ -143,9 +144,11 @@ async function nodesReady(names: readonly string[]): Promise<void> {
   );
 }
 
-async function hello(): Promise<void> {
+/** @returns what the workload says. After a restart its status may be older than its containers, so it is asked itself. */
+async function hello(url: string): Promise<string> {
   await kubectl('apply', '-f', join(repository, 'deploy/examples/hello.yaml'));
   await kubectl('rollout', 'status', 'deployment/hello', '--timeout=90s');
+  return waitFor(`${url} to answer`, () => probe(url), { timeoutMs: 60_000 });
 }
 
 async function status(): Promise<void> {
