@@ -1,23 +1,7 @@
-import { describe, expect, test } from 'vitest';
-import { type BadInput, created, includesProblem, spoiled, texts, updated } from '../../fixtures.ts';
+import { expect, test } from 'vitest';
+import { type BadInput, created, includesProblem, spoiled, texts } from '../../fixtures.ts';
+import { goodPod as good } from './good-pod.ts';
 import { Pods } from './pod.ts';
-
-const good = {
-  metadata: { name: 'web', namespace: 'default' },
-  spec: {
-    containers: [
-      {
-        name: 'app',
-        image: 'nginx:1.27',
-        ports: [{ name: 'http', containerPort: 80 }],
-        env: [{ name: 'A', value: '1' }],
-        volumeMounts: [{ name: 'data', mountPath: '/data' }],
-        resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } },
-      },
-    ],
-    volumes: [{ name: 'data', emptyDir: {} }],
-  },
-};
 
 const C = 'spec.containers[0]';
 const REQUIRED = 'FieldValueRequired';
@@ -25,7 +9,6 @@ const INVALID = 'FieldValueInvalid';
 const FORBIDDEN = 'FieldValueForbidden';
 const DUPLICATE = 'FieldValueDuplicate';
 const UNSUPPORTED = 'FieldValueNotSupported';
-const MISSING = 'FieldValueNotFound';
 const NEGATIVE = 'must be greater than or equal to 0';
 const probe = { tcpSocket: { port: 80 } };
 
@@ -135,108 +118,6 @@ const bad: BadInput[] = [
   ],
   [{ [`${C}.envFrom`]: [{}] }, INVALID, `${C}.envFrom[0]`, 'must specify one of: `configMapRef` or `secretRef`'],
   [{ [`${C}.envFrom`]: [{ secretRef: {} }] }, REQUIRED, `${C}.envFrom[0].secretRef.name`, 'Required value'],
-  // volumes and mounts
-  [{ [`${C}.volumeMounts[0].name`]: 'other' }, MISSING, `${C}.volumeMounts[0].name`, 'Not found: "other"'],
-  [{ [`${C}.volumeMounts[0].mountPath`]: '' }, REQUIRED, `${C}.volumeMounts[0].mountPath`, 'Required value'],
-  [
-    { [`${C}.volumeMounts[1]`]: { name: 'data', mountPath: '/data' } },
-    INVALID,
-    `${C}.volumeMounts[1].mountPath`,
-    '"/data": must be unique',
-  ],
-  [{ [`${C}.volumeMounts[0].subPath`]: '/x' }, INVALID, `${C}.volumeMounts[0].subPath`, 'must be a relative path'],
-  [{ [`${C}.volumeMounts[0].subPath`]: 'a/../..' }, INVALID, `${C}.volumeMounts[0].subPath`, "must not contain '..'"],
-  [
-    { [`${C}.volumeMounts[0].mountPropagation`]: 'Bidirectional' },
-    FORBIDDEN,
-    `${C}.volumeMounts[0].mountPropagation`,
-    'only to privileged containers',
-  ],
-  [{ 'spec.volumes[0].name': 'Data' }, INVALID, 'spec.volumes[0].name', 'RFC 1123 label'],
-  [{ 'spec.volumes[1]': { name: 'data', emptyDir: {} } }, DUPLICATE, 'spec.volumes[1].name', '"data"'],
-  [
-    { 'spec.volumes[0].hostPath': { path: '/x' } },
-    FORBIDDEN,
-    'spec.volumes[0].emptyDir',
-    'may not specify more than 1 volume type',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', hostPath: { path: '' } } },
-    REQUIRED,
-    'spec.volumes[0].hostPath.path',
-    'Required value',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', hostPath: { path: '/a/../b' } } },
-    INVALID,
-    'spec.volumes[0].hostPath.path',
-    "must not contain '..'",
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', hostPath: { path: '/a', type: 'Disk' } } },
-    UNSUPPORTED,
-    'spec.volumes[0].hostPath.type',
-    '"BlockDevice"',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', configMap: {} } },
-    REQUIRED,
-    'spec.volumes[0].configMap.name',
-    'Required value',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', configMap: { name: 'c', items: [{ key: 'k', path: '../x' }] } } },
-    INVALID,
-    'spec.volumes[0].configMap.items[0].path',
-    "must not contain '..'",
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', secret: { secretName: '' } } },
-    REQUIRED,
-    'spec.volumes[0].secret.secretName',
-    'Required value',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', secret: { secretName: 's', defaultMode: 0o1000 } } },
-    INVALID,
-    'spec.volumes[0].secret.defaultMode',
-    'must be a number between 0 and 0777 (octal), both inclusive',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', persistentVolumeClaim: { claimName: '' } } },
-    REQUIRED,
-    'spec.volumes[0].persistentVolumeClaim.claimName',
-    'Required value',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', projected: { sources: [{}] } } },
-    REQUIRED,
-    'spec.volumes[0].projected.sources[0]',
-    'may not be an empty projection',
-  ],
-  [
-    {
-      'spec.volumes[0]': {
-        name: 'data',
-        projected: { sources: [{ serviceAccountToken: { path: 't', expirationSeconds: 1 } }] },
-      },
-    },
-    INVALID,
-    'spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds',
-    'less than 10 minutes',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', nfs: { server: 's', path: 'x' } } },
-    INVALID,
-    'spec.volumes[0].nfs.path',
-    'must be an absolute path',
-  ],
-  [
-    { 'spec.volumes[0]': { name: 'data', downwardAPI: { items: [{ path: 'x' }] } } },
-    REQUIRED,
-    'spec.volumes[0].downwardAPI.items[0]',
-    'one of fieldRef and resourceFieldRef is required',
-  ],
   // resources
   [{ [`${C}.resources.limits.cpu`]: '-1' }, INVALID, `${C}.resources.limits[cpu]`, NEGATIVE],
   [
@@ -464,84 +345,4 @@ test.each(bad)('%j: %s %s', (...input) => {
   const { problems } = created(Pods, spoiled(good, input[0]));
   expect(texts(problems).join('\n')).toContain(`${input[1]} ${input[2]}: `);
   expect(includesProblem(problems, input), texts(problems).join('\n')).toBe(true);
-});
-
-describe('updates', () => {
-  const stored = created(
-    Pods,
-    spoiled(good, { 'spec.tolerations': [{ key: 'a', operator: 'Exists' }], 'spec.activeDeadlineSeconds': 60 }),
-  ).object;
-  const allowed: Record<string, unknown>[] = [
-    { [`${C}.image`]: 'nginx:1.28' },
-    { 'spec.activeDeadlineSeconds': 30 },
-    { 'spec.tolerations[1]': { key: 'b', operator: 'Exists' } },
-    { 'metadata.labels': { a: 'b' } },
-  ];
-  test.each(allowed)('may change %j', (changes) => {
-    const { problems } = updated(Pods, stored, (o) => Object.assign(o, spoiled(o, changes)));
-    expect(texts(problems)).toEqual([]);
-  });
-  const denied: BadInput[] = [
-    [
-      { 'spec.hostname': 'x' },
-      FORBIDDEN,
-      'spec',
-      'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`',
-    ],
-    [{ [`${C}.command`]: ['x'] }, FORBIDDEN, 'spec', 'pod updates may not change fields other than'],
-    [{ 'spec.nodeName': 'n1' }, FORBIDDEN, 'spec', 'pod updates may not change fields other than'],
-    [
-      { 'spec.tolerations': [] },
-      FORBIDDEN,
-      'spec.tolerations',
-      'existing toleration can not be modified except its tolerationSeconds',
-    ],
-    [
-      { 'spec.activeDeadlineSeconds': 90 },
-      INVALID,
-      'spec.activeDeadlineSeconds',
-      'must be less than or equal to previous value',
-    ],
-    [
-      { 'spec.activeDeadlineSeconds': undefined },
-      INVALID,
-      'spec.activeDeadlineSeconds',
-      'must not update from a positive integer to nil value',
-    ],
-    [
-      { 'spec.containers[1]': { name: 'b', image: 'x' } },
-      FORBIDDEN,
-      'spec.containers',
-      'pod updates may not add or remove containers',
-    ],
-    [
-      { 'spec.schedulingGates': [{ name: 'g' }] },
-      FORBIDDEN,
-      'spec.schedulingGates[0].name',
-      'only deletion is allowed, but found new scheduling gate',
-    ],
-  ];
-  test.each(denied)('may not change %j', (...input) => {
-    const { problems } = updated(Pods, stored, (o) => Object.assign(o, spoiled(o, input[0])));
-    expect(includesProblem(problems, input), texts(problems).join('\n')).toBe(true);
-  });
-
-  test('the binding may set the node', () => {
-    const { problems } = updated(Pods, stored, (o) => {
-      if (o.spec) o.spec.nodeName = 'n1';
-      o.status = { ...o.status, conditions: [{ type: 'PodScheduled', status: 'True' }] };
-    });
-    expect(texts(problems)).toEqual([]);
-  });
-
-  test('an ended container of a job pod stays ended', () => {
-    const old = structuredClone(stored);
-    if (old.spec) old.spec.restartPolicy = 'Never';
-    const status = { name: 'app', ready: false, restartCount: 0, image: '', imageID: '' };
-    old.status = { containerStatuses: [{ ...status, state: { terminated: { exitCode: 0 } } }] };
-    const now = { ...old, status: { containerStatuses: [{ ...status, state: { running: {} } }] } };
-    expect(texts(Pods.validateStatus?.(now, old) ?? [])).toEqual([
-      'FieldValueForbidden status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
-    ]);
-  });
 });

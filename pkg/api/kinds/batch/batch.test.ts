@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest';
+import type { Kind } from '../../kind.ts';
+import { type BadInput, created, includesProblem, row, spoiled, texts, updated } from '../fixtures.ts';
+import { CronJobs } from './cronjob.ts';
+import { Jobs } from './job.ts';
+import { validateSchedule, validateTimeZone } from './schedule-validation.ts';
+
+const REQUIRED = 'FieldValueRequired';
+const INVALID = 'FieldValueInvalid';
+const UNSUPPORTED = 'FieldValueNotSupported';
+const NEGATIVE = 'must be greater than or equal to 0';
+
+const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'busybox' }] } };
+const job = { metadata: { name: 'j', namespace: 'default', uid: 'u1' }, spec: { template } };
+const cron = {
+  metadata: { name: 'c', namespace: 'default' },
+  spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template } } },
+};
+
+const bad: [string, Kind, object, BadInput[]][] = [
+  [
+    'Job',
+    Jobs as unknown as Kind,
+    job,
+    [
+      [
+        { 'spec.template.spec.restartPolicy': undefined },
+        REQUIRED,
+        'spec.template.spec.restartPolicy',
+        'valid values: "OnFailure", "Never"',
+      ],
+      [
+        { 'spec.template.spec.restartPolicy': 'Always' },
+        REQUIRED,
+        'spec.template.spec.restartPolicy',
+        'valid values: "OnFailure", "Never"',
+      ],
+      [{ 'spec.parallelism': -1 }, INVALID, 'spec.parallelism', NEGATIVE],
+      [{ 'spec.completions': -1 }, INVALID, 'spec.completions', NEGATIVE],
+      [{ 'spec.backoffLimit': -1 }, INVALID, 'spec.backoffLimit', NEGATIVE],
+      [{ 'spec.ttlSecondsAfterFinished': -1 }, INVALID, 'spec.ttlSecondsAfterFinished', NEGATIVE],
+      [
+        { 'spec.completionMode': 'Indexed', 'spec.parallelism': 2 },
+        REQUIRED,
+        'spec.completions',
+        'when completion mode is Indexed',
+      ],
+      [{ 'spec.backoffLimitPerIndex': 1 }, INVALID, 'spec.backoffLimitPerIndex', 'requires indexed completion mode'],
+      [{ 'spec.manualSelector': true }, REQUIRED, 'spec.selector', 'Required value'],
+      [
+        { 'spec.manualSelector': true, 'spec.selector': { matchLabels: { a: 'b' } } },
+        INVALID,
+        'spec.template.metadata.labels',
+        '`selector` does not match template `labels`',
+      ],
+      [
+        { 'spec.podFailurePolicy': { rules: [{ action: 'FailJob' }] } },
+        INVALID,
+        'spec.podFailurePolicy.rules[0]',
+        'specifying one of OnExitCodes and OnPodConditions is required',
+      ],
+      [
+        { 'spec.podFailurePolicy': { rules: [] }, 'spec.template.spec.restartPolicy': 'OnFailure' },
+        INVALID,
+        'spec.template.spec.restartPolicy',
+        'only "Never" is supported when podFailurePolicy is specified',
+      ],
+    ],
+  ],
+  [
+    'CronJob',
+    CronJobs as unknown as Kind,
+    cron,
+    [
+      [{ 'spec.schedule': '' }, REQUIRED, 'spec.schedule', 'Required value'],
+      [{ 'spec.schedule': '* * *' }, INVALID, 'spec.schedule', 'expected exactly 5 fields, found 3: [* * *]'],
+      [
+        { 'spec.schedule': 'TZ=UTC 0 * * * *' },
+        INVALID,
+        'spec.schedule',
+        'cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+      ],
+      [{ 'spec.timeZone': '' }, INVALID, 'spec.timeZone', 'timeZone must be nil or non-empty string'],
+      [{ 'spec.timeZone': 'Mars/Base' }, INVALID, 'spec.timeZone', 'unknown time zone Mars/Base'],
+      [{ 'spec.concurrencyPolicy': 'Maybe' }, UNSUPPORTED, 'spec.concurrencyPolicy', '"Allow", "Forbid", "Replace"'],
+      [{ 'spec.startingDeadlineSeconds': -1 }, INVALID, 'spec.startingDeadlineSeconds', NEGATIVE],
+      [{ 'metadata.name': 'x'.repeat(53) }, INVALID, 'metadata.name', 'must be no more than 52 characters'],
+      [
+        { 'spec.jobTemplate.spec.template.spec.restartPolicy': 'Always' },
+        REQUIRED,
+        'spec.jobTemplate.spec.template.spec.restartPolicy',
+        'valid values',
+      ],
+      [
+        { 'spec.jobTemplate.spec.manualSelector': true },
+        UNSUPPORTED,
+        'spec.jobTemplate.spec.manualSelector',
+        '"false", "nil"',
+      ],
+    ],
+  ],
+];
+
+describe.each(bad)('%s', (_, kind, good, inputs) => {
+  test('good', () => {
+    expect(texts(created(kind, good).problems)).toEqual([]);
+  });
+  test.each(inputs)('%j: %s %s', (...input) => {
+    const { problems } = created(kind, spoiled(good, input[0]));
+    expect(includesProblem(problems, input), texts(problems).join('\n')).toBe(true);
+  });
+});
+
+test.each([
+  ['*/15 0-6,22 1 jan-mar mon', undefined],
+  ['@hourly', undefined],
+  ['@every 5m', undefined],
+  ['@often', 'unrecognized descriptor: @often'],
+  ['60 * * * *', 'end of range (60) above maximum (59): 60'],
+  ['* * 0 * *', 'beginning of range (0) below minimum (1): 0'],
+  ['* 5-3 * * *', 'beginning of range (5) beyond end of range (3): 5-3'],
+  ['*/0 * * * *', 'step of range should be a positive number: */0'],
+  ['a * * * *', 'failed to parse int from a'],
+])('schedule %s', (schedule, problem) => {
+  const found = texts(validateSchedule('s', schedule));
+  if (problem === undefined) expect(found).toEqual([]);
+  else expect(found[0]).toContain(problem);
+});
+
+test.each(['UTC', 'Europe/Berlin', 'Etc/GMT+2'])('time zone %s', (zone) => {
+  expect(validateTimeZone('z', zone)).toEqual([]);
+});
+
+test('a job gets a selector by its UID, and the labels of its template', () => {
+  const { object } = created(Jobs, spoiled(job, { 'spec.template.metadata': { labels: { app: 'x' } } }));
+  const own = {
+    'batch.kubernetes.io/controller-uid': 'u1',
+    'controller-uid': 'u1',
+    'batch.kubernetes.io/job-name': 'j',
+    'job-name': 'j',
+  };
+  expect(object.metadata?.labels).toEqual({ app: 'x' });
+  expect(object.spec).toMatchObject({
+    completions: 1,
+    parallelism: 1,
+    backoffLimit: 6,
+    completionMode: 'NonIndexed',
+    suspend: false,
+    manualSelector: false,
+    podReplacementPolicy: 'TerminatingOrFailed',
+    selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': 'u1' } },
+    template: { metadata: { labels: { app: 'x', ...own } } },
+  });
+});
+
+test('what of a job can be changed', () => {
+  const old = created(Jobs, job).object;
+  const change = (path: string, value: unknown) =>
+    texts(updated(Jobs, old, (o) => Object.assign(o, spoiled(o, { [path]: value }))).problems);
+  expect(change('spec.parallelism', 3)).toEqual([]);
+  expect(change('spec.completions', 3)).toEqual([
+    'FieldValueInvalid spec.completions: Invalid value: 3: field is immutable',
+  ]);
+  expect(change('spec.template.spec.containers[0].image', 'x')[0]).toMatch(
+    /^FieldValueInvalid spec\.template: .*: field is immutable$/,
+  );
+});
+
+const now = Date.parse('2026-01-01T01:00:00Z');
+test.each<[Record<string, unknown>, Record<string, unknown>]>([
+  [{}, { Status: 'Running', Completions: '0/1', Duration: '' }],
+  [{ 'status.startTime': '2026-01-01T00:58:00Z' }, { Duration: '2m' }],
+  [
+    {
+      'status.startTime': '2026-01-01T00:00:00Z',
+      'status.completionTime': '2026-01-01T00:00:05Z',
+      'status.succeeded': 1,
+      'status.conditions': [{ type: 'Complete', status: 'True' }],
+    },
+    { Status: 'Complete', Completions: '1/1', Duration: '5s' },
+  ],
+  [{ 'spec.completions': undefined, 'spec.parallelism': 3 }, { Completions: '0/1 of 3' }],
+  [{ 'status.conditions': [{ type: 'Suspended', status: 'True' }] }, { Status: 'Suspended' }],
+])('table of a job with %j', (changes, want) => {
+  expect(row(Jobs, spoiled(created(Jobs, job).object, changes), now)).toMatchObject(want);
+});
+
+test('table of a cron job', () => {
+  const o = created(CronJobs, cron).object;
+  expect(row(CronJobs, o, now)).toMatchObject({
+    Schedule: '*/5 * * * *',
+    Timezone: '<none>',
+    Suspend: 'False',
+    Active: 0,
+    'Last Schedule': '<none>',
+  });
+});
