@@ -1,0 +1,160 @@
+import { request } from 'node:https';
+import { describe, expect, test } from 'vitest';
+import { loadKubeconfig } from '#client/kubeconfig.ts';
+import { useCluster } from '../../bed/suite.ts';
+
+const cluster = useCluster('integration-errors', { without: ['scheduler', 'controller-manager'] });
+
+interface Answer {
+  code: number;
+  reason?: string;
+  message?: string;
+  details?: { causes?: { reason?: string; field?: string; message?: string }[] };
+}
+
+/** POSTs an object as it is, with the administrator's certificate; the answer as it came over the wire. */
+async function create(path: string, object: unknown): Promise<Answer> {
+  const { server, ca, cert, key } = await loadKubeconfig(cluster().kubeconfig);
+  return new Promise((resolve, reject) => {
+    const r = request(
+      server + path,
+      { method: 'POST', ca, cert, key, headers: { 'content-type': 'application/json' }, agent: false },
+      (response) => {
+        let text = '';
+        response.on('data', (c: Buffer) => {
+          text += c.toString();
+        });
+        response.on('end', () => resolve(JSON.parse(text) as Answer));
+      },
+    );
+    r.on('error', reject);
+    r.end(JSON.stringify(object));
+  });
+}
+
+const labels = { app: 'x' };
+const container = { name: 'c', image: 'busybox:1' };
+const deployment = (over: Record<string, unknown> = {}, spec: Record<string, unknown> = {}) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'd' },
+  spec: {
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: { containers: [container] } },
+    ...spec,
+  },
+  ...over,
+});
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+const CONFIGMAPS = '/api/v1/namespaces/default/configmaps';
+
+describe('wrong input gets the right Status', () => {
+  test.each<[string, string, unknown, number, string, string | undefined]>([
+    [
+      'unknown field, strict',
+      `${DEPLOYMENTS}?fieldValidation=Strict`,
+      deployment({}, { replicaz: 3 }),
+      400,
+      'BadRequest',
+      undefined,
+    ],
+    ['wrong type', DEPLOYMENTS, deployment({}, { replicas: 'three' }), 400, 'BadRequest', undefined],
+    ['invalid name', DEPLOYMENTS, deployment({ metadata: { name: 'No_Good' } }), 422, 'Invalid', 'metadata.name'],
+    ['no name', DEPLOYMENTS, deployment({ metadata: {} }), 422, 'Invalid', 'metadata.name'],
+    [
+      'no containers',
+      DEPLOYMENTS,
+      deployment({}, { template: { metadata: { labels }, spec: { containers: [] } } }),
+      422,
+      'Invalid',
+      'spec.template.spec.containers',
+    ],
+    [
+      'selector mismatch',
+      DEPLOYMENTS,
+      deployment({}, { selector: { matchLabels: { app: 'y' } } }),
+      422,
+      'Invalid',
+      'spec.template.metadata.labels',
+    ],
+    ['negative replicas', DEPLOYMENTS, deployment({}, { replicas: -1 }), 422, 'Invalid', 'spec.replicas'],
+    [
+      'other namespace',
+      CONFIGMAPS,
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'kube-system' } },
+      400,
+      'BadRequest',
+      undefined,
+    ],
+    [
+      'no such namespace',
+      '/api/v1/namespaces/nowhere/configmaps',
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } },
+      404,
+      'NotFound',
+      undefined,
+    ],
+    ['no such resource', '/api/v1/namespaces/default/gadgets', {}, 404, 'NotFound', undefined],
+    [
+      'bad key',
+      CONFIGMAPS,
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { 'a b': '1' } },
+      422,
+      'Invalid',
+      'data[a b]',
+    ],
+    [
+      'service without ports',
+      '/api/v1/namespaces/default/services',
+      { apiVersion: 'v1', kind: 'Service', metadata: { name: 's' }, spec: { selector: labels } },
+      422,
+      'Invalid',
+      'spec.ports',
+    ],
+    [
+      'node port out of range',
+      '/api/v1/namespaces/default/services',
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 's' },
+        spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] },
+      },
+      422,
+      'Invalid',
+      'spec.ports[0].nodePort',
+    ],
+  ])('%s', async (_name, path, object, code, reason, field) => {
+    const status = await create(path, object);
+    expect(status).toMatchObject({ code, reason });
+    if (field) expect(status.details?.causes?.map((c) => c.field)).toContain(field);
+  });
+
+  test('a duplicate name, a stale version, an immutable field', async () => {
+    const yaml = JSON.stringify(deployment({ metadata: { name: 'twice' } }));
+    await cluster().kubectlOk(['create', '-f', '-'], { input: yaml });
+    expect((await cluster().kubectl(['create', '-f', '-'], { input: yaml })).stderr).toContain('(AlreadyExists)');
+    const old = JSON.parse(await cluster().kubectlOk(['get', 'deployment', 'twice', '-o', 'json']));
+    await cluster().kubectlOk(['scale', 'deployment/twice', '--replicas=2']);
+    const stale = await cluster().kubectl(['replace', '-f', '-'], { input: JSON.stringify(old) });
+    expect(stale.stderr).toMatch(/\(Conflict\).*the object has been modified/);
+    const other = { ...deployment({ metadata: { name: 'twice' } }, { selector: { matchLabels: { app: 'y' } } }) };
+    (other.spec as { template: { metadata: unknown } }).template = {
+      metadata: { labels: { app: 'y' } },
+      spec: { containers: [container] },
+    } as never;
+    const immutable = await cluster().kubectl(['replace', '-f', '-'], { input: JSON.stringify(other) });
+    expect(immutable.stderr).toMatch(/spec\.selector: Invalid value: .*field is immutable/);
+    expect(immutable.code).toBe(1);
+  });
+
+  test('an unknown field is an error with validation and a warning without', async () => {
+    const typo = JSON.stringify(deployment({ metadata: { name: 'typo' } }, { replicaz: 1 }));
+    expect((await cluster().kubectl(['create', '-f', '-'], { input: typo })).stderr).toContain(
+      'unknown field "spec.replicaz"',
+    );
+    const warned = await cluster().kubectl(['create', '--validate=warn', '-f', '-'], { input: typo });
+    expect(warned).toMatchObject({ code: 0 });
+    expect(warned.stderr).toContain('Warning: unknown field "spec.replicaz"');
+  });
+});
