@@ -48,5 +48,6 @@ bench: build ## measure; figures as JSON and as a table
 	@deploy/dockerd.sh start
 	@node test/bench/main.ts
 
-clean: down dev-down ## down, and forget data, images and bundles
+clean: down ## down, and forget data, images and bundles
+	@[ ! -d .cluster/dev ] || node test/bed/main.ts down
 	@rm -rf .cluster dist .test-artifacts

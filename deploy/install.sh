@@ -80,7 +80,13 @@ if has apt-get && ! lists; then step 'fetching package lists' apt-get update -q;
 [ -z "$missing" ] || step "installing$missing" install_packages $missing
 
 if [ ! -x "$root/node_modules/.bin/node" ] || ! cmp -s "$root/package-lock.json" "$root/node_modules/.coxswain-lock"; then
-  modules() { (cd "$root" && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.coxswain-lock); }
+  # `npm ci` insists that the registry has the packages of every other platform too; `npm install` takes the same versions
+  # from the same lock file and does not mind a mirror that has only ours.
+  modules() {
+    cd "$root" || return
+    npm ci --no-audit --no-fund || npm install --no-save --no-audit --no-fund || return
+    [ -x node_modules/.bin/node ] && cp package-lock.json node_modules/.coxswain-lock
+  }
   if [ -x "$root/node_modules/.bin/node" ] && [ "$root/node_modules/.package-lock.json" -nt "$root/package-lock.json" ]; then
     cp "$root/package-lock.json" "$root/node_modules/.coxswain-lock"
   else

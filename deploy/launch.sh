@@ -7,4 +7,4 @@ if [ ! -f "$root/dist/$name.mjs" ]; then
 fi
 # Compiled code is kept between starts. In containers dist is read-only, and the cache is simply not used.
 export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/dist/.compiled}"
-exec "$node" ${COXSWAIN_NODE_FLAGS-} "$root/dist/$name.mjs" "$@"
+exec "$node" "$root/dist/$name.mjs" "$@"

@@ -10,6 +10,7 @@ import { podGcController } from './podgc/controller.ts';
 import { replicaSetController } from './replicaset/controller.ts';
 import { rootCaController } from './rootca/controller.ts';
 import { serviceAccountController } from './serviceaccount/controller.ts';
+import { tokenCleaner } from './tokencleaner/controller.ts';
 
 export interface ControllerSettings {
   readonly nodeMonitorGracePeriodMs: number;
@@ -37,6 +38,7 @@ export const CONTROLLERS: Readonly<Record<string, Factory>> = {
       : undefined,
   'pod-gc': podGcController,
   serviceaccount: serviceAccountController,
+  'token-cleaner': tokenCleaner,
   'root-ca': (deps, s) => (s.rootCa === undefined ? undefined : rootCaController(deps, s.rootCa)),
 };
 

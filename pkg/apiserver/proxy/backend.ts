@@ -67,8 +67,8 @@ export async function askBackend(target: BackendTarget, ask: Ask): Promise<Backe
   });
   outgoing.once('upgrade', (response, socket, head) => resolve({ response, upgraded: { socket, head } }));
   outgoing.once('response', (response) => resolve({ response, upgraded: null }));
-  outgoing.on('error', (error) => reject(dialError(error)));
-  outgoing.once('close', () => reject(dialError(new Error('connection closed'))));
+  outgoing.on('error', (error) => reject(dialError(error, where)));
+  outgoing.once('close', () => reject(dialError(new Error('connection closed'), where)));
   outgoing.end();
   try {
     return await promise;
@@ -86,9 +86,18 @@ function connection({ host, port, tls }: BackendTarget): ConnectionOptions {
   return { host, port, ca, cert, key, minVersion: 'TLSv1.2', ...named };
 }
 
+/** Go's words for what a connect fails with: what users search for. */
+const CONNECT_ERRORS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  ETIMEDOUT: 'i/o timeout',
+};
+
 /** What a client reads when the agent cannot be reached, worded as Kubernetes does. */
-function dialError(cause: Error): StatusError {
-  const message = `error dialing backend: ${cause.message}`;
+function dialError(cause: NodeJS.ErrnoException, where: string): StatusError {
+  const known = cause.syscall === 'connect' ? CONNECT_ERRORS[cause.code ?? ''] : undefined;
+  const message = `error dialing backend: ${known ? `${where}: ${known}` : cause.message}`;
   return new StatusError(
     { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 },
     { cause },

@@ -36,7 +36,7 @@ export async function pipeUpgrade(
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
   if (socket.closed) gone.abort();
-  const headers = { ...requestHeaders(request), connection: 'Upgrade', upgrade: request.headers.upgrade };
+  const headers = { ...requestHeaders(request), connection: 'Upgrade', upgrade: request.headers.upgrade ?? '' };
   const method = request.method ?? 'GET';
   const answer = await askBackend(target, { method, headers, clock, signal: gone.signal });
   if (answer.upgraded) await tunnel(client, answer.response, { clock, ...answer.upgraded });

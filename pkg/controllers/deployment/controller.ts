@@ -17,7 +17,7 @@ import { LastWritten, RecentWrites } from '../harness/recent-writes.ts';
 import { claim } from '../ownership/claim.ts';
 import { controllerKeys, controllerOf } from '../ownership/controller-ref.ts';
 import { isTerminal } from '../pods/state.ts';
-import { DESIRED, MAX, REVISION, replicaSetAnnotations } from './annotations.ts';
+import { DESIRED, MAX, REVISION, replicaSetAnnotations, revisionOf } from './annotations.ts';
 import { sameTemplate } from './hash.ts';
 import { isRolling, maxTotal, replicasOf } from './limits.ts';
 import { newReplicaSet, type Revisions, revisionsOf, surplusHistory } from './revisions.ts';
@@ -81,7 +81,12 @@ export function deploymentController(deps: ControllerDeps): Controller {
 
   /** The ReplicaSet of the present template, made if need be. */
   async function ensureCurrent(d: Stored<Deployment>, r: Revisions): Promise<Current> {
-    if (r.current) return { rs: await annotate(d, r.current, r.revision) };
+    if (r.current) {
+      const rs = await annotate(d, r.current, r.revision);
+      // The Deployment is stamped with the revision last of all: until then this counts as the start of a rollout, and a
+      // rollback does not inherit the expired deadline of the rollout it ends.
+      return revisionOf(d) === revisionOf(rs) ? { rs } : { rs, started: 'FoundNewReplicaSet' };
+    }
     const wanted = newReplicaSet(d, r);
     try {
       const made = await deps.client.create(ReplicaSets, wanted);
@@ -156,8 +161,6 @@ export function deploymentController(deps: ControllerDeps): Controller {
     if (d.spec?.paused || isScaling(d, all)) return scaleStep(d, current, old);
     if (!current) return [];
     if (isRolling(d)) return rollingStep(d, current, old);
-    const running = old.filter((rs) => replicasOf(rs) > 0);
-    if (running.length > 0) return running.map((rs) => ({ rs, to: 0 }));
     return replicasOf(current) === replicasOf(d) ? [] : [{ rs: current, to: replicasOf(d) }];
   }
 
@@ -168,23 +171,23 @@ export function deploymentController(deps: ControllerDeps): Controller {
       for (const step of stepsOf(d, r.current, r.old)) await scale(d, step);
       return { current: r.current, old: r.old, now };
     }
-    if (!isRolling(d) && !r.current) {
-      // Recreate: first everything old goes.
-      for (const rs of r.old) if (replicasOf(rs) > 0) await scale(d, { rs, to: 0 });
-      if (r.old.some((rs) => replicasOf(rs) > 0) || oldPodsLeft(r.old)) return { current: undefined, old: r.old, now };
+    if (!isRolling(d)) {
+      // Recreate: nothing new starts while anything old still runs.
+      const running = r.old.filter((rs) => replicasOf(rs) > 0);
+      for (const rs of running) await scale(d, { rs, to: 0 });
+      if (running.length > 0 || oldPodsLeft(r.old)) return { current: r.current, old: r.old, now, waiting: true };
     }
     const { rs: current, ...found } = await ensureCurrent(d, r);
     if (current) {
       for (const step of stepsOf(d, current, r.old)) await scale(d, step);
-      await stampRevision(d, current);
       await prune(d, current, r.old);
     }
     const latest = (rs: Stored<ReplicaSet>): Stored<ReplicaSet> => lastSets.freshest(rs);
     return { current: current && latest(current), old: r.old.map(latest), now, ...found };
   }
 
-  async function stampRevision(d: Stored<Deployment>, current: Stored<ReplicaSet>): Promise<void> {
-    const revision = current.metadata.annotations?.[REVISION];
+  async function stampRevision(d: Stored<Deployment>, current: Stored<ReplicaSet> | undefined): Promise<void> {
+    const revision = current?.metadata.annotations?.[REVISION];
     if (!revision || d.metadata.annotations?.[REVISION] === revision) return;
     const body = { metadata: { annotations: { [REVISION]: revision } } };
     const { name, namespace } = d.metadata;
@@ -215,13 +218,12 @@ export function deploymentController(deps: ControllerDeps): Controller {
     const d = written.freshest(cached);
     if (d.metadata.deletionTimestamp) return undefined;
     const rollout = await advance(d);
-    const fresh = written.freshest(cached);
-    const status = statusOf(fresh, rollout);
-    if (!sameJson(status, fresh.status))
-      written.wrote(await deps.client.updateStatus(Deployments, { ...fresh, status }));
+    const status = statusOf(d, rollout);
+    if (!sameJson(status, d.status)) written.wrote(await deps.client.updateStatus(Deployments, { ...d, status }));
+    if (!d.spec?.paused && !rollout.waiting) await stampRevision(d, rollout.current);
     if (rollout.failure) throw new Error(rollout.failure);
     if (rollout.collisionCount !== undefined) return { afterMs: GATHER_MS };
-    const overdue = overdueIn(fresh, status, deps.clock.now());
+    const overdue = overdueIn(d, status, deps.clock.now());
     return overdue === undefined ? undefined : { afterMs: overdue };
   }
 

@@ -19,6 +19,8 @@ export interface Rollout {
   /** Why the new ReplicaSet could not be created. */
   readonly failure?: string;
   readonly collisionCount?: number;
+  /** Recreate: pods of the old template must end first. */
+  readonly waiting?: boolean;
   readonly now: number;
 }
 
@@ -102,9 +104,10 @@ function progress(d: Stored<Deployment>, status: DeploymentStatus, r: Rollout): 
     };
     return say(done, old?.message !== done.message);
   }
-  if (r.started) {
-    const verb = r.started === 'NewReplicaSetCreated' ? 'Created new replica set' : 'Found new replica set';
-    return say({ status: 'True', reason: r.started, message: `${verb} "${r.current?.metadata.name}"` }, true);
+  const started = r.started ?? (old ? undefined : 'FoundNewReplicaSet');
+  if (started) {
+    const verb = started === 'NewReplicaSetCreated' ? 'Created new replica set' : 'Found new replica set';
+    return say({ status: 'True', reason: started, message: `${verb} "${r.current?.metadata.name}"` }, true);
   }
   if (old?.reason === 'DeploymentPaused') {
     return say({ status: 'Unknown', reason: 'DeploymentResumed', message: 'Deployment is resumed' });

@@ -19,6 +19,10 @@ import { isNamespaceTerminating } from '../pods/create-error.ts';
 const GATHER_MS = 10;
 /** Endpoints objects are cut off here; slices are not. */
 const MAX_ADDRESSES = 1000;
+const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
+const MANAGED_LABEL = 'endpoints.kubernetes.io/managed-by';
+const MANAGER = 'endpoint-controller';
+const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
 type Subset = NonNullable<Endpoints['subsets']>[number];
 
@@ -29,7 +33,8 @@ function subsetOf(group: PortGroup): Subset {
     ...(e.nodeName ? { nodeName: e.nodeName } : {}),
     ...(e.targetRef ? { targetRef: e.targetRef } : {}),
   });
-  const live = group.endpoints.filter((e) => !e.conditions?.terminating || e.conditions.ready).slice(0, MAX_ADDRESSES);
+  // Pods that are being deleted do not show, unless the service wants all it can get.
+  const live = group.endpoints.filter((e) => !e.conditions?.terminating || e.conditions.ready);
   const ready = live.filter((e) => e.conditions?.ready).map(address);
   const notReady = live.filter((e) => !e.conditions?.ready).map(address);
   return {
@@ -43,9 +48,40 @@ function subsetOf(group: PortGroup): Subset {
   } as Subset;
 }
 
-/** Pure: the subsets of an Endpoints object; groups without addresses do not show. */
-export const subsetsOf = (groups: readonly PortGroup[]): Subset[] =>
-  groups.map(subsetOf).filter((s) => (s.addresses ?? s.notReadyAddresses ?? []).length > 0);
+const count = (s: Subset): number => (s.addresses ?? []).length + (s.notReadyAddresses ?? []).length;
+
+/** Cuts all subsets together to the most addresses an object may have: ready ones stay before others. */
+function capped(subsets: readonly Subset[]): Subset[] {
+  let room = MAX_ADDRESSES;
+  const take = <A>(list: A[] | undefined): A[] => {
+    const taken = (list ?? []).slice(0, room);
+    room -= taken.length;
+    return taken;
+  };
+  const ready = subsets.map((s) => take(s.addresses));
+  const notReady = subsets.map((s) => take(s.notReadyAddresses));
+  return subsets.map((s, i) => ({
+    ...(ready[i]?.length ? { addresses: ready[i] } : {}),
+    ...(notReady[i]?.length ? { notReadyAddresses: notReady[i] } : {}),
+    ports: s.ports,
+  }));
+}
+
+/** Pure: the subsets of an Endpoints object; groups without addresses do not show. `truncated`: some did not fit. */
+export function subsetsOf(groups: readonly PortGroup[]): { subsets: Subset[]; truncated: boolean } {
+  const all = groups.map(subsetOf).filter((s) => count(s) > 0);
+  if (all.reduce((n, s) => n + count(s), 0) <= MAX_ADDRESSES) return { subsets: all, truncated: false };
+  return { subsets: capped(all).filter((s) => count(s) > 0), truncated: true };
+}
+
+/** Labels and annotations of the Endpoints of a service, over those somebody else has put there. */
+function metadataOf(service: Stored<Service>, present: Endpoints | undefined, truncated: boolean) {
+  const { [OVER_CAPACITY]: _, ...others } = present?.metadata?.annotations ?? {};
+  const annotations = truncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
+  const labels: Record<string, string> = { ...service.metadata.labels, [MANAGED_LABEL]: MANAGER };
+  if (service.spec?.clusterIP === 'None') labels[HEADLESS_LABEL] = '';
+  return { labels, ...(Object.keys(annotations).length > 0 ? { annotations } : {}) };
+}
 
 /** The older Endpoints objects of services with a selector, for clients that do not know slices. */
 export function endpointsController(deps: ControllerDeps): Controller {
@@ -53,22 +89,24 @@ export function endpointsController(deps: ControllerDeps): Controller {
   const pods = deps.informers.informer(Pods);
   const endpoints = deps.informers.informer(EndpointsResource);
   const podsWith = byLabels(pods);
+  const selecting = servicesSelecting(services);
   const written = new LastWritten<Endpoints>();
 
-  async function write(service: Stored<Service>, subsets: Subset[]): Promise<void> {
-    const { name, namespace, labels } = service.metadata;
+  async function write(service: Stored<Service>, groups: readonly PortGroup[]): Promise<void> {
+    const { name, namespace } = service.metadata;
+    const { subsets, truncated } = subsetsOf(groups);
     const cached = endpoints.lister.get(name, namespace);
     const present = cached && written.freshest(cached);
+    const { labels, annotations } = metadataOf(service, present, truncated);
     if (!present) {
-      written.wrote(
-        await deps.client.create(EndpointsResource, {
-          metadata: { name, namespace, ...(labels ? { labels } : {}) },
-          subsets,
-        } as Endpoints),
-      );
-    } else if (!sameJson(present.subsets ?? [], subsets)) {
-      written.wrote(await deps.client.update(EndpointsResource, { ...present, subsets } as Stored<Endpoints>));
+      const made = { metadata: { name, namespace, labels, ...(annotations ? { annotations } : {}) }, subsets };
+      written.wrote(await deps.client.create(EndpointsResource, made as Endpoints));
+      return;
     }
+    const { annotations: _, ...metadata } = present.metadata;
+    const next = { ...present, metadata: { ...metadata, labels, ...(annotations ? { annotations } : {}) }, subsets };
+    if (sameJson({ ...present, subsets: present.subsets ?? [] }, next)) return;
+    written.wrote(await deps.client.update(EndpointsResource, next as Stored<Endpoints>));
   }
 
   async function reconcile(key: string): Promise<Outcome> {
@@ -76,7 +114,7 @@ export function endpointsController(deps: ControllerDeps): Controller {
     const service = services.lister.get(name, namespace);
     try {
       if (service?.spec?.selector && service.spec.type !== 'ExternalName') {
-        await write(service, subsetsOf(desiredGroups(service, podsWith(namespace, service.spec.selector))));
+        await write(service, desiredGroups(service, podsWith(namespace, service.spec.selector)));
       } else if (!service && endpoints.lister.get(name, namespace)) {
         await deps.client.delete(EndpointsResource, name, namespace);
       }
@@ -91,11 +129,9 @@ export function endpointsController(deps: ControllerDeps): Controller {
     name: 'endpoints',
     watches: [
       watching(Services, ownKey),
-      watching(
-        Pods,
-        (pod: Stored<Pod>, old) => (podConcernsServices(pod, old) ? servicesSelecting(services.lister, pod, old) : []),
-        { delayMs: GATHER_MS },
-      ),
+      watching(Pods, (pod: Stored<Pod>, old) => (podConcernsServices(pod, old) ? selecting(pod, old) : []), {
+        delayMs: GATHER_MS,
+      }),
       watching(
         EndpointsResource,
         (e, _old, gone) => {
@@ -106,5 +142,11 @@ export function endpointsController(deps: ControllerDeps): Controller {
       ),
     ],
     reconcile,
+    start(enqueue) {
+      // The deletion of a service may have happened while nobody was looking. Leader locks of old have no service.
+      for (const e of endpoints.lister.list()) {
+        if (e.metadata.labels?.[MANAGED_LABEL] === MANAGER) enqueue(`${e.metadata.namespace}/${e.metadata.name}`);
+      }
+    },
   };
 }

@@ -22,21 +22,26 @@ export function targetPort(pod: Pod, target: number | string | undefined, fallba
   return undefined;
 }
 
-function endpointOf(pod: Stored<Pod>, service: Service): SliceEndpoint {
-  const serving = isReady(pod) || service.spec?.publishNotReadyAddresses === true;
+/** Zone of a node, by its name; undefined when it has none. */
+export type ZoneOf = (node: string) => string | undefined;
+
+function endpointOf(pod: Stored<Pod>, service: Service, zoneOf: ZoneOf): SliceEndpoint {
+  const serving = isReady(pod);
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const { hostname, subdomain, nodeName } = pod.spec ?? {};
+  const zone = nodeName ? zoneOf(nodeName) : undefined;
   return {
     addresses: [pod.status?.podIP ?? ''],
     // A pod that is being deleted takes no new connections, from the moment of the request on.
     conditions: {
-      ready: serving && (!terminating || service.spec?.publishNotReadyAddresses === true),
+      ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating),
       serving,
       terminating,
     },
     ...(hostname && subdomain === service.metadata?.name ? { hostname } : {}),
     ...(nodeName ? { nodeName } : {}),
     targetRef: { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
+    ...(zone ? { zone } : {}),
   } as SliceEndpoint;
 }
 
@@ -44,7 +49,11 @@ function endpointOf(pod: Stored<Pod>, service: Service): SliceEndpoint {
 export const hasEndpoint = (pod: Pod): boolean => Boolean(pod.status?.podIP) && !isTerminal(pod);
 
 /** Pure: what the slices of a service should hold, by port group. */
-export function desiredGroups(service: Service, pods: Iterable<Stored<Pod>>): PortGroup[] {
+export function desiredGroups(
+  service: Service,
+  pods: Iterable<Stored<Pod>>,
+  zoneOf: ZoneOf = () => undefined,
+): PortGroup[] {
   const groups = new Map<string, { ports: SlicePort[]; endpoints: SliceEndpoint[] }>();
   for (const pod of pods) {
     if (!hasEndpoint(pod)) continue;
@@ -62,7 +71,7 @@ export function desiredGroups(service: Service, pods: Iterable<Stored<Pod>>): Po
     const key = JSON.stringify(ports);
     const group = groups.get(key) ?? { ports, endpoints: [] };
     groups.set(key, group);
-    group.endpoints.push(endpointOf(pod, service));
+    group.endpoints.push(endpointOf(pod, service, zoneOf));
   }
   for (const g of groups.values())
     g.endpoints.sort((a, b) => ((a.addresses[0] ?? '') < (b.addresses[0] ?? '') ? -1 : 1));

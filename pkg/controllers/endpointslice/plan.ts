@@ -6,9 +6,15 @@ import type { PortGroup, SliceEndpoint } from './desired.ts';
 /** Most endpoints in one slice. */
 export const MAX_PER_SLICE = 100;
 
+export interface SliceUpdate {
+  readonly slice: Stored<EndpointSlice>;
+  readonly ports: PortGroup['ports'];
+  readonly endpoints: readonly SliceEndpoint[];
+}
+
 export interface SlicePlan {
   readonly create: readonly { readonly ports: PortGroup['ports']; readonly endpoints: readonly SliceEndpoint[] }[];
-  readonly update: readonly { readonly slice: Stored<EndpointSlice>; readonly endpoints: readonly SliceEndpoint[] }[];
+  readonly update: readonly SliceUpdate[];
   readonly remove: readonly Stored<EndpointSlice>[];
 }
 
@@ -34,28 +40,48 @@ function planGroup(group: PortGroup, slices: readonly Stored<EndpointSlice>[]): 
   }
   const create: { ports: PortGroup['ports']; endpoints: SliceEndpoint[] }[] = [];
   while (rest.length > 0) create.push({ ports: group.ports, endpoints: rest.splice(0, MAX_PER_SLICE) });
-  const empty = kept.filter((k) => k.endpoints.length === 0);
+  const filled = kept.filter((k) => k.endpoints.length > 0);
   return {
     create,
-    update: kept.filter((k) => k.endpoints.length > 0 && !sameJson(k.endpoints, k.slice.endpoints)),
-    remove: empty.map((k) => k.slice),
+    update: filled.map((k) => ({ ...k, ports: group.ports })),
+    remove: kept.filter((k) => k.endpoints.length === 0).map((k) => k.slice),
   };
 }
 
-/** Pure: the fewest writes that turn the present slices of a service into the wanted ones. */
-export function planSlices(groups: readonly PortGroup[], slices: readonly Stored<EndpointSlice>[]): SlicePlan {
-  const unused = new Set(slices);
+/**
+ * Pure: the fewest writes that turn the present slices of a service into the wanted ones.
+ * @param labels what every slice of the service should carry
+ */
+export function planSlices(
+  groups: readonly PortGroup[],
+  slices: readonly Stored<EndpointSlice>[],
+  labels: Readonly<Record<string, string>>,
+): SlicePlan {
+  const unused = new Set(slices.filter((s) => !s.metadata.deletionTimestamp));
   const plans = groups.map((g) => {
-    const mine = slices.filter((s) => sameJson(s.ports ?? [], g.ports));
+    const mine = [...unused].filter((s) => sameJson(s.ports ?? [], g.ports));
     for (const s of mine) unused.delete(s);
     return planGroup(g, mine);
   });
   const update = plans.flatMap((p) => p.update);
-  const create = plans.flatMap((p) => p.create);
-  const remove = [...plans.flatMap((p) => p.remove), ...unused];
-  // A service without endpoints keeps one empty slice: clients see that it is known.
-  const keep = groups.length === 0 ? remove.shift() : undefined;
-  if (keep && (keep.endpoints ?? []).length > 0) update.push({ slice: keep, endpoints: [] });
-  if (groups.length === 0 && !keep) create.push({ ports: [], endpoints: [] });
-  return { create, update, remove };
+  let create = plans.flatMap((p) => p.create);
+  const free = [...plans.flatMap((p) => p.remove), ...unused];
+  // A slice that lost its use takes the content of a new one: one write in place of two, and no moment without either.
+  create = create.filter((c) => {
+    const slice = free.pop();
+    if (slice) update.push({ slice, ...c });
+    return !slice;
+  });
+  if (groups.length === 0) {
+    // A service without endpoints keeps one empty slice: clients see that it is known.
+    const keep = free.shift();
+    if (keep) update.push({ slice: keep, ports: [], endpoints: [] });
+    else create.push({ ports: [], endpoints: [] });
+  }
+  return { create, update: update.filter((u) => differs(u, labels)), remove: free };
 }
+
+const differs = (u: SliceUpdate, labels: Readonly<Record<string, string>>): boolean =>
+  !sameJson(u.endpoints, u.slice.endpoints ?? []) ||
+  !sameJson(u.ports, u.slice.ports ?? []) ||
+  !sameJson(labels, u.slice.metadata.labels);

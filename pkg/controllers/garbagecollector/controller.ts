@@ -1,70 +1,103 @@
-import type { Kind } from '#api/kind.ts';
+import { apiVersionOf, type Kind } from '#api/kind.ts';
 import { builtinKinds } from '#api/kinds/index.ts';
-import { isConflict, isInvalid, isNotFound } from '#api/meta/errors.ts';
+import { isInvalid, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, OwnerReference, Stored } from '#api/meta/objectmeta.ts';
 import { forEachLimited } from '../harness/batches.ts';
 import { type Controller, type ControllerDeps, type Enqueue, type Outcome, watching } from '../harness/controller.ts';
 import { refersTo } from '../ownership/controller-ref.ts';
-import { FOREGROUND, type GraphNode, judge, nodeOf, ORPHAN, OwnerGraph, type OwnerState } from './graph.ts';
+import { AbsentOwners } from './absent-owners.ts';
+import {
+  awaitsDependents,
+  FOREGROUND,
+  type GraphNode,
+  judge,
+  nodeOf,
+  ORPHAN,
+  OwnerGraph,
+  type OwnerState,
+  sameFate,
+} from './graph.ts';
 
 const PARALLEL = 8;
-const RETRY_MS = 500;
-/** Events own nothing and expire by themselves; leases are renewed all the time and owned by nodes at most. */
-const IGNORED = new Set(['events', 'leases', 'componentstatuses']);
+/** An owner that exists but has not been seen is asked for again after this time: its deletion might never be seen either. */
+const RECHECK_MS = 5000;
+/** Events own nothing, are owned by nothing, and expire by themselves. */
+const IGNORED = new Set(['events', 'componentstatuses']);
 
 const isCollected = (k: Kind): boolean =>
   !IGNORED.has(k.plural) && (['list', 'watch', 'delete'] as const).every((v) => k.verbs.includes(v));
 
-/** Deletes dependents whose owners are all gone, and carries out foreground and orphan deletion ("Garbage Collection"). */
+/**
+ * Deletes dependents whose owners are all gone, and carries out foreground and orphan deletion ("Garbage Collection").
+ * No key is worked on before every kind has been loaded: until then "no such owner" could not be told from "not seen yet".
+ */
 export function garbageCollector(deps: ControllerDeps): Controller {
   const kinds = builtinKinds.filter(isCollected);
   const graph = new OwnerGraph();
   const { client } = deps;
+  const absent = new AbsentOwners();
+  const events = deps.events('garbage-collector-controller');
   let enqueue: Enqueue = () => {};
-  const pendingKeys = new Set<string>();
-  const wake = (uid: string): void => {
-    if (started) enqueue(uid);
-    else pendingKeys.add(uid);
-  };
-  let started = false;
 
   /** Takes in a change and says whose fate must be looked at. */
   function seen(kind: Kind, o: Stored<KubeObject>, gone: boolean): string[] {
     const node = nodeOf(kind, o);
+    const before = graph.get(node.uid);
     if (gone) {
       graph.delete(node.uid);
-      return [...graph.dependents(node.uid).map((d) => d.uid), ...ownersOf(node)];
+      return [...graph.dependents(node.uid).map((d) => d.uid), ...waitingOwners(node)];
     }
-    const before = graph.get(node.uid);
     graph.set(node);
-    if (node.deleting && node.finalizers.some((f) => f === FOREGROUND || f === ORPHAN)) return [node.uid];
-    if (node.deleting && !before?.deleting) return ownersOf(node);
-    return node.owners.length > 0 && !node.deleting ? [node.uid] : [];
+    if (before && sameFate(before, node)) return [];
+    // An owner may have waited for this reference, or for this deletion to begin.
+    const owners = [...(before ? waitingOwners(before) : []), ...(node.deleting ? waitingOwners(node) : [])];
+    const concerns = node.deleting
+      ? node.finalizers.some((f) => f === FOREGROUND || f === ORPHAN)
+      : node.owners.length > 0;
+    return concerns ? [node.uid, ...owners] : owners;
   }
 
   /** Owners that may be waiting for this dependent. */
-  const ownersOf = (node: GraphNode): string[] =>
-    node.owners.filter((o) => graph.get(o.uid)?.finalizers.includes(FOREGROUND)).map((o) => o.uid);
+  const waitingOwners = (node: GraphNode): string[] =>
+    node.owners.map((o) => graph.get(o.uid)).flatMap((o) => (o && awaitsDependents(o) ? [o.uid] : []));
 
   /** Whether an owner exists: from the graph, or asked live before anything is deleted for its absence. */
   async function ownerState(node: GraphNode, ref: OwnerReference): Promise<OwnerState> {
     const known = graph.get(ref.uid);
-    if (known) {
-      const elsewhere = known.kind.namespaced && known.namespace !== node.namespace;
-      if (!elsewhere)
-        return known.deleting && known.finalizers.includes(FOREGROUND) && ref.blockOwnerDeletion ? 'waiting' : 'solid';
-    }
+    const elsewhere = known?.kind.namespaced === true && known.namespace !== node.namespace;
+    if (known && !elsewhere) return awaitsDependents(known) && ref.blockOwnerDeletion ? 'waiting' : 'solid';
     const kind = kinds.find((k) => refersTo(ref, k));
-    // A kind we do not know may well exist: its absence cannot be proven.
-    if (!kind) return 'solid';
-    if (kind.namespaced && !node.namespace) return 'solid';
-    try {
-      const live = await client.get(kind, ref.name, kind.namespaced ? node.namespace : undefined);
-      return live.metadata.uid === ref.uid ? 'solid' : 'absent';
-    } catch (e) {
-      if (isNotFound(e)) return 'absent';
-      throw e;
+    // A kind we do not know may well exist, and so may an owner in a namespace we are not told: absence cannot be proven.
+    if (!kind || (kind.namespaced && !node.namespace)) {
+      if (kind) warnOfScope(node, ref);
+      return 'solid';
     }
+    const namespace = kind.namespaced ? node.namespace : '';
+    if (absent.has(ref, namespace)) return 'absent';
+    try {
+      const live = await client.get(kind, ref.name, namespace || undefined);
+      if (live.metadata.uid === ref.uid) return 'unseen';
+    } catch (e) {
+      if (!isNotFound(e)) throw e;
+    }
+    if (elsewhere) warnOfScope(node, ref);
+    absent.add(ref, namespace);
+    return 'absent';
+  }
+
+  /** Owners must be of the same namespace, or of none. */
+  function warnOfScope(node: GraphNode, ref: OwnerReference): void {
+    const where = node.namespace ? `namespace "${node.namespace}"` : 'cluster scope';
+    events.event(
+      {
+        apiVersion: apiVersionOf(node.kind),
+        kind: node.kind.kind,
+        metadata: { name: node.name, uid: node.uid, ...(node.namespace ? { namespace: node.namespace } : {}) },
+      },
+      'Warning',
+      'OwnerRefInvalidNamespace',
+      `ownerRef [${ref.apiVersion}/${ref.kind}, name: ${ref.name}, uid: ${ref.uid}] does not exist in ${where}`,
+    );
   }
 
   const target = (n: GraphNode) => ({ name: n.name, ...(n.namespace ? { namespace: n.namespace } : {}) });
@@ -88,12 +121,18 @@ export function garbageCollector(deps: ControllerDeps): Controller {
     const blocking = graph
       .dependents(node.uid)
       .filter((d) => d.owners.some((o) => o.uid === node.uid && o.blockOwnerDeletion));
-    if (blocking.length === 0) {
-      await removeFinalizer(node, FOREGROUND);
-      return undefined;
-    }
-    for (const d of blocking) if (!d.deleting) wake(d.uid);
+    if (blocking.length === 0) await removeFinalizer(node, FOREGROUND);
+    for (const d of blocking) if (!d.deleting) enqueue(d.uid);
     return undefined;
+  }
+
+  /** Two objects that own each other would wait for each other for ever: this one stops being waited for. */
+  async function unblock(node: GraphNode): Promise<void> {
+    const ownerReferences = node.owners.map(({ uid }) => ({ uid, blockOwnerDeletion: false }));
+    await client.patch(node.kind, target(node), {
+      type: 'strategic',
+      body: { metadata: { uid: node.uid, ownerReferences } },
+    });
   }
 
   async function orphan(node: GraphNode): Promise<void> {
@@ -107,14 +146,20 @@ export function garbageCollector(deps: ControllerDeps): Controller {
     await removeFinalizer(node, ORPHAN);
   }
 
-  async function judged(node: GraphNode): Promise<void> {
+  async function judged(node: GraphNode): Promise<Outcome> {
     const states = new Map<string, OwnerState>();
     for (const ref of node.owners) states.set(ref.uid, await ownerState(node, ref));
-    const verdict = judge(node, states, graph.dependents(node.uid).length > 0);
-    if (verdict.do === 'keep') return;
+    const dependents = graph.dependents(node.uid);
+    const verdict = judge(node, states, dependents.length > 0);
+    if (verdict.do === 'keep')
+      return node.owners.some((o) => states.get(o.uid) === 'unseen') ? { afterMs: RECHECK_MS } : undefined;
     if (verdict.do === 'dropOwners') {
       await dropOwners(node, verdict.uids);
-      return;
+      return undefined;
+    }
+    if (verdict.policy === 'Foreground' && dependents.some(awaitsDependents)) {
+      await unblock(node);
+      return undefined;
     }
     deps.log.debug(
       { kind: node.kind.kind, name: node.name, namespace: node.namespace, policy: verdict.policy },
@@ -122,8 +167,9 @@ export function garbageCollector(deps: ControllerDeps): Controller {
     );
     await client.delete(node.kind, node.name, node.namespace || undefined, {
       propagationPolicy: verdict.policy,
-      preconditions: { uid: node.uid },
+      preconditions: { uid: node.uid, resourceVersion: node.resourceVersion },
     });
+    return undefined;
   }
 
   async function reconcile(uid: string): Promise<Outcome> {
@@ -131,12 +177,11 @@ export function garbageCollector(deps: ControllerDeps): Controller {
     if (!node) return undefined;
     try {
       if (node.deleting && node.finalizers.includes(ORPHAN)) await orphan(node);
-      else if (node.deleting && node.finalizers.includes(FOREGROUND)) return await foreground(node);
-      else if (!node.deleting) await judged(node);
+      else if (awaitsDependents(node)) return await foreground(node);
+      else if (!node.deleting) return await judged(node);
     } catch (e) {
-      if (isNotFound(e)) return undefined;
-      if (isConflict(e) || isInvalid(e)) return { afterMs: RETRY_MS };
-      throw e;
+      // A conflict is tried again like any failure: by then the watch has brought what changed.
+      if (!isNotFound(e)) throw e;
     }
     return undefined;
   }
@@ -146,11 +191,7 @@ export function garbageCollector(deps: ControllerDeps): Controller {
     watches: kinds.map((k) => watching(k, (o, _old, gone) => seen(k, o, gone))),
     reconcile,
     start(given) {
-      // Only with every kind loaded can "no such owner" be told from "not seen yet".
       enqueue = given;
-      started = true;
-      for (const uid of pendingKeys) given(uid);
-      pendingKeys.clear();
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Kind } from '#api/kind.ts';
+import { sameJson } from '#api/meta/equal.ts';
 import type { KubeObject, OwnerReference, Stored } from '#api/meta/objectmeta.ts';
 
 /** What the collector remembers of an object. */
@@ -7,6 +8,8 @@ export interface GraphNode {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** Deletion is conditional on it: what changed since, its owners perhaps, is judged anew. */
+  readonly resourceVersion: string;
   readonly owners: readonly OwnerReference[];
   readonly deleting: boolean;
   readonly finalizers: readonly string[];
@@ -20,10 +23,21 @@ export const nodeOf = (kind: Kind, o: Stored<KubeObject>): GraphNode => ({
   namespace: o.metadata.namespace ?? '',
   name: o.metadata.name,
   uid: o.metadata.uid,
+  resourceVersion: o.metadata.resourceVersion,
   owners: o.metadata.ownerReferences ?? [],
   deleting: o.metadata.deletionTimestamp !== undefined,
   finalizers: o.metadata.finalizers ?? [],
 });
+
+const sameList = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((x, i) => sameJson(x, b[i]));
+
+/** True if nothing changed that decides over the life of an object. */
+export const sameFate = (a: GraphNode, b: GraphNode): boolean =>
+  a.deleting === b.deleting && sameList(a.owners, b.owners) && sameList(a.finalizers, b.finalizers);
+
+/** Deleted with `propagationPolicy: Foreground`, and waiting for its dependents. */
+export const awaitsDependents = (n: GraphNode): boolean => n.deleting && n.finalizers.includes(FOREGROUND);
 
 /** Who depends on whom, by uid. */
 export class OwnerGraph {
@@ -35,6 +49,11 @@ export class OwnerGraph {
   }
 
   set(node: GraphNode): void {
+    const before = this.#nodes.get(node.uid);
+    if (before && sameFate(before, node)) {
+      this.#nodes.set(node.uid, node);
+      return;
+    }
     this.delete(node.uid);
     this.#nodes.set(node.uid, node);
     for (const o of node.owners) {
@@ -63,6 +82,8 @@ export class OwnerGraph {
 export type OwnerState =
   /** There, and not being deleted in the foreground. */
   | 'solid'
+  /** There by a live read, but not in the graph yet. */
+  | 'unseen'
   /** Verified to be gone. */
   | 'absent'
   /** Being deleted in the foreground and waiting for this dependent. */
@@ -77,7 +98,7 @@ export type Verdict =
 /** Pure: what becomes of a dependent, given the states of its owners. */
 export function judge(node: GraphNode, states: ReadonlyMap<string, OwnerState>, hasDependents: boolean): Verdict {
   if (node.owners.length === 0) return { do: 'keep' };
-  const gone = node.owners.filter((o) => states.get(o.uid) !== 'solid');
+  const gone = node.owners.filter((o) => ['absent', 'waiting'].includes(states.get(o.uid) ?? ''));
   if (gone.length === 0) return { do: 'keep' };
   if (gone.length < node.owners.length) return { do: 'dropOwners', uids: gone.map((o) => o.uid) };
   const waiting = [...states.values()].includes('waiting');

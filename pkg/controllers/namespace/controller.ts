@@ -1,41 +1,44 @@
-import { type Namespace, Namespaces, Pods } from '#api/kinds/index.ts';
+import { builtinKinds, type Namespace, Namespaces } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
-import type { Stored } from '#api/meta/objectmeta.ts';
+import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { forEachLimited } from '../harness/batches.ts';
 import { type Controller, type ControllerDeps, type Outcome, ownKey, watching } from '../harness/controller.ts';
 import { apiTime } from '../harness/time.ts';
 import { terminationConditions } from './conditions.ts';
-import { clearResource, namespacedResources, type Remaining } from './content.ts';
+import { clearResource, type NamespacedResource, namespacedResources, type Remaining } from './content.ts';
 
 const FINALIZER = 'kubernetes';
-/** How soon a namespace that still holds something is looked at again; the last pod that goes wakes it earlier. */
+/** How soon a namespace that still holds something is looked at again; what goes wakes it earlier. */
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 15_000;
+/** Removals in one namespace within this time lead to one look. */
+const GATHER_MS = 30;
+/** Resources cleared at a time. */
+const PARALLEL = 8;
 
 /** Empties namespaces that are being deleted, then lets them go. */
 export function namespaceController(deps: ControllerDeps): Controller {
   const namespaces = deps.informers.informer(Namespaces);
-  const pods = deps.informers.informer(Pods);
   const tries = new Map<string, number>();
 
+  /** Deletes the content. Pods go first, and the rest (network policies among it) stays until the last of them is gone. */
   async function clear(namespace: string, signal: AbortSignal) {
     const { found, failed } = await namespacedResources(deps.client, signal);
     const remaining: Remaining[] = [];
     const deletionFailures: string[] = [];
-    // What makes pods goes first, so that nothing is created while the rest is deleted.
-    const last = (plural: string): boolean => plural === 'pods' || plural === 'events';
-    for (const wave of [found.filter((r) => !last(r.plural)), found.filter((r) => last(r.plural))]) {
-      await Promise.all(
-        wave.map(async (r) => {
-          try {
-            const left = await clearResource(deps.client, r, namespace, signal);
-            if (left) remaining.push(left);
-          } catch (e) {
-            if (signal.aborted) throw e;
-            deletionFailures.push(`${r.plural}: ${(e as Error).message}`);
-          }
-        }),
-      );
+    const isPods = (r: NamespacedResource): boolean => r.groupVersion === 'v1' && r.plural === 'pods';
+    for (const wave of [found.filter(isPods), found.filter((r) => !isPods(r))]) {
+      await forEachLimited(wave, PARALLEL, async (r) => {
+        try {
+          const left = await clearResource(deps.client, r, namespace, signal);
+          if (left) remaining.push(left);
+        } catch (e) {
+          if (signal.aborted) throw e;
+          deletionFailures.push(`${r.plural}: ${(e as Error).message}`);
+        }
+      });
+      if (remaining.length + deletionFailures.length > 0) break;
     }
     return {
       remaining: remaining.sort((a, b) => (a.resource < b.resource ? -1 : 1)),
@@ -84,19 +87,22 @@ export function namespaceController(deps: ControllerDeps): Controller {
     return { afterMs: Math.min(RETRY_MS * 1.5 ** n, MAX_RETRY_MS) };
   }
 
-  const isTerminating = (name: string | undefined): boolean =>
-    name !== undefined && namespaces.lister.get(name)?.metadata.deletionTimestamp !== undefined;
+  /** What leaves a namespace that is being deleted may have been the last thing in it. */
+  const onRemoval = (o: Stored<KubeObject>, gone: boolean): readonly string[] => {
+    const { namespace } = o.metadata;
+    return gone && namespace && namespaces.lister.get(namespace)?.metadata.deletionTimestamp ? [namespace] : [];
+  };
+  const contents = builtinKinds.filter(
+    (k) =>
+      k.namespaced && k.plural !== 'events' && (['list', 'watch', 'delete'] as const).every((v) => k.verbs.includes(v)),
+  );
 
   return {
     name: 'namespace',
     watches: [
       watching(Namespaces, (ns) => (ns.metadata.deletionTimestamp ? ownKey(ns) : [])),
-      // Pods take the longest: when the last one goes, the namespace can.
-      watching(Pods, (p, _old, gone) => {
-        if (!gone || !isTerminating(p.metadata.namespace)) return [];
-        for (const _left of pods.lister.list(p.metadata.namespace)) return [];
-        return [p.metadata.namespace ?? ''];
-      }),
+      // The same informers the garbage collector reads: nothing is watched twice.
+      ...contents.map((k) => watching(k, (o, _old, gone) => onRemoval(o, gone), { delayMs: GATHER_MS })),
     ],
     reconcile,
   };

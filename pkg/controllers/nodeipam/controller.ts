@@ -1,5 +1,5 @@
 import { Nodes } from '#api/kinds/index.ts';
-import { isConflict, isNotFound } from '#api/meta/errors.ts';
+import { isNotFound, StatusError } from '#api/meta/errors.ts';
 import { type Controller, type ControllerDeps, type Outcome, ownKey, watching } from '../harness/controller.ts';
 import { SubnetPool } from './cidrs.ts';
 
@@ -16,6 +16,12 @@ export function nodeIpamController(
   /** Given out, but perhaps not in the cache yet. */
   const given = new Map<string, string>();
 
+  function freeFor(name: string): string | undefined {
+    const taken = new Set([...given].filter(([n]) => n !== name).map(([, cidr]) => cidr));
+    for (const n of nodes.lister.list()) if (n.spec?.podCIDR) taken.add(n.spec.podCIDR);
+    return pool.free(taken);
+  }
+
   async function reconcile(name: string): Promise<Outcome> {
     const node = nodes.lister.get(name);
     if (!node) {
@@ -26,9 +32,7 @@ export function nodeIpamController(
       given.set(name, node.spec.podCIDR);
       return undefined;
     }
-    const taken = new Set([...given].filter(([n]) => n !== name).map(([, cidr]) => cidr));
-    for (const n of nodes.lister.list()) if (n.spec?.podCIDR) taken.add(n.spec.podCIDR);
-    const cidr = pool.free(taken);
+    const cidr = given.get(name) ?? freeFor(name);
     if (!cidr) {
       events.event(node, 'Warning', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
       return { afterMs: FULL_RETRY_MS };
@@ -38,8 +42,9 @@ export function nodeIpamController(
     try {
       await deps.client.patch(Nodes, { name }, { type: 'merge', body });
     } catch (e) {
-      given.delete(name);
-      if (!isNotFound(e) && !isConflict(e)) throw e;
+      // Without an answer the write may have been done: the subnet stays reserved for this node, and is tried again.
+      if (e instanceof StatusError && e.code < 500) given.delete(name);
+      if (!isNotFound(e)) throw e;
     }
     return undefined;
   }

@@ -1,24 +1,22 @@
-import { Leases, type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
+import { type Lease, Leases, type Node, Nodes, Pods } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { forEachLimited } from '../harness/batches.ts';
 import { type Controller, type ControllerDeps, type Outcome, ownKey, watching } from '../harness/controller.ts';
 import { byNode } from '../harness/indexes.ts';
+import { LastWritten } from '../harness/recent-writes.ts';
 import { apiTime } from '../harness/time.ts';
 import { isReady, isTerminal } from '../pods/state.ts';
-import { evictionTime, type Health, healthOf, renewedAt, wantedTaints } from './health.ts';
+import { evictDue } from './eviction.ts';
+import { type Health, healthOf, isBeingEvicted, renewedAt, wantedTaints } from './health.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { countZones, EvictionPace, evictionInterval, isFullOutage, zoneOf } from './zones.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const PARALLEL = 8;
-/** When this share of all nodes is silent, it is rather we who are cut off: nothing is evicted. */
-const FULL_OUTAGE = 1;
-
-interface Heartbeat {
-  renew: string;
-  /** When we saw it change, by our clock: clocks of nodes are never compared with ours. */
-  at: number;
-}
+/** How long a node waits whose zone may lose no more pods for now. */
+const WITHHELD_MS = 10_000;
 
 /** Watches heartbeats: marks silent nodes, taints them, and moves their pods away in time ("Nodes", node controller). */
 export function nodeLifecycleController(deps: ControllerDeps, options: { gracePeriodMs: number }): Controller {
@@ -26,128 +24,103 @@ export function nodeLifecycleController(deps: ControllerDeps, options: { gracePe
   const pods = deps.informers.informer(Pods);
   const leases = deps.informers.informer(Leases, { namespace: LEASE_NAMESPACE });
   const podsOn = byNode(pods);
-  const heard = new Map<string, Heartbeat>();
+  const beats = new Heartbeats();
+  const pace = new EvictionPace();
+  const written = new LastWritten<Node>();
   const events = deps.events('node-controller');
   const { clock, client } = deps;
+  const { gracePeriodMs } = options;
 
-  function heartbeat(name: string): Heartbeat {
-    const renew = renewedAt(leases.lister.get(name, LEASE_NAMESPACE));
-    let h = heard.get(name);
-    if (!h || h.renew !== renew) {
-      h = { renew, at: clock.now() };
-      heard.set(name, h);
-    }
-    return h;
+  const heardAt = (name: string): number =>
+    beats.hear(name, renewedAt(leases.lister.get(name, LEASE_NAMESPACE)), clock.now());
+  const health = (n: Stored<Node>): Health => healthOf(n, heardAt(n.metadata.name), clock.now(), gracePeriodMs);
+
+  /** A silent node: nothing it last said of itself holds any more. */
+  async function markSilent(node: Stored<Node>): Promise<Stored<Node>> {
+    const { name } = node.metadata;
+    const conditions = (node.status?.conditions ?? [])
+      .filter((c) => c.status !== 'Unknown' && c.type !== 'NetworkUnavailable')
+      .map((c) => ({
+        type: c.type,
+        status: 'Unknown',
+        reason: 'NodeStatusUnknown',
+        message: 'Kubelet stopped posting node status.',
+        lastTransitionTime: apiTime(clock.now()),
+      }));
+    if (conditions.length === 0) return node;
+    const body = { status: { conditions } };
+    const marked = await client.patch(Nodes, { name, subresource: 'status' }, { type: 'strategic', body });
+    events.event(nodeRef(node), 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+    return written.wrote(marked);
   }
 
-  async function markSilent(node: Stored<Node>): Promise<void> {
-    const now = apiTime(clock.now());
-    const conditions = (node.status?.conditions ?? []).map((c) =>
-      c.status === 'Unknown'
-        ? c
-        : {
-            ...c,
-            status: 'Unknown' as const,
-            reason: 'NodeStatusUnknown',
-            message: 'Kubelet stopped posting node status.',
-            lastTransitionTime: now,
-          },
-    );
-    if (sameJson(conditions, node.status?.conditions)) return;
-    events.event(node, 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`);
-    await client.patch(
-      Nodes,
-      { name: node.metadata.name, subresource: 'status' },
-      { type: 'strategic', body: { status: { conditions } } },
-    );
-  }
-
-  /** Pods of a node that does not answer are not ready, so that services stop sending to them. */
+  /** Pods of a node that does not answer are not ready, so that services stop sending to them at once. */
   async function markPodsNotReady(node: string): Promise<void> {
-    const now = apiTime(clock.now());
-    await forEachLimited(
-      podsOn(node).filter((p) => isReady(p) && !isTerminal(p)),
-      PARALLEL,
-      async (p) => {
-        const body = {
-          metadata: { uid: p.metadata.uid },
-          status: { conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: now, reason: 'NodeNotReady' }] },
-        };
-        try {
-          await client.patch(
-            Pods,
-            { name: p.metadata.name, namespace: p.metadata.namespace ?? '', subresource: 'status' },
-            { type: 'strategic', body },
-          );
-        } catch (e) {
-          if (!isNotFound(e) && !isConflict(e)) throw e;
-        }
-      },
-    );
+    const ready = podsOn(node).filter((p) => isReady(p) && !isTerminal(p));
+    await forEachLimited(ready, PARALLEL, async (p) => {
+      const { name, namespace = '', uid } = p.metadata;
+      const condition = { type: 'Ready', status: 'False', lastTransitionTime: apiTime(clock.now()) };
+      const body = { metadata: { uid }, status: { conditions: [condition] } };
+      try {
+        await client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
+        const about = { apiVersion: 'v1', kind: 'Pod', metadata: p.metadata };
+        events.event(about, 'Warning', 'NodeNotReady', 'Node is not ready');
+      } catch (e) {
+        if (!isNotFound(e) && !isConflict(e)) throw e;
+      }
+    });
   }
 
-  async function taint(node: Stored<Node>, health: Health): Promise<Stored<Node>> {
-    const taints = wantedTaints(node, health, apiTime(clock.now()));
+  /** Whether the pods of an unhealthy node may be given up now; if not, when to ask again. */
+  function mayEvict(node: Stored<Node>): { evict: boolean; askAgainMs?: number } {
+    const zones = countZones(nodes.lister.list(), (n) => health(n as Stored<Node>) === 'ready');
+    if (isFullOutage(zones.values())) return { evict: false, askAgainMs: WITHHELD_MS };
+    if (isBeingEvicted(node)) return { evict: true };
+    const zone = zoneOf(node);
+    const interval = evictionInterval(zones.get(zone) ?? { ready: 0, unhealthy: 1 });
+    const wait = pace.take(node.metadata.name, { name: zone, interval }, clock.now());
+    return wait === 0 ? { evict: true } : { evict: false, askAgainMs: Math.min(wait, WITHHELD_MS) };
+  }
+
+  async function taint(node: Stored<Node>, state: Health, evict: boolean): Promise<Stored<Node>> {
+    const taints = wantedTaints(node, { health: state, evict, nowText: apiTime(clock.now()) });
     if (sameJson(taints, node.spec?.taints ?? [])) return node;
     const body = { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { taints } };
-    return client.patch(Nodes, { name: node.metadata.name }, { type: 'merge', body });
-  }
-
-  const silent = (name: string): boolean => clock.now() - heartbeat(name).at > options.gracePeriodMs;
-
-  /** True when no node at all is heard. */
-  function isFullOutage(): boolean {
-    const all = [...nodes.lister.list()];
-    return all.length > 1 && all.filter((n) => silent(n.metadata.name)).length >= all.length * FULL_OUTAGE;
-  }
-
-  async function evict(pod: Stored<Pod>): Promise<void> {
-    const { name, namespace, uid } = pod.metadata;
-    events.event(
-      { ...pod, kind: 'Pod', apiVersion: 'v1' },
-      'Normal',
-      'TaintManagerEviction',
-      `Marking for deletion Pod ${namespace}/${name}`,
-    );
-    try {
-      await client.delete(Pods, name, namespace, { preconditions: { uid } });
-    } catch (e) {
-      if (!isNotFound(e)) throw e;
-    }
-  }
-
-  /** Evicts what is due. @returns milliseconds until the next pod is */
-  async function evictDue(node: Stored<Node>): Promise<number | undefined> {
-    const now = clock.now();
-    let next: number | undefined;
-    const due: Stored<Pod>[] = [];
-    for (const pod of podsOn(node.metadata.name)) {
-      if (pod.metadata.deletionTimestamp) continue;
-      const at = evictionTime(pod, node.spec?.taints ?? [], now);
-      if (at === undefined) continue;
-      if (at <= now) due.push(pod);
-      else next = Math.min(next ?? at - now, at - now);
-    }
-    if (due.length > 0 && !isFullOutage()) await forEachLimited(due, PARALLEL, evict);
-    return next;
+    return written.wrote(await client.patch(Nodes, { name: node.metadata.name }, { type: 'merge', body }));
   }
 
   async function reconcile(name: string): Promise<Outcome> {
-    const node = nodes.lister.get(name);
-    if (!node) {
-      heard.delete(name);
+    const cached = nodes.lister.get(name);
+    if (!cached) {
+      beats.forget(name);
       return undefined;
     }
-    const h = heartbeat(name);
-    const health = healthOf(node, h.at, clock.now(), options.gracePeriodMs);
-    if (health === 'unreachable') await markSilent(node);
-    const tainted = await taint(node, health);
-    if (health !== 'ready') await markPodsNotReady(name);
-    const nextEviction = await evictDue(tainted);
-    const nextCheck = health === 'unreachable' ? options.gracePeriodMs : h.at + options.gracePeriodMs + 1 - clock.now();
-    return { afterMs: Math.max(50, Math.min(nextCheck, nextEviction ?? nextCheck)) };
+    let node = written.freshest(cached);
+    const state = health(node);
+    const silentFor = clock.now() - heardAt(name);
+    if (silentFor > gracePeriodMs) {
+      node = await markSilent(node);
+      await markPodsNotReady(name);
+    }
+    const { evict, askAgainMs } = state === 'ready' ? { evict: false } : mayEvict(node);
+    node = await taint(node, state, evict);
+    const nextEviction = await evictDue({ client, clock, events }, node, podsOn(name));
+    // A silent node needs no timer: its next sign of life, or the next change of its pods, brings the key.
+    const silentIn = silentFor > gracePeriodMs ? undefined : gracePeriodMs - silentFor + 1;
+    const next = [silentIn, askAgainMs, nextEviction].filter((t) => t !== undefined);
+    return next.length > 0 ? { afterMs: Math.max(20, Math.min(...next)) } : undefined;
   }
 
+  /** A renewed lease only moves the time of the next check; when a silent node is heard again, all are looked at. */
+  function onLease(lease: Stored<Lease>): readonly string[] {
+    const { name } = lease.metadata;
+    const before = beats.lastHeard(name);
+    const wasSilent = before === undefined || clock.now() - before > gracePeriodMs;
+    beats.hear(name, renewedAt(lease), clock.now());
+    return wasSilent ? [...nodes.lister.list()].map((n) => n.metadata.name) : [];
+  }
+
+  const nodeRef = (n: Stored<Node>) => ({ apiVersion: 'v1', kind: 'Node', metadata: n.metadata });
   const relevant = (n: Node): unknown => [
     n.spec?.taints,
     n.spec?.unschedulable,
@@ -156,23 +129,17 @@ export function nodeLifecycleController(deps: ControllerDeps, options: { gracePe
   return {
     name: 'node-lifecycle',
     watches: [
-      watching(Nodes, (n, old) => (old && sameJson(relevant(n), relevant(old)) ? [] : ownKey(n))),
-      // A renewed lease only moves the time of the next check; a node that was silent is looked at again at once.
-      watching(
-        Leases,
-        (l) => {
-          const was = heard.get(l.metadata.name);
-          const wasSilent = was !== undefined && clock.now() - was.at > options.gracePeriodMs;
-          heartbeat(l.metadata.name);
-          return wasSilent || !was ? [l.metadata.name] : [];
-        },
-        { informer: { namespace: LEASE_NAMESPACE } },
-      ),
-      watching(Pods, (p, old) =>
-        p.spec?.nodeName && !old?.spec?.nodeName && nodes.lister.get(p.spec.nodeName)?.spec?.taints?.length
-          ? [p.spec.nodeName]
-          : [],
-      ),
+      watching(Nodes, (n, old, gone) => {
+        if (gone) written.forget(n.metadata.uid);
+        return old && sameJson(relevant(n), relevant(old)) ? [] : ownKey(n);
+      }),
+      watching(Leases, (l, _old, gone) => (gone ? [] : onLease(l)), { informer: { namespace: LEASE_NAMESPACE } }),
+      // A pod bound to a tainted node may have to go at once; one on a silent node is not ready whatever it says.
+      watching(Pods, (p, old) => {
+        const node = p.spec?.nodeName;
+        if (!node || (old?.spec?.nodeName && isReady(old) === isReady(p))) return [];
+        return nodes.lister.get(node)?.spec?.taints?.length ? [node] : [];
+      }),
     ],
     reconcile,
   };

@@ -1,59 +1,59 @@
-import type { Lease, Node, Pod, Taint, Toleration } from '#api/kinds/index.ts';
+import type { Lease, Node, Taint } from '#api/kinds/index.ts';
 
 export const NOT_READY = 'node.kubernetes.io/not-ready';
 export const UNREACHABLE = 'node.kubernetes.io/unreachable';
 const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
-const OURS = new Set([NOT_READY, UNREACHABLE, UNSCHEDULABLE]);
+
+/** Conditions that keep new pods away while they are True. */
+const PRESSURE: Readonly<Record<string, string>> = {
+  MemoryPressure: 'node.kubernetes.io/memory-pressure',
+  DiskPressure: 'node.kubernetes.io/disk-pressure',
+  PIDPressure: 'node.kubernetes.io/pid-pressure',
+  NetworkUnavailable: 'node.kubernetes.io/network-unavailable',
+};
+const OURS = new Set([NOT_READY, UNREACHABLE, UNSCHEDULABLE, ...Object.values(PRESSURE)]);
 
 export type Health = 'ready' | 'not-ready' | 'unreachable';
 
 /** What a node's heartbeat says. `heardAt` is when we last saw its lease change, by our own clock. */
 export function healthOf(node: Node, heardAt: number, now: number, graceMs: number): Health {
   if (now - heardAt > graceMs) return 'unreachable';
-  const ready = node.status?.conditions?.find((c) => c.type === 'Ready');
-  return ready?.status === 'True' ? 'ready' : 'not-ready';
+  const ready = node.status?.conditions?.find((c) => c.type === 'Ready')?.status;
+  // Unknown is our own mark; only the node itself takes it back, with its first status after the silence.
+  return ready === 'True' ? 'ready' : ready === 'Unknown' ? 'unreachable' : 'not-ready';
+}
+
+export interface Wanted {
+  readonly health: Health;
+  /** False: pods may not be moved away now, so a NoExecute taint is neither added nor kept. */
+  readonly evict: boolean;
+  /** For taints that are new. */
+  readonly nowText: string;
 }
 
 /** Taints the node should have: ours by its health, all others as they are. Times of taints that stay are kept. Pure. */
-export function wantedTaints(node: Node, health: Health, nowText: string): Taint[] {
+export function wantedTaints(node: Node, w: Wanted): Taint[] {
   const present = node.spec?.taints ?? [];
-  const foreign = present.filter((t) => !OURS.has(t.key));
-  const wanted: Taint[] = [];
+  const wanted: Taint[] = present.filter((t) => !OURS.has(t.key));
   const want = (key: string, effect: 'NoSchedule' | 'NoExecute'): void => {
     const known = present.find((t) => t.key === key && t.effect === effect);
-    wanted.push(known ?? ({ key, effect, ...(effect === 'NoExecute' ? { timeAdded: nowText } : {}) } as Taint));
+    wanted.push(known ?? { key, effect, ...(effect === 'NoExecute' ? { timeAdded: w.nowText } : {}) });
   };
-  if (health !== 'ready') {
-    const key = health === 'not-ready' ? NOT_READY : UNREACHABLE;
+  if (w.health !== 'ready') {
+    const key = w.health === 'not-ready' ? NOT_READY : UNREACHABLE;
     want(key, 'NoSchedule');
-    want(key, 'NoExecute');
+    if (w.evict) want(key, 'NoExecute');
+  }
+  for (const c of node.status?.conditions ?? []) {
+    const key = PRESSURE[c.type];
+    if (key && c.status === 'True') want(key, 'NoSchedule');
   }
   if (node.spec?.unschedulable) want(UNSCHEDULABLE, 'NoSchedule');
-  return [...foreign, ...wanted];
+  return wanted;
 }
 
-const tolerates = (t: Toleration, taint: Taint): boolean => {
-  if (t.effect && t.effect !== taint.effect) return false;
-  if (t.key && t.key !== taint.key) return false;
-  if (t.operator === 'Exists') return true;
-  return Boolean(t.key) && (t.value ?? '') === (taint.value ?? '');
-};
-
-/** Epoch ms at which a pod must leave a node with these taints; undefined: it may stay ("Taint based Evictions"). Pure. */
-export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number | undefined {
-  let at: number | undefined;
-  for (const taint of taints) {
-    if (taint.effect !== 'NoExecute') continue;
-    const since = taint.timeAdded ? Date.parse(taint.timeAdded) : now;
-    const tolerating = (pod.spec?.tolerations ?? []).filter((t) => tolerates(t, taint));
-    if (tolerating.length === 0) return now;
-    const limits = tolerating.flatMap((t) => (t.tolerationSeconds === undefined ? [] : [t.tolerationSeconds]));
-    // One toleration without limit means "as long as it takes".
-    if (limits.length < tolerating.length) continue;
-    const until = since + Math.max(0, Math.min(...limits)) * 1000;
-    at = Math.min(at ?? until, until);
-  }
-  return at;
-}
+/** True while the pods of the node are being given up for its state. */
+export const isBeingEvicted = (node: Node): boolean =>
+  (node.spec?.taints ?? []).some((t) => t.effect === 'NoExecute' && (t.key === NOT_READY || t.key === UNREACHABLE));
 
 export const renewedAt = (lease: Lease | undefined): string => lease?.spec?.renewTime ?? '';

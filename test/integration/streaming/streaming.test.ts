@@ -133,7 +133,7 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
     expect(stderr).toContain('executable file not found in $PATH');
   });
 
-  test('exec: unknown container', async () => {
+  test('logs: unknown container', async () => {
     const { code, stderr } = await k.script(`$K get --raw '/api/v1/namespaces/default/pods/p/log?container=nope'`);
     expect(code).toBe(1);
     expect(stderr).toContain('container nope is not valid for pod p');

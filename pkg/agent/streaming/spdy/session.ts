@@ -84,8 +84,10 @@ export class SpdySession implements FrameSink, StreamCarrier {
     const block = this.#encoder.encode(headers);
     const payload = Buffer.concat([Buffer.alloc(10), block]);
     payload.writeUInt32BE(id, 0);
+    // Known before it is sent: the transport may bring the answer within the write.
+    const stream = this.#add(id, headers);
     this.#outbox.control(controlFrame(TYPE.synStream, 0, payload));
-    return this.#add(id, headers);
+    return stream;
   }
 
   /** Sends a PING; resolves when it is answered. Never rejects: watch `signal` for the end of the connection. */

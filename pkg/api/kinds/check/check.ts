@@ -61,7 +61,7 @@ export const cidr = (path: string, value: string): FieldError[] =>
 
 const PERCENT = /^[0-9]+%$/;
 const PERCENT_MESSAGE =
-  "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%', or '93%', regex used for validation is '[0-9]+%')";
+  "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
 
 /** A count that may not be negative, or a percentage. */
 export function countOrPercent(path: string, value: number | string): FieldError[] {

@@ -67,14 +67,6 @@ describe('updates', () => {
     expect(includesProblem(problems, input), texts(problems).join('\n')).toBe(true);
   });
 
-  test('the binding may set the node', () => {
-    const { problems } = updated(Pods, stored, (o) => {
-      if (o.spec) o.spec.nodeName = 'n1';
-      o.status = { ...o.status, conditions: [{ type: 'PodScheduled', status: 'True' }] };
-    });
-    expect(texts(problems)).toEqual([]);
-  });
-
   test('an ended container of a job pod stays ended', () => {
     const old = structuredClone(stored);
     if (old.spec) old.spec.restartPolicy = 'Never';

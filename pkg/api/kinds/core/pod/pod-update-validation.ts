@@ -37,20 +37,8 @@ function validateGates(now: PodSpec, before: PodSpec): FieldError[] {
     : [forbidden(`spec.schedulingGates[${added}].name`, 'only deletion is allowed, but found new scheduling gate')];
 }
 
-/**
- * The scheduler's binding gives the pod its node. It is told from a client's update by the status: a client's update
- * keeps the old one, the binding adds PodScheduled=True.
- */
-function isBinding(pod: Pod, old: Pod): boolean {
-  const scheduled = (p: Pod): boolean =>
-    p.status?.conditions?.some((c) => c.type === 'PodScheduled' && c.status === 'True') ?? false;
-  return !old.spec?.nodeName && pod.spec?.nodeName !== undefined && scheduled(pod) && !scheduled(old);
-}
-
 /** The new spec with everything that may change put back to what it was. */
-function withoutAllowedChanges(pod: Pod, old: Pod): PodSpec {
-  const now = pod.spec as PodSpec;
-  const before = old.spec as PodSpec;
+function withoutAllowedChanges(now: PodSpec, before: PodSpec): PodSpec {
   const spec: PodSpec = {
     ...now,
     containers: now.containers?.map((c, i) => ({ ...c, image: before.containers[i]?.image })),
@@ -69,7 +57,6 @@ function withoutAllowedChanges(pod: Pod, old: Pod): PodSpec {
   if ((before.terminationGracePeriodSeconds ?? 0) < 0 && now.terminationGracePeriodSeconds === 1) {
     spec.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds;
   }
-  if (isBinding(pod, old)) spec.nodeName = before.nodeName;
   return spec;
 }
 
@@ -83,7 +70,7 @@ function differences(now: PodSpec, before: PodSpec): string {
     .join('');
 }
 
-/** What an update may not do to a pod: nearly all of the spec is fixed once it is made. */
+/** What an update may not do to a pod: nearly all of the spec is fixed once it is made. Bindings are no updates. */
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const now = pod.spec;
   const before = old.spec;
@@ -104,7 +91,7 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
     found.push(forbidden('spec.tolerations', why));
   }
   if (found.length > 0) return found;
-  const rest = withoutAllowedChanges(pod, old);
+  const rest = withoutAllowedChanges(now, before);
   if (!sameJson(rest, before)) found.push(forbidden('spec', `${IMMUTABLE_SPEC}${differences(rest, before)}`));
   return found;
 }

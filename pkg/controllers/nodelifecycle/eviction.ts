@@ -1,0 +1,76 @@
+import { type Node, type Pod, Pods, type Taint, type Toleration } from '#api/kinds/index.ts';
+import { isConflict, isNotFound } from '#api/meta/errors.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import type { EventRecorder } from '#client/types.ts';
+import { forEachLimited } from '../harness/batches.ts';
+import type { ControllerDeps } from '../harness/controller.ts';
+import { apiTime } from '../harness/time.ts';
+
+const PARALLEL = 8;
+
+function tolerates(t: Toleration, taint: Taint): boolean {
+  if (t.effect && t.effect !== taint.effect) return false;
+  if (t.key && t.key !== taint.key) return false;
+  if (t.operator === 'Exists') return true;
+  return Boolean(t.key) && (t.value ?? '') === (taint.value ?? '');
+}
+
+/** Epoch ms at which a pod must leave a node with these taints; undefined: it may stay ("Taint based Evictions"). Pure. */
+export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number | undefined {
+  let at: number | undefined;
+  for (const taint of taints) {
+    if (taint.effect !== 'NoExecute') continue;
+    const since = taint.timeAdded ? Date.parse(taint.timeAdded) : now;
+    const tolerating = (pod.spec?.tolerations ?? []).filter((t) => tolerates(t, taint));
+    if (tolerating.length === 0) return now;
+    const limits = tolerating.flatMap((t) => t.tolerationSeconds ?? []);
+    // Tolerations without a limit do not shorten the time the others allow; without any limit the pod stays.
+    if (limits.length === 0) continue;
+    const until = since + Math.max(0, Math.min(...limits)) * 1000;
+    at = Math.min(at ?? until, until);
+  }
+  return at;
+}
+
+/** Deletes the pods of `node` whose time is over. @returns milliseconds until the next one is due */
+export async function evictDue(
+  deps: Pick<ControllerDeps, 'client' | 'clock'> & { readonly events: EventRecorder },
+  node: Stored<Node>,
+  pods: readonly Stored<Pod>[],
+): Promise<number | undefined> {
+  const now = deps.clock.now();
+  const due: Stored<Pod>[] = [];
+  let next: number | undefined;
+  for (const pod of pods) {
+    if (pod.metadata.deletionTimestamp) continue;
+    const at = evictionTime(pod, node.spec?.taints ?? [], now);
+    if (at === undefined) continue;
+    if (at <= now) due.push(pod);
+    else next = Math.min(next ?? at - now, at - now);
+  }
+  await forEachLimited(due, PARALLEL, (pod) => evict(deps, pod));
+  return next;
+}
+
+async function evict(
+  { client, clock, events }: Pick<ControllerDeps, 'client' | 'clock'> & { readonly events: EventRecorder },
+  pod: Stored<Pod>,
+): Promise<void> {
+  const { name, namespace = '', uid } = pod.metadata;
+  const why = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'DeletionByTaintManager',
+    message: 'Taint manager: deleting due to NoExecute taint',
+    lastTransitionTime: apiTime(clock.now()),
+  };
+  const about = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+  events.event(about, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
+  try {
+    const body = { metadata: { uid }, status: { conditions: [why] } };
+    await client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
+    await client.delete(Pods, name, namespace, { preconditions: { uid } });
+  } catch (e) {
+    if (!isNotFound(e) && !isConflict(e)) throw e;
+  }
+}
