@@ -33,11 +33,11 @@ install_packages() {
   code=0
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" || code=$?
   [ -z "${ours-}" ] || rm -f $policy
-  if has systemctl; then
-    for service in etcd haproxy; do
-      case " $* " in *" $service"*) systemctl disable -q $service 2>/dev/null || true ;; esac
-    done
-  fi
+  # Nor at the next boot; dockerd may, that is what its package is for.
+  for service in etcd haproxy; do
+    case " $* " in *" $service"*) ;; *) continue ;; esac
+    if has systemctl; then systemctl disable -q $service || true; else update-rc.d $service disable || true; fi
+  done
   return $code
 }
 
@@ -51,7 +51,8 @@ want() {
 compose() { has docker-compose || docker compose version; }
 headers() { [ -e /usr/include/stdlib.h ]; }
 PATH=$PATH:/usr/sbin:/sbin
-want docker.io has dockerd
+docker_parts() { has dockerd && has docker; }
+want docker.io docker_parts
 want etcd-server has etcd
 want etcd-client has etcdctl
 want haproxy has haproxy
@@ -67,8 +68,6 @@ want gcc has gcc
 want libc6-dev headers
 want docker-compose compose
 want kubernetes-client has kubectl
-# The docker command may be there while its daemon is not; the other way round it comes with docker.io.
-want docker.io has docker
 
 if [ -n "$missing" ]; then
   [ "$(id -u)" = 0 ] || { echo "install: these packages are missing and only root can install them:$missing" >&2; exit 1; }

@@ -61,6 +61,7 @@ async function up(nodes: number): Promise<void> {
   );
   await step('API server', apiReady);
   const names = [name, ...Object.keys(extraNodes(nodes))];
+  await forgetNodes(names);
   await step(`${names.length === 1 ? 'node' : 'nodes'} ${names.join(', ')}`, () => nodesReady(names));
   const url = `http://${address}:30080/`;
   const answer = await step('example deploy/examples/hello.yaml', () => hello(url));
@@ -142,6 +143,18 @@ async function nodesReady(names: readonly string[]): Promise<void> {
     },
     { timeoutMs: READY_MS, everyMs: 300 },
   );
+}
+
+/** Nodes of an earlier `make up` with more of them will not come back. */
+async function forgetNodes(names: readonly string[]): Promise<void> {
+  const listed = (await kubectl('get', 'nodes', '-o', 'name')).split('\n').filter(Boolean);
+  const gone = listed.map((line) => line.replace('node/', '')).filter((n) => /^node\d+$/.test(n) && !names.includes(n));
+  for (const node of gone) {
+    // Their machine is no more, so nobody is left to confirm the end of their pods.
+    const theirs = ['--all-namespaces', `--field-selector=spec.nodeName=${node}`];
+    await kubectl('delete', 'pods', ...theirs, '--force', '--grace-period=0', '--wait=false');
+    await kubectl('delete', 'node', '--wait=false', node);
+  }
 }
 
 /** @returns what the workload says. After a restart its status may be older than its containers, so it is asked itself. */
