@@ -200,5 +200,5 @@ test('watches do not wait for one another', async () => {
   const first = await Promise.all(all.map((i) => i.next()));
   expect(first.every((r) => !r.done)).toBe(true);
   expect(open).toBe(30);
-  await Promise.all(all.map((i) => i.return?.()));
+  await Promise.all(all.map((i) => Promise.resolve(i.return?.())));
 });

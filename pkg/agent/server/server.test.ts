@@ -84,7 +84,9 @@ interface Answer {
 function ask(path: string, options: RequestOptions = admin): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest({ host: '127.0.0.1', port: server.port, path, ca: ca.cert, agent: false, ...options });
-    request.on('response', async (response) => resolve({ code: response.statusCode ?? 0, body: await text(response) }));
+    request.on('response', (response) => {
+      text(response).then((body) => resolve({ code: response.statusCode ?? 0, body }), reject);
+    });
     request.on('upgrade', (_, socket) => {
       socket.destroy();
       resolve({ code: 101, body: '' });

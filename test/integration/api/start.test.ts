@@ -47,12 +47,15 @@ test.each(PROGRAMS)('%s started wrongly', async (program) => {
   );
 });
 
-test.concurrent.each(['scheduler', 'controller-manager', 'proxy'])('%s without a reachable API server', async (program) => {
-  const r = await systemExec(bin(program), ['--kubeconfig', join(dir, 'nobody.conf'), '--health-address', ''], {
-    timeoutMs: 60_000,
-  });
-  expectSentence(r, program, /127\.0\.0\.1:1/);
-});
+test.concurrent.each(['scheduler', 'controller-manager', 'proxy'])(
+  '%s without a reachable API server',
+  async (program) => {
+    const r = await systemExec(bin(program), ['--kubeconfig', join(dir, 'nobody.conf'), '--health-address', ''], {
+      timeoutMs: 60_000,
+    });
+    expectSentence(r, program, /127\.0\.0\.1:1/);
+  },
+);
 
 test('a flag that does not exist, a value that makes no sense', async () => {
   const config = ['--kubeconfig', join(dir, 'nobody.conf')];
