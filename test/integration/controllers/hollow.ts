@@ -1,0 +1,133 @@
+import { type Lease, Leases, type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
+import { isConflict, isNotFound } from '#api/meta/errors.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import { systemClock } from '#async/clock.ts';
+import { createInformerFactory } from '#client/informer-factory.ts';
+import type { Client } from '#client/types.ts';
+import { silentLogger } from '#process/logger.ts';
+
+const LEASES = 'kube-node-lease';
+const RENEW_MS = 1000;
+
+export interface Policy {
+  /** Whether a bound pod becomes ready; default: yes. Asked again after every change of the pod, and by `poke`. */
+  ready?: (pod: Stored<Pod>) => boolean;
+  /** Whether a pod that is being deleted ends; default: yes. */
+  ends?: (pod: Stored<Pod>) => boolean;
+}
+
+/**
+ * Stands in for scheduler and node agents: binds pods in turn, says they run, and ends them when they are deleted. No
+ * container is started.
+ */
+export class HollowNodes {
+  policy: Policy = {};
+  /** Nodes that say nothing any more. */
+  readonly silent = new Set<string>();
+  readonly #client: Client;
+  readonly #stop = new AbortController();
+  readonly #names: string[] = [];
+  readonly #leases = new Map<string, Stored<Lease>>();
+  readonly #factory;
+  #turn = 0;
+  #address = 1;
+
+  constructor(client: Client) {
+    this.#client = client;
+    const { signal } = this.#stop;
+    this.#factory = createInformerFactory({ client, clock: systemClock, signal, logger: silentLogger });
+    const pods = this.#factory.informer(Pods);
+    const see = (p: Stored<Pod>): void => void this.#see(p).catch(() => {});
+    pods.addHandlers({ onAdd: see, onUpdate: (_old, p) => see(p) });
+  }
+
+  async start(count: number): Promise<void> {
+    for (let i = 1; i <= count; i++) await this.add(`hollow${i}`);
+    this.#factory.start();
+    await this.#factory.synced(this.#stop.signal);
+    void this.#renew();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async add(name: string, labels: Record<string, string> = {}): Promise<void> {
+    const node = { metadata: { name, labels }, spec: {} } as Node;
+    await this.#client.create(Nodes, node);
+    await this.sayReady(name);
+    this.#leases.set(
+      name,
+      await this.#client.create(Leases, { metadata: { name, namespace: LEASES }, spec: this.#beat(name) }),
+    );
+    this.#names.push(name);
+  }
+
+  /** What an agent reports once it is back. */
+  async sayReady(name: string, status: 'True' | 'False' = 'True'): Promise<void> {
+    const condition = { type: 'Ready', status, lastTransitionTime: new Date().toISOString().replace(/\.\d+/, '') };
+    const body = { status: { conditions: [condition] } };
+    await this.#client.patch(Nodes, { name, subresource: 'status' }, { type: 'strategic', body });
+  }
+
+  /** Looks at every pod again: the policy has changed. */
+  async poke(): Promise<void> {
+    await Promise.all([...this.#factory.informer(Pods).lister.list()].map((p) => this.#see(p).catch(() => {})));
+  }
+
+  #beat(name: string) {
+    const renewTime = `${new Date().toISOString().slice(0, 23)}000Z`;
+    return { holderIdentity: name, leaseDurationSeconds: 40, renewTime };
+  }
+
+  async #renew(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await Promise.all(
+        this.#names.map(async (name) => {
+          if (this.silent.has(name)) return;
+          const body = { spec: this.#beat(name) };
+          await this.#client.patch(Leases, { name, namespace: LEASES }, { type: 'merge', body }).catch(() => {});
+        }),
+      );
+      await systemClock.sleep(RENEW_MS, signal).catch(() => {});
+    }
+  }
+
+  async #see(pod: Stored<Pod>): Promise<void> {
+    const { name, namespace = '', uid } = pod.metadata;
+    const node = pod.spec?.nodeName;
+    try {
+      if (!node) {
+        if (pod.metadata.deletionTimestamp) return;
+        const free = this.#names.filter((n) => !this.silent.has(n));
+        const target = { apiVersion: 'v1', kind: 'Node', name: free[this.#turn++ % free.length] };
+        const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target };
+        await this.#client.createSubresource(Pods as never, { name, namespace, subresource: 'binding' }, body);
+        return;
+      }
+      if (this.silent.has(node)) return;
+      if (pod.metadata.deletionTimestamp) {
+        if (this.policy.ends?.(pod) ?? true)
+          await this.#client.delete(Pods, name, namespace, { gracePeriodSeconds: 0, preconditions: { uid } });
+        return;
+      }
+      await this.#report(pod);
+    } catch (e) {
+      if (!isNotFound(e) && !isConflict(e)) throw e;
+    }
+  }
+
+  async #report(pod: Stored<Pod>): Promise<void> {
+    const { name, namespace = '', uid } = pod.metadata;
+    const ready = this.policy.ready?.(pod) ?? true;
+    const now = pod.status?.conditions?.find((c) => c.type === 'Ready')?.status === 'True';
+    if (pod.status?.podIP && now === ready) return;
+    const podIP = pod.status?.podIP ?? `10.244.${this.#address >> 8}.${this.#address++ & 255}`;
+    const at = new Date().toISOString().replace(/\.\d+/, '');
+    const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: at };
+    const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: at, conditions: [condition] };
+    const body = { metadata: { uid }, status };
+    await this.#client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
+  }
+}

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll } from 'vitest';
+import {
+  type Deployment,
+  Deployments,
+  Namespaces,
+  type Pod,
+  Pods,
+  type ReplicaSet,
+  ReplicaSets,
+  ServiceAccounts,
+} from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import { createClient } from '#client/client.ts';
+import { loadKubeconfig } from '#client/kubeconfig.ts';
+import type { Client } from '#client/types.ts';
+import { silentLogger } from '#process/logger.ts';
+import type { Cluster, ClusterOptions } from '../../bed/cluster.ts';
+import { useCluster } from '../../bed/suite.ts';
+import { waitFor } from '../../bed/wait.ts';
+import { HollowNodes } from './hollow.ts';
+
+export interface World {
+  readonly cluster: Cluster;
+  readonly client: Client;
+  readonly nodes: HollowNodes;
+}
+
+/** A cluster with the real controllers, and hollow nodes in place of scheduler and agents. */
+export function useWorld(label: string, options: ClusterOptions & { hollow?: number } = {}): () => World {
+  const cluster = useCluster(label, { apiservers: 1, without: ['scheduler'], ...options });
+  let world: World | undefined;
+  beforeAll(async () => {
+    const client = createClient({
+      ...(await loadKubeconfig(cluster().kubeconfig)),
+      userAgent: 'integration-test',
+      logger: silentLogger,
+    });
+    const nodes = new HollowNodes(client);
+    world = { cluster: cluster(), client, nodes };
+    await nodes.start(options.hollow ?? 3);
+  });
+  afterAll(async () => {
+    world?.nodes.stop();
+    await world?.client.close();
+  });
+  return () => {
+    if (!world) throw new Error('the world is not there yet: use it inside a test or a hook');
+    return world;
+  };
+}
+
+let serial = 0;
+/** A namespace of its own for a test, ready for pods. */
+export async function freshNamespace(client: Client, prefix = 't'): Promise<string> {
+  const name = `${prefix}-${++serial}`;
+  await client.create(Namespaces, { metadata: { name } });
+  await waitFor('the service account', () => client.get(ServiceAccounts, 'default', name), { everyMs: 10 });
+  return name;
+}
+
+const container = (image: string) => ({ name: 'main', image, ports: [{ name: 'http', containerPort: 8080 }] });
+export const podTemplate = (labels: Record<string, string>, image = 'img:1') => ({
+  metadata: { labels },
+  spec: { terminationGracePeriodSeconds: 1, containers: [container(image)] },
+});
+
+export const replicaSet = (namespace: string, name: string, replicas: number): ReplicaSet =>
+  ({
+    metadata: { namespace, name },
+    spec: { replicas, selector: { matchLabels: { app: name } }, template: podTemplate({ app: name }) },
+  }) as ReplicaSet;
+
+export const deployment = (namespace: string, name: string, spec: object = {}): Deployment =>
+  ({
+    metadata: { namespace, name },
+    spec: { replicas: 3, selector: { matchLabels: { app: name } }, template: podTemplate({ app: name }), ...spec },
+  }) as Deployment;
+
+/** Pods of a namespace that are not being deleted. */
+export async function livePods(client: Client, namespace: string): Promise<Stored<Pod>[]> {
+  const { items } = await client.list(Pods, { namespace });
+  return items.filter((p) => !p.metadata.deletionTimestamp);
+}
+
+export const isReady = (p: Pod): boolean =>
+  p.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+
+/** Waits until a Deployment has been rolled out completely. */
+export const rolledOut = (
+  client: Client,
+  namespace: string,
+  name: string,
+  timeoutMs = 30_000,
+): Promise<Stored<Deployment>> =>
+  waitFor(
+    `${name} rolled out`,
+    async () => {
+      const d = await client.get(Deployments, name, namespace);
+      const { replicas = 0, updatedReplicas = 0, availableReplicas = 0, observedGeneration = 0 } = d.status ?? {};
+      const wanted = d.spec?.replicas ?? 1;
+      const done = replicas === wanted && updatedReplicas === wanted && availableReplicas === wanted;
+      return done && observedGeneration >= (d.metadata.generation ?? 0) ? d : undefined;
+    },
+    { timeoutMs, everyMs: 50 },
+  );
+
+export const setsOf = async (client: Client, namespace: string): Promise<Stored<ReplicaSet>[]> =>
+  (await client.list(ReplicaSets, { namespace })).items;
