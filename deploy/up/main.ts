@@ -104,7 +104,10 @@ async function loadImages(): Promise<string> {
   return system.key;
 }
 
-/** @returns how many files are new: processes that read the old ones must be started again. */
+/** Files whose content the containers hold for as long as they run. */
+const HELD = /^(etcd\/|apiserver|service-account|users\/(scheduler|controller-manager|proxy)$)|-ca$/;
+
+/** @returns how many files are new that running processes hold the old content of; node certificates come with others. */
 async function certificates(m: { name: string; addresses: readonly string[]; nodes: number }): Promise<number> {
   const plan = planPki({
     server: 'https://127.0.0.1:6443',
@@ -125,7 +128,7 @@ async function certificates(m: { name: string; addresses: readonly string[]; nod
   // haproxy gets only what it needs: the CA's certificate, not its key.
   writeFileSync(join(folder, 'ca.crt'), readFileSync(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`)));
   chmodSync(folder, 0o755);
-  return issued.length;
+  return issued.filter(({ file }) => HELD.test(file)).length;
 }
 
 const apiReady = async (): Promise<void> => {
