@@ -9,7 +9,7 @@ import { LastWritten } from '../harness/recent-writes.ts';
 import { apiTime } from '../harness/time.ts';
 import { isReady, isTerminal } from '../pods/state.ts';
 import { evictDue } from './eviction.ts';
-import { type Health, healthOf, isBeingEvicted, renewedAt, wantedTaints } from './health.ts';
+import { type Health, healthOf, isBeingEvicted, isOwnReport, renewedAt, wantedTaints } from './health.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { countZones, EvictionPace, evictionInterval, isFullOutage, zoneOf } from './zones.ts';
 
@@ -131,6 +131,7 @@ export function nodeLifecycleController(deps: ControllerDeps, options: { gracePe
     watches: [
       watching(Nodes, (n, old, gone) => {
         if (gone) written.forget(n.metadata.uid);
+        if (old && isOwnReport(n, old)) beats.alive(n.metadata.name, clock.now());
         return old && sameJson(relevant(n), relevant(old)) ? [] : ownKey(n);
       }),
       watching(Leases, (l, _old, gone) => (gone ? [] : onLease(l)), { informer: { namespace: LEASE_NAMESPACE } }),

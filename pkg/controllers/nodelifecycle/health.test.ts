@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Node, Taint } from '#api/kinds/index.ts';
 import { ago, NOW, pod } from '../fixtures.ts';
 import { evictionTime } from './eviction.ts';
-import { healthOf, wantedTaints } from './health.ts';
+import { healthOf, isOwnReport, wantedTaints } from './health.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { countZones, EvictionPace, evictionInterval, isFullOutage } from './zones.ts';
 
@@ -152,6 +152,17 @@ test('a heartbeat counts from when it was seen, whatever time it carries', () =>
   expect(beats.hear('n', '1970', NOW + 5000)).toBe(NOW);
   expect(beats.hear('n', '2999', NOW + 6000)).toBe(NOW + 6000);
   expect(beats.lastHeard('n')).toBe(NOW + 6000);
+  beats.alive('n', NOW + 7000);
+  expect(beats.hear('n', '2999', NOW + 8000)).toBe(NOW + 7000);
   beats.forget('n');
   expect(beats.lastHeard('n')).toBeUndefined();
+});
+
+test.each([
+  ['Unknown', 'True', true],
+  ['True', 'False', true],
+  ['True', 'True', false],
+  ['True', 'Unknown', false],
+])('Ready from %s to %s is the word of the node itself: %s', (before, after, want) => {
+  expect(isOwnReport(node({ Ready: after }), node({ Ready: before }))).toBe(want);
 });

@@ -56,4 +56,16 @@ export function wantedTaints(node: Node, w: Wanted): Taint[] {
 export const isBeingEvicted = (node: Node): boolean =>
   (node.spec?.taints ?? []).some((t) => t.effect === 'NoExecute' && (t.key === NOT_READY || t.key === UNREACHABLE));
 
+/**
+ * True if an update of the Node shows that the node itself wrote its status: the Ready condition changed, and not to
+ * Unknown, which only we write. (The lease and the Node come by different watches, in any order.)
+ */
+export function isOwnReport(node: Node, old: Node): boolean {
+  const ready = (n: Node) => n.status?.conditions?.find((c) => c.type === 'Ready');
+  const now = ready(node);
+  const before = ready(old);
+  if (!now || now.status === 'Unknown') return false;
+  return now.status !== before?.status || now.lastHeartbeatTime !== before?.lastHeartbeatTime;
+}
+
 export const renewedAt = (lease: Lease | undefined): string => lease?.spec?.renewTime ?? '';

@@ -13,6 +13,11 @@ export class Heartbeats {
     return now;
   }
 
+  /** Another sign of life than the lease: the node has written its own status. */
+  alive(node: string, now: number): void {
+    this.#heard.set(node, { renewed: this.#heard.get(node)?.renewed ?? '', at: now });
+  }
+
   /** undefined: never heard of. */
   lastHeard(node: string): number | undefined {
     return this.#heard.get(node)?.at;
