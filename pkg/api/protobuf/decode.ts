@@ -1,14 +1,16 @@
 import protobuf from 'protobufjs/minimal.js';
-import { errors } from '../meta/errors.ts';
-import { type AnyField, type ObjectSchema, resolveLazy, type Schema } from '../schema/schema.ts';
+import { formatDuration } from '../meta/duration.ts';
+import { errors, StatusError } from '../meta/errors.ts';
+import { formatTime } from '../meta/time.ts';
+import { zeroOf } from '../schema/decode.ts';
+import { setOwn } from '../schema/own.ts';
+import { type AnyField, type ObjectSchema, resolveLazy } from '../schema/schema.ts';
+import { MAGIC, type Resolved, WIRE, type WireField, wireFields } from './wire.ts';
 
 /**
  * `application/vnd.kubernetes.protobuf`: the bytes "k8s\0", then runtime.Unknown — 1 TypeMeta {1 apiVersion, 2 kind},
  * 2 the object — whose fields are numbered in our schemas.
  */
-const MAGIC = Buffer.from('k8s\0', 'latin1');
-const WIRE_BYTES = 2;
-
 type Reader = protobuf.Reader;
 type Json = Record<string, unknown>;
 
@@ -16,26 +18,6 @@ export interface ProtobufObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly object: unknown;
-}
-
-interface Wire {
-  readonly name: string;
-  readonly field: AnyField;
-}
-
-/** Field number → field, per schema. */
-const tables = new WeakMap<ObjectSchema, ReadonlyMap<number, Wire>>();
-function tableOf(schema: ObjectSchema): ReadonlyMap<number, Wire> {
-  let table = tables.get(schema);
-  if (!table) {
-    table = new Map(
-      Object.entries(schema.fields).flatMap(([name, field]) =>
-        field.num > 0 ? [[field.num, { name, field }] as const] : [],
-      ),
-    );
-    tables.set(schema, table);
-  }
-  return table;
 }
 
 /** Calls `field` for each field of the message that ends at `end`; what it does not consume is skipped. */
@@ -46,7 +28,11 @@ function eachField(reader: Reader, end: number, field: (number: number, wire: nu
   }
 }
 
-const int64 = (r: Reader): number => Number(r.int64());
+/** protobufjs returns a Long where that package is installed; integers beyond 2^53 lose precision, as in JSON. */
+const int64 = (r: Reader): number => {
+  const value: number | { toNumber(): number } = r.int64();
+  return typeof value === 'number' ? value : value.toNumber();
+};
 
 function message<T>(reader: Reader, read: (end: number) => T): T {
   const end = reader.uint32() + reader.pos;
@@ -68,8 +54,7 @@ function readTime(reader: Reader, end: number, micro: boolean): string | undefin
   });
   // An empty message is Go's zero time, which JSON writes as null.
   if (!any) return undefined;
-  const text = new Date(seconds * 1000).toISOString().slice(0, 19);
-  return micro ? `${text}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z` : `${text}Z`;
+  return formatTime({ seconds, nanos }, micro);
 }
 
 function readIntOrString(reader: Reader, end: number): number | string {
@@ -89,28 +74,11 @@ function readIntOrString(reader: Reader, end: number): number | string {
 function readBytesField(reader: Reader, end: number, number: number): Buffer {
   let bytes: Uint8Array = Buffer.alloc(0);
   eachField(reader, end, (n, wire) => {
-    if (n !== number || wire !== WIRE_BYTES) return false;
+    if (n !== number || wire !== WIRE.bytes) return false;
     bytes = reader.bytes();
     return true;
   });
   return Buffer.from(bytes);
-}
-
-const GO_DURATION: [string, number][] = [
-  ['h', 3.6e12],
-  ['m', 6e10],
-  ['s', 1e9],
-];
-function durationText(ns: number): string {
-  if (ns === 0) return '0s';
-  let rest = ns;
-  let text = '';
-  for (const [unit, size] of GO_DURATION) {
-    const n = unit === 's' ? rest / size : Math.floor(rest / size);
-    if (n > 0 || (unit === 's' && text === '')) text += `${n}${unit}`;
-    rest -= Math.floor(rest / size) * size;
-  }
-  return text;
 }
 
 function readScalar(reader: Reader, kind: string): unknown {
@@ -130,7 +98,7 @@ function readScalar(reader: Reader, kind: string): unknown {
   }
 }
 
-function readValue(reader: Reader, schema: Exclude<Schema, { kind: 'lazy' }>): unknown {
+function readValue(reader: Reader, schema: Resolved): unknown {
   switch (schema.kind) {
     case 'object':
       return message(reader, (end) => readObject(reader, end, schema));
@@ -155,14 +123,14 @@ function readValue(reader: Reader, schema: Exclude<Schema, { kind: 'lazy' }>): u
           ns = int64(reader);
           return true;
         });
-        return durationText(ns);
+        return formatDuration(ns);
       });
     default:
       return readScalar(reader, schema.kind);
   }
 }
 
-function readMapEntry(reader: Reader, values: Exclude<Schema, { kind: 'lazy' }>, into: Json): void {
+function readMapEntry(reader: Reader, values: Resolved, into: Json): void {
   message(reader, (end) => {
     let key = '';
     let value: unknown;
@@ -176,13 +144,12 @@ function readMapEntry(reader: Reader, values: Exclude<Schema, { kind: 'lazy' }>,
       else return false;
       return true;
     });
-    into[key] =
-      value ?? (values.kind === 'string' || values.kind === 'bytes' ? '' : values.kind === 'quantity' ? '0' : {});
+    setOwn(into, key, value ?? zeroOf(values));
   });
 }
 
 /** A named slice type (authentication's ExtraValue): a message whose field 1 repeats. */
-function readList(reader: Reader, end: number, items: Exclude<Schema, { kind: 'lazy' }>): unknown[] {
+function readList(reader: Reader, end: number, items: Resolved): unknown[] {
   const list: unknown[] = [];
   eachField(reader, end, (n) => {
     if (n !== 1) return false;
@@ -192,21 +159,23 @@ function readList(reader: Reader, end: number, items: Exclude<Schema, { kind: 'l
   return list;
 }
 
-/** Go writes plain fields even when zero; JSON leaves them out unless they are always written. */
-function isDropped(field: AnyField, schema: Exclude<Schema, { kind: 'lazy' }>, value: unknown): boolean {
+/**
+ * Go writes plain fields even when zero; JSON leaves them out unless they are always written. Types that are messages
+ * (0 as an IntOrString, for one) are never "empty" to Go's `omitempty`.
+ */
+function isDropped(field: AnyField, schema: Resolved, value: unknown): boolean {
   if (value === undefined) return true;
-  if (field.required || field.ptr) return false;
-  if (schema.kind === 'object') return false;
+  if (field.required || field.ptr || MESSAGES.has(schema.kind)) return false;
   return value === '' || value === 0 || value === false;
 }
+const MESSAGES: ReadonlySet<string> = new Set(['object', 'intOrString', 'quantity', 'duration', 'time', 'microTime']);
 
-function readField(reader: Reader, { name, field }: Wire, wire: number, out: Json): void {
-  const schema = resolveLazy(field.schema);
+function readField(reader: Reader, { name, field, schema }: WireField, wire: number, out: Json): void {
   if (schema.kind === 'array') {
     const items = resolveLazy(schema.items);
     const list = (out[name] as unknown[] | undefined) ?? [];
     out[name] = list;
-    const packed = wire === WIRE_BYTES && (items.kind === 'int32' || items.kind === 'int64' || items.kind === 'bool');
+    const packed = wire === WIRE.bytes && (items.kind === 'int32' || items.kind === 'int64' || items.kind === 'bool');
     if (packed)
       message(reader, (end) => {
         while (reader.pos < end) list.push(readScalar(reader, items.kind));
@@ -226,7 +195,7 @@ function readField(reader: Reader, { name, field }: Wire, wire: number, out: Jso
 }
 
 function readObject(reader: Reader, end: number, schema: ObjectSchema): Json {
-  const table = tableOf(schema);
+  const table = wireFields(schema);
   const out: Json = {};
   eachField(reader, end, (n, wire) => {
     const found = table.get(n);
@@ -271,9 +240,7 @@ export function decodeProtobuf(
     const inner = protobuf.Reader.create(raw);
     return { apiVersion, kind, object: readObject(inner, inner.len, schema) };
   } catch (e) {
-    if (e instanceof RangeError || e instanceof SyntaxError || e instanceof TypeError) {
-      throw errors.badRequest(`unable to decode the protobuf message: ${e.message}`);
-    }
-    throw e;
+    if (e instanceof StatusError) throw e;
+    throw errors.badRequest(`unable to decode the protobuf message: ${e instanceof Error ? e.message : String(e)}`);
   }
 }

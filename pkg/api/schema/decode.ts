@@ -110,7 +110,7 @@ const typeName = (schema: Schema): string => {
 };
 
 /** What Go makes of a null list item or map value. */
-function zeroOf(schema: Schema): unknown {
+export function zeroOf(schema: Schema): unknown {
   switch (resolveLazy(schema).kind) {
     case 'object':
     case 'map':
