@@ -30,7 +30,7 @@ function eachField(reader: Reader, end: number, field: (number: number, wire: nu
 
 /** protobufjs returns a Long where that package is installed; integers beyond 2^53 lose precision, as in JSON. */
 const int64 = (r: Reader): number => {
-  const value: number | { toNumber(): number } = r.int64();
+  const value = r.int64() as unknown as number | { toNumber(): number };
   return typeof value === 'number' ? value : value.toNumber();
 };
 

@@ -97,7 +97,7 @@ const Thing = obj('Thing', '', {
   plain: f(1, int32, ''),
   pointer: f(2, int32, '', { ptr: true }),
   written: req(3, bool, ''),
-  nested: f(4, Inner, '', { inline: true }),
+  nested: { ...f(4, Inner, ''), inline: true },
   many: f(5, arr(int64), ''),
   named: f(6, map(arr(str)), ''),
   took: f(7, duration, ''),
