@@ -94,7 +94,7 @@ function planInit(p: PlanInput): Action | undefined {
     if (isSidecar(c)) {
       if (r?.state === 'running') continue;
       const at = p.notBefore(c.name);
-      if (r && at > p.now) return { do: 'wait', untilMs: at };
+      if (at > p.now) return { do: 'wait', untilMs: at };
       return { do: 'start', containers: [startOf(p, c)] };
     }
     if (r?.state === 'exited' && r.exitCode === 0) continue;

@@ -24,7 +24,6 @@ function terminated(r: ContainerRecord) {
   const reason = r.oomKilled ? 'OOMKilled' : r.error ? 'StartError' : r.exitCode === 0 ? 'Completed' : 'Error';
   return {
     exitCode: r.exitCode,
-    ...(r.exitCode > 128 && r.exitCode < 160 && !r.oomKilled ? { signal: 0 } : {}),
     reason,
     ...(r.error ? { message: r.error } : {}),
     startedAt: rfc3339(r.startedAt),
@@ -129,12 +128,23 @@ function conditions(
   init: readonly ContainerStatus[],
   app: readonly ContainerStatus[],
 ): Condition[] {
-  const unready = app.filter((s) => !s.ready).map((s) => s.name);
+  const sidecars = init.filter((_, n) => {
+    const c = i.pod.spec?.initContainers?.[n];
+    return c !== undefined && isSidecar(c);
+  });
+  const unready = [...sidecars, ...app].filter((s) => !s.ready).map((s) => s.name);
   const notDone = (i.pod.spec?.initContainers ?? [])
     .filter((c, n) => (isSidecar(c) ? !init[n]?.started : init[n]?.state?.terminated?.exitCode !== 0))
     .map((c) => c.name);
   const over = phase === 'Succeeded' || phase === 'Failed';
-  const why = over ? 'PodCompleted' : unready.length > 0 ? 'ContainersNotReady' : undefined;
+  const initialized = notDone.length === 0 || phase === 'Succeeded';
+  const why = over
+    ? phase === 'Failed'
+      ? 'PodFailed'
+      : 'PodCompleted'
+    : unready.length > 0
+      ? 'ContainersNotReady'
+      : undefined;
   const text = over || unready.length === 0 ? undefined : `containers with unready status: [${unready.join(' ')}]`;
   const gates = (i.pod.spec?.readinessGates ?? []).filter(
     (g) => !i.pod.status?.conditions?.some((c) => c.type === g.conditionType && c.status === 'True'),
@@ -145,9 +155,9 @@ function conditions(
     condition(
       i,
       'Initialized',
-      notDone.length === 0 || over,
-      notDone.length === 0 || over ? undefined : 'ContainersNotInitialized',
-      notDone.length === 0 || over ? undefined : `containers with incomplete status: [${notDone.join(' ')}]`,
+      initialized,
+      initialized ? (phase === 'Succeeded' ? 'PodCompleted' : undefined) : 'ContainersNotInitialized',
+      initialized ? undefined : `containers with incomplete status: [${notDone.join(' ')}]`,
     ),
     gates.length > 0 && ready
       ? condition(

@@ -1,0 +1,162 @@
+import { expect, test } from 'vitest';
+import type { Pod } from '#api/kinds/index.ts';
+import type { ContainerRecord } from '../runtime/types.ts';
+import type { PodRuntime } from '../runtime/view.ts';
+import { type Action, type PlanInput, plan, restarts } from './plan.ts';
+
+const NOW = 1_000_000;
+
+const record = (name: string, more: Partial<ContainerRecord> = {}): ContainerRecord => ({
+  id: `${name || 'sandbox'}-${more.attempt ?? 0}`,
+  podUid: 'u',
+  namespace: 'ns',
+  pod: 'p',
+  name,
+  attempt: 0,
+  hash: 'same',
+  image: 'i',
+  state: 'running',
+  exitCode: 0,
+  oomKilled: false,
+  createdAt: 0,
+  startedAt: 0,
+  finishedAt: 0,
+  ...more,
+});
+const exited = (name: string, exitCode: number, attempt = 0) => record(name, { state: 'exited', exitCode, attempt });
+
+interface Sketch {
+  init?: { name: string; restartPolicy?: string }[];
+  app?: string[];
+  policy?: string;
+  sandbox?: ContainerRecord | null;
+  stale?: ContainerRecord[];
+  /** Newest attempt first. */
+  records?: ContainerRecord[];
+  blocked?: Record<string, number>;
+  unhealthy?: string[];
+  stopping?: string[];
+  terminating?: boolean;
+  terminal?: boolean;
+}
+
+function input(s: Sketch): PlanInput {
+  const containers = new Map<string, ContainerRecord[]>();
+  for (const r of s.records ?? []) containers.set(r.name, [...(containers.get(r.name) ?? []), r]);
+  const runtime: PodRuntime = {
+    sandbox: s.sandbox === null ? undefined : (s.sandbox ?? record('')),
+    staleSandboxes: s.stale ?? [],
+    containers,
+  };
+  return {
+    pod: {
+      spec: {
+        restartPolicy: s.policy ?? 'Always',
+        initContainers: s.init ?? [],
+        containers: (s.app ?? ['a']).map((name) => ({ name })),
+      },
+    } as unknown as Pod,
+    runtime,
+    terminating: s.terminating ?? false,
+    terminal: s.terminal ?? false,
+    graceSeconds: 30,
+    now: NOW,
+    notBefore: (name) => s.blocked?.[name] ?? 0,
+    unhealthy: new Set(s.unhealthy),
+    stopping: new Set(s.stopping),
+    hashOf: () => 'same',
+  };
+}
+
+/** The action in one line. */
+function told(a: Action): string {
+  switch (a.do) {
+    case 'start':
+      return `start ${a.containers.map((c) => `${c.container.name}#${c.attempt}${c.obsolete.length > 0 ? `-${c.obsolete}` : ''}`).join(' ')}`;
+    case 'kill':
+      return `kill ${a.targets.map((t) => `${t.record.id}/${t.graceSeconds}`).join(' ')}: ${a.targets[0]?.reason}`;
+    case 'remove':
+    case 'removeSandboxes':
+      return `${a.do} ${a.ids.join(' ')}`;
+    case 'createSandbox':
+      return `createSandbox #${a.attempt}`;
+    case 'wait':
+      return a.untilMs === undefined ? 'wait' : `wait until ${a.untilMs}`;
+    default:
+      return a.do;
+  }
+}
+
+const init = [{ name: 'i' }, { name: 'j' }];
+const sidecar = [{ name: 's', restartPolicy: 'Always' }];
+
+test.each<[string, Sketch, string]>([
+  ['a new pod gets a sandbox', { sandbox: null }, 'createSandbox #0'],
+  ['a dead sandbox is replaced', { sandbox: exited('', 0, 2) }, 'createSandbox #3'],
+  [
+    'after its containers were killed',
+    { sandbox: exited('', 0), records: [record('a')] },
+    'kill a-0/30: Pod sandbox changed, it will be killed and re-created.',
+  ],
+  ['old sandboxes go', { stale: [exited('', 0)], sandbox: record('', { attempt: 1 }) }, 'removeSandboxes sandbox-0'],
+  ['all app containers start together', { app: ['a', 'b'] }, 'start a#0 b#0'],
+  ['init containers start one by one', { init }, 'start i#0'],
+  ['the next waits for the one before', { init, records: [record('i')] }, 'wait'],
+  ['and follows it', { init, records: [exited('i', 0)] }, 'start j#0'],
+  ['the app follows all of them', { init, records: [exited('i', 0), exited('j', 0)] }, 'start a#0'],
+  ['a failed init container is tried again', { init, records: [exited('i', 1)] }, 'start i#1'],
+  ['but not with Never', { init, policy: 'Never', records: [exited('i', 1)] }, 'wait'],
+  ['nor before its time', { init, records: [exited('i', 1)], blocked: { i: NOW + 5 } }, `wait until ${NOW + 5}`],
+  ['a sidecar starts before the app', { init: sidecar }, 'start s#0'],
+  ['the app starts beside a sidecar', { init: sidecar, records: [record('s')] }, 'start a#0'],
+  [
+    'a sidecar that ended well starts again',
+    { init: sidecar, policy: 'Never', records: [exited('s', 0)] },
+    'start s#1',
+  ],
+  ['a sidecar whose image cannot be had waits', { init: sidecar, blocked: { s: NOW + 9 } }, `wait until ${NOW + 9}`],
+  ['running is enough', { records: [record('a')] }, 'wait'],
+  ['Always starts again after success', { records: [exited('a', 0, 4), exited('a', 0, 3)] }, 'start a#5-a-3'],
+  ['OnFailure does not', { policy: 'OnFailure', records: [exited('a', 0)] }, 'wait'],
+  ['OnFailure does after failure', { policy: 'OnFailure', records: [exited('a', 3)] }, 'start a#1'],
+  ['Never does not', { policy: 'Never', records: [exited('a', 3)] }, 'wait'],
+  ['back-off holds at its last millisecond', { blocked: { a: NOW + 1 } }, `wait until ${NOW + 1}`],
+  ['and ends in time', { blocked: { a: NOW } }, 'start a#0'],
+  ['the earliest back-off counts', { app: ['a', 'b'], blocked: { a: NOW + 9, b: NOW + 4 } }, `wait until ${NOW + 4}`],
+  ['one in back-off does not hold up another', { app: ['a', 'b'], blocked: { a: NOW + 9 } }, 'start b#0'],
+  [
+    'a changed container is killed',
+    { records: [record('a', { hash: 'other' })] },
+    'kill a-0/30: Container a definition changed, will be restarted',
+  ],
+  [
+    'an unhealthy one too',
+    { records: [record('a')], unhealthy: ['a-0'] },
+    'kill a-0/30: Container a failed liveness probe, will be restarted',
+  ],
+  ['but only once', { records: [record('a')], unhealthy: ['a-0'], stopping: ['a-0'] }, 'wait'],
+  ['deletion stops what runs', { terminating: true, records: [record('a')] }, 'kill a-0/30: Stopping container'],
+  ['and waits for it', { terminating: true, records: [record('a')], stopping: ['a-0'] }, 'wait'],
+  ['then takes all away', { terminating: true, records: [exited('a', 0)] }, 'remove a-0 sandbox-0'],
+  ['then is finished', { terminating: true, sandbox: null }, 'finish'],
+  [
+    'a pod that ended stops its sidecars',
+    { terminal: true, init: sidecar, records: [record('s')] },
+    'kill s-0/30: Stopping container',
+  ],
+  ['and keeps its containers for their logs', { terminal: true, records: [exited('a', 0)] }, 'remove sandbox-0'],
+  ['and that is all', { terminal: true, sandbox: null, records: [exited('a', 0)] }, 'wait'],
+])('%s', (_, sketch, expected) => {
+  expect(told(plan(input(sketch)))).toBe(expected);
+});
+
+test.each([
+  ['Always', 0, true],
+  ['Always', 1, true],
+  [undefined, 0, true],
+  ['OnFailure', 0, false],
+  ['OnFailure', 137, true],
+  ['Never', 1, false],
+])('%s, exit code %i: starts again %s', (policy, code, again) => {
+  expect(restarts(policy, code)).toBe(again);
+});
