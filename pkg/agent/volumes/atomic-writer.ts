@@ -39,10 +39,13 @@ export async function writeAtomically(dir: string, files: VolumeFiles, gid?: num
     await chmod(target, f.mode);
     if (gid !== undefined) await chown(target, -1, gid);
   }
+  // A write that did not come to its end may have left its link, and its directory (below).
+  await rm(join(dir, `${DATA}_tmp`), { force: true });
   await symlink(fresh, join(dir, `${DATA}_tmp`));
   await rename(join(dir, `${DATA}_tmp`), join(dir, DATA));
   await linkNames(dir, files);
-  if (current) await rm(join(dir, current), { recursive: true, force: true });
+  for (const e of await readdir(dir))
+    if (e.startsWith('..') && e !== DATA && e !== fresh) await rm(join(dir, e), { recursive: true, force: true });
   return true;
 }
 

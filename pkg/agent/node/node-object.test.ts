@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { type NodeFacts, nodeLabels, nodeStatus } from './node-object.ts';
+
+const facts: NodeFacts = {
+  name: 'n1',
+  ip: '172.18.0.2',
+  port: 10250,
+  labels: { 'topology.kubernetes.io/zone': 'z1' },
+  cpus: 4,
+  memoryBytes: 8 * 1024 ** 3 + 1023,
+  diskBytes: 10 * 1024 ** 3,
+  maxPods: 110,
+  kernel: '6.1',
+  os: 'Test Linux',
+  machineId: 'm',
+  bootId: 'b',
+  runtimeVersion: '27.0',
+};
+const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+const NOW_TEXT = '2026-01-02T03:04:05Z';
+const EARLIER = '2026-01-01T00:00:00Z';
+const ready = { readiness: { ready: true, message: 'ok' }, images: [], now: NOW };
+
+test('labels: the well-known ones, then those of the operator', () => {
+  expect(nodeLabels({ ...facts, labels: { ...facts.labels, 'kubernetes.io/os': 'mine' } })).toMatchObject({
+    'kubernetes.io/hostname': 'n1',
+    'kubernetes.io/os': 'mine',
+    'topology.kubernetes.io/zone': 'z1',
+  });
+});
+
+test('capacity, addresses, port', () => {
+  const s = nodeStatus({}, facts, ready);
+  expect(s.capacity).toEqual({ cpu: '4', memory: '8388608Ki', 'ephemeral-storage': '10485760Ki', pods: '110' });
+  expect(s.allocatable).toEqual(s.capacity);
+  expect(s.addresses).toEqual([
+    { type: 'InternalIP', address: '172.18.0.2' },
+    { type: 'Hostname', address: 'n1' },
+  ]);
+  expect(s.daemonEndpoints?.kubeletEndpoint?.Port).toBe(10250);
+  expect(s.nodeInfo).toMatchObject({ containerRuntimeVersion: 'docker://27.0', operatingSystem: 'linux' });
+});
+
+test.each([
+  [true, 'True', 'KubeletReady', EARLIER],
+  [false, 'False', 'KubeletNotReady', NOW_TEXT],
+])('ready %s', (isReady, status, reason, since) => {
+  const old = { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: EARLIER }] } as never;
+  const s = nodeStatus(old, facts, { ...ready, readiness: { ready: isReady, message: 'why' } });
+  expect(s.conditions?.find((c) => c.type === 'Ready')).toEqual({
+    type: 'Ready',
+    status,
+    reason,
+    message: 'why',
+    lastHeartbeatTime: NOW_TEXT,
+    lastTransitionTime: since,
+  });
+  expect(s.conditions?.filter((c) => c.status === 'True').length).toBe(isReady ? 1 : 0);
+});
+
+test('images: named ones, the largest first, fifty at most; what others wrote stays', () => {
+  const images = Array.from({ length: 60 }, (_, i) => ({
+    id: `${i}`,
+    names: i === 59 ? [] : [`img${i}`],
+    sizeBytes: i,
+  }));
+  const s = nodeStatus({ volumesInUse: ['v'] } as never, facts, { ...ready, images });
+  expect(s.images?.length).toBe(50);
+  expect(s.images?.[0]).toEqual({ names: ['img58'], sizeBytes: 58 });
+  expect(s).toHaveProperty('volumesInUse', ['v']);
+});
