@@ -122,6 +122,7 @@ export class SchedulingQueue {
   /** The try failed for a passing reason (an API error): again after the back-off. */
   retry(q: QueuedPod): void {
     this.#inFlight.delete(uidOf(q));
+    q.queuedAt = this.#clock.now();
     this.#delay(q);
   }
 
