@@ -52,7 +52,7 @@ function renderPort(nat: ChainSet, s: ServicePort, services: string[], nodePorts
     const to = `-d ${s.clusterIP}/32 ${matchPort(s, s.port)} ${comment(s.id)}`;
     // Only pods keep their address towards the endpoint; everybody else could not be answered directly.
     if (o.clusterCidr) services.push(`! -s ${o.clusterCidr} ${to} -j ${CHAINS.markMasq}`);
-    else services.push(`${to} -m addrtype ! --src-type UNICAST -j ${CHAINS.markMasq}`);
+    else services.push(`${to} -m addrtype ! --src-type LOCAL -j ${CHAINS.markMasq}`);
     services.push(`${to} -j ${svc}`);
   }
   const all = new Map([...s.internal, ...s.external].map((e) => [`${e.ip}:${e.port}`, e]));
