@@ -1,11 +1,8 @@
 import { type Operation as OracleOperation, applyPatch as oracle } from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
 import { topLevel } from '../kind.ts';
-import type { KubeObject, ManagedFieldsEntry } from '../meta/objectmeta.ts';
 import { arr, f, int32, map, mapList, objectsIn, req, str } from '../schema/schema.ts';
-import { applyPatch } from './apply.ts';
 import { jsonPatch, type Operation } from './json-patch.ts';
-import { trackUpdate } from './managedfields/track.ts';
 import { mergePatch } from './merge-patch.ts';
 import { strategicMerge } from './strategic-merge.ts';
 import { threeWayStrategicPatch } from './three-way.ts';
@@ -133,67 +130,5 @@ test('a three-way patch removes what was applied before and leaves what others s
   const patch = threeWayStrategicPatch(Thing, last, modified, current);
   expect(strategicMerge(Thing, current, patch)).toEqual({
     spec: { containers: [{ name: 'a', image: 'x2', args: ['server'] }, { name: 'injected' }] },
-  });
-});
-
-describe('server-side apply', () => {
-  const apply = (
-    liveObject: KubeObject | undefined,
-    managedFields: ManagedFieldsEntry[],
-    spec: object,
-    manager: string,
-    force = false,
-  ) =>
-    applyPatch({
-      schema: Thing,
-      hasStatus: false,
-      live: liveObject,
-      managedFields,
-      manager,
-      force,
-      apiVersion: 't/v1',
-      subresource: '',
-      now: 'T',
-      applied: { apiVersion: 't/v1', kind: 'Thing', metadata: { name: 'n' }, spec } as KubeObject,
-    });
-
-  test('ownership, conflict, force and removal', () => {
-    const first = apply(undefined, [], { replicas: 1, containers: [{ name: 'a', image: 'x' }] }, 'one');
-    expect(first.managedFields[0]?.fieldsV1).toEqual({
-      'f:spec': { 'f:replicas': {}, 'f:containers': { 'k:{"name":"a"}': { '.': {}, 'f:name': {}, 'f:image': {} } } },
-    });
-    expect(() => apply(first.object, first.managedFields, { replicas: 2 }, 'two')).toThrow(
-      'Apply failed with 1 conflict: conflict with "one": .spec.replicas',
-    );
-    const second = apply(first.object, first.managedFields, { replicas: 2 }, 'two', true);
-    expect(second.object).toMatchObject({ spec: { replicas: 2, containers: [{ name: 'a' }] } });
-    const third = apply(second.object, second.managedFields, { containers: [{ name: 'b' }] }, 'one');
-    expect(third.object).toMatchObject({ spec: { replicas: 2, containers: [{ name: 'b' }] } });
-    const shared = apply(third.object, third.managedFields, { replicas: 2 }, 'three');
-    expect(shared.managedFields).toHaveLength(3);
-  });
-
-  test('an update takes fields from their owners', () => {
-    const { object, managedFields } = apply(undefined, [], { replicas: 1, selector: { a: '1' } }, 'one');
-    const next = structuredClone(object) as KubeObject & { spec: { replicas: number } };
-    next.spec.replicas = 5;
-    const tracked = trackUpdate({
-      schema: Thing,
-      hasStatus: false,
-      old: object,
-      new: next,
-      managedFields,
-      manager: 'hpa',
-      subresource: '',
-      apiVersion: 't/v1',
-      now: 'T',
-    });
-    expect(tracked.map((e) => [e.manager, e.operation, e.fieldsV1])).toEqual([
-      ['one', 'Apply', { 'f:spec': { 'f:selector': { '.': {}, 'f:a': {} } } }],
-      ['hpa', 'Update', { 'f:spec': { 'f:replicas': {} } }],
-    ]);
-    expect(() => apply(next, tracked, { replicas: 1, selector: { a: '1' } }, 'one')).toThrow(
-      'conflict with "hpa" using t/v1: .spec.replicas',
-    );
   });
 });

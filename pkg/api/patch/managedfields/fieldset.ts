@@ -1,198 +1,129 @@
-import { sameJson } from '../../meta/equal.ts';
-import { jsonFields } from '../../schema/decode.ts';
-import { type ArraySchema, type ObjectSchema, resolveLazy, type Schema } from '../../schema/schema.ts';
-
 /**
  * A set of fields in the FieldsV1 form: a tree whose keys are path elements — `f:name` (field or map key),
- * `k:{…}` (item of a keyed list), `v:…` (item of a set) — and where `.` or an empty node means "this one itself".
+ * `k:{…}` (item of a keyed list), `v:…` (item of a set). A node is itself a member when it is empty or has `.`.
+ * Sets are never changed once made and share parts.
  */
 export interface FieldSet {
-  [element: string]: FieldSet;
+  readonly [element: string]: FieldSet;
 }
 
-type Json = Record<string, unknown>;
+type Growing = Record<string, FieldSet>;
 
-const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
+/** A node without anything below it. */
+export const LEAF: FieldSet = Object.freeze({});
+const SELF = '.';
 
-/** The element that names an item of a list, or undefined when the list is one value. */
-export function itemElement(s: ArraySchema, item: unknown): string | undefined {
-  if (s.listType === 'set') return `v:${JSON.stringify(item)}`;
-  if (s.listType !== 'map' || !isObject(item)) return undefined;
-  const keys: Json = {};
-  for (const k of s.mapKeys ?? []) if (item[k] !== undefined) keys[k] = item[k];
-  return `k:${JSON.stringify(keys)}`;
+export function isEmptySet(s: FieldSet | undefined): boolean {
+  for (const _ in s) return false;
+  return true;
 }
 
-const isGranularList = (s: ArraySchema): boolean => s.listType === 'map' || s.listType === 'set';
+/** Whether the node itself, not only something below it, is in the set. */
+export const isMember = (node: FieldSet): boolean => node[SELF] !== undefined || isEmptySet(node);
 
-/** How a value is taken apart: by fields, by keys, by items, or not at all. */
-type Shape =
-  | { readonly by: 'struct'; readonly schema: ObjectSchema }
-  | { readonly by: 'map'; readonly values: Schema }
-  | { readonly by: 'list'; readonly schema: ArraySchema }
-  | { readonly by: 'value' };
-
-function shapeOf(schema: Schema | undefined, value: unknown): Shape {
-  const s = schema && resolveLazy(schema);
-  if (s?.kind === 'object' && s.structType !== 'atomic' && isObject(value)) return { by: 'struct', schema: s };
-  if (s?.kind === 'map' && s.mapType !== 'atomic' && isObject(value)) return { by: 'map', values: s.values };
-  if (s?.kind === 'array' && isGranularList(s) && Array.isArray(value)) return { by: 'list', schema: s };
-  return { by: 'value' };
-}
-
-/** Every field a value sets. */
-export function setOf(schema: Schema | undefined, value: unknown): FieldSet {
-  const shape = shapeOf(schema, value);
-  const set: FieldSet = {};
-  if (shape.by === 'struct') {
-    const fields = jsonFields(shape.schema);
-    for (const [k, v] of Object.entries(value as Json))
-      if (v !== undefined) set[`f:${k}`] = setOf(fields[k]?.schema, v);
-  } else if (shape.by === 'map') {
-    const entries = Object.entries(value as Json);
-    if (entries.length > 0) set['.'] = {};
-    for (const [k, v] of entries) if (v !== undefined) set[`f:${k}`] = setOf(shape.values, v);
-  } else if (shape.by === 'list') {
-    for (const item of value as unknown[]) {
-      const element = itemElement(shape.schema, item);
-      if (element === undefined) continue;
-      const inside = shape.schema.listType === 'map' ? setOf(shape.schema.items, item) : {};
-      set[element] = shape.schema.listType === 'map' ? { '.': {}, ...inside } : inside;
-    }
-  }
-  return set;
-}
-
-export const isEmptySet = (s: FieldSet | undefined): boolean => !s || Object.keys(s).length === 0;
-
-const hasSelf = (s: FieldSet): boolean => s['.'] !== undefined || Object.keys(s).length === 0;
+/** The node with itself in the set. */
+export const withSelf = (below: FieldSet | undefined): FieldSet =>
+  !below || isEmptySet(below) ? LEAF : below[SELF] ? below : { [SELF]: LEAF, ...below };
 
 export function union(a: FieldSet, b: FieldSet): FieldSet {
-  const out: FieldSet = { ...a };
-  for (const [k, v] of Object.entries(b)) {
-    const mine = out[k];
-    if (!mine) out[k] = v;
-    else if (k !== '.') {
-      const both = union(mine, v);
-      // A leaf merged with an inner node is both itself and its parts.
-      if ((isEmptySet(mine) || isEmptySet(v)) && !isEmptySet(both)) both['.'] = {};
-      out[k] = both;
-    }
+  if (a === b || isEmptySet(b)) return a;
+  const out: Growing = { ...a };
+  for (const k in b) {
+    const x = a[k];
+    const y = b[k] as FieldSet;
+    out[k] = x ? unionNodes(x, y) : y;
   }
   return out;
 }
 
-/** Members of `a` that are not in `b`; undefined when none is left. */
-function minus(a: FieldSet, b: FieldSet): FieldSet | undefined {
-  const out: FieldSet = {};
-  const leaf = Object.keys(a).length === 0;
-  if (leaf) return hasSelf(b) ? undefined : {};
-  for (const [k, v] of Object.entries(a)) {
-    const other = b[k];
-    if (k === '.') {
-      if (!hasSelf(b)) out['.'] = {};
-    } else if (!other) out[k] = v;
-    else {
-      const rest = minus(v, other);
-      if (rest) out[k] = rest;
-    }
-  }
-  return Object.keys(out).length > 0 ? out : undefined;
+function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
+  if (a === b) return a;
+  if (isEmptySet(a)) return withSelf(b);
+  if (isEmptySet(b)) return withSelf(a);
+  return union(a, b);
 }
 
-export const difference = (a: FieldSet, b: FieldSet): FieldSet => {
-  if (Object.keys(a).length === 0) return a;
-  const out: FieldSet = {};
-  for (const [k, v] of Object.entries(a)) {
-    const other = b[k];
-    const rest = other ? minus(v, other) : v;
+/** Members of node `a` that are not in node `b`; undefined when none is left, `a` itself when all are. */
+function minus(a: FieldSet, b: FieldSet): FieldSet | undefined {
+  const itself = isMember(a);
+  const keepsItself = itself && !isMember(b);
+  let same = itself === keepsItself;
+  let any = false;
+  const out: Growing = keepsItself ? { [SELF]: LEAF } : {};
+  for (const k in a) {
+    if (k === SELF) continue;
+    const x = a[k] as FieldSet;
+    const y = b[k];
+    const rest = y ? minus(x, y) : x;
+    if (rest !== x) same = false;
+    if (!rest) continue;
+    out[k] = rest;
+    any = true;
+  }
+  if (same) return a;
+  return any ? out : keepsItself ? LEAF : undefined;
+}
+
+/** Members of `a` that are not in `b`; `a` itself when they have nothing in common. */
+export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  let same = true;
+  const out: Growing = {};
+  for (const k in a) {
+    const x = a[k] as FieldSet;
+    const y = b[k];
+    const rest = y ? minus(x, y) : x;
+    if (rest !== x) same = false;
     if (rest) out[k] = rest;
   }
-  return out;
-};
-
-function both(a: FieldSet, b: FieldSet): FieldSet | undefined {
-  if (hasSelf(a) && hasSelf(b) && (Object.keys(a).length === 0 || Object.keys(b).length === 0)) return {};
-  const out: FieldSet = {};
-  if (a['.'] && b['.']) out['.'] = {};
-  for (const [k, v] of Object.entries(a)) {
-    if (k === '.' || !b[k]) continue;
-    const common = both(v, b[k]);
-    if (common) out[k] = common;
-  }
-  return Object.keys(out).length > 0 ? out : undefined;
+  return same ? a : out;
 }
 
-export const intersection = (a: FieldSet, b: FieldSet): FieldSet => {
-  const out: FieldSet = {};
-  for (const [k, v] of Object.entries(a)) {
-    const other = b[k];
-    const common = other && both(v, other);
-    if (common) out[k] = common;
+function common(a: FieldSet, b: FieldSet): FieldSet | undefined {
+  const both = isMember(a) && isMember(b);
+  let any = false;
+  const out: Growing = both ? { [SELF]: LEAF } : {};
+  for (const k in a) {
+    const y = b[k];
+    if (k === SELF || !y) continue;
+    const shared = common(a[k] as FieldSet, y);
+    if (!shared) continue;
+    out[k] = shared;
+    any = true;
   }
-  return out;
-};
-
-/** Fields that differ between two values: `changed` are in `b` (new or other), `removed` only in `a`. */
-export function compare(schema: Schema | undefined, a: unknown, b: unknown): { changed: FieldSet; removed: FieldSet } {
-  const changed: FieldSet = {};
-  const removed: FieldSet = {};
-  const visit = (element: string, inner: Schema | undefined, x: unknown, y: unknown, self: boolean): void => {
-    if (x === undefined && y === undefined) return;
-    if (x === undefined) {
-      const set = setOf(inner, y);
-      changed[element] = self ? { '.': {}, ...set } : set;
-    } else if (y === undefined) {
-      const set = setOf(inner, x);
-      removed[element] = self ? { '.': {}, ...set } : set;
-    } else if (!sameJson(x, y)) {
-      if (shapeOf(inner, x).by === 'value' || shapeOf(inner, y).by === 'value') {
-        changed[element] = setOf(inner, y);
-        return;
-      }
-      const deeper = compare(inner, x, y);
-      if (!isEmptySet(deeper.changed)) changed[element] = deeper.changed;
-      if (!isEmptySet(deeper.removed)) removed[element] = deeper.removed;
-    }
-  };
-  const shape = shapeOf(schema, b);
-  if (shape.by === 'struct' || shape.by === 'map') {
-    const x = (a ?? {}) as Json;
-    const y = b as Json;
-    const innerOf = (k: string): Schema | undefined =>
-      shape.by === 'map' ? shape.values : jsonFields(shape.schema)[k]?.schema;
-    for (const k of new Set([...Object.keys(x), ...Object.keys(y)])) visit(`f:${k}`, innerOf(k), x[k], y[k], false);
-  } else if (shape.by === 'list') {
-    const items = (list: unknown): Map<string, unknown> =>
-      new Map(
-        ((list ?? []) as unknown[]).flatMap((i) => {
-          const e = itemElement(shape.schema, i);
-          return e === undefined ? [] : [[e, i] as const];
-        }),
-      );
-    const x = items(a);
-    const y = items(b);
-    const keyed = shape.schema.listType === 'map';
-    for (const e of new Set([...x.keys(), ...y.keys()])) {
-      visit(e, keyed ? shape.schema.items : undefined, x.get(e), y.get(e), keyed);
-    }
-  }
-  return { changed, removed };
+  return any ? out : both ? LEAF : undefined;
 }
 
-/** Dotted paths of the leaves, as conflict messages name them: `.spec.containers[name="x"].image`. */
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  const out: Growing = {};
+  for (const k in a) {
+    const y = b[k];
+    const shared = y && common(a[k] as FieldSet, y);
+    if (shared) out[k] = shared;
+  }
+  return out;
+}
+
+/** Whether two sets have the same members. */
+export const sameSet = (a: FieldSet, b: FieldSet): boolean =>
+  a === b || (isEmptySet(difference(a, b)) && isEmptySet(difference(b, a)));
+
+/** Dotted paths of the members, as conflict messages name them: `.spec.containers[name="x"].image`. */
 export function pathsOf(set: FieldSet, at = ''): string[] {
-  return Object.entries(set).flatMap(([k, v]) => {
-    const path = k === '.' ? at : at + elementText(k);
-    return k === '.' || Object.keys(v).length === 0 ? [path] : pathsOf(v, path);
-  });
+  const found: string[] = [];
+  for (const k in set) {
+    const node = set[k] as FieldSet;
+    if (k === SELF) found.push(at);
+    else if (isEmptySet(node)) found.push(at + elementText(k));
+    else found.push(...pathsOf(node, at + elementText(k)));
+  }
+  return found;
 }
 
 function elementText(e: string): string {
   if (e.startsWith('f:')) return `.${e.slice(2)}`;
   if (e.startsWith('v:')) return `[=${e.slice(2)}]`;
-  const keys = JSON.parse(e.slice(2)) as Json;
-  return `[${Object.entries(keys)
-    .map(([k, v]) => `${k}=${JSON.stringify(v)}`)
-    .join(',')}]`;
+  if (!e.startsWith('k:')) return `[${e.slice(2)}]`;
+  const keys = JSON.parse(e.slice(2)) as Record<string, unknown>;
+  const text = Object.entries(keys).map(([k, v]) => `${k}=${JSON.stringify(v)}`);
+  return `[${text.join(',')}]`;
 }

@@ -1,9 +1,11 @@
 import type { KubeObject, ManagedFieldsEntry } from '../../meta/objectmeta.ts';
 import type { ObjectSchema } from '../../schema/schema.ts';
-import { compare, difference, type FieldSet, isEmptySet, setOf, union } from './fieldset.ts';
+import { setIn, startingEntries, storedEntries } from './entries.ts';
+import { difference, isEmptySet, union } from './fieldset.ts';
+import { compare, createdSet } from './walk.ts';
 
 /** Fields no manager owns: identity and what the server keeps ("Server-Side Apply", field management). */
-const UNOWNED_META = [
+const UNOWNED_META: ReadonlySet<string> = new Set([
   'name',
   'namespace',
   'uid',
@@ -14,31 +16,52 @@ const UNOWNED_META = [
   'deletionGracePeriodSeconds',
   'managedFields',
   'selfLink',
-  'generateName',
-] as const;
+]);
 
-/** The part of an object whose fields can be owned through `subresource`. */
+/** The part of an object whose fields can be owned through `subresource`. Shares its values with `o`. */
 export function ownable(o: KubeObject, hasStatus: boolean, subresource: string): KubeObject {
-  const { apiVersion: _v, kind: _k, metadata, ...rest } = o as KubeObject & { status?: unknown };
-  const meta: Record<string, unknown> = { ...metadata };
-  for (const k of UNOWNED_META) delete meta[k];
-  if (subresource === 'status')
-    return { ...(rest.status === undefined ? {} : { status: rest.status }), metadata: meta } as KubeObject;
-  if (hasStatus) delete rest.status;
-  return { ...rest, ...(Object.keys(meta).length > 0 ? { metadata: meta } : {}) } as KubeObject;
+  const out: Record<string, unknown> = {};
+  const status = subresource === 'status';
+  for (const k in o) {
+    if (k === 'apiVersion' || k === 'kind' || k === 'metadata') continue;
+    if (status ? k === 'status' : k !== 'status' || !hasStatus) out[k] = o[k as keyof KubeObject];
+  }
+  const meta: Record<string, unknown> = {};
+  let any = false;
+  for (const k in o.metadata) {
+    if (UNOWNED_META.has(k)) continue;
+    meta[k] = o.metadata[k as keyof KubeObject['metadata']];
+    any = true;
+  }
+  if (any) out.metadata = meta;
+  return out as KubeObject;
 }
 
 export interface TrackRequest {
   readonly schema: ObjectSchema;
   readonly hasStatus: boolean;
+  /** Undefined: the object is created. */
   readonly old: KubeObject | undefined;
   readonly new: KubeObject;
+  /** The entries of the new object, as sent by the writer or taken over from the old one. */
   readonly managedFields: readonly ManagedFieldsEntry[];
   readonly manager: string;
   readonly subresource: string;
   readonly apiVersion: string;
   /** RFC 3339. */
   readonly now: string;
+}
+
+/**
+ * Entry lists that applyPatch has made. What differs between the live object and the applied one beyond them — defaults,
+ * the work of admission — belongs to nobody, and must not become an "Update" of the applier.
+ */
+const settled = new WeakSet<readonly ManagedFieldsEntry[]>();
+
+/** Marks entries as complete for the write they are part of. */
+export function settle(entries: ManagedFieldsEntry[]): ManagedFieldsEntry[] {
+  settled.add(entries);
+  return entries;
 }
 
 const isMine = (e: ManagedFieldsEntry, r: TrackRequest): boolean =>
@@ -49,32 +72,33 @@ const isMine = (e: ManagedFieldsEntry, r: TrackRequest): boolean =>
 
 /** managedFields after an ordinary write: the writer owns what it changed, and nobody owns what is gone. */
 export function trackUpdate(r: TrackRequest): ManagedFieldsEntry[] {
+  // Entries that are the stored object's own come from an ordinary write after that apply.
+  if (r.managedFields !== r.old?.metadata?.managedFields && settled.has(r.managedFields)) return [...r.managedFields];
+  const entries = startingEntries(r.managedFields, r.old?.metadata?.managedFields);
   const now = ownable(r.new, r.hasStatus, r.subresource);
-  const was = r.old && ownable(r.old, r.hasStatus, r.subresource);
-  const { changed, removed } = was ? compare(r.schema, was, now) : { changed: setOf(r.schema, now), removed: {} };
-  if (isEmptySet(changed) && isEmptySet(removed)) return [...r.managedFields];
+  const { changed, removed } = r.old
+    ? compare(r.schema, ownable(r.old, r.hasStatus, r.subresource), now)
+    : { changed: createdSet(r.schema, now), removed: {} };
+  if (isEmptySet(changed) && isEmptySet(removed)) return [...entries];
   const lost = union(changed, removed);
-  const entries: ManagedFieldsEntry[] = [];
+  const kept: ManagedFieldsEntry[] = [];
   let mine: ManagedFieldsEntry | undefined;
-  for (const e of r.managedFields) {
+  for (const e of entries) {
     if (isMine(e, r)) {
       mine = e;
       continue;
     }
-    const left = difference(e.fieldsV1 as FieldSet, lost);
-    if (!isEmptySet(left)) entries.push(left === e.fieldsV1 ? e : { ...e, fieldsV1: left });
+    const left = difference(setIn(e), lost);
+    kept.push(left === e.fieldsV1 ? e : { ...e, fieldsV1: left });
   }
-  const owned = union(difference((mine?.fieldsV1 ?? {}) as FieldSet, removed), changed);
-  if (!isEmptySet(owned)) {
-    entries.push({
-      manager: r.manager,
-      operation: 'Update',
-      apiVersion: r.apiVersion,
-      time: r.now,
-      fieldsType: 'FieldsV1',
-      fieldsV1: owned,
-      ...(r.subresource ? { subresource: r.subresource } : {}),
-    });
-  }
-  return entries;
+  kept.push({
+    manager: r.manager,
+    operation: 'Update',
+    apiVersion: r.apiVersion,
+    time: r.now,
+    fieldsType: 'FieldsV1',
+    fieldsV1: union(mine ? difference(setIn(mine), removed) : {}, changed),
+    ...(r.subresource ? { subresource: r.subresource } : {}),
+  });
+  return storedEntries(kept);
 }
