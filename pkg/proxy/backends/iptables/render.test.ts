@@ -92,6 +92,17 @@ describe('node ports and external addresses', () => {
     expect(nat(r, 'EXT')).toEqual([`-j ${CHAINS.markMasq}`, '-j SVC']);
   });
 
+  test.each([
+    ['one is here', [at(1, true)]],
+    ['none is here', []],
+  ])('internal Local policy, %s: clients from outside still reach all', (_, internal) => {
+    const r = rendered(port({ internal, external: [at(1, true), at(2)], nodePort: 30080 }));
+    expect(nat(r, 'EXT')).toEqual([`-j ${CHAINS.markMasq}`, '-j SVL']);
+    expect(nat(r, 'SVL')).toHaveLength(2);
+    expect(nat(r, 'SEP2')).toHaveLength(2);
+    expect(nat(r, 'SVC')).toEqual(internal.length > 0 ? ['-j SEP1'] : undefined);
+  });
+
   test('Local policy: pods and the node reach all, clients only local ones, with their address', () => {
     const r = rendered(
       port({ internal: [at(1, true), at(2)], external: [at(1, true)], nodePort: 30080, externalLocal: true }),

@@ -74,21 +74,32 @@ function addressRules(s: ServicePort, ip: string, ext: string): string[] {
 }
 
 function externalRules(nat: ChainSet, s: ServicePort, svc: string, o: RenderOptions): string[] {
-  if (!s.externalLocal) return s.internal.length > 0 ? [`-j ${CHAINS.markMasq}`, `-j ${svc}`] : [];
+  if (!s.externalLocal) {
+    if (s.external.length === 0) return [];
+    // internalTrafficPolicy Local narrows what the cluster IP reaches, not what clients from outside do.
+    const to = sameEndpoints(s.internal, s.external) ? svc : balanceExternal(nat, s);
+    return [`-j ${CHAINS.markMasq}`, `-j ${to}`];
+  }
   const rules: string[] = [];
   if (s.internal.length > 0) {
     // From inside the cluster "external" addresses mean the service as such, with all its endpoints.
     if (o.clusterCidr) rules.push(`-s ${o.clusterCidr} -j ${svc}`);
     rules.push(`-m addrtype --src-type LOCAL -j ${CHAINS.markMasq}`, `-m addrtype --src-type LOCAL -j ${svc}`);
   }
-  if (s.external.length > 0) {
-    const local = localChain(s.id, s.protocol);
-    const localRules: string[] = [];
-    balance(localRules, s, s.external);
-    nat.set(local, localRules);
-    rules.push(`-j ${local}`);
-  }
+  if (s.external.length > 0) rules.push(`-j ${balanceExternal(nat, s)}`);
   return rules;
+}
+
+const sameEndpoints = (a: readonly Endpoint[], b: readonly Endpoint[]): boolean =>
+  a.length === b.length && a.every((e, i) => e.ip === b[i]?.ip && e.port === b[i]?.port);
+
+/** A chain for the endpoints of outside traffic, where they are not those of the cluster IP. */
+function balanceExternal(nat: ChainSet, s: ServicePort): string {
+  const name = localChain(s.id, s.protocol);
+  const rules: string[] = [];
+  balance(rules, s, s.external);
+  nat.set(name, rules);
+  return name;
 }
 
 /** Clients of a service without endpoints are told at once; a Local service without local endpoints stays silent. */
