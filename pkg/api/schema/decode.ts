@@ -1,6 +1,16 @@
-import { errors } from '../meta/errors.ts';
-import { canonicalQuantity, isQuantity, QUANTITY_MESSAGE } from '../meta/quantity.ts';
-import { type AnyField, type ObjectSchema, resolveLazy, type Schema } from './schema.ts';
+import { errors, StatusError } from '../meta/errors.ts';
+import { decodeLeaf, mismatch, type Place } from './leaf.ts';
+import { setOwn } from './own.ts';
+import {
+  type AnyField,
+  type ArraySchema,
+  type MapSchema,
+  type ObjectSchema,
+  resolveLazy,
+  type Schema,
+} from './schema.ts';
+
+export { findDuplicateKeys } from './duplicates.ts';
 
 export interface Decoded {
   /** A new object holding only known fields; nulls are absent. */
@@ -9,104 +19,72 @@ export interface Decoded {
   readonly unknownFields: string[];
 }
 
+/** What a decode carries along. */
 interface State {
   readonly unknown: string[];
 }
 
-const TYPE_NAMES: Record<string, string> = {
-  string: 'string',
-  int32: 'int32',
-  int64: 'int64',
-  double: 'float64',
-  bool: 'bool',
-  bytes: '[]uint8',
-};
-
-const jsonType = (v: unknown): string =>
-  Array.isArray(v) ? 'array' : typeof v === 'boolean' ? 'bool' : v === null ? 'null' : typeof v;
-
-function mismatch(v: unknown, path: string, want: string): never {
-  throw errors.badRequest(`json: cannot unmarshal ${jsonType(v)} into Go struct field ${path} of type ${want}`);
-}
-
-const INT32_MAX = 2 ** 31;
-const isRfc3339 = (s: string): boolean =>
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(s) && !Number.isNaN(Date.parse(s));
-
-/** Scalars and the types with an encoding of their own. Returns the canonical value. */
-function decodeLeaf(kind: string, v: unknown, path: string): unknown {
-  switch (kind) {
-    case 'string':
-    case 'bytes':
-      if (typeof v !== 'string') mismatch(v, path, TYPE_NAMES[kind] ?? 'string');
-      return v;
-    case 'bool':
-      if (typeof v !== 'boolean') mismatch(v, path, 'bool');
-      return v;
-    case 'int32':
-    case 'int64':
-      if (typeof v !== 'number') mismatch(v, path, kind);
-      if (!Number.isInteger(v) || (kind === 'int32' && (v >= INT32_MAX || v < -INT32_MAX))) {
-        throw errors.badRequest(`json: cannot unmarshal number ${v} into Go struct field ${path} of type ${kind}`);
-      }
-      return v;
-    case 'double':
-      if (typeof v !== 'number') mismatch(v, path, 'float64');
-      return v;
-    case 'quantity': {
-      if (typeof v !== 'string' && typeof v !== 'number') mismatch(v, path, 'resource.Quantity');
-      const text = String(v);
-      if (!isQuantity(text)) throw errors.badRequest(`${path}: ${QUANTITY_MESSAGE}`);
-      return canonicalQuantity(text);
-    }
-    case 'time':
-    case 'microTime':
-      if (typeof v !== 'string') mismatch(v, path, kind === 'time' ? 'v1.Time' : 'v1.MicroTime');
-      if (!isRfc3339(v))
-        throw errors.badRequest(`parsing time "${v}" as "2006-01-02T15:04:05Z07:00": cannot parse "${v}" as "2006"`);
-      return v;
-    case 'duration':
-      if (typeof v !== 'string') mismatch(v, path, 'v1.Duration');
-      return v;
-    case 'intOrString':
-      if (typeof v !== 'string' && !Number.isInteger(v)) mismatch(v, path, 'intstr.IntOrString');
-      return v;
-    default:
-      return v;
-  }
-}
-
-function decodeValue(schema: Schema, v: unknown, path: string, s: State): unknown {
+function decodeValue(schema: Schema, v: unknown, place: Place, s: State): unknown {
   const resolved = resolveLazy(schema);
   switch (resolved.kind) {
     case 'object':
-      return decodeFields(resolved, v, path, s);
+      return decodeFields(resolved, v, place, s);
     case 'array':
-      if (!Array.isArray(v)) mismatch(v, path, `[]${typeName(resolved.items)}`);
-      return v.map((item, i) =>
-        item === null && resolveLazy(resolved.items).kind !== 'raw'
-          ? zeroOf(resolved.items)
-          : decodeValue(resolved.items, item, `${path}[${i}]`, s),
-      );
-    case 'map': {
-      if (typeof v !== 'object' || Array.isArray(v)) mismatch(v, path, `map[string]${typeName(resolved.values)}`);
-      const out: Record<string, unknown> = {};
-      for (const [k, item] of Object.entries(v as object)) {
-        out[k] = item === null ? zeroOf(resolved.values) : decodeValue(resolved.values, item, `${path}.${k}`, s);
-      }
-      return out;
-    }
-    case 'raw':
-    case 'fieldsV1':
-      return v;
+      return decodeList(resolved, v, place, s);
+    case 'map':
+      return decodeMap(resolved, v, place, s);
     default:
-      return decodeLeaf(resolved.kind, v, path);
+      return decodeLeaf(resolved.kind, v, place);
   }
 }
 
-const typeName = (schema: Schema): string => {
+function decodeList(schema: ArraySchema, v: unknown, place: Place, s: State): unknown[] {
+  if (!Array.isArray(v)) mismatch(v, place, goType(schema));
+  const items = resolveLazy(schema.items);
+  return v.map((item, i) => {
+    if (item === null) return items.kind === 'raw' ? null : zeroOf(items);
+    return decodeValue(items, item, { owner: place.owner, path: `${place.path}[${i}]` }, s);
+  });
+}
+
+function decodeMap(schema: MapSchema, v: unknown, place: Place, s: State): Record<string, unknown> {
+  if (typeof v !== 'object' || v === null || Array.isArray(v)) mismatch(v, place, goType(schema));
+  const values = resolveLazy(schema.values);
+  // Go names the map, not the key, when a plain value is of the wrong type.
+  const deep = values.kind === 'object' || values.kind === 'array' || values.kind === 'map';
+  const out: Record<string, unknown> = {};
+  for (const [k, item] of Object.entries(v)) {
+    const at = deep ? { owner: place.owner, path: `${place.path}.${k}` } : place;
+    setOwn(out, k, item === null ? zeroOf(values) : decodeValue(values, item, at, s));
+  }
+  return out;
+}
+
+/** The name Go prints for a type. */
+function goType(schema: Schema): string {
   const s = resolveLazy(schema);
-  return s.kind === 'object' ? s.name : (TYPE_NAMES[s.kind] ?? s.kind);
+  switch (s.kind) {
+    case 'object':
+      return `${s.pkg.slice(s.pkg.lastIndexOf('.') + 1)}.${s.name}`;
+    case 'array':
+      return `[]${goType(s.items)}`;
+    case 'map':
+      return `map[string]${goType(s.values)}`;
+    default:
+      return GO_TYPES[s.kind] ?? s.kind;
+  }
+}
+
+const GO_TYPES: Record<string, string> = {
+  double: 'float64',
+  bytes: '[]uint8',
+  quantity: 'resource.Quantity',
+  time: 'v1.Time',
+  microTime: 'v1.MicroTime',
+  duration: 'v1.Duration',
+  intOrString: 'intstr.IntOrString',
+  raw: 'runtime.RawExtension',
+  fieldsV1: 'v1.FieldsV1',
 };
 
 /** What Go makes of a null list item or map value. */
@@ -153,72 +131,41 @@ export function jsonFields(schema: ObjectSchema): Readonly<Record<string, AnyFie
   return fields;
 }
 
-function decodeFields(schema: ObjectSchema, v: unknown, path: string, s: State): Record<string, unknown> {
-  if (typeof v !== 'object' || v === null || Array.isArray(v)) mismatch(v, path || schema.name, schema.name);
+function decodeFields(schema: ObjectSchema, v: unknown, place: Place, s: State): Record<string, unknown> {
+  if (typeof v !== 'object' || v === null || Array.isArray(v)) mismatch(v, place, goType(schema));
   const fields = jsonFields(schema);
   const out: Record<string, unknown> = {};
-  for (const name in v as Record<string, unknown>) {
+  const { path } = place;
+  for (const name in v) {
     const value = (v as Record<string, unknown>)[name];
     const field = fields[name];
     const at = path ? `${path}.${name}` : name;
-    if (!field) {
-      s.unknown.push(`unknown field "${at}"`);
-      continue;
+    if (!field) s.unknown.push(`unknown field "${at}"`);
+    else if (value !== null && value !== undefined) {
+      out[name] = decodeValue(field.schema, value, { owner: schema.name, path: at }, s);
     }
-    if (value === null || value === undefined) continue;
-    out[name] = decodeValue(field.schema, value, at, s);
   }
   return out;
 }
 
+/** `Deployment in version "v1" cannot be handled as a Deployment: …`, as Kubernetes introduces what its decoder says. */
+function introduced(e: unknown, schema: ObjectSchema, json: unknown): unknown {
+  const { kind, apiVersion } = (json ?? {}) as { kind?: unknown; apiVersion?: unknown };
+  if (!(e instanceof StatusError) || typeof kind !== 'string' || typeof apiVersion !== 'string' || !kind) return e;
+  const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
+  return errors.badRequest(`${kind} in version "${version}" cannot be handled as a ${schema.name}: ${e.message}`);
+}
+
 /**
  * Checks JSON against a schema as Go's decoder would: wrong types are errors, unknown fields are reported and dropped,
- * null means absent, quantities become canonical. @throws StatusError 400
+ * null means absent, quantities and times become canonical. The result shares nothing with `json` but what is opaque.
+ * @throws StatusError 400
  */
 export function decodeObject(schema: ObjectSchema, json: unknown): Decoded {
   const s: State = { unknown: [] };
-  const object = decodeFields(schema, json, '', s);
-  return { object, unknownFields: s.unknown };
-}
-
-/** Cheap test whether a document may repeat a key at all; the full scan runs only then. */
-export function findDuplicateKeys(body: Buffer): string[] {
-  const text = body.toString();
-  const found: string[] = [];
-  const stack: { keys: Set<string> | undefined; path: string; index: number; key: string }[] = [];
-  const string = /"(?:[^"\\]|\\.)*"/y;
-  let expectKey = false;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === '"') {
-      string.lastIndex = i;
-      const m = string.exec(text);
-      if (!m) return found;
-      i = string.lastIndex - 1;
-      const top = stack.at(-1);
-      if (expectKey && top?.keys) {
-        const key = JSON.parse(m[0]) as string;
-        const path = top.path ? `${top.path}.${key}` : key;
-        if (top.keys.has(key)) found.push(`duplicate field "${path}"`);
-        top.keys.add(key);
-        top.key = key;
-        expectKey = false;
-      }
-    } else if (c === '{' || c === '[') {
-      const top = stack.at(-1);
-      const inner = !top ? '' : top.keys ? join(top.path, top.key) : `${top.path}[${top.index}]`;
-      stack.push({ keys: c === '{' ? new Set() : undefined, path: inner, index: 0, key: '' });
-      expectKey = c === '{';
-    } else if (c === '}' || c === ']') {
-      stack.pop();
-      expectKey = false;
-    } else if (c === ',') {
-      const top = stack.at(-1);
-      if (top?.keys) expectKey = true;
-      else if (top) top.index++;
-    }
+  try {
+    return { object: decodeFields(schema, json, { owner: schema.name, path: '' }, s), unknownFields: s.unknown };
+  } catch (e) {
+    throw introduced(e, schema, json);
   }
-  return found;
 }
-
-const join = (path: string, key: string): string => (path ? `${path}.${key}` : key);

@@ -4,7 +4,7 @@ import { type ObjectSchema, resolveLazy, type Schema } from './schema.ts';
 type Filler = (value: Record<string, unknown>) => void;
 
 /** Compiled per schema: null when nothing below it has a default. */
-const fillers = new Map<ObjectSchema, Filler | null>();
+const fillers = new WeakMap<ObjectSchema, Filler | null>();
 
 function needsFilling(schema: Schema, seen: Set<ObjectSchema>): boolean {
   const s = resolveLazy(schema);
