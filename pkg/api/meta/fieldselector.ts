@@ -14,37 +14,50 @@ interface Term {
   readonly equal: boolean;
 }
 
-const unescaped = (s: string): string => s.replace(/\\([\\,=])/g, '$1');
+/** Undoes `\\`, `\,` and `\=`, the only escapes there are. */
+function unescaped(s: string): string {
+  const bad = /^(?:[^\\]|\\[\\,=])*?(\\(?:[^\\,=]|$))/s.exec(s)?.[1];
+  if (bad !== undefined) throw errors.badRequest(`invalid field selector: invalid escape sequence: ${bad}`);
+  return s.replace(/\\([\\,=])/g, '$1');
+}
 
-/** Splits at unescaped commas. */
-const termsOf = (text: string): string[] => text.match(/(?:\\.|[^,\\])+/g) ?? [];
+/** Splits at commas that are not escaped. */
+const termsOf = (text: string): string[] => text.match(/(?:\\.|[^,\\]|\\$)+/gs) ?? [];
 
-function parseTerm(text: string): Term {
+function parseTerm(text: string, whole: string): Term {
   const m = /^((?:\\.|[^\\=!])*)(==|!=|=)(.*)$/s.exec(text);
-  if (!m) throw errors.badRequest(`invalid field selector: "${text}"; can't understand "${text}"`);
-  return { field: unescaped(m[1] ?? ''), value: unescaped(m[3] ?? ''), equal: m[2] !== '!=' };
+  if (!m) throw errors.badRequest(`invalid selector: '${whole}'; can't understand '${text}'`);
+  return { field: m[1] ?? '', value: unescaped(m[3] ?? ''), equal: m[2] !== '!=' };
+}
+
+type Reader = (o: Stored<KubeObject>) => string;
+
+const METADATA: Readonly<Record<string, Reader>> = {
+  'metadata.name': (o) => o.metadata.name,
+  'metadata.namespace': (o) => o.metadata.namespace ?? '',
+};
+
+/** Kinds with selectable fields of their own and those without have different words for an unknown field. */
+function readerOf(kind: Kind, field: string): Reader {
+  const own = Object.hasOwn(kind.fields, field) ? kind.fields[field] : undefined;
+  if (own) return own;
+  if (Object.hasOwn(METADATA, field)) return METADATA[field] as Reader;
+  throw errors.badRequest(
+    Object.keys(kind.fields).length > 0
+      ? `field label not supported: ${field}`
+      : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
+  );
 }
 
 /** Parses `a=b,c!=d` over the selectable fields of a kind ("Field Selectors"). @throws StatusError 400 */
 export function parseFieldSelector(text: string, kind: Kind): FieldSelector {
-  const readers: Record<string, (o: Stored<KubeObject>) => string> = {
-    'metadata.name': (o) => o.metadata.name,
-    ...(kind.namespaced ? { 'metadata.namespace': (o: Stored<KubeObject>) => o.metadata.namespace ?? '' } : {}),
-    ...kind.fields,
-  };
-  const terms = termsOf(text).map(parseTerm);
-  const checks = terms.map((t) => {
-    const read = readers[t.field];
-    if (!read) throw errors.badRequest(`"${t.field}" is not a known field selector: only ${known(readers)}`);
-    return (o: Stored<KubeObject>) => (read(o) === t.value) === t.equal;
+  const terms = termsOf(text).map((t) => parseTerm(t, text));
+  const checks = terms.map(({ field, value, equal }) => {
+    const read = readerOf(kind, field);
+    return (o: Stored<KubeObject>) => (read(o) === value) === equal;
   });
   return {
     matches: (o) => checks.every((c) => c(o)),
     exact: (field) => terms.find((t) => t.equal && t.field === field)?.value,
   };
 }
-
-const known = (readers: object): string =>
-  Object.keys(readers)
-    .map((k) => `"${k}"`)
-    .join(', ');

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /**
  * Syntax of names, labels and the like. Each check returns the messages Kubernetes gives, none when the value is fine
  * (Kubernetes docs: "Object Names and IDs", "Labels and Selectors").
@@ -7,6 +9,9 @@ const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const VALUE = `(${QUALIFIED})?`;
+const WILDCARD = `\\*\\.${SUBDOMAIN}`;
+const C_IDENTIFIER = '[A-Za-z_][A-Za-z0-9_]*';
+const HEADER = '[-A-Za-z0-9]+';
 
 const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 const RE = {
@@ -15,14 +20,18 @@ const RE = {
   label1035: whole(LABEL_1035),
   qualified: whole(QUALIFIED),
   value: whole(VALUE),
-  envVar: whole('[-._a-zA-Z][-._a-zA-Z0-9]*'),
+  envVar: /^[ -<>-~]+$/,
+  cIdentifier: whole(C_IDENTIFIER),
+  wildcard: whole(WILDCARD),
+  header: whole(HEADER),
   configKey: whole('[-._a-zA-Z0-9]+'),
   portName: whole('[-a-z0-9]+'),
 };
 
 const tooLong = (max: number): string => `must be no more than ${max} characters`;
+// Two spaces before "or": Kubernetes has them.
 const pattern = (what: string, re: string, ...examples: string[]): string =>
-  `${what} (e.g. ${examples.map((e) => `'${e}'`).join(', or ')}, regex used for validation is '${re}')`;
+  `${what} (e.g. ${examples.map((e) => `'${e}'`).join(',  or ')}, regex used for validation is '${re}')`;
 
 const LABEL_MESSAGE = pattern(
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
@@ -88,7 +97,7 @@ export function qualifiedName(v: string): string[] {
     else problems.push(...dnsSubdomain(prefix).map((m) => `prefix part ${m}`));
   } else if (parts.length > 2) {
     return [
-      `a qualified name ${QUALIFIED_MESSAGE.replace(/^must /, 'must ')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+      `a qualified name ${QUALIFIED_MESSAGE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
     ];
   }
   if (name === '') problems.push('name part must be non-empty');
@@ -115,23 +124,66 @@ export const configMapKey = (v: string): string[] => {
   return problems;
 };
 
-export const envVarName = (v: string): string[] =>
-  RE.envVar.test(v)
+/**
+ * Names of environment variables, by the rule that is on by default since 1.32: any printable ASCII but "=".
+ */
+export function envVarName(v: string): string[] {
+  if (v === '') return ['environment variable name must be non-empty'];
+  return RE.envVar.test(v)
+    ? []
+    : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
+}
+
+/** The old rule, for names that must do as shell variables. */
+export const cIdentifier = (v: string): string[] =>
+  RE.cIdentifier.test(v)
     ? []
     : [
         pattern(
-          "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
-          '[-._a-zA-Z][-._a-zA-Z0-9]*',
-          'my.env-name',
-          'MY_ENV.NAME',
-          'MyEnvName1',
+          "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+          C_IDENTIFIER,
+          'my_name',
+          'MY_NAME',
+          'MyName',
         ),
       ];
+
+/** "*.example.com": hosts of Ingress rules. */
+export const wildcardSubdomain = (v: string): string[] =>
+  check(
+    v,
+    253,
+    RE.wildcard,
+    pattern(
+      "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+      WILDCARD,
+      '*.example.com',
+    ),
+  );
+
+/** Header names of HTTP probes. */
+export const httpHeaderName = (v: string): string[] =>
+  RE.header.test(v)
+    ? []
+    : [pattern("a valid HTTP header must consist of alphanumeric characters or '-'", HEADER, 'X-Header-Name')];
+
+/** An IPv4 or IPv6 address. Go refuses octets with leading zeros, and so does this. */
+export const ipAddress = (v: string): string[] =>
+  isIP(v) && !v.includes('%') ? [] : ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'];
+
+/** "10.0.0.0/8" or "2001:db8::/64"; bits right of the prefix may be set. */
+export function cidr(v: string): string[] {
+  const m = /^([^/%]+)\/(0|[1-9]\d{0,2})$/.exec(v);
+  const family = isIP(m?.[1] ?? '');
+  return m && family && Number(m[2]) <= (family === 4 ? 32 : 128)
+    ? []
+    : ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'];
+}
 
 /** Port names: IANA_SVC_NAME (RFC 6335, section 5.1). */
 export function portName(v: string): string[] {
   const problems: string[] = [];
-  if (v.length > 15) problems.push('must be no more than 15 characters');
+  if (v.length > 15) problems.push(tooLong(15));
   if (!RE.portName.test(v)) problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
   if (!/[a-z]/.test(v)) problems.push('must contain at least one letter (a-z)');
   if (v.includes('--')) problems.push('must not contain consecutive hyphens');
