@@ -110,6 +110,37 @@ test('a leader that was stopped past its lease wakes up as a zombie and writes n
   await cluster().kubectlOk(['scale', 'deployment/hello', '--replicas=3']);
 });
 
+test('pods of a node that was silent are Ready again when it speaks', async () => {
+  const [first] = cluster().nodes;
+  const patience = {
+    tolerations: ['not-ready', 'unreachable'].map((k) => ({
+      key: `node.kubernetes.io/${k}`,
+      operator: 'Exists',
+      effect: 'NoExecute',
+    })),
+  };
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'patient' },
+    spec: {
+      ...patience,
+      terminationGracePeriodSeconds: 1,
+      nodeSelector: { 'kubernetes.io/hostname': first?.name },
+      containers: [{ name: 'main', image: 'coxswain/busybox:1', imagePullPolicy: 'Never', command: ['sleep', '3600'] }],
+    },
+  };
+  await cluster().kubectlOk(['apply', '-f', '-'], { input: JSON.stringify(pod) });
+  await cluster().kubectlOk(['wait', '--for=condition=Ready', 'pod/patient', '--timeout=30s'], { timeoutMs: 40_000 });
+  first?.agent.signal('SIGSTOP');
+  await cluster().kubectlOk(['wait', '--for=condition=Ready=false', 'pod/patient', '--timeout=60s'], {
+    timeoutMs: 70_000,
+  });
+  first?.agent.signal('SIGCONT');
+  await cluster().kubectlOk(['wait', '--for=condition=Ready', 'pod/patient', '--timeout=30s'], { timeoutMs: 40_000 });
+  await cluster().kubectlOk(['delete', 'pod', 'patient']);
+});
+
 test("a node's power cut moves its pods", async () => {
   const [first, second] = cluster().nodes;
   const patch = JSON.stringify({

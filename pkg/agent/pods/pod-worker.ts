@@ -95,6 +95,7 @@ export class PodWorker {
 
   update(pod: Stored<Pod>): void {
     this.#pod = pod;
+    this.#d.publisher.seen(pod);
     // A pull for a pod that goes away is pointless.
     if (this.#terminating) this.#abort.abort(new Error('the pod is being deleted'));
   }

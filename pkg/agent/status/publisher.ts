@@ -50,6 +50,18 @@ export class StatusPublisher {
     this.#worker.update(uid, { pod, status });
   }
 
+  /**
+   * Takes notice of what the API shows. Somebody else may have changed the Ready condition meanwhile (the node controller
+   * does, while a node is silent): then what was sent last no longer holds, and the next `publish` writes again.
+   */
+  seen(pod: Stored<Pod>): void {
+    const { uid } = pod.metadata;
+    const sent = this.#sent.get(uid);
+    if (!sent || this.#worker.has(uid)) return;
+    const ready = (s: PodStatus | undefined) => s?.conditions?.find((c) => c.type === 'Ready')?.status;
+    if (ready(sent) !== ready(pod.status)) this.#sent.delete(uid);
+  }
+
   forget(uid: string): void {
     this.#sent.delete(uid);
     this.#worker.cancel(uid);
