@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { assembleApiServer } from '#apiserver/assemble.ts';
 import { loadTokenFile } from '#apiserver/authn/tokenfile.ts';
 import { systemClock } from '#async/clock.ts';
-import { type MainContext, portFlag, runMain, UserError } from '#process/main.ts';
+import { durationFlag, type MainContext, portFlag, runMain, UserError } from '#process/main.ts';
 import { openEtcd } from '#storage/etcd/open.ts';
 
 interface Flags {
@@ -27,6 +27,7 @@ interface Flags {
   kubeletClientKey: string;
   kubeletCertificateAuthority: string;
   tokenAuthFile?: string;
+  watchBookmarkInterval: number;
 }
 
 function read(flag: string, path: string): Buffer {
@@ -88,6 +89,7 @@ async function run(f: Flags, { logger, signal }: MainContext): Promise<void> {
     nodePorts: portRange(f.serviceNodePortRange),
     advertiseAddress: f.advertiseAddress ?? hostAddress(),
     advertisePort: f.advertisePort ?? f.securePort,
+    bookmarkIntervalMs: f.watchBookmarkInterval,
   });
   try {
     await server.app.listen({ host: f.bindAddress, port: f.securePort });
@@ -131,6 +133,12 @@ await runMain(
       .requiredOption('--kubelet-client-certificate <file>', 'client certificate towards node agents')
       .requiredOption('--kubelet-client-key <file>', 'its key')
       .requiredOption('--kubelet-certificate-authority <file>', "CA that signed the agents' serving certificates")
+      .option(
+        '--watch-bookmark-interval <duration>',
+        'how often idle watches are told how far history has moved',
+        durationFlag,
+        20_000,
+      )
       .option('--token-auth-file <file>', 'CSV of static bearer tokens: token,user,uid,"group1,group2"'),
   run,
 );

@@ -45,6 +45,8 @@ export interface ApiServerOptions {
   readonly nodePorts: { readonly first: number; readonly count: number };
   readonly advertiseAddress: string;
   readonly advertisePort: number;
+  /** Between two bookmarks of a watch, milliseconds. */
+  readonly bookmarkIntervalMs: number;
 }
 
 export interface ApiServer {
@@ -54,8 +56,6 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-/** Bookmarks tell idle watchers how far history has moved. */
-const BOOKMARK_INTERVAL_MS = 20_000;
 const REPAIR_INTERVAL_MS = 600_000;
 const HEALTH_TIMEOUT_MS = 2000;
 
@@ -157,7 +157,7 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
       runCompactor({ storage, clock, logger }, signal).catch((err: unknown) =>
         logger.error({ err }, 'compaction ended'),
       );
-      every(clock, BOOKMARK_INTERVAL_MS, signal, () => watchers.bookmarkAll(), logger);
+      every(clock, o.bookmarkIntervalMs, signal, () => watchers.bookmarkAll(), logger);
       every(clock, REPAIR_INTERVAL_MS, signal, () => allocator.repair().then(() => {}), logger);
     },
     async close() {

@@ -51,6 +51,8 @@ export interface Cluster {
   readonly dir: string;
   /** URL of the balancer before the API servers. */
   readonly server: string;
+  /** URL of each API server. */
+  readonly apiservers: readonly string[];
   /** admin.conf */
   readonly kubeconfig: string;
   readonly processes: Readonly<Record<ProcessName, ManagedProcess>>;
@@ -173,6 +175,7 @@ function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): 
   return {
     dir: layout.dir,
     server: `https://127.0.0.1:${layout.port}`,
+    apiservers: layout.apiservers.map((port) => `https://127.0.0.1:${port}`),
     kubeconfig,
     processes: Object.fromEntries(parts.processes.map((p) => [p.name, p])) as Record<ProcessName, ManagedProcess>,
     nodes,
