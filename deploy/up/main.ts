@@ -105,7 +105,7 @@ async function loadImages(): Promise<string> {
 }
 
 /** Files whose content the containers hold for as long as they run. */
-const HELD = /^(etcd\/|apiserver|service-account|users\/(scheduler|controller-manager|proxy)$)|-ca$/;
+const HELD = /^(etcd\/|apiserver|service-account|users\/(scheduler|controller-manager|proxy|dns)$)|-ca$/;
 
 /** @returns how many files are new that running processes hold the old content of; node certificates come with others. */
 async function certificates(m: { name: string; addresses: readonly string[]; nodes: number }): Promise<number> {

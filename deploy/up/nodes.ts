@@ -71,7 +71,7 @@ export async function holdExtraNodes(nodes: number): Promise<void> {
     log: (name: string): string => join(dir, `${name}.log`),
   };
   const members = bed.nodes.map((machine) => clusterNode(place, machine, {}));
-  const processes = members.flatMap((m) => [m.agent, m.proxy]);
+  const processes = members.flatMap((m) => [m.agent, m.proxy, m.dns]);
   let ending = false;
   // What `restart: unless-stopped` does for the containers.
   const keep = async (process: (typeof processes)[number]): Promise<void> => {

@@ -14,7 +14,7 @@ export interface ClusterShape {
   readonly server: string;
   /** URL in the kubeconfigs of scheduler and controller manager; default: `server`. */
   readonly controlPlaneServer?: string;
-  /** URL in the kubeconfigs of agents and proxies; default: `server`. */
+  /** URL in the kubeconfigs of agents, proxies and name servers; default: `server`. */
   readonly nodeServer?: string;
 }
 
@@ -39,6 +39,7 @@ export function planPki(shape: ClusterShape): PkiPlan {
       client('users/scheduler', 'system:kube-scheduler', 'client'),
       client('users/controller-manager', 'system:kube-controller-manager', 'client'),
       client('users/proxy', 'system:kube-proxy', 'client'),
+      client('users/dns', 'system:kube-dns', 'client'),
       ...nodes.flatMap(([name, hosts]) => node(name, hosts)),
     ],
     kubeconfigs: kubeconfigs(
@@ -111,6 +112,7 @@ function kubeconfigs(shape: ClusterShape, nodes: readonly string[]): KubeconfigS
     spec('conf/scheduler.conf', 'system:kube-scheduler', 'scheduler', control),
     spec('conf/controller-manager.conf', 'system:kube-controller-manager', 'controller-manager', control),
     spec('conf/proxy.conf', 'system:kube-proxy', 'proxy', perNode),
+    spec('conf/dns.conf', 'system:kube-dns', 'dns', perNode),
     ...nodes.map((name) => spec(nodeKubeconfigFile(name), `system:node:${name}`, `node-${name}`, perNode)),
   ];
 }

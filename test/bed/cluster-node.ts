@@ -6,6 +6,8 @@ import { probe } from './net.ts';
 import type { BedNode } from './node.ts';
 import type { ManagedProcess } from './process.ts';
 
+const CLUSTER_DNS = '10.96.0.10';
+
 /** Where the files of a cluster are. */
 export interface Place {
   /** The cluster folder. */
@@ -19,6 +21,7 @@ export interface Place {
 export interface ClusterNode extends BedNode {
   readonly agent: ManagedProcess;
   readonly proxy: ManagedProcess;
+  readonly dns: ManagedProcess;
 }
 
 /** The processes of a node, not started. A power cut takes them along; `powerOn` starts them again with the machine. */
@@ -42,17 +45,30 @@ export function clusterNode(place: Place, machine: BedNode, extra: ExtraFlags): 
     logFile: place.log(`proxy-${name}`),
     ready: (signal) => until(`proxy of ${name}`, signal, () => probe(`http://${machine.address}:10256/healthz`)),
   });
+  const dns = machine.process({
+    name: `dns-${name}`,
+    command: bin('dns'),
+    args: [
+      ...['--kubeconfig', join(place.dir, 'conf/dns.conf'), '--node-name', name, '--address', machine.address],
+      ...['--cluster-dns', CLUSTER_DNS, '--health-address', '0.0.0.0:10258'],
+      ...(extra.dns ?? []),
+    ],
+    logFile: place.log(`dns-${name}`),
+    ready: (signal) => until(`name server of ${name}`, signal, () => probe(`http://${machine.address}:10258/healthz`)),
+  });
+  const processes = [agent, proxy, dns];
   return {
     ...machine,
     agent,
     proxy,
+    dns,
     async powerOff() {
       await machine.powerOff();
-      await Promise.all([agent.exited, proxy.exited]);
+      await Promise.all(processes.map((p) => p.exited));
     },
     async powerOn() {
       await machine.powerOn();
-      await Promise.all([agent.start(), proxy.start()]);
+      await Promise.all(processes.map((p) => p.start()));
     },
   };
 }
@@ -66,7 +82,7 @@ function agentFlags(place: Place, machine: BedNode, extra: readonly string[]): s
     ...['--tls-cert-file', place.pki(`${serving}.crt`), '--tls-private-key-file', place.pki(`${serving}.key`)],
     ...['--client-ca-file', place.pki(`${authorityFile('client')}.crt`)],
     ...['--address', '0.0.0.0', '--port', '10250', '--pause-image', 'coxswain/pause:1'],
-    ...['--cluster-dns', '10.96.0.10', '--cluster-domain', 'cluster.local', '--cluster-cidr', '10.244.0.0/16'],
+    ...['--cluster-dns', CLUSTER_DNS, '--cluster-domain', 'cluster.local', '--cluster-cidr', '10.244.0.0/16'],
     ...['--network-backend', 'host-gw', '--health-address', '0.0.0.0:10248'],
     ...extra,
   ];

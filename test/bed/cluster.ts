@@ -29,7 +29,7 @@ export interface ClusterOptions {
   readonly dir?: string;
   readonly flags?: ExtraFlags;
   /** Parts not to start: a test may stand in for them. */
-  readonly without?: readonly ('scheduler' | 'controller-manager' | 'node-agent' | 'proxy')[];
+  readonly without?: readonly ('scheduler' | 'controller-manager' | 'node-agent' | 'proxy' | 'dns')[];
 }
 
 export type ProcessName =
@@ -120,7 +120,7 @@ async function startAll(
   const rest = [
     scheduler(layout, flags),
     controllerManager(layout, flags),
-    ...nodes.flatMap((n) => [n.agent, n.proxy]),
+    ...nodes.flatMap((n) => [n.agent, n.proxy, n.dns]),
   ];
   await parts.start(rest.filter(wanted));
 }

@@ -9,7 +9,7 @@ import { waitFor } from './wait.ts';
 
 /** Flags added to those of the bed, by component. */
 export type ExtraFlags = Readonly<Partial<Record<Component, readonly string[]>>>;
-export type Component = 'etcd' | 'apiserver' | 'scheduler' | 'controller-manager' | 'node-agent' | 'proxy';
+export type Component = 'etcd' | 'apiserver' | 'scheduler' | 'controller-manager' | 'node-agent' | 'proxy' | 'dns';
 
 const READY_MS = 60_000;
 

@@ -191,4 +191,14 @@ export const BOOTSTRAP_ROLES: readonly BootstrapRole[] = [
       EVENTS,
     ],
   },
+  {
+    name: 'system:kube-dns',
+    users: ['system:kube-dns'],
+    rules: [
+      r([''], ['namespaces', 'nodes'], READ),
+      // It keeps its own Service and the endpoint of each node in it.
+      r([''], ['services'], ['create', ...READ]),
+      r(['discovery.k8s.io'], ['endpointslices'], ['create', 'update', 'delete', ...READ]),
+    ],
+  },
 ];

@@ -1,0 +1,104 @@
+import { randomInt } from 'node:crypto';
+import type { Clock } from '#async/clock.ts';
+import type { Query } from '../wire.ts';
+import { answerFor, type CachedAnswer, cachedAnswer } from './cached-answer.ts';
+import { exchange, type Server } from './exchange.ts';
+
+export interface ForwarderDeps {
+  readonly clock: Clock;
+  /** Where to ask, in order of preference; read again now and then. */
+  readonly servers: () => Promise<readonly Server[]>;
+}
+
+/** One server gets this long, milliseconds; a client gives up after 5 s. */
+const TRY_MS = 2000;
+const MAX_ENTRIES = 10_000;
+/** Questions under way at a time; more are refused rather than kept. */
+const MAX_RUNNING = 500;
+const SERVERS_KEPT_MS = 10_000;
+
+export class NoUpstream extends Error {}
+
+/** Passes questions about other zones on to the machine's own resolvers, with a bounded cache before them. */
+export class Forwarder {
+  readonly #deps: ForwarderDeps;
+  /** In order of use: the first is the one to forget. */
+  readonly #cache = new Map<string, CachedAnswer>();
+  readonly #running = new Map<string, Promise<CachedAnswer>>();
+  #servers: readonly Server[] = [];
+  #serversAt = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: ForwarderDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @param message the client's query as it came
+   * @throws NoUpstream, or Error of the last server asked
+   */
+  async answer(q: Query, message: Buffer): Promise<Buffer> {
+    const { clock } = this.#deps;
+    const key = `${q.name} ${q.type} ${q.class} ${q.edns} ${q.recursionDesired}`;
+    const found = this.#cached(key) ?? (await this.#shared(key, message));
+    return answerFor(found, q.id, q.question, clock.now());
+  }
+
+  #cached(key: string): CachedAnswer | undefined {
+    const found = this.#cache.get(key);
+    if (!found) return undefined;
+    this.#cache.delete(key);
+    if (this.#deps.clock.now() >= found.storedAt + found.lifetime) return undefined;
+    this.#cache.set(key, found);
+    return found;
+  }
+
+  /** Clients that ask the same at the same time share one question. */
+  #shared(key: string, message: Buffer): Promise<CachedAnswer> {
+    const running = this.#running.get(key);
+    if (running) return running;
+    if (this.#running.size >= MAX_RUNNING) return Promise.reject(new NoUpstream('too many questions under way'));
+    const asking = this.#ask(message).then((found) => {
+      this.#keep(key, found);
+      return found;
+    });
+    this.#running.set(key, asking);
+    const over = (): void => void this.#running.delete(key);
+    asking.then(over, over);
+    return asking;
+  }
+
+  #keep(key: string, found: CachedAnswer): void {
+    if (found.lifetime <= 0) return;
+    if (this.#cache.size >= MAX_ENTRIES) {
+      for (const oldest of this.#cache.keys()) {
+        this.#cache.delete(oldest);
+        break;
+      }
+    }
+    this.#cache.set(key, found);
+  }
+
+  async #ask(message: Buffer): Promise<CachedAnswer> {
+    const { clock } = this.#deps;
+    const query = Buffer.from(message);
+    query.writeUInt16BE(randomInt(0x10000), 0);
+    let last: unknown = new NoUpstream('no name servers to ask');
+    for (const server of await this.#known()) {
+      try {
+        return cachedAnswer(await exchange(query, server, TRY_MS, clock), clock.now());
+      } catch (e) {
+        last = e;
+      }
+    }
+    throw last;
+  }
+
+  async #known(): Promise<readonly Server[]> {
+    const now = this.#deps.clock.now();
+    if (now >= this.#serversAt + SERVERS_KEPT_MS) {
+      this.#serversAt = now;
+      this.#servers = await this.#deps.servers();
+    }
+    return this.#servers;
+  }
+}

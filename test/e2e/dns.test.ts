@@ -1,0 +1,122 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { useCluster } from '../bed/suite.ts';
+import { waitFor } from '../bed/wait.ts';
+import { manifest } from './manifests.ts';
+
+const cluster = useCluster('e2e-dns', { nodes: 2 });
+const apply = (input: string) => cluster().kubectlOk(['apply', '-f', '-'], { input });
+
+/** Two named endpoints behind a headless Service, one Service with an address, one that is an alias. */
+const WORKLOAD = `
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: db }, ports: [{ name: http, port: 80, targetPort: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: db }
+spec: { clusterIP: None, selector: { app: db }, ports: [{ name: http, port: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: alias }
+spec: { type: ExternalName, externalName: web.default.svc.cluster.local }
+${['db-0', 'db-1']
+  .map(
+    (name) => `---
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, labels: { app: db } }
+spec:
+  hostname: ${name}
+  subdomain: db
+  terminationGracePeriodSeconds: 1
+  containers: [{ name: main, image: 'coxswain/hello:1', imagePullPolicy: Never }]
+`,
+  )
+  .join('')}`;
+
+const client = (node: number): string => `client-${cluster().nodes[node]?.name}`;
+const inPod = (node: number, ...command: string[]) => cluster().kubectl(['exec', client(node), '--', ...command]);
+
+/** Addresses a pod's own resolver finds, sorted. */
+async function lookup(node: number, name: string): Promise<string[]> {
+  const { stdout } = await inPod(node, 'nslookup', name);
+  const answers = stdout.slice(stdout.indexOf('Name:'));
+  return [...new Set([...answers.matchAll(/Address(?: \d+)?: (\d+\.\d+\.\d+\.\d+)\b/g)].map((m) => m[1] ?? ''))].sort();
+}
+
+const ip = (pod: string) => cluster().kubectlOk(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']);
+
+beforeAll(async () => {
+  await apply(WORKLOAD);
+  for (const [i, node] of cluster().nodes.entries()) await apply(manifest.sleeper(client(i), node.name));
+  await cluster().kubectlOk(['wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s'], { timeoutMs: 70_000 });
+});
+
+describe('from a pod on each node', () => {
+  test.each([0, 1])('node %i: by short name, through the name of the Service', async (node) => {
+    await waitFor('the Service answers by its name', async () => {
+      const { code, stdout } = await inPod(node, 'wget', '-qO-', 'http://web/');
+      return code === 0 && stdout.includes('db-');
+    });
+    for (const url of [
+      'http://web.default/',
+      'http://web.default.svc.cluster.local/',
+      'http://alias/',
+      'http://db-1.db:8080/',
+    ]) {
+      expect((await inPod(node, 'wget', '-qO-', url)).code).toBe(0);
+    }
+  });
+
+  test('a headless Service is its endpoints, and each by its name', async () => {
+    const [zero, one] = await Promise.all([ip('db-0'), ip('db-1')]);
+    expect(await lookup(0, 'db.default.svc.cluster.local')).toEqual([zero, one].sort());
+    expect(await lookup(1, 'db-1.db.default.svc.cluster.local')).toEqual([one]);
+    expect(await lookup(1, `${zero.replaceAll('.', '-')}.default.pod.cluster.local`)).toEqual([zero]);
+    const { stdout } = await inPod(0, 'nslookup', zero);
+    expect(stdout).toContain('db-0.db.default.svc.cluster.local');
+  });
+
+  test('what does not exist is not found, and soon', async () => {
+    const { code, stdout, stderr } = await inPod(0, 'nslookup', 'nobody.default.svc.cluster.local');
+    expect(code).not.toBe(0);
+    expect(stdout + stderr).toMatch(/NXDOMAIN|can't resolve/);
+  });
+});
+
+test('a new Service has its name within a second, a deleted one loses it', async () => {
+  await cluster().kubectlOk(['create', 'service', 'clusterip', 'fresh', '--tcp=80:80']);
+  const address = await cluster().kubectlOk(['get', 'svc', 'fresh', '-o', 'jsonpath={.spec.clusterIP}']);
+  const found = async (): Promise<string[]> => lookup(0, 'fresh.default.svc.cluster.local');
+  await waitFor('the name', async () => (await found()).includes(address), { timeoutMs: 1000, everyMs: 50 });
+  await cluster().kubectlOk(['delete', 'svc', 'fresh']);
+  await waitFor('no name', async () => (await found()).length === 0, { timeoutMs: 1000, everyMs: 50 });
+});
+
+test('an endpoint that goes leaves the headless Service', async () => {
+  await cluster().kubectlOk(['delete', 'pod', 'db-1']);
+  expect(await lookup(1, 'db.default.svc.cluster.local')).toEqual([await ip('db-0')]);
+});
+
+test('names are answered while the API is away, and after the name server was killed', async () => {
+  const { processes, nodes } = cluster();
+  const down = [processes.apiserver1, processes.apiserver2];
+  const jsonpath = '-o=jsonpath={.status.containerStatuses[0].containerID}';
+  const container = (await cluster().kubectlOk(['get', 'pod', client(0), jsonpath])).replace('docker://', '');
+  // Past the API, which is what this is about.
+  const ask = async (): Promise<string | undefined> => {
+    const lookUp = ['exec', container, 'nslookup', 'web.default.svc.cluster.local'];
+    return (await nodes[0]?.exec('docker', ['-H', nodes[0].dockerHost, ...lookUp]))?.stdout;
+  };
+  const before = await ask();
+  expect(before).toContain('web.default.svc.cluster.local');
+  for (const p of down) await p.kill('SIGKILL');
+  expect(await ask()).toBe(before);
+  for (const p of down) await p.start();
+  await nodes[0]?.dns.kill('SIGKILL');
+  await nodes[0]?.dns.start();
+  await waitFor('the answer after the restart', async () => (await ask()) === before);
+});
