@@ -14,7 +14,7 @@ import {
   loadBalancer,
   scheduler,
 } from './control-plane.ts';
-import { type Layout, layOut, repository } from './layout.ts';
+import { type EtcdAccess, etcdAccess, type Layout, layOut, repository } from './layout.ts';
 import type { ManagedProcess } from './process.ts';
 import { waitFor } from './wait.ts';
 
@@ -57,6 +57,8 @@ export interface Cluster {
   readonly kubeconfig: string;
   readonly processes: Readonly<Record<ProcessName, ManagedProcess>>;
   readonly nodes: readonly ClusterNode[];
+  /** How to speak to etcd as the API servers do. */
+  readonly etcd: EtcdAccess;
   /** Real kubectl as administrator; a failure is a result. */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<ExecResult>;
   /** The same, but a failure is an error. @returns what it printed. */
@@ -179,6 +181,7 @@ function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): 
     kubeconfig,
     processes: Object.fromEntries(parts.processes.map((p) => [p.name, p])) as Record<ProcessName, ManagedProcess>,
     nodes,
+    etcd: etcdAccess(layout),
     kubectl,
     async kubectlOk(args, options) {
       const { code, stdout, stderr } = await kubectl(args, options);

@@ -69,6 +69,21 @@ export const adminTls = (layout: Layout): ProbeTls => tls(layout, authorityFile(
 /** How to speak to etcd. */
 export const etcdTls = (layout: Layout): ProbeTls => tls(layout, authorityFile('etcd-client'), 'apiserver-etcd-client');
 
+/** Where etcd's members are, and files to be let in by. */
+export interface EtcdAccess {
+  readonly endpoints: readonly string[];
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export const etcdAccess = (layout: Layout): EtcdAccess => ({
+  endpoints: layout.etcd.map((m) => `https://localhost:${m.client}`),
+  caFile: layout.pki(`${authorityFile('etcd-client')}.crt`),
+  certFile: layout.pki('apiserver-etcd-client.crt'),
+  keyFile: layout.pki('apiserver-etcd-client.key'),
+});
+
 const tls = (layout: Layout, authority: string, user: string): ProbeTls => ({
   ca: readFileSync(layout.pki(`${authority}.crt`)),
   cert: readFileSync(layout.pki(`${user}.crt`)),

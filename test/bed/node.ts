@@ -14,6 +14,8 @@ export interface BedNode {
   /** unix://… of its dockerd, usable from outside the node too. */
   readonly dockerHost: string;
   readonly cgroupRoot: string;
+  /** Number of its process 1, as this machine sees it; undefined while it is off. */
+  init(): number | undefined;
   /** Runs a program on the node. */
   exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** A process on the node that is stopped with it. */
@@ -81,6 +83,7 @@ export async function createNode(spec: NodeSpec): Promise<BedNode> {
     address: lan.address(number),
     dockerHost: `unix://${socket}`,
     cgroupRoot: spec.cgroupRoot,
+    init: () => holder.pid,
     exec: async (command, args = [], options = {}) => systemExec('nsenter', [...enter(), command, ...args], options),
     process: (process) => {
       const inside = { ...process, wrapped: true, command: 'nsenter' };

@@ -1,0 +1,87 @@
+/**
+ * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [pods] [idle] [failover]`, all of
+ * them by default. Prints a table; figures go to .bench/latest.json (`--out FILE`), whose last contents and those of the
+ * last release are compared with (`--against FILE`). The exit code tells of failures, not of missed goals.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Client } from '#client/types.ts';
+import { type Cluster, startCluster } from '../bed/cluster.ts';
+import { repository } from '../bed/layout.ts';
+import { api } from './groups/api.ts';
+import { failover } from './groups/failover.ts';
+import { clientOf, type Group, type Sink } from './groups/group.ts';
+import { idle } from './groups/idle.ts';
+import { pods } from './groups/pods.ts';
+import { scheduling } from './groups/scheduling.ts';
+import { type Earlier, readReport, table, writeReport } from './report.ts';
+import type { Row } from './rows.ts';
+
+type OnCluster = (cluster: Cluster, client: Client, sink: Sink) => Promise<void>;
+
+const ALONE: Readonly<Record<string, Group>> = { api, scheduling };
+/** These share a cluster of one node, with the timing of production. */
+const ON_NODE: Readonly<Record<string, OnCluster>> = { pods, idle, failover };
+const NAMES = [...Object.keys(ALONE), ...Object.keys(ON_NODE)];
+
+async function onNode(parts: readonly OnCluster[], sink: Sink): Promise<void> {
+  const cluster = await startCluster({ nodes: 1, fast: false });
+  const client = await clientOf(cluster);
+  try {
+    for (const part of parts) await part(cluster, client, sink);
+  } finally {
+    await client.close();
+    await cluster.stop();
+  }
+}
+
+async function measure(wanted: readonly string[], sink: Sink): Promise<void> {
+  for (const [name, group] of Object.entries(ALONE)) if (wanted.includes(name)) await group(sink);
+  const parts = Object.entries(ON_NODE).flatMap(([name, part]) => (wanted.includes(name) ? [part] : []));
+  if (parts.length > 0) await onNode(parts, sink);
+}
+
+function earlierRuns(out: string, against: string | undefined): Earlier[] {
+  const files: [string, string][] = against
+    ? [['that', against]]
+    : [
+        ['last', out],
+        ['release', join(repository, 'docs/benchmarks.json')],
+      ];
+  return files.flatMap(([label, file]) => {
+    const report = readReport(file);
+    return report ? [{ label, rows: report.rows }] : [];
+  });
+}
+
+async function main(): Promise<number> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      out: { type: 'string', default: join(repository, '.bench/latest.json') },
+      against: { type: 'string' },
+    },
+  });
+  const unknown = positionals.filter((p) => !NAMES.includes(p));
+  if (unknown.length > 0) {
+    console.error(`usage: node test/bench/main.ts [${NAMES.join('] [')}] [--out FILE] [--against FILE]`);
+    return 2;
+  }
+  const rows: Row[] = [];
+  let failure: unknown;
+  try {
+    await measure(positionals.length > 0 ? positionals : NAMES, (row) => {
+      rows.push(row);
+      console.error(`${row.title}: ${row.value.toFixed(2)} ${row.unit}`);
+    });
+  } catch (e) {
+    failure = e;
+  }
+  console.log(`\n${table(rows, earlierRuns(values.out, values.against))}`);
+  if (rows.length > 0) writeReport(values.out, rows);
+  if (failure === undefined) return 0;
+  console.error(failure);
+  return 1;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,73 @@
+/** One figure of a run. */
+export interface Row {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly value: number;
+  /** Whether less is better. */
+  readonly less: boolean;
+  /** The value to reach, if one is set. */
+  readonly goal?: number;
+  /** What the machine could do at most, measured in the same run. */
+  readonly bound?: number;
+  /** More about the value, such as percentiles. */
+  readonly note?: string;
+}
+
+interface Declared {
+  readonly title: string;
+  readonly unit: string;
+  readonly less?: boolean;
+  /** Multiples of the reference (see docs/benchmarks.md), or a number of its own. */
+  readonly goal?: number;
+}
+
+/** Figures of the Go implementation on the same kind of machine, and the multiple asked of us. */
+const times = (reference: number, factor: number): number => Math.round(reference * factor);
+
+const ROWS = {
+  'create-configmap': { title: 'POST configmap, 64 in flight', unit: '/s', goal: times(1960, 1.8) },
+  'create-pod': { title: 'POST pod', unit: '/s', goal: times(1710, 1.8) },
+  'get-pod': { title: 'GET pod', unit: '/s', goal: times(3530, 3) },
+  'patch-merge': { title: 'PATCH merge', unit: '/s', goal: times(1260, 2) },
+  'patch-strategic': { title: 'PATCH strategic', unit: '/s', goal: times(1390, 2) },
+  apply: { title: 'server-side apply, new object', unit: '/s', goal: times(1890, 1.3) },
+  'list-cache': { title: 'LIST 2,000 pods from cache', unit: 'ms', less: true, goal: 36 / 5 },
+  'list-quorum': { title: 'LIST 2,000 pods, most recent', unit: 'ms', less: true },
+  'list-8': { title: 'LIST 2,000 pods, 8 clients', unit: '/s', goal: times(46, 4) },
+  'list-label': { title: 'LIST by label, 40 of 2,000', unit: 'ms', less: true, goal: 1.7 / 2 },
+  'list-page': { title: 'LIST limit=500', unit: 'ms', less: true },
+  'fan-out': { title: 'watch fan-out, 100 watchers × 500 updates', unit: 'events/s', goal: times(95_000, 1.5) },
+  'api-memory': { title: 'apiserver memory after that', unit: 'MB', less: true, goal: 250 },
+  'delete-pod': { title: 'DELETE pod', unit: '/s' },
+  schedule: { title: '2,000 pods on 500 nodes, create to bound', unit: '/s', goal: 800 },
+  'pod-ready': { title: 'one pod, create to Ready', unit: 's', less: true, goal: 0.4 },
+  'deployment-ready': { title: 'Deployment of 30, all Ready', unit: 's', less: true, goal: 6 },
+  'deployment-gone': { title: 'that Deployment deleted, all gone', unit: 's', less: true, goal: 5 },
+  'idle-cpu': { title: 'idle CPU: control plane, agent, proxy', unit: '% of a core', less: true, goal: 2 },
+  'idle-cpu-etcd': { title: 'idle CPU: etcd × 3', unit: '% of a core', less: true },
+  'idle-cpu-docker': { title: 'idle CPU: dockerd, shims, 10 pods', unit: '% of a core', less: true },
+  'idle-memory': { title: 'idle memory: control plane without etcd', unit: 'MB', less: true, goal: 400 },
+  'idle-memory-node': { title: 'idle memory: agent and proxy', unit: 'MB', less: true },
+  'leader-killed': { title: 'etcd leader killed, to first write', unit: 's', less: true, goal: 1.5 },
+} as const satisfies Record<string, Declared>;
+
+export type RowId = keyof typeof ROWS;
+
+/** A measured row: what is declared above and its value. */
+export function row(id: RowId, value: number, more: { bound?: number | undefined; note?: string } = {}): Row {
+  const { title, unit, less = false, goal }: Declared = ROWS[id];
+  const { bound, note } = more;
+  return {
+    ...{ id, title, unit, less, value },
+    ...(goal === undefined ? {} : { goal }),
+    ...(bound === undefined ? {} : { bound }),
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+/** Whether the goal is reached; undefined without goal. */
+export function isMet(r: Row): boolean | undefined {
+  if (r.goal === undefined) return undefined;
+  return r.less ? r.value <= r.goal : r.value >= r.goal;
+}
