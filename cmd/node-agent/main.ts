@@ -24,7 +24,16 @@ import { requireServer } from '#client/reachable.ts';
 import { BRIDGE, HostGateway } from '#network/host-gw.ts';
 import { systemExec } from '#process/exec.ts';
 import { startHealthServer } from '#process/health.ts';
-import { cidrFlag, intFlag, keyValuesFlag, type MainContext, portFlag, runMain, UserError } from '#process/main.ts';
+import {
+  cidrFlag,
+  intFlag,
+  intRangeFlag,
+  keyValuesFlag,
+  type MainContext,
+  portFlag,
+  runMain,
+  UserError,
+} from '#process/main.ts';
 
 interface Flags {
   kubeconfig: string;
@@ -46,6 +55,7 @@ interface Flags {
   maxPods: number;
   nodeLabels: Record<string, string>;
   healthAddress: string;
+  nodeLeaseDuration: number;
 }
 
 const DOCKER_NETWORK = 'coxswain';
@@ -163,12 +173,14 @@ async function run(f: Flags, { logger, signal }: MainContext): Promise<void> {
     clock,
     logger,
     facts,
+    leaseSeconds: f.nodeLeaseDuration,
     images: () => images.list(),
     readiness: () =>
       !networked || network.isReady
         ? { ready: true, message: 'kubelet is posting ready status' }
         : { ready: false, message: 'container runtime network not ready: the node has no pod CIDR yet' },
   });
+  nodes.addHandlers({ onAdd: (n) => registration.seen(n), onUpdate: (_old, n) => registration.seen(n) });
   const server = await startAgentServer({
     address: f.address,
     port: f.port,
@@ -221,6 +233,12 @@ await runMain(
       .option('--cluster-cidr <cidr>', 'the pod network', cidrFlag, '10.244.0.0/16')
       .option('--network-backend <name>', 'host-gw or none', 'host-gw')
       .option('--cgroup-root <path>', 'parent cgroup of all pods', '')
+      .option(
+        '--node-lease-duration <s>',
+        'seconds the node counts as alive without a heartbeat',
+        intRangeFlag(1, 3600),
+        40,
+      )
       .option('--max-pods <n>', 'how many pods this node takes', intFlag, 110)
       .option('--node-labels <list>', 'labels of the node, a=1,b=2', keyValuesFlag, {})
       .option(

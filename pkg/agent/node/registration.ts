@@ -15,24 +15,37 @@ export interface RegistrationDeps {
   readonly facts: NodeFacts;
   readonly readiness: () => Readiness;
   readonly images: () => Promise<readonly ImageInfo[]>;
+  /** How long the lease holds without being renewed, seconds; it is renewed every quarter of that. */
+  readonly leaseSeconds: number;
 }
 
 const LEASE_NAMESPACE = 'kube-node-lease';
-const LEASE_SECONDS = 40;
-const RENEW_MS = 10_000;
-const RETRY_MS = 1000;
+const RETRY_MS = 500;
 /** An unchanged status is still written this often, milliseconds. */
 const REPORT_MS = 300_000;
 const TIMEOUT_MS = 8_000;
+/** After a failure the question is only whether the server is there again, so the tries follow each other quickly. */
+const PROBE_TIMEOUT_MS = 1500;
+/** A heartbeat this many periods after the last one is late: others may have called the node silent meanwhile. */
+const LATE_PERIODS = 2;
 
 const microTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}000Z`;
 
-/** The Node object of this machine and its heartbeat ("Nodes", heartbeats): a lease every 10 s, the status on change. */
+/**
+ * The Node object of this machine and its heartbeat ("Nodes", heartbeats): a lease every quarter of its duration, the
+ * status on change, after every silence, and when somebody else took the node for silent.
+ */
 export class NodeRegistration {
   readonly #d: RegistrationDeps;
   #lastStatus: unknown;
   #reportedAt = 0;
   #lease: Stored<Lease> | undefined;
+  #beatAt = 0;
+  /** The last heartbeat failed. */
+  #failing = false;
+  /** The API may hold another status than the one written last. */
+  #doubtful = false;
+  #hurry = new AbortController();
 
   constructor(deps: RegistrationDeps) {
     this.#d = deps;
@@ -68,33 +81,59 @@ export class NodeRegistration {
     );
   }
 
+  get #renewMs(): number {
+    return (this.#d.leaseSeconds * 1000) / 4;
+  }
+
+  get #call(): { timeoutMs: number } {
+    return { timeoutMs: this.#failing ? PROBE_TIMEOUT_MS : TIMEOUT_MS };
+  }
+
+  /** Takes notice of the Node as the API shows it: one that was called silent says at once that it is not. */
+  seen(node: Node): void {
+    if (node.metadata?.name !== this.#d.facts.name) return;
+    const ready = node.status?.conditions?.find((c) => c.type === 'Ready');
+    if (ready?.status !== 'Unknown') return;
+    this.#doubtful = true;
+    this.#hurry.abort();
+  }
+
   /** Keeps lease and status up until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#d;
+    signal.addEventListener('abort', () => this.#hurry.abort(), { once: true });
     while (!signal.aborted) {
-      let wait = RENEW_MS;
+      this.#hurry = new AbortController();
+      const late = clock.now() - this.#beatAt > LATE_PERIODS * this.#renewMs;
+      if (late) this.#doubtful = true;
       try {
         await this.#renew();
         await this.report();
+        this.#failing = false;
+        this.#beatAt = clock.now();
       } catch (err) {
-        wait = RETRY_MS;
+        if (!signal.aborted && !this.#failing)
+          logger.warn({ err: (err as Error).message }, 'heartbeat failed, will retry');
+        this.#failing = true;
+        this.#doubtful = true;
         this.#lease = undefined;
-        if (!signal.aborted) logger.warn({ err: (err as Error).message }, 'heartbeat failed, will retry');
       }
-      await clock.sleep(wait, signal).catch(() => {});
+      // A failing heartbeat keeps its pace also when it is called for.
+      if (this.#failing) await clock.sleep(RETRY_MS, signal).catch(() => {});
+      else await clock.sleep(this.#renewMs, this.#hurry.signal).catch(() => {});
     }
   }
 
   async #renew(): Promise<void> {
-    const { client, clock, facts } = this.#d;
+    const { client, clock, facts, leaseSeconds } = this.#d;
     const renewTime = microTime(clock.now());
-    const call = { timeoutMs: TIMEOUT_MS };
+    const call = this.#call;
     if (this.#lease) {
       const spec = { ...this.#lease.spec, renewTime };
       this.#lease = await client.update(Leases, { ...this.#lease, spec }, call);
       return;
     }
-    const spec = { holderIdentity: facts.name, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+    const spec = { holderIdentity: facts.name, leaseDurationSeconds: leaseSeconds, renewTime };
     try {
       const found = await client.get(Leases, facts.name, LEASE_NAMESPACE, call);
       this.#lease = await client.update(Leases, { ...found, spec: { ...found.spec, ...spec } }, call);
@@ -108,20 +147,26 @@ export class NodeRegistration {
     }
   }
 
-  /** Writes the status when it changed, and every five minutes. */
+  /** Writes the status when it changed, when the API may hold another one, and every five minutes. */
   async report(): Promise<void> {
     const { client, clock, facts, readiness, images } = this.#d;
     const now = clock.now();
     const parts = { facts, readiness: readiness(), images: await images() };
-    if (sameJson(parts, this.#lastStatus) && now - this.#reportedAt < REPORT_MS) return;
-    const node = await client.get(Nodes, facts.name, undefined, { timeoutMs: TIMEOUT_MS });
-    const status = nodeStatus(node.status ?? {}, facts, { readiness: parts.readiness, images: parts.images, now });
-    await client.patch(
-      Nodes,
-      { name: facts.name, subresource: 'status' },
-      { type: 'merge', body: { status } },
-      { timeoutMs: TIMEOUT_MS },
-    );
+    if (!this.#doubtful && sameJson(parts, this.#lastStatus) && now - this.#reportedAt < REPORT_MS) return;
+    this.#doubtful = false;
+    try {
+      const node = await client.get(Nodes, facts.name, undefined, this.#call);
+      const status = nodeStatus(node.status ?? {}, facts, { readiness: parts.readiness, images: parts.images, now });
+      await client.patch(
+        Nodes,
+        { name: facts.name, subresource: 'status' },
+        { type: 'merge', body: { status } },
+        this.#call,
+      );
+    } catch (e) {
+      this.#doubtful = true;
+      throw e;
+    }
     this.#lastStatus = parts;
     this.#reportedAt = now;
   }

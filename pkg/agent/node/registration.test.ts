@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { FakeClock } from '#async/fake-clock.ts';
+import type { Client } from '#client/types.ts';
+import { silentLogger } from '#process/logger.ts';
+import type { NodeFacts } from './node-object.ts';
+import { NodeRegistration } from './registration.ts';
+
+const facts = { name: 'n1', labels: {}, memoryBytes: 0, diskBytes: 0 } as unknown as NodeFacts;
+const nodeWith = (name: string, ready: string) =>
+  ({ metadata: { name }, status: { conditions: [{ type: 'Ready', status: ready }] } }) as never;
+
+/** A heart of 40 s (a beat every 10 s) and what its API server was told. */
+function heart() {
+  const clock = new FakeClock();
+  const told = { leases: 0, statuses: 0, timeouts: new Set<number>() };
+  const server = { away: false };
+  const answer = async (count: () => void, o?: { timeoutMs?: number }): Promise<KubeObject> => {
+    told.timeouts.add(o?.timeoutMs ?? 0);
+    if (server.away) throw new Error('no route');
+    count();
+    return { metadata: { name: 'n1' }, spec: {}, status: {} } as KubeObject;
+  };
+  const client = {
+    get: (_k: unknown, _n: string, _ns: string, o: object) => answer(() => {}, o),
+    update: (_k: unknown, _o: unknown, o: object) => answer(() => told.leases++, o),
+    patch: (_k: unknown, _t: unknown, _p: unknown, o: object) => answer(() => told.statuses++, o),
+  } as unknown as Client;
+  const stop = new AbortController();
+  const registration = new NodeRegistration({
+    client,
+    clock,
+    logger: silentLogger,
+    facts,
+    leaseSeconds: 40,
+    readiness: () => ({ ready: true, message: '' }),
+    images: async () => [],
+  });
+  const ended = registration.run(stop.signal);
+  const end = (): Promise<void> => {
+    stop.abort();
+    return ended;
+  };
+  return { clock, told, server, registration, end };
+}
+
+test('the lease is renewed every quarter, an unchanged status is not written again', async () => {
+  const h = heart();
+  await h.clock.advance(60_000);
+  expect(h.told).toMatchObject({ leases: 7, statuses: 1 });
+  await h.end();
+});
+
+test('after failed heartbeats the status is written again, and the tries were quick', async () => {
+  const h = heart();
+  await h.clock.advance(5000);
+  h.server.away = true;
+  await h.clock.advance(30_000);
+  expect(h.told.timeouts.has(1500)).toBe(true);
+  h.server.away = false;
+  await h.clock.advance(500);
+  expect(h.told.statuses).toBe(2);
+  await h.end();
+});
+
+test('after a heartbeat that came late the status is written again', async () => {
+  const h = heart();
+  await h.clock.advance(5000);
+  h.clock.jump(25_000);
+  await h.clock.advance(5000);
+  expect(h.told.statuses).toBe(2);
+  await h.end();
+});
+
+test.each([
+  ['n1', 'Unknown', 2],
+  ['n1', 'True', 1],
+  ['other', 'Unknown', 1],
+])('node %s shown as Ready %s: %d statuses, at once', async (name, ready, statuses) => {
+  const h = heart();
+  await h.clock.advance(1000);
+  h.registration.seen(nodeWith(name, ready));
+  await h.clock.advance(0);
+  expect(h.told.statuses).toBe(statuses);
+  await h.end();
+});
