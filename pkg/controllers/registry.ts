@@ -7,7 +7,7 @@ import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './nodeipam/controller.ts';
 import { nodeLifecycleController } from './nodelifecycle/controller.ts';
 import { podGcController } from './podgc/controller.ts';
-import { replicaSetController } from './replicaset/controller.ts';
+import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { rootCaController } from './rootca/controller.ts';
 import { serviceAccountController } from './serviceaccount/controller.ts';
 import { tokenCleaner } from './tokencleaner/controller.ts';
@@ -27,6 +27,7 @@ type Factory = (deps: ControllerDeps, settings: ControllerSettings) => Controlle
 export const CONTROLLERS: Readonly<Record<string, Factory>> = {
   deployment: deploymentController,
   replicaset: replicaSetController,
+  replicationcontroller: replicationController,
   endpoints: endpointsController,
   endpointslice: endpointSliceController,
   namespace: namespaceController,

@@ -1,5 +1,6 @@
 import type { Deployment, ReplicaSet } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { countOrShare } from '../harness/amounts.ts';
 
 export const replicasOf = (o: { spec?: { replicas?: number } }): number => o.spec?.replicas ?? 1;
 export const availableOf = (rs: ReplicaSet): number => rs.status?.availableReplicas ?? 0;
@@ -7,20 +8,13 @@ export const sum = <T>(items: readonly T[], of: (item: T) => number): number => 
 
 export const isRolling = (d: Deployment): boolean => (d.spec?.strategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
 
-/** An absolute number, or a percentage of `total`. */
-function resolve(value: number | string | undefined, total: number, round: (n: number) => number): number {
-  if (typeof value === 'number') return value;
-  const percent = Number.parseFloat(value ?? '0');
-  return round((percent * total) / 100);
-}
-
 /** How many pods a rolling update may add above, and take below, the desired number; never both 0. */
 export function rollingLimits(d: Deployment): { maxSurge: number; maxUnavailable: number } {
   if (!isRolling(d)) return { maxSurge: 0, maxUnavailable: 0 };
   const total = replicasOf(d);
   const rolling = d.spec?.strategy?.rollingUpdate;
-  const maxSurge = resolve(rolling?.maxSurge ?? '25%', total, Math.ceil);
-  const maxUnavailable = resolve(rolling?.maxUnavailable ?? '25%', total, Math.floor);
+  const maxSurge = countOrShare(rolling?.maxSurge ?? '25%', total, Math.ceil);
+  const maxUnavailable = countOrShare(rolling?.maxUnavailable ?? '25%', total, Math.floor);
   if (maxSurge === 0 && maxUnavailable === 0) return { maxSurge: 0, maxUnavailable: 1 };
   return { maxSurge, maxUnavailable: Math.min(maxUnavailable, total) };
 }

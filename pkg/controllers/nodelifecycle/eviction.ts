@@ -1,19 +1,13 @@
-import { type Node, type Pod, Pods, type Taint, type Toleration } from '#api/kinds/index.ts';
+import { type Node, type Pod, Pods, type Taint } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { tolerates } from '#api/scheduling/taints.ts';
 import type { EventRecorder } from '#client/types.ts';
 import { forEachLimited } from '../harness/batches.ts';
 import type { ControllerDeps } from '../harness/controller.ts';
 import { apiTime } from '../harness/time.ts';
 
 const PARALLEL = 8;
-
-function tolerates(t: Toleration, taint: Taint): boolean {
-  if (t.effect && t.effect !== taint.effect) return false;
-  if (t.key && t.key !== taint.key) return false;
-  if (t.operator === 'Exists') return true;
-  return Boolean(t.key) && (t.value ?? '') === (taint.value ?? '');
-}
 
 /** Epoch ms at which a pod must leave a node with these taints; undefined: it may stay ("Taint based Evictions"). Pure. */
 export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number | undefined {

@@ -1,10 +1,10 @@
-import type { Pod, ReplicaSet } from '#api/kinds/index.ts';
+import type { Pod, ReplicaSet, ReplicationController } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '../harness/time.ts';
+import type { Failure } from '../pods/pod-control.ts';
 import { availableIn, isReady } from '../pods/state.ts';
 
 export type ReplicaSetStatus = NonNullable<ReplicaSet['status']>;
-export type Failure = { readonly reason: 'FailedCreate' | 'FailedDelete'; readonly message: string };
 
 export interface Observed {
   readonly active: readonly Stored<Pod>[];
@@ -14,7 +14,10 @@ export interface Observed {
 }
 
 /** The status of `rs`, and in how many milliseconds time alone will change it (minReadySeconds). */
-export function statusOf(rs: Stored<ReplicaSet>, seen: Observed): { status: ReplicaSetStatus; changesIn?: number } {
+export function statusOf(
+  rs: Stored<ReplicaSet | ReplicationController>,
+  seen: Observed,
+): { status: ReplicaSetStatus; changesIn?: number } {
   const templateLabels = Object.entries(rs.spec?.template?.metadata?.labels ?? {});
   let labeled = 0;
   let ready = 0;
@@ -41,7 +44,7 @@ export function statusOf(rs: Stored<ReplicaSet>, seen: Observed): { status: Repl
 
 type Conditions = NonNullable<ReplicaSetStatus['conditions']>;
 
-function conditionsOf(rs: Stored<ReplicaSet>, seen: Observed): Conditions {
+function conditionsOf(rs: Stored<ReplicaSet | ReplicationController>, seen: Observed): Conditions {
   const others = (rs.status?.conditions ?? []).filter((c) => c.type !== 'ReplicaFailure');
   if (!seen.failure) return others;
   const old = rs.status?.conditions?.find((c) => c.type === 'ReplicaFailure');

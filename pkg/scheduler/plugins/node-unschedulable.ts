@@ -1,5 +1,5 @@
+import { tolerates } from '#api/scheduling/taints.ts';
 import type { Plugin, Reason } from '../framework/plugin.ts';
-import { tolerates } from './tolerations.ts';
 
 const UNSCHEDULABLE: readonly Reason[] = [{ text: 'node(s) were unschedulable', unresolvable: true }];
 const TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' } as const;

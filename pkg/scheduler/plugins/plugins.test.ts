@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { termMatches } from '#api/scheduling/node-selector.ts';
+import { tolerates } from '#api/scheduling/taints.ts';
 import type { Plugin } from '../framework/plugin.ts';
 import { NodeInfo } from '../snapshot/node-info.ts';
 import { balancedAllocation } from './balanced-allocation.ts';
-import { nodeAffinity, termMatches } from './node-affinity.ts';
+import { nodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
 import { nodeResourcesFit } from './node-resources-fit.ts';
 import { nodeUnschedulable } from './node-unschedulable.ts';
 import { taintToleration } from './taint-toleration.ts';
-import { tolerates } from './tolerations.ts';
 
 const pod = (spec: object, uid = 'p'): Stored<Pod> =>
   ({ metadata: { name: uid, uid }, spec }) as unknown as Stored<Pod>;

@@ -1,7 +1,5 @@
+import { type Taint, tolerates, untolerated } from '#api/scheduling/taints.ts';
 import { normalizeMax, type Plugin, type Reason } from '../framework/plugin.ts';
-import { type Taint, tolerates } from './tolerations.ts';
-
-const hard = (t: Taint): boolean => t.effect === 'NoSchedule' || t.effect === 'NoExecute';
 
 /** Hard taints keep pods away; of soft ones (PreferNoSchedule), the fewer untolerated the better. */
 export const taintToleration: Plugin = {
@@ -13,7 +11,7 @@ export const taintToleration: Plugin = {
     const tolerated = (taint: Taint): boolean => tolerations.some((t) => tolerates(t, taint));
     return {
       filter(info) {
-        const taint = info.node.spec?.taints?.find((t) => hard(t) && !tolerated(t));
+        const taint = untolerated(info.node.spec?.taints, tolerations);
         if (!taint) return null;
         const reason: Reason = {
           text: `node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`,

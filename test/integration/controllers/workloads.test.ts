@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { Deployments, Events, Pods, ReplicaSets } from '#api/kinds/index.ts';
+import {
+  Deployments,
+  Events,
+  Pods,
+  ReplicaSets,
+  type ReplicationController,
+  ReplicationControllers,
+} from '#api/kinds/index.ts';
 import { waitFor } from '../../bed/wait.ts';
 import {
   deployment,
@@ -100,6 +107,34 @@ describe('ReplicaSet', () => {
     await client.patch(ReplicaSets, { name: 'web', namespace: ns }, { type: 'merge', body: { spec: { replicas: 2 } } });
     await waitFor('2 left', async () => (await livePods(client, ns)).length === 2);
     expect((await livePods(client, ns)).filter((p) => sick.has(p.metadata.uid))).toEqual([]);
+  });
+});
+
+describe('ReplicationController', () => {
+  test('keeps its pods by plain labels, adopts one, scales, and reports', async () => {
+    const { client } = world();
+    const ns = await freshNamespace(client);
+    const orphan = {
+      ...podTemplate({ app: 'rc' }),
+      metadata: { namespace: ns, name: 'orphan', labels: { app: 'rc' } },
+    };
+    await client.create(Pods, orphan as never);
+    await client.create(ReplicationControllers, {
+      metadata: { namespace: ns, name: 'rc' },
+      spec: { replicas: 3, selector: { app: 'rc' }, template: podTemplate({ app: 'rc' }) },
+    } as ReplicationController);
+    const ready = (n: number) => async () => {
+      const { status, metadata } = await client.get(ReplicationControllers, 'rc', ns);
+      return status?.availableReplicas === n && status.observedGeneration === metadata.generation;
+    };
+    await waitFor('3 available', ready(3));
+    const pods = await livePods(client, ns);
+    expect(pods.map((p) => p.metadata.ownerReferences?.[0]?.kind)).toEqual(new Array(3).fill('ReplicationController'));
+    expect(pods.some((p) => p.metadata.name === 'orphan')).toBe(true);
+    const target = { name: 'rc', namespace: ns };
+    await client.patch(ReplicationControllers, target, { type: 'merge', body: { spec: { replicas: 1 } } });
+    await waitFor('1 available', ready(1));
+    await waitFor('1 left', async () => (await livePods(client, ns)).length === 1);
   });
 });
 

@@ -17,3 +17,14 @@ export function tolerates(t: Toleration, taint: Taint): boolean {
   if (t.operator === 'Exists') return true;
   return Boolean(t.key) && (t.value ?? '') === (taint.value ?? '');
 }
+
+/** NoSchedule and NoExecute keep pods away; PreferNoSchedule only asks to. */
+const isHard = (t: Taint): boolean => t.effect === 'NoSchedule' || t.effect === 'NoExecute';
+
+/** The first taint that keeps a pod with these tolerations from being placed. */
+export function untolerated<T extends Taint>(
+  taints: readonly T[] | undefined,
+  tolerations: readonly Toleration[] | undefined,
+): T | undefined {
+  return taints?.find((taint) => isHard(taint) && !tolerations?.some((t) => tolerates(t, taint)));
+}
