@@ -54,6 +54,9 @@ const options: BuildOptions = {
   plugins: [unused],
 };
 
+/** Programs a person waits for: in parts, of which a command loads those it needs. */
+const QUICK = new Set(['cox']);
+
 /** Builds what is out of date. @returns the names built. @throws AggregateError of what could not be built. */
 export async function build(force = false): Promise<string[]> {
   const before = force ? {} : await readManifest();
@@ -104,11 +107,18 @@ async function bundle(name: string): Promise<Inputs> {
   const started = Date.now();
   const { outputFiles = [], metafile } = await esbuild({
     ...options,
-    entryPoints: [entry],
-    outfile: join(dist, `${name}.mjs`),
+    ...(QUICK.has(name) ? { splitting: true } : {}),
+    entryPoints: { [name]: entry },
+    outdir: dist,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: `${name}/[name]-[hash]`,
   });
   const inputs = sources(metafile, started);
-  for (const file of outputFiles) await replace(file.path, file.contents);
+  // Parts first: a program that starts meanwhile finds those of the old entry or all of the new one.
+  const old = globSync(`${name}/*`, { cwd: dist }).map((path) => join(dist, path));
+  for (const file of outputFiles.toReversed()) await replace(file.path, file.contents);
+  const kept = new Set(outputFiles.map((f) => f.path));
+  await Promise.all(old.filter((path) => !kept.has(path)).map((path) => rm(path)));
   return inputs;
 }
 

@@ -1,9 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
-import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { ApiResource, Discovery } from './api/discovery.ts';
+import type { CliContext } from './context.ts';
 import { CliError } from './errors.ts';
+import { type Manifest, readManifests, resourceOf } from './manifests.ts';
 
 /** One thing a command acts on. */
 export interface Target {
@@ -12,70 +10,52 @@ export interface Target {
   readonly name?: string;
 }
 
-/** Reads `TYPE`, `TYPE NAME…`, `TYPE/NAME…` and `TYPE,TYPE`. */
-export function parseTargets(args: readonly string[], discovery: Discovery): Target[] {
+/** Reads `TYPE`, `TYPE NAME…`, `TYPE/NAME…` and `TYPE,TYPE`. @throws CliError */
+export async function parseTargets(args: readonly string[], discovery: Discovery): Promise<Target[]> {
   const [first, ...names] = args;
   if (!first) throw new CliError('say what: a type such as "pods", and a name');
-  if (args.some((a) => a.includes('/'))) {
-    return args.map((a) => {
-      const [type, name, extra] = a.split('/');
-      if (!type || !name || extra !== undefined)
-        throw new CliError(`"${a}" must be TYPE/NAME when one of the arguments is`);
-      return { resource: discovery.find(type), name };
-    });
-  }
-  const resources = first.split(',').flatMap((t) => {
-    const category = discovery.category(t);
-    return category.length > 0 ? category : [discovery.find(t)];
-  });
+  if (args.some((a) => a.includes('/'))) return Promise.all(args.map((a) => pairOf(a, discovery)));
+  const resources = (await Promise.all(first.split(',').map((t) => typesOf(t, discovery)))).flat();
   if (names.length === 0) return resources.map((resource) => ({ resource }));
   return resources.flatMap((resource) => names.map((name) => ({ resource, name })));
 }
 
-function filesOf(path: string, recursive: boolean): string[] {
-  if (path === '-') return [path];
-  let isDirectory: boolean;
-  try {
-    isDirectory = statSync(path).isDirectory();
-  } catch {
-    throw new CliError(`the path "${path}" does not exist`);
+async function pairOf(text: string, discovery: Discovery): Promise<Target> {
+  const [type, name, extra] = text.split('/');
+  if (!type || !name || extra !== undefined) {
+    throw new CliError(`"${text}" must be TYPE/NAME when one of the arguments is`);
   }
-  if (!isDirectory) return [path];
-  return readdirSync(path, { withFileTypes: true })
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((e) => {
-      if (e.isDirectory()) return recursive ? filesOf(join(path, e.name), true) : [];
-      return /\.(ya?ml|json)$/.test(e.name) ? [join(path, e.name)] : [];
-    });
+  return { resource: await discovery.find(type), name };
 }
 
-function parseText(text: string, file: string): KubeObject[] {
-  const objects: KubeObject[] = [];
-  for (const doc of parseAllDocuments(text, { version: '1.1', merge: true })) {
-    if (!('errors' in doc)) continue;
-    const problem = doc.errors[0];
-    if (problem) {
-      const at = problem.linePos?.[0];
-      throw new CliError(
-        `${file}${at ? `, line ${at.line}, column ${at.col}` : ''}: ${problem.message.split('\n')[0]}`,
-      );
-    }
-    const value = doc.toJS({ maxAliasCount: 100 }) as (KubeObject & { items?: KubeObject[] }) | null;
-    if (value === null) continue;
-    if (!value.kind || !value.apiVersion) throw new CliError(`${file}: each object needs "apiVersion" and "kind"`);
-    if (value.kind === 'List' && value.items) objects.push(...value.items);
-    else objects.push(value);
-  }
-  return objects;
+/** A type, or the types of a category such as "all". */
+async function typesOf(text: string, discovery: Discovery): Promise<ApiResource[]> {
+  const category = discovery.category(text);
+  return category.length > 0 ? category : [await discovery.find(text)];
 }
 
-/** All objects of files, directories and standard input ("-"). @throws CliError with file, line and column */
-export function readManifests(paths: readonly string[], recursive = false): KubeObject[] {
-  const objects = paths.flatMap((p) =>
-    filesOf(p, recursive).flatMap((file) =>
-      parseText(readFileSync(file === '-' ? 0 : file, 'utf8'), file === '-' ? 'standard input' : file),
-    ),
-  );
-  if (objects.length === 0) throw new CliError('no objects passed');
-  return objects;
+/** A target with the namespace it is looked for in; undefined for cluster-wide kinds and for all namespaces. */
+export interface Chosen extends Target {
+  readonly namespace: string | undefined;
+}
+
+/** What a command line means: the objects of files, or the types and names among its arguments. */
+export async function chosenObjects(
+  ctx: CliContext,
+  args: readonly string[],
+  o: { readonly filename?: readonly string[]; readonly recursive?: boolean; readonly allNamespaces?: boolean },
+): Promise<Chosen[]> {
+  const discovery = await ctx.discovery();
+  if (o.filename) {
+    const of = async (m: Manifest): Promise<Chosen> => {
+      const resource = await resourceOf(discovery, m);
+      const { namespace = ctx.namespace, name = '' } = m.object.metadata ?? {};
+      return { resource, name, namespace: resource.namespaced ? namespace : undefined };
+    };
+    return Promise.all(readManifests(o.filename, o.recursive).map(of));
+  }
+  return (await parseTargets(args, discovery)).map((t) => ({
+    ...t,
+    namespace: t.resource.namespaced && !o.allNamespaces ? ctx.namespace : undefined,
+  }));
 }

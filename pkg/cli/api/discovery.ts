@@ -1,5 +1,4 @@
 import { CliError } from '../errors.ts';
-import type { Rest } from './rest.ts';
 
 /** A resource the server offers. */
 export interface ApiResource {
@@ -13,26 +12,6 @@ export interface ApiResource {
   readonly categories: readonly string[];
   readonly verbs: readonly string[];
 }
-
-interface Aggregated {
-  items: {
-    metadata: { name?: string };
-    versions: {
-      version: string;
-      resources: {
-        resource: string;
-        singularResource?: string;
-        responseKind: { kind: string };
-        scope: string;
-        shortNames?: string[];
-        categories?: string[];
-        verbs: string[];
-      }[];
-    }[];
-  }[];
-}
-
-const ACCEPT = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
 export const apiVersionOf = (r: { group: string; version: string }): string =>
   r.group ? `${r.group}/${r.version}` : r.version;
@@ -74,66 +53,76 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
   return best;
 }
 
-/** What the server serves, read in two requests. */
+/**
+ * What the server serves. What was read some time ago may lack a kind that is new: whoever asks for one that is not known
+ * makes it read again.
+ */
 export class Discovery {
-  readonly resources: readonly ApiResource[];
+  #resources: readonly ApiResource[];
+  readonly #reread: (() => Promise<readonly ApiResource[]>) | undefined;
+  #fresh: Promise<void> | undefined;
 
-  constructor(resources: readonly ApiResource[]) {
-    this.resources = resources;
+  /** @param reread absent when the resources have just been read */
+  constructor(resources: readonly ApiResource[], reread?: () => Promise<readonly ApiResource[]>) {
+    this.#resources = resources;
+    this.#reread = reread;
   }
 
-  static async load(rest: Rest): Promise<Discovery> {
-    const [core, groups] = await Promise.all(
-      ['/api', '/apis'].map((path) => rest.json<Aggregated>({ path, accept: ACCEPT })),
-    );
-    const all: ApiResource[] = [];
-    for (const item of [...(core?.items ?? []), ...(groups?.items ?? [])]) {
-      for (const v of item.versions) {
-        for (const r of v.resources) {
-          all.push({
-            group: item.metadata.name ?? '',
-            version: v.version,
-            plural: r.resource,
-            singular: r.singularResource ?? '',
-            kind: r.responseKind.kind,
-            namespaced: r.scope === 'Namespaced',
-            shortNames: r.shortNames ?? [],
-            categories: r.categories ?? [],
-            verbs: r.verbs,
-          });
-        }
-      }
-    }
-    return new Discovery(all);
+  /** Everything, as the server has it now. */
+  async all(): Promise<readonly ApiResource[]> {
+    await this.#refresh();
+    return this.#resources;
   }
 
-  /** By plural, singular, short name or kind, optionally with group: "deploy", "deployments.apps", "Deployment". */
-  find(text: string): ApiResource {
+  #refresh(): Promise<void> {
+    this.#fresh ??= (async () => {
+      if (this.#reread) this.#resources = await this.#reread();
+    })();
+    return this.#fresh;
+  }
+
+  async #look<T>(lookup: (resources: readonly ApiResource[]) => T | undefined): Promise<T | undefined> {
+    const found = lookup(this.#resources);
+    if (found !== undefined) return found;
+    await this.#refresh();
+    return lookup(this.#resources);
+  }
+
+  /**
+   * By plural, singular, short name or kind, optionally with group: "deploy", "deployments.apps", "Deployment".
+   * @throws CliError that names the nearest
+   */
+  async find(text: string): Promise<ApiResource> {
     const word = text.toLowerCase();
-    const [name, ...rest] = word.split('.');
-    const group = rest.join('.');
-    const named = (r: ApiResource, n: string): boolean =>
-      r.plural === n || r.singular === n || r.shortNames.includes(n) || r.kind.toLowerCase() === n;
-    const found =
-      this.resources.find((r) => named(r, word)) ??
-      this.resources.find((r) => named(r, name ?? '') && (r.group === group || `${r.version}.${r.group}` === group));
+    const found = await this.#look((all) => byName(all, word));
     if (found) return found;
     const near = nearest(
       word,
-      this.resources.flatMap((r) => [r.plural, r.singular, ...r.shortNames]),
+      this.#resources.flatMap((r) => [r.plural, r.singular, ...r.shortNames]),
     );
     throw new CliError(`the server doesn't have a resource type "${text}"${near ? `; did you mean "${near}"?` : ''}`);
   }
 
   /** Resources of a category such as "all". */
   category(name: string): ApiResource[] {
-    return this.resources.filter((r) => r.categories.includes(name));
+    return this.#resources.filter((r) => r.categories.includes(name));
   }
 
-  /** The resource of an object's apiVersion and kind. */
-  ofObject(o: { apiVersion?: string; kind?: string }): ApiResource {
-    const found = this.resources.find((r) => r.kind === o.kind && apiVersionOf(r) === o.apiVersion);
+  /** The resource of an object's apiVersion and kind. @throws CliError */
+  async ofObject(o: { apiVersion?: string; kind?: string }): Promise<ApiResource> {
+    const found = await this.#look((all) => all.find((r) => r.kind === o.kind && apiVersionOf(r) === o.apiVersion));
     if (found) return found;
     throw new CliError(`no matches for kind "${o.kind ?? ''}" in version "${o.apiVersion ?? ''}"`);
   }
+}
+
+function byName(all: readonly ApiResource[], word: string): ApiResource | undefined {
+  const [name = '', ...rest] = word.split('.');
+  const group = rest.join('.');
+  const named = (r: ApiResource, n: string): boolean =>
+    r.plural === n || r.singular === n || r.shortNames.includes(n) || r.kind.toLowerCase() === n;
+  return (
+    all.find((r) => named(r, word)) ??
+    all.find((r) => named(r, name) && (r.group === group || `${r.version}.${r.group}` === group))
+  );
 }

@@ -1,9 +1,10 @@
-import { Agent, request } from 'undici';
+import type { IncomingMessage } from 'node:http';
+import { request as plainRequest } from 'node:http';
+import { Agent, request } from 'node:https';
 import { type Status, StatusError } from '#api/meta/errors.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
 
 /** Milliseconds to connect and to get a first answer; streams have no limit after that. */
-const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 
 export interface RestRequest {
@@ -21,7 +22,10 @@ export interface RestRequest {
 export const TABLE =
   'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json';
 
-/** Raw access for the CLI, where answers are tables, text or streams rather than typed objects. */
+/**
+ * Raw access for the CLI, where answers are tables, text or streams rather than typed objects. Node's own client: a command
+ * is over in a tenth of a second, and loading a faster one takes a third of that.
+ */
 export class Rest {
   readonly #server: string;
   readonly #agent: Agent;
@@ -33,16 +37,12 @@ export class Rest {
     this.#token = config.token;
     this.warnings = warnings;
     this.#agent = new Agent({
-      connect: {
-        ...(config.ca ? { ca: config.ca } : {}),
-        ...(config.cert ? { cert: config.cert } : {}),
-        ...(config.key ? { key: config.key } : {}),
-        ...(config.tlsServerName ? { servername: config.tlsServerName } : {}),
-        rejectUnauthorized: !config.insecureSkipTlsVerify,
-        timeout: CONNECT_TIMEOUT_MS,
-      },
-      bodyTimeout: 0,
-      headersTimeout: ANSWER_TIMEOUT_MS,
+      keepAlive: true,
+      ...(config.ca ? { ca: config.ca } : {}),
+      ...(config.cert ? { cert: config.cert } : {}),
+      ...(config.key ? { key: config.key } : {}),
+      ...(config.tlsServerName ? { servername: config.tlsServerName } : {}),
+      rejectUnauthorized: !config.insecureSkipTlsVerify,
     });
   }
 
@@ -57,44 +57,72 @@ export class Rest {
     return this.#token ? { authorization: `Bearer ${this.#token}` } : {};
   }
 
-  async open(r: RestRequest): Promise<{ code: number; body: AsyncIterable<Buffer> & { text(): Promise<string> } }> {
-    const response = await request(this.url(r.path, r.query), {
-      method: (r.method ?? 'GET') as 'GET',
-      dispatcher: this.#agent,
-      headers: {
-        accept: r.accept ?? 'application/json',
-        'user-agent': 'cox',
-        ...this.authorization(),
-        ...(r.body === undefined ? {} : { 'content-type': r.contentType ?? 'application/json' }),
-      },
-      ...(r.body === undefined ? {} : { body: typeof r.body === 'string' ? r.body : JSON.stringify(r.body) }),
-      ...(r.signal ? { signal: r.signal } : {}),
+  /** @throws StatusError for an answer of 400 and above */
+  async open(r: RestRequest): Promise<IncomingMessage> {
+    const response = await this.#send(r);
+    const { warning } = response.headers;
+    // Several warnings come joined by commas; each begins with its code.
+    for (const w of (warning ?? '').split(/, (?=299 )/)) if (w) this.warnings(warningText(w));
+    const code = response.statusCode ?? 0;
+    if (code >= 400) throw failure(code, await textOf(response));
+    return response;
+  }
+
+  #send(r: RestRequest): Promise<IncomingMessage> {
+    const body = r.body === undefined || typeof r.body === 'string' ? r.body : JSON.stringify(r.body);
+    const headers = {
+      accept: r.accept ?? 'application/json',
+      'user-agent': 'cox',
+      ...this.authorization(),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': r.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
+    };
+    const url = this.url(r.path, r.query);
+    const secure = url.startsWith('https:');
+    return new Promise((resolve, reject) => {
+      const sent = (secure ? request : plainRequest)(url, {
+        method: r.method ?? 'GET',
+        headers,
+        timeout: ANSWER_TIMEOUT_MS,
+        ...(secure ? { agent: this.#agent } : {}),
+        ...(r.signal ? { signal: r.signal } : {}),
+      });
+      sent.on('response', (response) => {
+        sent.setTimeout(0);
+        resolve(response);
+      });
+      sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
+      sent.on('error', reject);
+      sent.end(body);
     });
-    const warning = response.headers.warning;
-    for (const w of Array.isArray(warning) ? warning : warning ? [warning] : []) {
-      this.warnings(
-        w
-          .replace(/^299 \S+ "/, '')
-          .replace(/"$/, '')
-          .replaceAll('\\"', '"'),
-      );
-    }
-    if (response.statusCode >= 400) throw failure(response.statusCode, await response.body.text());
-    return { code: response.statusCode, body: response.body as never };
   }
 
   async text(r: RestRequest): Promise<string> {
-    return (await this.open(r)).body.text();
+    return textOf(await this.open(r));
   }
 
   async json<T = Record<string, unknown>>(r: RestRequest): Promise<T> {
     return JSON.parse(await this.text(r)) as T;
   }
 
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  close(): void {
+    this.#agent.destroy();
   }
 }
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** `299 - "text"` (RFC 7234 §5.5). */
+const warningText = (w: string): string =>
+  w
+    .replace(/^299 \S+ "/, '')
+    .replace(/"$/, '')
+    .replaceAll('\\"', '"');
 
 function failure(code: number, text: string): StatusError {
   try {

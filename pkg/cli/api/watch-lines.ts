@@ -11,9 +11,8 @@ export async function* watchLines(rest: Rest, request: RestRequest): AsyncGenera
   const decoder = new TextDecoder();
   let pending = '';
   try {
-    const { body } = await rest.open(request);
-    for await (const chunk of body) {
-      const lines = (pending + decoder.decode(chunk, { stream: true })).split('\n');
+    for await (const chunk of await rest.open(request)) {
+      const lines = (pending + decoder.decode(chunk as Buffer, { stream: true })).split('\n');
       pending = lines.pop() ?? '';
       for (const line of lines) {
         if (!line) continue;

@@ -4,7 +4,7 @@ import type { Kubeconfig } from '#client/kubeconfig.ts';
 import { pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { podsOf } from './pods-of.ts';
+import { defaultContainer, podsOf } from './pods-of.ts';
 
 /** Channels of the v5 remote-command protocol. */
 const STDIN = 0;
@@ -20,6 +20,7 @@ export interface ExecFlags {
   readonly container?: string;
   readonly stdin?: boolean;
   readonly tty?: boolean;
+  readonly quiet?: boolean;
 }
 
 interface Terminal {
@@ -115,11 +116,8 @@ export async function exec(
   const { flags, command } = how;
   if (command.length === 0) throw new CliError('you must specify at least one command for the container');
   const [pod] = await podsOf(ctx, [how.target], undefined);
-  const container =
-    flags.container ??
-    pod?.metadata?.annotations?.['kubectl.kubernetes.io/default-container'] ??
-    pod?.spec?.containers[0]?.name;
-  const pods = (await ctx.discovery()).find('pods');
+  const container = flags.container ?? defaultContainer(pod, flags.quiet ? () => {} : ctx.err);
+  const pods = await (await ctx.discovery()).find('pods');
   const tty = flags.tty === true && how.terminal.stdin.isTTY === true;
   const query = new URLSearchParams({
     container: container ?? '',
@@ -139,5 +137,7 @@ export async function exec(
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     perMessageDeflate: false,
   });
-  return session(socket, how.terminal, { ...flags, tty });
+  const code = await session(socket, how.terminal, { ...flags, tty });
+  if (code !== 0 && !flags.quiet) ctx.err(`command terminated with exit code ${code}\n`);
+  return code;
 }

@@ -1,7 +1,7 @@
 import { pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { podsOf } from './pods-of.ts';
+import { defaultContainer, podsOf } from './pods-of.ts';
 
 export interface LogFlags {
   readonly follow?: boolean;
@@ -47,8 +47,8 @@ interface Source {
 }
 
 async function stream(ctx: CliContext, source: Source, o: LogFlags): Promise<void> {
-  const pods = (await ctx.discovery()).find('pods');
-  const { body } = await ctx.rest.open({
+  const pods = await (await ctx.discovery()).find('pods');
+  const body = await ctx.rest.open({
     path: pathOf(pods, ctx.namespace, source.pod, 'log'),
     query: queryOf(o, source.container),
     accept: '*/*',
@@ -56,13 +56,13 @@ async function stream(ctx: CliContext, source: Source, o: LogFlags): Promise<voi
   });
   const decoder = new TextDecoder();
   if (!o.prefix) {
-    for await (const chunk of body) ctx.out(decoder.decode(chunk, { stream: true }));
+    for await (const chunk of body) ctx.out(decoder.decode(chunk as Buffer, { stream: true }));
     return;
   }
   const prefix = `[pod/${source.pod}/${source.container ?? ''}] `;
   let pending = '';
   for await (const chunk of body) {
-    const lines = (pending + decoder.decode(chunk, { stream: true })).split('\n');
+    const lines = (pending + decoder.decode(chunk as Buffer, { stream: true })).split('\n');
     pending = lines.pop() ?? '';
     for (const l of lines) ctx.out(`${prefix}${l}\n`);
   }
@@ -76,8 +76,7 @@ export async function logs(ctx: CliContext, args: readonly string[], o: LogFlags
     const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((c) => c.name);
     const name = pod.metadata?.name ?? '';
     if (o.allContainers) return containers.map((container) => ({ pod: name, container }));
-    const preferred = o.container ?? args[1] ?? pod.metadata?.annotations?.['kubectl.kubernetes.io/default-container'];
-    return [{ pod: name, container: preferred ?? pod.spec?.containers[0]?.name }];
+    return [{ pod: name, container: o.container ?? args[1] ?? defaultContainer(pod, ctx.err) }];
   });
   if (sources.length === 0) throw new CliError('no pods match');
   if (o.follow) await Promise.all(sources.map((s) => stream(ctx, s, o)));

@@ -10,7 +10,7 @@ interface Workload {
 }
 
 async function podsMatching(ctx: CliContext, labelSelector: string): Promise<Pod[]> {
-  const pods = (await ctx.discovery()).find('pods');
+  const pods = await (await ctx.discovery()).find('pods');
   const list = await ctx.rest.json<{ items: Pod[] }>({ path: pathOf(pods, ctx.namespace), query: { labelSelector } });
   return list.items;
 }
@@ -21,7 +21,7 @@ export async function podsOf(ctx: CliContext, args: readonly string[], selector:
   const [first] = args;
   if (!first) throw new CliError('say which pod');
   const discovery = await ctx.discovery();
-  const [target] = parseTargets([first.includes('/') ? first : `pods/${first}`], discovery);
+  const [target] = await parseTargets([first.includes('/') ? first : `pods/${first}`], discovery);
   if (!target?.name) throw new CliError('say which pod');
   const object = await ctx.rest.json<Pod & Workload>({ path: pathOf(target.resource, ctx.namespace, target.name) });
   if (target.resource.plural === 'pods') return [object as Pod];
@@ -37,4 +37,24 @@ export async function podsOf(ctx: CliContext, args: readonly string[], selector:
   const running = pods.find((p) => p.status?.phase === 'Running' && !p.metadata?.deletionTimestamp) ?? pods[0];
   if (!running) throw new CliError(`${target.resource.singular}/${target.name} has no pods`);
   return [running];
+}
+
+const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
+
+/** The container a command means that names none; of several, `tell` says which was taken. */
+export function defaultContainer(pod: Pod | undefined, tell: (text: string) => void): string | undefined {
+  const containers = pod?.spec?.containers ?? [];
+  const annotated = pod?.metadata?.annotations?.[DEFAULT_CONTAINER];
+  if (annotated && containers.some((c) => c.name === annotated)) return annotated;
+  const [first] = containers;
+  const all = [...containers, ...(pod?.spec?.ephemeralContainers ?? []), ...(pod?.spec?.initContainers ?? [])];
+  if (all.length > 1) {
+    const names = [
+      ...containers.map((c) => c.name),
+      ...(pod?.spec?.ephemeralContainers ?? []).map((c) => `${c.name} (ephem)`),
+      ...(pod?.spec?.initContainers ?? []).map((c) => `${c.name} (init)`),
+    ];
+    tell(`Defaulted container "${first?.name}" out of: ${names.join(', ')}\n`);
+  }
+  return first?.name;
 }

@@ -144,7 +144,8 @@ function sliceOf(v: unknown, step: Step & { do: 'slice' }): unknown[] {
     .filter((_, i) => i % step.step === 0);
 }
 
-const textOf = (v: unknown): string => (typeof v === 'object' ? JSON.stringify(v) : String(v));
+/** A value as templates print it: objects and lists as JSON. */
+export const valueText = (v: unknown): string => (typeof v === 'object' ? JSON.stringify(v) : String(v));
 
 type Part = { readonly text: string } | { readonly expression: string };
 
@@ -187,7 +188,7 @@ function evaluate(
       for (const v of values) ({ text: text, next } = append(text, evaluate(parts, i + 1, root, v)));
       i = next;
     } else if (/^["']/.test(e)) text += unquote(e);
-    else text += valuesOf(e, root, current).map(textOf).join(' ');
+    else text += valuesOf(e, root, current).map(valueText).join(' ');
   }
   return { text, next: i };
 }
@@ -210,6 +211,27 @@ function skip(parts: readonly Part[], from: number): number {
 
 const valuesOf = (expression: string, root: unknown, current: unknown): unknown[] =>
   parsePath(expression).reduce(walk, [expression.startsWith('$') ? root : current]);
+
+/** `x.y`, `.x.y`, `{x.y}` and `{.x.y}` all mean `.x.y`. @throws CliError for anything with text around */
+export function relaxed(text: string): string {
+  const m = /^(?:\{\.?([^{}]+)\}|\.?([^{}]+))$/.exec(text.trim());
+  if (!m)
+    throw new CliError(
+      `unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'`,
+    );
+  const path = m[1] ?? m[2] ?? '';
+  return path.startsWith('[') ? path : `.${path}`;
+}
+
+/** All values a path leads to; an index out of bounds leads nowhere. */
+export function evaluateValues(expression: string, value: unknown): unknown[] {
+  try {
+    return valuesOf(expression, value, value);
+  } catch (e) {
+    if (e instanceof CliError && e.message.startsWith('array index')) return [];
+    throw e;
+  }
+}
 
 /** Text of a template such as `{.items[*].metadata.name}` or `{range .items[*]}…{end}` for a value. */
 export function evaluateJsonPath(template: string, value: unknown): string {

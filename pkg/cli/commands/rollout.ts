@@ -1,0 +1,190 @@
+import { sameJson } from '#api/meta/equal.ts';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { pathOf } from '../api/discovery.ts';
+import { watchLines } from '../api/watch-lines.ts';
+import type { CliContext } from '../context.ts';
+import { podTemplate } from '../describe/workloads.ts';
+import { DescriptionWriter } from '../describe/writer.ts';
+import { CliError } from '../errors.ts';
+import { alignTabs } from '../output/tab-writer.ts';
+import { progressOf } from '../rollout/progress.ts';
+import { chosenRevision, REVISION, type Revision, revisionsOf, type Workload } from '../rollout/revisions.ts';
+import { type Chosen, chosenObjects } from '../targets.ts';
+import { parseSeconds } from './logs.ts';
+import { label, report, type WriteFlags } from './write.ts';
+
+export interface RolloutFlags extends WriteFlags {
+  readonly selector?: string;
+  readonly watch?: boolean;
+  readonly timeout?: string;
+  readonly revision?: string;
+  readonly toRevision?: string;
+}
+
+const STRATEGIC = 'application/strategic-merge-patch+json';
+const JSON_PATCH = 'application/json-patch+json';
+/** Set on the template to make every pod anew, as kubectl does. */
+const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
+
+type Verb = (ctx: CliContext, c: Chosen, o: RolloutFlags) => Promise<void>;
+
+const read = (ctx: CliContext, c: Chosen): Promise<Workload> =>
+  ctx.rest.json<Workload>({ path: pathOf(c.resource, c.namespace, c.name) });
+
+function patch(ctx: CliContext, c: Chosen, contentType: string, body: unknown): Promise<KubeObject> {
+  const path = pathOf(c.resource, c.namespace, c.name);
+  return ctx.rest.json<KubeObject>({
+    method: 'PATCH',
+    path,
+    contentType,
+    query: { fieldManager: 'kubectl-rollout' },
+    body,
+  });
+}
+
+/** Follows a roll-out by watch, one line per change, until it ends. */
+async function status(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> {
+  const seconds = parseSeconds(o.timeout ?? '0s');
+  const signal = seconds > 0 ? AbortSignal.any([ctx.signal, AbortSignal.timeout(seconds * 1000)]) : ctx.signal;
+  let last = '';
+  const tell = (w: KubeObject): boolean => {
+    const progress = progressOf(w);
+    if (progress.text !== last) ctx.out(progress.text);
+    last = progress.text;
+    return progress.done || o.watch === false;
+  };
+  let current = await read(ctx, c);
+  while (!tell(current)) {
+    const query = {
+      fieldSelector: `metadata.name=${c.name}`,
+      watch: true,
+      resourceVersion: current.metadata?.resourceVersion,
+    };
+    for await (const e of watchLines(ctx.rest, { path: pathOf(c.resource, c.namespace), query, signal })) {
+      if (e.type === 'DELETED') throw new CliError('object has been deleted');
+      if (tell(e.object as KubeObject)) return;
+    }
+    if (ctx.signal.aborted) return;
+    if (signal.aborted) throw new CliError('timed out waiting for the condition');
+    current = await read(ctx, c);
+  }
+}
+
+async function history(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> {
+  const all = await revisionsOf(ctx, await read(ctx, c));
+  const name = label(c.resource, c.name ?? '');
+  const wanted = Number(o.revision ?? 0);
+  if (wanted > 0) {
+    const w = new DescriptionWriter();
+    podTemplate(w, chosenRevision(all, wanted, name).template);
+    ctx.out(`${name} with revision #${wanted}\n${w.toString()}\n`);
+    return;
+  }
+  const rows = all.map((r) => `${r.number}\t${r.cause}`);
+  ctx.out(`${name} \n${alignTabs(['REVISION\tCHANGE-CAUSE', ...rows].join('\n'))}\n\n`);
+}
+
+/** Bookkeeping of the Deployment itself, which a roll-back must not bring back. */
+const KEPT = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  REVISION,
+  'deployment.kubernetes.io/revision-history',
+  'deployment.kubernetes.io/desired-replicas',
+  'deployment.kubernetes.io/max-replicas',
+  'deprecated.deployment.rollback.to',
+]);
+
+function rolledBackAnnotations(w: Workload, r: Revision): Record<string, string> {
+  const of = (o: KubeObject, kept: boolean): [string, string][] =>
+    Object.entries(o.metadata?.annotations ?? {}).filter(([k]) => KEPT.has(k) === kept);
+  return Object.fromEntries([...of(w, true), ...of(r.keeper, false)]);
+}
+
+function withoutHash(r: Revision['template']): Revision['template'] {
+  const { 'pod-template-hash': _h, ...labels } = r.metadata?.labels ?? {};
+  return { ...r, metadata: { ...r.metadata, labels } };
+}
+
+async function undo(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> {
+  const w = await read(ctx, c);
+  const name = label(c.resource, c.name ?? '');
+  if ((w.spec as { paused?: boolean }).paused)
+    throw new CliError(
+      `you cannot rollback a paused deployment; resume it first with 'cox rollout resume ${name}' and try again`,
+    );
+  const revision = chosenRevision(
+    await revisionsOf(ctx, w),
+    Number(o.toRevision ?? 0),
+    `${c.resource.singular} "${c.name}"`,
+  );
+  const template = withoutHash(revision.template);
+  if (sameJson(template, w.spec?.template)) {
+    ctx.out(`${name} skipped rollback (current template already matches revision ${revision.number})\n`);
+    return;
+  }
+  const body =
+    w.kind === 'Deployment'
+      ? [
+          { op: 'replace', path: '/spec/template', value: template },
+          { op: 'replace', path: '/metadata/annotations', value: rolledBackAnnotations(w, revision) },
+        ]
+      : (revision.keeper as { data?: unknown }).data;
+  const after = await patch(ctx, c, w.kind === 'Deployment' ? JSON_PATCH : STRATEGIC, body);
+  report(ctx, o, c.resource, after, 'rolled back');
+}
+
+const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+
+async function restart(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> {
+  const w = await read(ctx, c);
+  if ((w.spec as { paused?: boolean }).paused)
+    throw new CliError(`can't restart paused deployment (run rollout resume first)`);
+  const body = { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: now() } } } } };
+  report(ctx, o, c.resource, await patch(ctx, c, STRATEGIC, body), 'restarted');
+}
+
+const pausing =
+  (paused: boolean): Verb =>
+  async (ctx, c, o) => {
+    const w = await read(ctx, c);
+    if (w.kind !== 'Deployment')
+      throw new CliError(`${c.resource.plural}.${c.resource.group} "${c.name}" pausing is not supported`);
+    const is = (w.spec as { paused?: boolean }).paused === true;
+    if (is === paused)
+      throw new CliError(
+        `${c.resource.plural}.${c.resource.group} "${c.name}" is ${paused ? 'already' : 'not'} paused`,
+      );
+    report(
+      ctx,
+      o,
+      c.resource,
+      await patch(ctx, c, STRATEGIC, { spec: { paused: paused || null } }),
+      paused ? 'paused' : 'resumed',
+    );
+  };
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  status,
+  history,
+  undo,
+  restart,
+  pause: pausing(true),
+  resume: pausing(false),
+};
+
+async function expand(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<Chosen[]> {
+  if (c.name) return [c];
+  const query = { labelSelector: o.selector };
+  const { items } = await ctx.rest.json<{ items: KubeObject[] }>({ path: pathOf(c.resource, c.namespace), query });
+  return items.map((i) => ({ ...c, namespace: i.metadata?.namespace, name: i.metadata?.name ?? '' }));
+}
+
+/** `cox rollout VERB TYPE/NAME`. @throws CliError */
+export async function rollout(ctx: CliContext, verb: string, args: readonly string[], o: RolloutFlags): Promise<void> {
+  const act = VERBS[verb];
+  if (!act) throw new CliError(`unknown command "rollout ${verb}"`);
+  if (args.length === 0 && !o.filename) throw new CliError('required resource not specified: TYPE/NAME');
+  const chosen = await chosenObjects(ctx, args, o);
+  const all = (await Promise.all(chosen.map((c) => expand(ctx, c, o)))).flat();
+  for (const c of all) await act(ctx, c, o);
+}

@@ -1,0 +1,119 @@
+import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { pathOf } from '../api/discovery.ts';
+import { watchLines } from '../api/watch-lines.ts';
+import type { CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { evaluateJsonPath } from '../output/jsonpath.ts';
+import { type Chosen, chosenObjects } from '../targets.ts';
+import { parseSeconds } from './logs.ts';
+import { label } from './write.ts';
+
+export interface WaitOptions {
+  readonly for?: readonly string[];
+  readonly timeout?: string;
+  readonly all?: boolean;
+  readonly selector?: string;
+  readonly fieldSelector?: string;
+  readonly allNamespaces?: boolean;
+  readonly filename?: readonly string[];
+}
+
+/** Undefined object: it does not exist. */
+type Wanted = (o: KubeObject | undefined) => boolean;
+
+interface Conditions {
+  status?: {
+    conditions?: { type: string; status: string; observedGeneration?: number }[];
+    observedGeneration?: number;
+  };
+}
+
+function condition(text: string): Wanted {
+  const [name = '', value = 'true'] = text.split('=');
+  return (o) => {
+    const { status } = (o ?? {}) as Conditions;
+    const found = status?.conditions?.find((c) => c.type.toLowerCase() === name.toLowerCase());
+    // A condition about an older state of the object says nothing about this one.
+    const seen = found?.observedGeneration ?? status?.observedGeneration;
+    const current = seen === undefined || seen >= (o?.metadata?.generation ?? 0);
+    return current && found?.status.toLowerCase() === value.toLowerCase();
+  };
+}
+
+function jsonpath(text: string): Wanted {
+  const m = /^(\{.*\}|[^=]*)(?:=(.*))?$/s.exec(text);
+  const path = m?.[1] ?? '';
+  const value = m?.[2]?.replace(/^(['"])(.*)\1$/s, '$2');
+  return (o) => {
+    const found = o ? evaluateJsonPath(path, o) : '';
+    return value === undefined ? found !== '' : found === value;
+  };
+}
+
+/** @throws CliError */
+function wantedBy(text: string): Wanted {
+  if (text === 'delete') return (o) => o === undefined;
+  if (text === 'create') return (o) => o !== undefined;
+  if (text.startsWith('condition=')) return condition(text.slice('condition='.length));
+  if (text.startsWith('jsonpath=')) return jsonpath(text.slice('jsonpath='.length));
+  throw new CliError(`unrecognized condition: "${text}"; use condition=NAME, delete, create or jsonpath={…}=VALUE`);
+}
+
+async function expand(ctx: CliContext, c: Chosen, o: WaitOptions): Promise<Chosen[]> {
+  if (c.name) return [c];
+  if (!o.all && !o.selector && !o.fieldSelector) throw new CliError('name the objects, or give -l or --all');
+  const query = { labelSelector: o.selector, fieldSelector: o.fieldSelector };
+  const { items } = await ctx.rest.json<{ items: KubeObject[] }>({ path: pathOf(c.resource, c.namespace), query });
+  return items.map((i) => ({ resource: c.resource, namespace: i.metadata?.namespace, name: i.metadata?.name ?? '' }));
+}
+
+/** Watches one object until it is as wanted. @returns false if it was already gone when it should go: nothing to tell of */
+async function until(
+  ctx: CliContext,
+  c: Chosen,
+  how: { wanted: Wanted; absent: boolean; signal: AbortSignal },
+): Promise<boolean> {
+  const path = pathOf(c.resource, c.namespace);
+  for (let round = 0; !how.signal.aborted; round++) {
+    const list = await ctx.rest.json<{ items: KubeObject[]; metadata: { resourceVersion: string } }>({
+      path,
+      query: { fieldSelector: `metadata.name=${c.name}` },
+    });
+    const [now] = list.items;
+    if (how.wanted(now)) return now !== undefined || round > 0;
+    // The server's own words for an object that is not there.
+    if (!now && !how.absent) await ctx.rest.json({ path: pathOf(c.resource, c.namespace, c.name) });
+    const query = {
+      fieldSelector: `metadata.name=${c.name}`,
+      watch: true,
+      resourceVersion: list.metadata.resourceVersion,
+    };
+    for await (const e of watchLines(ctx.rest, { path, query, signal: how.signal })) {
+      if (how.wanted(e.type === 'DELETED' ? undefined : (e.object as KubeObject))) return true;
+    }
+  }
+  if (ctx.signal.aborted) return false;
+  throw new CliError(`timed out waiting for the condition on ${c.resource.plural}/${c.name}`);
+}
+
+/** `cox wait --for=… TYPE/NAME` */
+export async function wait(ctx: CliContext, args: readonly string[], o: WaitOptions): Promise<void> {
+  const wishes = o.for ?? [];
+  if (wishes.length === 0) throw new CliError('say what to wait for: --for=condition=Ready, --for=delete, …');
+  const seconds = parseSeconds(o.timeout ?? '30s');
+  // kubectl: zero looks once, a negative time means a week.
+  const end = seconds === 0 ? AbortSignal.timeout(1) : AbortSignal.timeout(seconds * 1000);
+  const signal = AbortSignal.any([ctx.signal, end]);
+  const absent = wishes.some((w) => w === 'create' || w === 'delete');
+  const chosen = await chosenObjects(ctx, args, o);
+  const objects = (await Promise.all(chosen.map((c) => expand(ctx, c, o)))).flat();
+  if (objects.length === 0) {
+    if (!absent) throw new CliError('no matching resources found');
+    return;
+  }
+  for (const c of objects) {
+    let told = true;
+    for (const wish of wishes) told = await until(ctx, c, { wanted: wantedBy(wish), absent, signal });
+    if (told) ctx.out(`${label(c.resource, c.name ?? '')} condition met\n`);
+  }
+}

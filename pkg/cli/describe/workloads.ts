@@ -1,0 +1,112 @@
+import type { Deployment, PodTemplateSpec, ReplicaSet } from '#api/kinds/index.ts';
+import { formatLabelSelector } from '#api/meta/labels.ts';
+import type { CliContext } from '../context.ts';
+import { containers } from './containers.ts';
+import { tolerations } from './pod.ts';
+import { annotations, controller, timeText } from './values.ts';
+import { volumes } from './volumes.ts';
+import type { DescriptionWriter } from './writer.ts';
+
+const REVISION = 'deployment.kubernetes.io/revision';
+
+/** A pod template, as it stands in the description of its workload. */
+export function podTemplate(w: DescriptionWriter, t: PodTemplateSpec): void {
+  w.line(0, 'Pod Template:');
+  w.map(1, 'Labels:', t.metadata?.labels);
+  if (Object.keys(t.metadata?.annotations ?? {}).length > 0) annotations(w, 1, t.metadata?.annotations);
+  if (t.spec?.serviceAccountName) w.line(1, 'Service Account:', t.spec.serviceAccountName);
+  templateSpec(w, t);
+}
+
+/** Containers of a template stand one level below the template's own. */
+function templateSpec(w: DescriptionWriter, t: PodTemplateSpec): void {
+  const inner = w.indented();
+  containers(inner, 'Init Containers:', t.spec?.initContainers ?? []);
+  containers(inner, 'Containers:', t.spec?.containers ?? []);
+  volumes(inner, t.spec?.volumes ?? []);
+  inner.map(0, 'Node-Selectors:', t.spec?.nodeSelector);
+  tolerations(inner, t.spec?.tolerations ?? []);
+}
+
+export const setText = (rs: ReplicaSet): string =>
+  `${rs.metadata?.name} (${rs.status?.replicas ?? 0}/${rs.spec?.replicas ?? 1} replicas created)`;
+
+async function setsOf(ctx: CliContext, d: Deployment): Promise<ReplicaSet[]> {
+  const path = `/apis/apps/v1/namespaces/${d.metadata?.namespace}/replicasets`;
+  const selector = formatLabelSelector(d.spec?.selector ?? {});
+  const list = await ctx.rest.json<{ items: ReplicaSet[] }>({ path, query: { labelSelector: selector } });
+  return list.items.filter((rs) => rs.metadata?.ownerReferences?.some((r) => r.uid === d.metadata?.uid));
+}
+
+/** The set whose template is the deployment's. */
+function newest(d: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
+  const revision = d.metadata?.annotations?.[REVISION];
+  return sets.find((rs) => rs.metadata?.annotations?.[REVISION] === revision);
+}
+
+export async function describeDeployment(w: DescriptionWriter, d: Deployment, ctx: CliContext): Promise<void> {
+  const { metadata, spec, status } = d;
+  w.line(0, 'Name:', metadata?.name ?? '');
+  w.line(0, 'Namespace:', metadata?.namespace ?? '');
+  w.line(0, 'CreationTimestamp:', timeText(metadata?.creationTimestamp));
+  w.map(0, 'Labels:', metadata?.labels);
+  annotations(w, 0, metadata?.annotations);
+  w.line(0, 'Selector:', formatLabelSelector(spec?.selector ?? {}));
+  w.line(
+    0,
+    'Replicas:',
+    `${spec?.replicas ?? 1} desired | ${status?.updatedReplicas ?? 0} updated | ${status?.replicas ?? 0} total | ${status?.availableReplicas ?? 0} available | ${status?.unavailableReplicas ?? 0} unavailable`,
+  );
+  w.line(0, 'StrategyType:', spec?.strategy?.type ?? '');
+  w.line(0, 'MinReadySeconds:', spec?.minReadySeconds ?? 0);
+  const rolling = spec?.strategy?.rollingUpdate;
+  if (rolling)
+    w.line(0, 'RollingUpdateStrategy:', `${rolling.maxUnavailable} max unavailable, ${rolling.maxSurge} max surge`);
+  podTemplate(w, spec?.template ?? {});
+  if ((status?.conditions ?? []).length > 0) {
+    w.line(0, 'Conditions:');
+    w.line(1, 'Type', 'Status', 'Reason');
+    w.line(1, '----', '------', '------');
+    for (const c of status?.conditions ?? []) w.line(1, c.type, c.status, c.reason ?? '');
+  }
+  const sets = await setsOf(ctx, d);
+  const current = newest(d, sets);
+  const old = sets.filter((rs) => rs !== current);
+  w.line(0, 'OldReplicaSets:', old.map(setText).join(', ') || '<none>');
+  w.line(0, 'NewReplicaSet:', current ? setText(current) : '<none>');
+}
+
+export async function describeReplicaSet(w: DescriptionWriter, rs: ReplicaSet, ctx: CliContext): Promise<void> {
+  const { metadata, spec, status } = rs;
+  w.line(0, 'Name:', metadata?.name ?? '');
+  w.line(0, 'Namespace:', metadata?.namespace ?? '');
+  w.line(0, 'Selector:', formatLabelSelector(spec?.selector ?? {}));
+  w.map(0, 'Labels:', metadata?.labels);
+  annotations(w, 0, metadata?.annotations);
+  const owner = controller(rs);
+  if (owner) w.line(0, 'Controlled By:', owner);
+  w.line(0, 'Replicas:', `${status?.replicas ?? 0} current / ${spec?.replicas ?? 1} desired`);
+  w.line(0, 'Pods Status:', await podsText(ctx, rs));
+  podTemplate(w, spec?.template ?? {});
+  if ((status?.conditions ?? []).length > 0) {
+    w.line(0, 'Conditions:');
+    w.line(1, 'Type', 'Status', 'Reason');
+    w.line(1, '----', '------', '------');
+    for (const c of status?.conditions ?? []) w.line(1, c.type, c.status, c.reason ?? '');
+  }
+}
+
+async function podsText(ctx: CliContext, rs: ReplicaSet): Promise<string> {
+  const path = `/api/v1/namespaces/${rs.metadata?.namespace}/pods`;
+  interface PodLike {
+    metadata: { ownerReferences?: { uid: string }[] };
+    status: { phase?: string };
+  }
+  const { items } = await ctx.rest.json<{ items: PodLike[] }>({
+    path,
+    query: { labelSelector: formatLabelSelector(rs.spec?.selector ?? {}) },
+  });
+  const own = items.filter((p) => p.metadata.ownerReferences?.some((r) => r.uid === rs.metadata?.uid));
+  const n = (phase: string): number => own.filter((p) => p.status.phase === phase).length;
+  return `${n('Running')} Running / ${n('Pending')} Waiting / ${n('Succeeded')} Succeeded / ${n('Failed')} Failed`;
+}

@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import type { ApiResourceFlags } from '../commands/api-resources.ts';
+import type { GlobalOptions } from '../context.ts';
+import { flag, output } from './flags.ts';
+import type { Session } from './session.ts';
+
+/** Commands about the cluster itself and how to reach it. */
+export function clusterInfo(program: Command, session: Session): void {
+  const version = output(program.command('version')).description('Show the versions of cox and of the server');
+  flag(version, '--client', 'of cox only');
+  session.action<GlobalOptions & { client?: boolean; output?: string }>(version, async (ctx, _args, o) =>
+    (await import('../commands/version.ts')).version(ctx, o),
+  );
+  const resources = output(program.command('api-resources'))
+    .description('Show the kinds of objects the server has')
+    .option('--api-group <group>', 'of this group only')
+    .option('--namespaced <bool>', 'only those in namespaces, or only those outside')
+    .option('--verbs <verbs>', 'only those that know these verbs')
+    .option('--categories <names>', 'only those of these categories')
+    .option('--sort-by <field>', 'name or kind');
+  flag(resources, '--no-headers', 'rows without column names');
+  session.action<ApiResourceFlags>(resources, async (ctx, _args, o) =>
+    (await import('../commands/api-resources.ts')).apiResources(ctx, o),
+  );
+  const versions = program.command('api-versions').description('Show the API versions the server has');
+  session.action<GlobalOptions>(versions, async (ctx) =>
+    (await import('../commands/api-resources.ts')).apiVersions(ctx),
+  );
+  const explain = program
+    .command('explain <what>')
+    .description('Show the fields of a kind: cox explain pod.spec.containers')
+    .option('--api-version <version>', 'of this API version');
+  flag(explain, '--recursive', 'with all fields below');
+  session.action<GlobalOptions & { recursive?: boolean; apiVersion?: string }>(explain, async (ctx, args, o) =>
+    (await import('../commands/explain.ts')).explain(ctx, args[0] ?? '', o),
+  );
+}

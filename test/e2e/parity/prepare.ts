@@ -1,0 +1,20 @@
+import { runLine, type Side } from './compare.ts';
+
+/** Lines that make what the scenarios are about, and wait for it. */
+const LINES = [
+  'k create namespace $NS',
+  'k apply -f settings.yaml -f web.yaml -f pod.yaml',
+  'k create -f secret.yaml',
+  'k rollout status deploy/web --timeout=90s',
+  'k wait --for=condition=Ready pod/solo --timeout=90s',
+  'k wait --for=create sa/default --timeout=30s',
+  'k wait --for=create cm/kube-root-ca.crt --timeout=30s',
+];
+
+/** Prepares a side's namespace with real kubectl. @throws Error with what kubectl printed */
+export async function prepare(side: Side, kubectl: string): Promise<void> {
+  for (const line of LINES) {
+    const { code, err } = await runLine({ ...side, program: kubectl }, line);
+    if (code !== 0) throw new Error(`${line}: ${err}`);
+  }
+}
