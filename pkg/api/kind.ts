@@ -1,5 +1,7 @@
+import type { JSONSchemaProps } from './kinds/apiextensions/jsonschema.ts';
 import type { FieldError } from './meta/fielderrors.ts';
 import { type KubeObject, ObjectMeta } from './meta/objectmeta.ts';
+import type { Decoded } from './schema/decode.ts';
 import { type AnyField, f, type ObjectSchema, objectsIn, str, type Typed } from './schema/schema.ts';
 
 /** How `metadata.name` is checked: see "Object Names and IDs" in the Kubernetes docs. */
@@ -23,8 +25,22 @@ export interface ScaleAccess<T> {
   set(o: T, replicas: number): void;
 }
 
+/** How a further version of a kind is kept: as an object of another version. */
+export interface StoredForm<T> {
+  readonly kind: Kind;
+  readonly toStored: (o: T) => KubeObject;
+  readonly fromStored: (o: KubeObject) => T;
+}
+
 /** Verbs of a resource, in discovery order. */
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
+
+/** A part of an object that is written through a subresource of its own, by its own rules, as `status` is. */
+export interface KindPart<T> {
+  /** The old object with this part of `next`. */
+  readonly lay: (next: T, old: T) => T;
+  readonly validate: (o: T, old: T) => FieldError[];
+}
 
 /**
  * A kind is data, declared once (architecture.md §3). All hooks are pure and synchronous; they see objects that passed the
@@ -48,6 +64,14 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly hasStatus: boolean;
   /** Counts `metadata.generation` on changes outside metadata and status. */
   readonly hasGeneration: boolean;
+  /** Set for a version that is only another view of stored objects; its hooks are not called, the stored kind's are. */
+  readonly storedAs?: StoredForm<T>;
+  /** Made from a CustomResourceDefinition: spoken in JSON and YAML only, without strategic merge patch. */
+  readonly custom?: boolean;
+  /** The schema as its CustomResourceDefinition has it, for OpenAPI; default: derived from `schema`. */
+  readonly openApi?: JSONSchemaProps;
+  /** Turns JSON into an object of the kind; default: by `schema`. Throws a StatusError 400. */
+  readonly decode?: (json: unknown) => Decoded;
   /** Objects expire after this many seconds (events). */
   readonly ttlSeconds?: number;
   /** Fills what the schema's constant defaults cannot. Runs on every write. */
@@ -60,10 +84,16 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly validate?: (o: T, old?: T) => FieldError[];
   /** Validation of a status write; default: none beyond the schema. */
   readonly validateStatus?: (o: T, old: T) => FieldError[];
+  /** What is taken but not liked, for `Warning` headers; told when the object is new or its spec has changed. */
+  readonly warnings?: (o: T) => string[];
+  /** Why nobody should use this version any more, for `Warning` headers. */
+  readonly deprecated?: string;
   /** Field selectors beyond metadata.name and metadata.namespace. */
   readonly fields: Readonly<Record<string, (o: T) => string>>;
   readonly columns: readonly Column<T>[];
   readonly scale?: ScaleAccess<T>;
+  /** Subresources that write one part of the object; they must be named in `subresources` too. */
+  readonly parts?: Readonly<Record<string, KindPart<T>>>;
   /** Names of further subresources with their own handlers, e.g. pods: binding, eviction, log, exec. Shown in discovery. */
   readonly subresources: readonly string[];
   /**

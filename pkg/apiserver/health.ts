@@ -3,10 +3,14 @@ import type { FastifyInstance } from 'fastify';
 /** A named health check; a rejection's message is shown to operators with `?verbose`. */
 export type HealthChecks = Readonly<Record<string, () => Promise<void> | void>>;
 
-async function run(checks: HealthChecks): Promise<{ ok: boolean; text: string; failed: string[] }> {
+async function run(
+  checks: HealthChecks,
+  excluded: readonly string[] = [],
+): Promise<{ ok: boolean; text: string; failed: string[] }> {
   const failed: string[] = [];
   const lines = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
+      if (excluded.includes(name)) return `[+]${name} excluded: ok`;
       try {
         await check();
         return `[+]${name} ok`;
@@ -23,8 +27,8 @@ async function run(checks: HealthChecks): Promise<{ ok: boolean; text: string; f
 export function healthRoutes(app: FastifyInstance, live: HealthChecks, ready: HealthChecks): void {
   const endpoints: Record<string, HealthChecks> = { '/livez': live, '/readyz': ready, '/healthz': ready };
   for (const [path, checks] of Object.entries(endpoints)) {
-    app.get<{ Querystring: { verbose?: string } }>(path, async (q, reply) => {
-      const result = await run(checks);
+    app.get<{ Querystring: { verbose?: string; exclude?: string | string[] } }>(path, async (q, reply) => {
+      const result = await run(checks, [q.query.exclude ?? []].flat());
       reply.type('text/plain; charset=utf-8').code(result.ok ? 200 : 500);
       if (result.ok && q.query.verbose === undefined) return 'ok';
       return `${result.text}\n${path.slice(1)} check ${result.ok ? 'passed' : 'failed'}\n`;

@@ -1,11 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { FlowControl } from './flow/control.ts';
 
 /** What the API server counts. Names are those of kube-apiserver, so that existing dashboards work. */
 export interface ApiMetrics {
   observe(labels: { verb: string; resource: string; code: number }, seconds: number): void;
 }
 
-export function apiMetrics(registry: Registry, watchers: () => number): ApiMetrics {
+export function apiMetrics(registry: Registry, watchers: () => number, flow: FlowControl): ApiMetrics {
+  flowMetrics(registry, flow);
   const requests = new Counter({
     name: 'apiserver_request_total',
     help: 'Requests by verb, resource and HTTP code.',
@@ -50,4 +52,22 @@ export function apiMetrics(registry: Registry, watchers: () => number): ApiMetri
       timer.observe(seconds);
     },
   };
+}
+
+/** Seats taken and requests waiting at the moment, by priority level. */
+function flowMetrics(registry: Registry, flow: FlowControl): void {
+  const gauge = (name: string, help: string, of: 'active' | 'waiting'): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['priority_level'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [level, usage] of flow.usage()) this.set({ priority_level: level }, usage[of]);
+      },
+    });
+  };
+  gauge('apiserver_flowcontrol_current_executing_requests', 'Requests being carried out.', 'active');
+  gauge('apiserver_flowcontrol_current_inqueue_requests', 'Requests that wait for a seat.', 'waiting');
 }

@@ -1,41 +1,61 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import { errors, StatusError } from '#api/meta/errors.ts';
+import { isSet } from '#api/meta/query.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { versionInfo } from '#process/version.ts';
+import { admitConnection } from './admission/connect.ts';
+import type { Admission } from './admission/types.ts';
+import type { Aggregator } from './aggregation/aggregator.ts';
+import { relay, relayUpgrade } from './aggregation/relay.ts';
+import type { AuditLog } from './audit/log.ts';
+import { ANONYMOUS } from './authn/authenticator.ts';
+import { type IssuerDocuments, issuerRoutes } from './authn/issuer.ts';
 import { authorize } from './authz/authorize.ts';
-import type { RbacAuthorizer } from './authz/rbac.ts';
+import type { Authorizer } from './authz/rules.ts';
 import { discoveryOf } from './discovery/documents.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
+import type { Classified, FlowControl } from './flow/control.ts';
 import { type HealthChecks, healthRoutes } from './health.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import type { BackendTls } from './proxy/backend.ts';
+import { forward } from './proxy/forward.ts';
 import { pipeRequest } from './proxy/request.ts';
 import { pipeUpgrade } from './proxy/upgrade.ts';
 import type { ResourceTable } from './registry/resource.ts';
 import type { RequestContext, UserInfo } from './request/context.ts';
 import { parseRequestInfo, type RequestInfo } from './request/info.ts';
 import { type Dispatcher, resourceOf } from './rest/dispatch.ts';
-import { sendStatus, statusOf } from './rest/respond.ts';
+import { Parts, writeParts } from './rest/parts.ts';
+import { sendStatus, statusBody, statusOf } from './rest/respond.ts';
 import { watchObjects } from './rest/watch.ts';
 import { agentTarget, isConnect } from './subresources/connect.ts';
+import { isProxy, proxyTarget } from './subresources/proxy.ts';
 import type { WatcherSet } from './watch/watcher.ts';
 
 /** Largest request body, bytes: the limit of kube-apiserver. */
 const BODY_LIMIT = 3 << 20;
+/** The audit annotation that tells how authorization ended. */
+const DECISION = 'authorization.k8s.io/decision';
 const NO_BODY = Buffer.alloc(0);
 
 export interface ServerDeps {
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa: Buffer };
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCas: readonly Buffer[] };
   readonly agentTls: BackendTls;
   readonly authenticate: (request: IncomingMessage) => UserInfo | Promise<UserInfo>;
-  readonly authorizer: RbacAuthorizer;
+  readonly authorizer: Authorizer;
+  readonly issuer: IssuerDocuments;
   readonly resources: ResourceTable;
   readonly dispatcher: Dispatcher;
+  /** Who is asked about connections to pods, Services and nodes. */
+  readonly connectAdmission: Admission;
+  readonly aggregator: Aggregator;
+  readonly flow: FlowControl;
+  readonly audit?: AuditLog;
   readonly watchers: WatcherSet;
   readonly live: HealthChecks;
   readonly ready: HealthChecks;
@@ -52,13 +72,11 @@ interface Parsed {
   readonly query: URLSearchParams;
 }
 
-const truthy = (v: string | null): boolean => v === 'true' || v === '1';
-
 function parse(method: string, url: string): Parsed {
   const q = url.indexOf('?');
   const query = new URLSearchParams(q < 0 ? '' : url.slice(q + 1));
   const path = q < 0 ? url : url.slice(0, q);
-  return { info: parseRequestInfo(method, path, query.has('watch') && truthy(query.get('watch'))), query };
+  return { info: parseRequestInfo(method, path, isSet(query, 'watch')), query };
 }
 
 /** Assembles the HTTPS server: authentication → authorization → handler, one Status per failure. */
@@ -67,7 +85,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     https: {
       cert: deps.tls.cert,
       key: deps.tls.key,
-      ca: deps.tls.clientCa,
+      ca: [...deps.tls.clientCas],
       requestCert: true,
       rejectUnauthorized: false,
     },
@@ -77,7 +95,8 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     requestTimeout: 0,
     forceCloseConnections: true,
     exposeHeadRoutes: true,
-    routerOptions: { maxParamLength: 512 },
+    // Clients made from the OpenAPI document ask for /apis/ and /api/v1/.
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: true },
   }) as unknown as FastifyInstance;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -99,38 +118,100 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
 /** Everything outside /api/…/ and /apis/…/: authenticated and authorized by path. */
 function nonResourceRoutes(app: FastifyInstance, deps: ServerDeps): void {
   void app.register(async (scope) => {
-    scope.addHook('onRequest', async (request) => {
+    scope.addHook('onRequest', async (request, reply) => {
       const user = await deps.authenticate(request.raw);
-      authorize(deps.authorizer, user, parse(request.method, request.url).info);
+      const { info, query } = parse(request.method, request.url);
+      classified(deps, reply, user, info);
+      await authorize(deps.authorizer, user, info, query);
+      const elsewhere = documentElsewhere(deps, info.path);
+      if (elsewhere) return handOver(deps, { name: elsewhere, user, body: NO_BODY }, request, reply);
+      return undefined;
     });
     healthRoutes(scope, deps.live, deps.ready);
     scope.get('/version', () => versionInfo);
-    scope.get('/version/', () => versionInfo);
     scope.get('/metrics', async (_q, reply) =>
       reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
     );
-    discoveryRoutes(scope, discoveryOf(deps.resources), deps.serverAddress);
-    openApiRoutes(scope, deps.resources);
+    const remotes = () => deps.aggregator.all();
+    discoveryRoutes(scope, discoveryOf(deps.resources, remotes), deps.serverAddress);
+    openApiRoutes(scope, deps.resources, remotes);
+    issuerRoutes(scope, deps.issuer);
   });
+}
+
+/** Discovery and OpenAPI of a version that another server answers for: the name of its APIService. */
+function documentElsewhere({ aggregator }: ServerDeps, path: string): string | undefined {
+  const found = /^(?:\/openapi\/v3)?\/apis\/([^/]+)\/([^/]+)\/?$/.exec(path);
+  return found ? aggregator.find(found[1] ?? '', found[2] ?? '') : undefined;
+}
+
+/** Passes a request on to the server that an APIService names. */
+async function handOver(
+  deps: ServerDeps,
+  asked: { readonly name: string; readonly user: UserInfo; readonly body: Buffer },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const target = deps.aggregator.target(asked.name);
+  reply.hijack();
+  try {
+    const client = { request: request.raw, response: reply.raw, body: asked.body };
+    await relay(client, target, asked.user, deps.clock);
+  } catch (e) {
+    rawStatus(reply.raw, e, request.headers.accept);
+  }
+  return reply;
+}
+
+/** The flow of a request; its answer tells which flow schema and priority level it belonged to. */
+function classified({ flow }: ServerDeps, reply: FastifyReply, user: UserInfo, info: RequestInfo): Classified {
+  const found = flow.classify(user, info);
+  // On the response itself: streams do not pass through Fastify.
+  reply.raw.setHeader('x-kubernetes-pf-flowschema-uid', found.schema.metadata?.uid ?? '');
+  reply.raw.setHeader('x-kubernetes-pf-prioritylevel-uid', found.levelUid);
+  return found;
 }
 
 function resourceHandler(deps: ServerDeps) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const started = performance.now();
     const { info, query } = parse(request.method, request.url);
+    const received = Date.now();
+    const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
+    const annotations = new Map<string, string>();
     let code = 500;
+    let user = ANONYMOUS;
+    let told: Buffer | string | undefined;
     try {
-      const user = await deps.authenticate(request.raw);
-      authorize(deps.authorizer, user, info);
-      const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
-      const ctx: RequestContext = { info, user, query, headers: request.headers, body, warnings: [] };
+      user = await deps.authenticate(request.raw);
+      const flow = classified(deps, reply, user, info);
+      annotations.set(DECISION, 'forbid');
+      await authorize(deps.authorizer, user, info, query);
+      annotations.set(DECISION, 'allow');
+      const elsewhere = deps.aggregator.find(info.group, info.version);
+      if (elsewhere) {
+        await handOver(deps, { name: elsewhere, user, body }, request, reply);
+        code = reply.raw.statusCode;
+        return reply;
+      }
+      const ctx: RequestContext = { info, user, query, headers: request.headers, body, warnings: [], annotations };
+      warnOfVersion(deps, ctx);
+      if (isProxy(info)) {
+        code = 200;
+        return await passOn(deps, ctx, request, reply);
+      }
       if (info.verb === 'watch' || info.subresource === 'log') {
         code = 200;
         return await stream(deps, ctx, reply);
       }
-      const answer = await deps.dispatcher.answer(ctx);
+      const answer = await deps.flow.run(flow, () => deps.dispatcher.answer(ctx));
       code = answer.code;
-      if (ctx.warnings.length > 0) reply.header('warning', ctx.warnings.map(warningHeader));
+      if (ctx.warnings.length > 0) reply.header('warning', warningHeaders(ctx));
+      if (answer.body instanceof Parts) {
+        await sendParts(reply, answer.type, answer.body);
+        return reply;
+      }
+      told = answer.body;
       return reply.code(answer.code).type(answer.type).send(answer.body);
     } catch (e) {
       const status = statusOf(e);
@@ -140,22 +221,64 @@ function resourceHandler(deps: ServerDeps) {
     } finally {
       const resource = info.subresource ? `${info.resource}/${info.subresource}` : info.resource;
       deps.metrics.observe({ verb: info.verb, resource, code }, (performance.now() - started) / 1000);
+      const answer = told === undefined ? {} : { answer: told };
+      deps.audit?.record({ info, user, request: request.raw, body, code, received, annotations, ...answer });
     }
   };
+}
+
+/** A long body, written to the socket piece by piece. */
+async function sendParts(reply: FastifyReply, type: string, parts: Parts): Promise<void> {
+  reply.hijack();
+  reply.raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': type,
+    'content-length': parts.length,
+  });
+  await writeParts(reply.raw, parts);
 }
 
 /** RFC 7234 warn-text: quoted, without control characters. */
 const warningHeader = (text: string): string =>
   `299 - "${text.replace(/[\\"]/g, (c) => `\\${c}`).replace(/\p{Cc}/gu, ' ')}"`;
 
+const warningHeaders = ({ warnings }: RequestContext): string[] => [...new Set(warnings)].map(warningHeader);
+
+/** Tells of a version that should not be used any more. */
+function warnOfVersion({ resources }: ServerDeps, { info, warnings, annotations }: RequestContext): void {
+  const deprecated = resources.find(info.group, info.version, info.resource)?.kind.deprecated;
+  if (deprecated === undefined) return;
+  warnings.push(deprecated);
+  annotations?.set('k8s.io/deprecated', 'true');
+}
+
 /** An error on a connection that Fastify no longer manages. */
-function rawStatus(raw: ServerResponse, e: unknown): void {
+function rawStatus(raw: ServerResponse, e: unknown, accept?: string): void {
   if (raw.headersSent) {
     raw.destroy();
     return;
   }
   const status = statusOf(e);
-  raw.writeHead(status.code, { 'content-type': 'application/json' }).end(JSON.stringify(status));
+  const { type, body } = statusBody(status, accept);
+  raw.writeHead(status.code, { 'content-type': type }).end(body);
+}
+
+/** Requests for what runs in pods, and for agents, by `proxy`. */
+async function passOn(
+  deps: ServerDeps,
+  ctx: RequestContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  await admitConnection(ctx, deps.resources, deps.connectAdmission);
+  const { target, path } = await proxyTarget(deps.resources, ctx.info, ctx.query, deps.agentTls);
+  reply.hijack();
+  try {
+    await forward({ request: request.raw, response: reply.raw, body: ctx.body }, target, path, deps.clock);
+  } catch (e) {
+    rawStatus(reply.raw, e, ctx.headers.accept);
+  }
+  return reply;
 }
 
 /** Watches and logs write to the socket themselves. */
@@ -164,6 +287,7 @@ async function stream(deps: ServerDeps, ctx: RequestContext, reply: FastifyReply
   const watching = ctx.info.verb === 'watch';
   if (watching && !resource.kind.verbs.includes('watch')) throw errors.methodNotAllowed();
   const target = watching ? undefined : await agentTarget(deps.resources, ctx.info, ctx.query);
+  if (ctx.warnings.length > 0) reply.raw.setHeader('warning', warningHeaders(ctx));
   reply.hijack();
   try {
     if (!target) await watchObjects(ctx, resource, reply.raw, deps);
@@ -174,7 +298,7 @@ async function stream(deps: ServerDeps, ctx: RequestContext, reply: FastifyReply
         deps.clock,
       );
   } catch (e) {
-    rawStatus(reply.raw, e);
+    rawStatus(reply.raw, e, ctx.headers.accept);
   }
   return reply;
 }
@@ -186,8 +310,14 @@ async function handleUpgrade(deps: ServerDeps, request: IncomingMessage, socket:
     const { info, query } = parse(request.method ?? 'GET', request.url ?? '/');
     const user = await deps.authenticate(request);
     // Both POST (SPDY) and GET (WebSocket) open a session: the permission asked for is "create".
-    authorize(deps.authorizer, user, isConnect(info) ? { ...info, verb: 'create' } : info);
+    await authorize(deps.authorizer, user, isConnect(info) ? { ...info, verb: 'create' } : info);
+    const elsewhere = info.isResource ? deps.aggregator.find(info.group, info.version) : undefined;
+    if (elsewhere) {
+      await relayUpgrade({ request, socket, head }, deps.aggregator.target(elsewhere), user, deps.clock);
+      return;
+    }
     if (!isConnect(info)) throw errors.pathNotFound();
+    await admitConnection({ info, query, user }, deps.resources, deps.connectAdmission);
     const target = await agentTarget(deps.resources, info, query);
     await pipeUpgrade({ request, socket, head }, { ...target, tls: deps.agentTls }, deps.clock);
   } catch (e) {

@@ -5,6 +5,8 @@ export interface LatestWorker<T> {
   /** Calls the running operation of `key` off and forgets a waiting value. */
   cancel(key: string): void;
   has(key: string): boolean;
+  /** Settles when what was handed over for `key` has been worked on, or called off. */
+  settled(key: string): Promise<void>;
   /** Settles when nothing runs any more; no further values are accepted. Waiting values are still run, unless cancelled. */
   drain(): Promise<void>;
 }
@@ -61,6 +63,7 @@ export function createLatestWorker<T>(options: LatestWorkerOptions<T>): LatestWo
       lane.abort.abort();
     },
     has: (key) => lanes.has(key),
+    settled: (key) => lanes.get(key)?.running ?? Promise.resolve(),
     async drain() {
       closed = true;
       await Promise.all([...lanes.values()].map((l) => l.running));

@@ -138,7 +138,7 @@ test('nothing listens: a sentence, not a code', async () => {
   const { port } = dead.address() as { port: number };
   await new Promise<void>((r) => dead.close(() => r()));
   const lost = createClient({ server: `http://127.0.0.1:${port}`, userAgent: 'test/1', logger: silentLogger });
-  const failed = lost.get(Things, 'a', 'ns', { timeoutMs: 300 });
+  const failed = lost.get(Things, 'a', 'ns', { timeoutMs: 2000 });
   await expect(failed).rejects.toBeInstanceOf(ConnectionError);
   await expect(failed).rejects.toThrow(
     `GET /apis/test.io/v1/namespaces/ns/things/a: nothing listens on 127.0.0.1:${port} (ECONNREFUSED)`,

@@ -12,11 +12,17 @@ import type {
   WatchEvent,
   WatchOptions,
 } from './types.ts';
+import { IN_LIST, withoutManagedFields } from './without-managed-fields.ts';
 
 export { resourcePath } from './resource-path.ts';
 
 /** How to reach the server, who asks (`userAgent`), and where to log. */
 export type ClientConfig = TransportConfig;
+
+const METADATA = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const METADATA_LIST = 'as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+/** For objects without all but their metadata. */
+const partial = (form: string): string => `application/json;${form}`;
 
 const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
   json: 'application/json-patch+json',
@@ -55,7 +61,11 @@ class HttpClient implements Client {
     const { namespace, labelSelector, fieldSelector, resourceVersion, limit, continue: from } = options;
     const query = { labelSelector, fieldSelector, resourceVersion, limit, continue: from };
     const path = withQuery(resourcePath(kind, namespace), query);
-    const list = await this.#transport.send<ListBody<T>>({ method: 'GET', path, options });
+    const accept = options.metadataOnly ? partial(METADATA_LIST) : undefined;
+    const list = await this.#transport.send<ListBody<T>>({
+      ...{ method: 'GET', path, accept, options },
+      ...(options.withoutManagedFields ? { edit: (text) => withoutManagedFields(text, IN_LIST) } : {}),
+    });
     const items = list.items ?? [];
     // Some servers leave these out of list items; users of a cache should not have to care where an object came from.
     const apiVersion = apiVersionOf(kind);
@@ -72,6 +82,8 @@ class HttpClient implements Client {
     const query = { labelSelector, fieldSelector, resourceVersion, allowWatchBookmarks, timeoutSeconds, watch: true };
     return this.#transport.watch<T>(withQuery(resourcePath(kind, namespace), query), {
       bookmarks: allowWatchBookmarks ?? false,
+      withoutManagedFields: options.withoutManagedFields ?? false,
+      ...(options.metadataOnly ? { accept: partial(METADATA) } : {}),
       ...(options.signal ? { signal: options.signal } : {}),
     });
   }

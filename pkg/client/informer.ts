@@ -35,7 +35,7 @@ const MAX_TOO_LARGE = 3;
 /** What the next list asks for: a version not older than ours (any, at first), or the newest there is. */
 type ListMode = 'none' | 'cached' | 'newest';
 
-/** List once, then follow; after a break go on from the last version seen, and list again only when history is gone. */
+/** Keeps objects, without their managedFields. List once, then follow; after a break go on from the last version seen, and list again only when history is gone. */
 export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
   readonly #kind: Kind<T>;
   readonly #options: InformerOptions;
@@ -147,6 +147,7 @@ export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
       ...this.#options,
       // Never older than what was seen: a lagging server must not take the cache back in time.
       ...(newest ? {} : { resourceVersion: this.#version || '0' }),
+      withoutManagedFields: true,
       timeoutMs: LIST_TIMEOUT_MS,
       signal,
     });
@@ -186,6 +187,7 @@ export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
     const events = this.#deps.client.watch(this.#kind, {
       ...this.#options,
       resourceVersion: this.#version,
+      withoutManagedFields: true,
       allowWatchBookmarks: true,
       timeoutSeconds: Math.round(MIN_WATCH_S * (1 + Math.random())),
       signal,

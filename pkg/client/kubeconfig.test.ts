@@ -63,7 +63,7 @@ test('certificates in files are relative to the kubeconfig; data wins over files
 
 test('another context; token, password, TLS options', async () => {
   const path = write('config', config('{token: secret}'));
-  expect(await loadKubeconfig(path, {}, 'other')).toEqual({
+  expect(await loadKubeconfig(path, {}, { context: 'other' })).toEqual({
     server: 'https://10.0.0.2:6443',
     token: 'secret',
     insecureSkipTlsVerify: true,
@@ -118,7 +118,7 @@ test.each([
     /^the token file .*gone cannot be read/,
   ],
 ])('%s: one sentence', async (_what, path, context, message) => {
-  await expect(loadKubeconfig(path(), {}, context)).rejects.toMatchObject({
+  await expect(loadKubeconfig(path(), {}, context ? { context } : {})).rejects.toMatchObject({
     name: 'UserError',
     message: expect.stringMatching(message),
   });

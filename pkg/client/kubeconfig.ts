@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { hostPort } from '#api/meta/ip.ts';
 import { UserError } from '#process/user-error.ts';
 import { type ExecPlugin, runExecPlugin } from './exec-plugin.ts';
+
+/** Paths of a client certificate and its key, PEM; they may be one file. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
 
 /** How to reach one cluster as one user. */
 export interface Kubeconfig {
@@ -11,6 +17,8 @@ export interface Kubeconfig {
   readonly ca?: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
+  /** Where these come from, when that is files: certificates are renewed, and then read again. */
+  readonly certFiles?: CertificateFiles;
   readonly token?: string;
   /** Re-read from time to time: tokens in pods are rotated. */
   readonly tokenFile?: string;
@@ -22,6 +30,8 @@ export interface Kubeconfig {
   readonly namespace?: string;
   readonly insecureSkipTlsVerify?: boolean;
   readonly tlsServerName?: string;
+  /** HTTP proxy on the way to the server; only `cox` heeds it. */
+  readonly proxyUrl?: string;
 }
 
 interface Cluster {
@@ -30,6 +40,7 @@ interface Cluster {
   'certificate-authority-data'?: string;
   'insecure-skip-tls-verify'?: boolean;
   'tls-server-name'?: string;
+  'proxy-url'?: string;
 }
 interface User {
   'client-certificate'?: string;
@@ -66,7 +77,7 @@ function inCluster(env: NodeJS.ProcessEnv, folder: string): Kubeconfig | undefin
   if (!host || !port) return undefined;
   try {
     return {
-      server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      server: `https://${hostPort(host, port)}`,
       ca: readFileSync(join(folder, 'ca.crt')),
       token: readFileSync(join(folder, 'token'), 'utf8').trim(),
       tokenFile: join(folder, 'token'),
@@ -91,10 +102,17 @@ function material(data: string | undefined, file: string | undefined, base: stri
   return file ? readOrExplain(resolve(base, file), 'the file named in the kubeconfig,') : undefined;
 }
 
-function readConfig(path: string): ConfigFile {
+async function readConfig(path: string): Promise<ConfigFile> {
   const text = readOrExplain(path, 'the kubeconfig').toString();
   try {
-    return (parse(text) ?? {}) as ConfigFile;
+    // Those we write are JSON, for which a command that is over in no time need not load a parser.
+    if (text.startsWith('{')) return JSON.parse(text) as ConfigFile;
+  } catch {
+    // A map in YAML begins so, too.
+  }
+  const { parseYaml } = await import('./yaml.ts');
+  try {
+    return (parseYaml(text) ?? {}) as ConfigFile;
   } catch (e) {
     throw new UserError(`the kubeconfig ${path} is not valid YAML: ${(e as Error).message.split('\n')[0]}`);
   }
@@ -105,9 +123,13 @@ class Files {
   readonly #files: readonly Placed<ConfigFile>[];
   readonly #names: string;
 
-  constructor(paths: readonly string[]) {
-    this.#files = paths.map((path) => ({ value: readConfig(path), base: dirname(resolve(path)) }));
+  private constructor(paths: readonly string[], values: readonly ConfigFile[]) {
+    this.#files = values.map((value, i) => ({ value, base: dirname(resolve(paths[i] ?? '')) }));
     this.#names = paths.join(' and ');
+  }
+
+  static async read(paths: readonly string[]): Promise<Files> {
+    return new Files(paths, await Promise.all(paths.map(readConfig)));
   }
 
   get currentContext(): string | undefined {
@@ -141,6 +163,13 @@ function pathsFromEnv(env: NodeJS.ProcessEnv): string[] {
   return existing.length > 0 ? existing : paths.slice(0, 1);
 }
 
+/** Which entries of the files: by default those of the current context. */
+export interface ChosenEntries {
+  readonly context?: string;
+  readonly cluster?: string;
+  readonly user?: string;
+}
+
 /**
  * Reads `path`, or the files in $KUBECONFIG, or the pod's account, or ~/.kube/config.
  * @throws UserError in one sentence when something is missing.
@@ -148,7 +177,7 @@ function pathsFromEnv(env: NodeJS.ProcessEnv): string[] {
 export async function loadKubeconfig(
   path?: string,
   env: NodeJS.ProcessEnv = process.env,
-  context?: string,
+  chosen: ChosenEntries = {},
 ): Promise<Kubeconfig> {
   let paths = path ? [path] : pathsFromEnv(env);
   if (paths.length === 0) {
@@ -156,18 +185,22 @@ export async function loadKubeconfig(
     if (pod) return pod;
     paths = [join(homedir(), '.kube', 'config')];
   }
-  const files = new Files(paths);
-  const name = context ?? files.currentContext;
-  if (!name) throw new UserError(`no context is chosen: set current-context in ${paths.join(' and ')}`);
-  const ctx = files.find('context', name, (f) => (f.contexts ?? []).map((c) => ({ name: c.name, entry: c.context })));
-  const cluster = files.find('cluster', ctx.value.cluster, (f) =>
+  const files = await Files.read(paths);
+  const name = chosen.context ?? files.currentContext;
+  const named = chosen.cluster !== undefined && chosen.user !== undefined;
+  if (!name && !named) throw new UserError(`no context is chosen: set current-context in ${paths.join(' and ')}`);
+  const context = name
+    ? files.find('context', name, (f) => (f.contexts ?? []).map((c) => ({ name: c.name, entry: c.context }))).value
+    : undefined;
+  const user = chosen.user ?? context?.user;
+  const cluster = files.find('cluster', chosen.cluster ?? context?.cluster ?? '', (f) =>
     (f.clusters ?? []).map((c) => ({ name: c.name, entry: c.cluster })),
   );
-  const user = ctx.value.user
-    ? files.find('user', ctx.value.user, (f) => (f.users ?? []).map((u) => ({ name: u.name, entry: u.user ?? {} })))
+  const credentials = user
+    ? files.find('user', user, (f) => (f.users ?? []).map((u) => ({ name: u.name, entry: u.user ?? {} })))
     : { value: {}, base: '.' };
-  const { namespace } = ctx.value;
-  return { ...clusterPart(cluster), ...(await userPart(user)), ...(namespace ? { namespace } : {}) };
+  const { namespace } = context ?? {};
+  return { ...clusterPart(cluster), ...(await userPart(credentials)), ...(namespace ? { namespace } : {}) };
 }
 
 function clusterPart({ value: c, base }: Placed<Cluster>): Pick<Kubeconfig, 'server'> & Partial<Kubeconfig> {
@@ -178,7 +211,14 @@ function clusterPart({ value: c, base }: Placed<Cluster>): Pick<Kubeconfig, 'ser
     ...(ca ? { ca } : {}),
     ...(c['insecure-skip-tls-verify'] ? { insecureSkipTlsVerify: true } : {}),
     ...(c['tls-server-name'] ? { tlsServerName: c['tls-server-name'] } : {}),
+    ...(c['proxy-url'] ? { proxyUrl: c['proxy-url'] } : {}),
   };
+}
+
+function certificateFiles(u: User, base: string): Pick<Kubeconfig, 'certFiles'> {
+  const { 'client-certificate': cert, 'client-key': key } = u;
+  if (!cert || !key || u['client-certificate-data'] || u['client-key-data']) return {};
+  return { certFiles: { cert: resolve(base, cert), key: resolve(base, key) } };
 }
 
 async function userPart({ value: u, base }: Placed<User>): Promise<Partial<Kubeconfig>> {
@@ -190,6 +230,7 @@ async function userPart({ value: u, base }: Placed<User>): Promise<Partial<Kubec
   return {
     ...(cert ? { cert } : {}),
     ...(key ? { key } : {}),
+    ...certificateFiles(u, base),
     ...(token ? { token } : {}),
     ...(tokenFile ? { tokenFile } : {}),
     ...(u.username ? { username: u.username, password: u.password ?? '' } : {}),

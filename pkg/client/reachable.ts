@@ -1,17 +1,13 @@
 import { StatusError } from '#api/meta/errors.ts';
-import type { Clock } from '#async/clock.ts';
+import { type ReachOptions, reach } from '#process/reachable.ts';
 import { UserError } from '#process/user-error.ts';
 import { ConnectionError } from './connection-error.ts';
 import type { Client } from './types.ts';
 
-export interface ReachableOptions {
+export interface ReachableOptions extends Omit<ReachOptions, 'name' | 'at' | 'pauseMs' | 'reason'> {
   readonly client: Client;
   /** For the sentence. */
   readonly server: string;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  /** How long the server may take to come up, milliseconds; default 30 s. */
-  readonly waitMs?: number;
 }
 
 const TRY_MS = 5000;
@@ -20,31 +16,24 @@ const PAUSE_MS = 1000;
 const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
 
 /**
- * Waits until the API server answers, so that a process started against nothing says so instead of trying for ever.
+ * Waits until the API server answers.
  * @throws UserError in one sentence: unreachable, not trusted, or credentials refused; the signal's reason on abort.
  */
-export async function requireServer(o: ReachableOptions): Promise<void> {
-  const until = o.clock.now() + (o.waitMs ?? 30_000);
-  for (;;) {
+export function requireServer({ client, server, ...o }: ReachableOptions): Promise<void> {
+  return reach({ ...o, name: 'the API server', at: server, pauseMs: PAUSE_MS, reason: reasonOf }, async () => {
     try {
-      await o.client.raw('GET', '/version', undefined, { timeoutMs: TRY_MS, signal: o.signal });
-      return;
+      await client.raw('GET', '/version', undefined, { timeoutMs: TRY_MS, signal: o.signal });
     } catch (e) {
-      o.signal.throwIfAborted();
       if (e instanceof StatusError && e.code < 500) {
         if (e.code !== 401) return;
-        throw new UserError(`the API server at ${o.server} does not accept these credentials`, { cause: e });
+        throw new UserError(`the API server at ${server} does not accept these credentials`, { cause: e });
       }
-      const why = reasonOf(e);
-      if (UNTRUSTED.test(codeOf(e))) {
-        throw new UserError(`the certificate of the API server at ${o.server} is not trusted: ${why}`, { cause: e });
-      }
-      if (o.clock.now() + PAUSE_MS > until) {
-        throw new UserError(`the API server at ${o.server} cannot be reached: ${why}`, { cause: e });
-      }
+      if (!UNTRUSTED.test(codeOf(e))) throw e;
+      throw new UserError(`the certificate of the API server at ${server} is not trusted: ${reasonOf(e)}`, {
+        cause: e,
+      });
     }
-    await o.clock.sleep(PAUSE_MS, o.signal);
-  }
+  });
 }
 
 /** The message without the request it begins with. */

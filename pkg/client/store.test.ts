@@ -28,4 +28,11 @@ test('namespaces', () => {
   expect(store.get('a')).toBeUndefined();
   expect([...store.list('one')].map((o) => o.metadata.namespace)).toEqual(['one']);
   expect([...store.list()]).toHaveLength(2);
+  expect([...store.list('three')]).toEqual([]);
+  store.set('one/b', thing('one/b', 3));
+  store.set('one/a', thing('one/a', 4));
+  const versions = () => [...store.list('one')].map((o) => `${o.metadata.name}${o.metadata.resourceVersion}`);
+  expect(versions()).toEqual(['a4', 'b3']);
+  store.delete('one/a');
+  expect(versions()).toEqual(['b3']);
 });

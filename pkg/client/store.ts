@@ -12,6 +12,7 @@ interface Index<T extends KubeObject> {
 }
 
 const NONE: readonly never[] = [];
+const BY_NAMESPACE = 'namespace';
 
 /** An informer's cache with its indexes. */
 export class ObjectStore<T extends KubeObject> implements Lister<T> {
@@ -33,8 +34,11 @@ export class ObjectStore<T extends KubeObject> implements Lister<T> {
     return this.#objects.get(key);
   }
 
-  *list(namespace?: string): Iterable<Stored<T>> {
-    for (const o of this.#objects.values()) if (!namespace || o.metadata.namespace === namespace) yield o;
+  list(namespace?: string): Iterable<Stored<T>> {
+    if (!namespace) return this.#objects.values();
+    // Made when it is first asked for: most kinds never are.
+    this.addIndex(BY_NAMESPACE, (o) => [o.metadata.namespace ?? '']);
+    return this.#indexes.get(BY_NAMESPACE)?.entries.get(namespace)?.values() ?? NONE;
   }
 
   byIndex(name: string, value: string): readonly Stored<T>[] {
@@ -55,8 +59,9 @@ export class ObjectStore<T extends KubeObject> implements Lister<T> {
     const old = this.#objects.get(key);
     this.#objects.set(key, o);
     for (const index of this.#indexes.values()) {
-      if (old) this.#unlink(index, key, old);
-      this.#link(index, key, o);
+      const values = this.#link(index, key, o);
+      // In place where it stays under a value: who walks an index while it changes meets nothing twice.
+      if (old) this.#unlink(index, key, old, values);
     }
     return old;
   }
@@ -69,15 +74,18 @@ export class ObjectStore<T extends KubeObject> implements Lister<T> {
     return old;
   }
 
-  #link(index: Index<T>, key: string, o: Stored<T>): void {
-    for (const value of index.values(o)) {
+  #link(index: Index<T>, key: string, o: Stored<T>): readonly string[] {
+    const values = index.values(o);
+    for (const value of values) {
       const bucket = index.entries.get(value) ?? new Map<string, Stored<T>>();
       index.entries.set(value, bucket.set(key, o));
     }
+    return values;
   }
 
-  #unlink(index: Index<T>, key: string, o: Stored<T>): void {
+  #unlink(index: Index<T>, key: string, o: Stored<T>, kept: readonly string[] = NONE): void {
     for (const value of index.values(o)) {
+      if (kept.includes(value)) continue;
       const bucket = index.entries.get(value);
       bucket?.delete(key);
       if (bucket?.size === 0) index.entries.delete(value);

@@ -1,5 +1,8 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '#async/clock.ts';
@@ -83,10 +86,46 @@ test('a client certificate is shown, HTTP/1.1 spoken, and the connection kept', 
   expect(await clientWith({}).raw('GET', '/')).toMatchObject({ cn: 'nobody' });
 });
 
+test('a certificate that was renewed in its file is shown by new connections', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tls-'));
+  const file = join(dir, 'client.pem');
+  const renewed = await issueCertificate(
+    { file, authority: 'client', commonName: 'renewed', usages: ['client'] },
+    ca,
+    systemClock.now(),
+  );
+  const replace = (text: string): void => {
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+  };
+  let later = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + later };
+  replace(user.cert + user.key);
+  const pem = readFileSync(file);
+  try {
+    const client = clientWith({ cert: pem, key: pem, certFiles: { cert: file, key: file }, clock });
+    const cn = async (): Promise<string> => (await client.raw<{ cn: string }>('GET', '/')).cn;
+    expect(await cn()).toBe('kubernetes-admin');
+    // The key of another: somebody is in the middle of replacing two files.
+    replace(renewed.cert + user.key);
+    later += 10_000;
+    expect(await cn()).toBe('kubernetes-admin');
+    replace(renewed.cert + renewed.key);
+    expect(await cn()).toBe('kubernetes-admin');
+    later += 10_000;
+    expect(await cn()).toBe('renewed');
+    rmSync(file);
+    later += 10_000;
+    expect(await cn()).toBe('renewed');
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
 test('another name than the address may be asked for', async () => {
   const port = new URL(url).port;
   const strange = { server: `https://localhost:${port}` };
-  await expect(clientWith(strange).raw('GET', '/', undefined, { timeoutMs: 200 })).rejects.toThrow('altnames');
+  await expect(clientWith(strange).raw('GET', '/', undefined, { timeoutMs: 2000 })).rejects.toThrow('altnames');
   expect(await clientWith({ ...strange, tlsServerName: 'kubernetes' }).raw('GET', '/')).toBeDefined();
 });
 

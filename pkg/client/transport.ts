@@ -1,4 +1,3 @@
-import { Pool } from 'undici';
 import { StatusError } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { type Clock, systemClock } from '#async/clock.ts';
@@ -6,6 +5,7 @@ import { TimeoutError, timeoutSignal } from '#async/signals.ts';
 import type { Logger } from '#process/logger.ts';
 import { UserError } from '#process/user-error.ts';
 import { ConnectionError, connectionError } from './connection-error.ts';
+import { Connections } from './connections.ts';
 import { createAuthorization } from './credentials.ts';
 import { type Answer, exchange } from './exchange.ts';
 import type { Kubeconfig } from './kubeconfig.ts';
@@ -26,17 +26,14 @@ export interface Call {
   readonly path: string;
   readonly body?: unknown;
   readonly contentType?: string | undefined;
+  /** In which form the answer is wanted; default: plain JSON. */
+  readonly accept?: string | undefined;
   readonly options?: CallOptions | undefined;
+  /** Changes the text of a JSON answer before it is parsed. */
+  readonly edit?: ((text: string) => string) | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-const CONNECT_TIMEOUT_MS = 5_000;
-/** Requests under way at a time; further ones wait inside undici. */
-const CONNECTIONS = 64;
-/** Below the minute or more that servers keep an idle connection: ours is closed first, so none is written to half-closed. */
-const IDLE_CONNECTION_MS = 45_000;
-/** The kernel probes a quiet peer after this, then every second, ten times. */
-const TCP_KEEPALIVE_MS = 10_000;
 const MAX_TRIES = 4;
 const RETRY_BASE_MS = 100;
 const MAX_RETRY_AFTER_MS = 10_000;
@@ -46,8 +43,7 @@ const WATCH_SILENCE_MS = 150_000;
 /** HTTP/1.1 to one server: connections, credentials, timeouts, retries. Watches have connections of their own. */
 export class Transport {
   readonly #prefix: string;
-  readonly #calls: Pool;
-  readonly #watches: Pool;
+  readonly #connections: Connections;
   readonly #clock: Clock;
   readonly #silenceMs: number;
   readonly #baseHeaders: Readonly<Record<string, string>>;
@@ -58,29 +54,17 @@ export class Transport {
     this.#prefix = url.pathname.replace(/\/$/, '');
     this.#clock = config.clock ?? systemClock;
     this.#silenceMs = config.watchSilenceMs ?? WATCH_SILENCE_MS;
-    const connect = {
-      ...(config.ca ? { ca: config.ca } : {}),
-      ...(config.cert ? { cert: config.cert } : {}),
-      ...(config.key ? { key: config.key } : {}),
-      ...(config.tlsServerName ? { servername: config.tlsServerName } : {}),
-      rejectUnauthorized: !config.insecureSkipTlsVerify,
-      timeout: CONNECT_TIMEOUT_MS,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-    };
-    // Timeouts are ours (one per call, on the clock), not undici's with its half-second tick.
-    const common = { connect, headersTimeout: 0, bodyTimeout: 0, allowH2: false };
-    this.#calls = new Pool(url.origin, { ...common, connections: CONNECTIONS, keepAliveTimeout: IDLE_CONNECTION_MS });
-    this.#watches = new Pool(url.origin, { ...common, connections: null, pipelining: 0, clientTtl: null });
+    this.#connections = new Connections(url.origin, config, this.#clock);
     this.#baseHeaders = { accept: 'application/json', 'user-agent': config.userAgent };
     this.#authorization = createAuthorization(config, this.#clock);
   }
 
-  async #headers(contentType?: string): Promise<Record<string, string>> {
+  async #headers(contentType?: string, accept?: string): Promise<Record<string, string>> {
     const auth = this.#authorization();
     const authorization = typeof auth === 'object' ? await auth : auth;
     return {
       ...this.#baseHeaders,
+      ...(accept ? { accept } : {}),
       ...(authorization ? { authorization } : {}),
       ...(contentType ? { 'content-type': contentType } : {}),
     };
@@ -98,7 +82,7 @@ export class Transport {
     try {
       for (let attempt = 1; ; attempt++) {
         try {
-          return parse<R>(await this.#once(call, body, limit.signal, guard));
+          return parse<R>(await this.#once(call, body, limit.signal, guard), call.edit);
         } catch (e) {
           const wait = attempt < MAX_TRIES ? retryDelay(e, call.method === 'GET', attempt) : undefined;
           if (wait === undefined || this.#clock.now() + wait >= deadline) throw e;
@@ -117,34 +101,36 @@ export class Transport {
   }
 
   async #once(call: Call, body: string | undefined, signal: AbortSignal, guard?: () => void): Promise<Answer> {
-    const headers = await this.#headers(body === undefined ? undefined : (call.contentType ?? 'application/json'));
+    const contentType = body === undefined ? undefined : (call.contentType ?? 'application/json');
+    const headers = await this.#headers(contentType, call.accept);
     const path = this.#prefix + call.path;
     const request = { method: call.method, path, headers, signal, guard, ...(body === undefined ? {} : { body }) };
-    const answer = await exchange(this.#calls, request);
+    const answer = await exchange(this.#connections.calls, request);
     if (answer.code >= 300) throw statusErrorOf(answer.code, answer.text, answer.retryAfter);
     return answer;
   }
 
   watch<T extends KubeObject>(
     path: string,
-    o: { signal?: AbortSignal; bookmarks: boolean },
+    o: { signal?: AbortSignal; bookmarks: boolean; withoutManagedFields: boolean; accept?: string },
   ): AsyncIterable<WatchEvent<T>> {
     return {
       [Symbol.asyncIterator]: () =>
         openWatch<T>({
           path: this.#prefix + path,
-          headers: () => this.#headers(),
-          dispatcher: this.#watches,
+          headers: () => this.#headers(undefined, o.accept),
+          dispatcher: this.#connections.watches,
           clock: this.#clock,
           // Without bookmarks silence is normal; the kernel's probes still find a dead peer.
           silenceMs: o.bookmarks ? this.#silenceMs : undefined,
           signal: o.signal,
+          withoutManagedFields: o.withoutManagedFields,
         }),
     };
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.#calls.destroy(), this.#watches.destroy()]);
+  close(): Promise<void> {
+    return this.#connections.destroy();
   }
 }
 
@@ -154,11 +140,11 @@ function serverUrl(server: string): URL {
   throw new UserError(`the server address "${server}" is not a URL such as https://127.0.0.1:6443`);
 }
 
-function parse<R>({ type, text, code }: Answer): R {
+function parse<R>({ type, text, code }: Answer, edit: Call['edit']): R {
   // Health pages and the like are plain text.
   if (!type.includes('json')) return text as R;
   try {
-    return JSON.parse(text) as R;
+    return JSON.parse(edit ? edit(text) : text) as R;
   } catch {
     throw statusErrorOf(code, `the server's answer is not JSON: ${text.slice(0, 200)}`);
   }

@@ -10,6 +10,10 @@ export interface CallOptions {
   guard?(): void;
 }
 export interface ListOptions extends CallOptions {
+  /** Objects come with nothing but their metadata. */
+  metadataOnly?: boolean;
+  /** Objects come without `metadata.managedFields`: what is kept and not shown to anybody needs half the memory. */
+  withoutManagedFields?: boolean;
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
@@ -24,6 +28,10 @@ export interface ListResult<T extends KubeObject> {
   continue?: string;
 }
 export interface WatchOptions extends CallOptions {
+  /** Objects come with nothing but their metadata. */
+  metadataOnly?: boolean;
+  /** Objects come without `metadata.managedFields`: what is kept and not shown to anybody needs half the memory. */
+  withoutManagedFields?: boolean;
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
@@ -111,6 +119,8 @@ export interface Informer<T extends KubeObject> {
 }
 
 export interface InformerOptions {
+  /** Keep nothing but the metadata of objects. */
+  metadataOnly?: boolean;
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
@@ -121,6 +131,8 @@ export interface InformerFactory {
   informer<T extends KubeObject>(kind: Kind<T>, options?: InformerOptions): Informer<T>;
   /** Starts informers not started yet; safe to call again. They stop with the signal given to the factory. */
   start(): void;
+  /** Ends an informer and forgets it: one asked for later begins anew. Its handlers hear nothing more. */
+  stop(kind: Kind, options?: InformerOptions): void;
   /** All started informers have synced. */
   synced(signal?: AbortSignal): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { ConnectionError, connectionError } from './connection-error.ts';
 import { LineSplitter } from './json-lines.ts';
 import { statusErrorOf } from './status-error.ts';
 import type { WatchEvent } from './types.ts';
+import { IN_EVENT, withoutManagedFields } from './without-managed-fields.ts';
 
 export interface WatchStreamOptions {
   readonly path: string;
@@ -15,6 +16,8 @@ export interface WatchStreamOptions {
   /** No byte for this long: the peer is dead; undefined: wait for ever. */
   readonly silenceMs: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Objects come without `metadata.managedFields`. */
+  readonly withoutManagedFields: boolean;
 }
 
 /** Bytes of undelivered events at which the connection is paused: a slow consumer slows the server, not our heap. */
@@ -156,7 +159,7 @@ class WatchStream<T extends KubeObject> implements AsyncIterator<WatchEvent<T>>,
     this.#bytes -= line.length;
     if (this.#next === this.#lines.length) this.#drop();
     try {
-      return Promise.resolve({ done: false, value: parseEvent<T>(line) });
+      return Promise.resolve({ done: false, value: parseEvent<T>(line, this.#o.withoutManagedFields) });
     } catch (e) {
       this.#drop();
       this.#finish({});
@@ -254,8 +257,11 @@ class WatchStream<T extends KubeObject> implements AsyncIterator<WatchEvent<T>>,
   }
 }
 
-function parseEvent<T extends KubeObject>(line: Buffer): WatchEvent<T> {
-  const event = JSON.parse(line.toString()) as WatchEvent<T> | { type: 'ERROR'; object: Status };
+function parseEvent<T extends KubeObject>(line: Buffer, unmanaged: boolean): WatchEvent<T> {
+  const text = line.toString();
+  const event = JSON.parse(unmanaged ? withoutManagedFields(text, IN_EVENT) : text) as
+    | WatchEvent<T>
+    | { type: 'ERROR'; object: Status };
   if (event.type === 'ERROR') throw new StatusError(event.object);
   return event;
 }

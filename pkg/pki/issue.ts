@@ -11,7 +11,7 @@ export interface PemPair {
 }
 
 const EC = { name: 'ECDSA', namedCurve: 'P-256' } as const;
-const SIGNING = { ...EC, hash: 'SHA-256' } as const;
+export const SIGNING = { ...EC, hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 export const AUTHORITY_MS = 3650 * DAY_MS;
 export const LEAF_MS = 365 * DAY_MS;
@@ -80,20 +80,26 @@ export function createTokenKeys(): { privateKey: string; publicKey: string } {
 /** The CA flag, the names and the signature of a PEM certificate, by Node's own parser. */
 export const parseCertificate = (pem: string): X509Certificate => new X509Certificate(pem);
 
-const newKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+/** A new key pair, which can be exported. */
+export const newKeys = (): Promise<webcrypto.CryptoKeyPair> =>
+  webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
 
-async function importSigningKey(pem: string): Promise<webcrypto.CryptoKey> {
+/** The private key of an authority, to sign with. */
+export async function importSigningKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = x509.PemConverter.decodeFirst(pem);
   return webcrypto.subtle.importKey('pkcs8', der, EC, false, ['sign']);
 }
 
 function pemPair(cert: x509.X509Certificate, keys: webcrypto.CryptoKeyPair): PemPair {
-  const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' });
-  return { cert: `${cert.toString('pem')}\n`, key: key.toString() };
+  return { cert: `${cert.toString('pem')}\n`, key: keyPem(keys) };
 }
 
+/** The private key, PKCS #8. */
+export const keyPem = (keys: webcrypto.CryptoKeyPair): string =>
+  KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
+
 /** 127 random bits: positive, and unique without a register. */
-function serial(): string {
+export function serial(): string {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return bytes.toString('hex');
@@ -104,12 +110,14 @@ const validity = (now: number, ms: number): { notBefore: Date; notAfter: Date } 
   notAfter: new Date(now + ms),
 });
 
-const subject = (spec: CertificateSpec): x509.JsonName => [
+/** As the API reads it: the name is the user's, organizations are groups. */
+export const subject = (spec: Pick<CertificateSpec, 'commonName' | 'organizations'>): x509.JsonName => [
   ...(spec.organizations ?? []).map((o) => ({ O: [o] })),
   { CN: [spec.commonName] },
 ];
 
-function alternativeNames(hosts: readonly string[]): x509.Extension[] {
+/** The extension that names hosts and addresses; none when there are none. */
+export function alternativeNames(hosts: readonly string[]): x509.Extension[] {
   if (hosts.length === 0) return [];
   const names = [...new Set(hosts)].map((value) => ({ type: isIP(value) ? 'ip' : 'dns', value }) as const);
   return [new x509.SubjectAlternativeNameExtension(names)];

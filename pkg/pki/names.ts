@@ -1,5 +1,5 @@
-/** The five certificate authorities. Each answers one question of trust; none stands in for another. */
-export const AUTHORITIES = ['etcd-peer', 'etcd-client', 'apiserver', 'client', 'node'] as const;
+/** The six certificate authorities. Each answers one question of trust; none stands in for another. */
+export const AUTHORITIES = ['etcd-peer', 'etcd-client', 'apiserver', 'client', 'node', 'front-proxy'] as const;
 
 /**
  * - `etcd-peer`: may this process be a member of etcd?
@@ -7,6 +7,7 @@ export const AUTHORITIES = ['etcd-peer', 'etcd-client', 'apiserver', 'client', '
  * - `apiserver`: is this server the API server? (the "root CA" of kubeconfigs and service-account volumes)
  * - `client`: who is this client of the API server or of a node agent?
  * - `node`: is this server the node agent of that node?
+ * - `front-proxy`: may this client of an aggregated API server say for whom it asks?
  */
 export type AuthorityName = (typeof AUTHORITIES)[number];
 

@@ -33,6 +33,7 @@ describe('certificates of a cluster', () => {
     ['etcd/etcd1-peer', 'etcd-peer-ca'],
     ['etcd/etcd1-server', 'etcd-client-ca'],
     ['apiserver-etcd-client', 'etcd-client-ca'],
+    ['front-proxy-client', 'front-proxy-ca'],
     ['users/admin', 'client-ca'],
     ['nodes/n1', 'node-ca'],
   ])('%s is signed by %s and by no other', async (leaf, authority) => {

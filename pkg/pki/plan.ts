@@ -35,11 +35,13 @@ export function planPki(shape: ClusterShape): PkiPlan {
       apiserver(shape),
       client('apiserver-etcd-client', 'coxswain-apiserver', 'etcd-client'),
       client('apiserver-kubelet-client', 'kube-apiserver-kubelet-client', 'client', ['system:masters']),
+      client('front-proxy-client', 'front-proxy-client', 'front-proxy'),
       client('users/admin', 'kubernetes-admin', 'client', ['system:masters']),
       client('users/scheduler', 'system:kube-scheduler', 'client'),
       client('users/controller-manager', 'system:kube-controller-manager', 'client'),
       client('users/proxy', 'system:kube-proxy', 'client'),
       client('users/dns', 'system:kube-dns', 'client'),
+      client('users/ingress', 'system:ingress-controller', 'client'),
       ...nodes.flatMap(([name, hosts]) => node(name, hosts)),
     ],
     kubeconfigs: kubeconfigs(
@@ -113,6 +115,7 @@ function kubeconfigs(shape: ClusterShape, nodes: readonly string[]): KubeconfigS
     spec('conf/controller-manager.conf', 'system:kube-controller-manager', 'controller-manager', control),
     spec('conf/proxy.conf', 'system:kube-proxy', 'proxy', perNode),
     spec('conf/dns.conf', 'system:kube-dns', 'dns', perNode),
+    spec('conf/ingress.conf', 'system:ingress-controller', 'ingress', perNode),
     ...nodes.map((name) => spec(nodeKubeconfigFile(name), `system:node:${name}`, `node-${name}`, perNode)),
   ];
 }

@@ -27,6 +27,21 @@ export interface ExecResult {
  */
 export type Exec = (command: string, args: readonly string[], options?: ExecOptions) => Promise<ExecResult>;
 
+/** What a program says of its failure is told up to this length, characters. */
+const MAX_REASON = 500;
+
+/** Runs a program that has to succeed. @returns what it printed. @throws Error with its line and what it said */
+export async function succeed(
+  exec: Exec,
+  command: string,
+  args: readonly string[],
+  options?: ExecOptions,
+): Promise<string> {
+  const { code, stdout, stderr } = await exec(command, args, options);
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim().slice(0, MAX_REASON)}`);
+  return stdout;
+}
+
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_OUTPUT = 64 << 20;
 

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import {
+  addressesFlag,
   boolFlag,
   cidrFlag,
+  cidrsFlag,
   durationFlag,
+  durationText,
   gatesFlag,
   hostPortFlag,
   intFlag,
@@ -31,6 +34,9 @@ test.each<[(text: string) => unknown, string, unknown]>([
   [cidrFlag, '0.0.0.0/0', '0.0.0.0/0'],
   [cidrFlag, '192.168.1.1/32', '192.168.1.1/32'],
   [cidrFlag, 'fd00::/8', 'fd00::/8'],
+  [cidrsFlag, '10.96.0.0/16', ['10.96.0.0/16']],
+  [cidrsFlag, 'fd00::/8, 10.96.0.0/16', ['fd00::/8', '10.96.0.0/16']],
+  [addressesFlag, '10.0.0.1,fd00::1', ['10.0.0.1', 'fd00::1']],
   [keyValuesFlag, 'a=1,b=x=y,c=', { a: '1', b: 'x=y', c: '' }],
   [keyValuesFlag, '', {}],
   [gatesFlag, 'A=true,B=false', new Map(Object.entries({ A: true, B: false }))],
@@ -60,10 +66,19 @@ test.each<[(text: string) => unknown, string]>([
   [cidrFlag, '10.96.0.0/33'],
   [cidrFlag, '10.96.0.0/'],
   [cidrFlag, 'x/8'],
+  [cidrsFlag, ''],
+  [cidrsFlag, '10.0.0.0/8,10.96.0.0/16'],
+  [cidrsFlag, 'fd00::/8,10.0.0.0/8,fd01::/16'],
+  [addressesFlag, '10.0.0.1,10.0.0.2'],
+  [addressesFlag, '10.0.0.1,x'],
   [keyValuesFlag, 'a'],
   [keyValuesFlag, '=1'],
   [gatesFlag, 'A=yes'],
   [logLevelFlag, 'loud'],
 ])('%o refuses %j', (parse, text) => {
   expect(() => parse(text)).toThrow(/^It must be /);
+});
+
+test.each(['0', '250ms', '15s', '1m30s', '5m', '26h', '1h1ms'])('%s is written as it is read', (text) => {
+  expect(durationText(durationFlag(text))).toBe(text);
 });

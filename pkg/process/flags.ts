@@ -15,6 +15,19 @@ export function durationFlag(text: string): number {
   return parts.reduce((ms, p) => ms + Number(p[1]) * (UNITS[p[2] ?? ''] ?? 0), 0);
 }
 
+/** The shortest text that `durationFlag` reads as so many milliseconds. */
+export function durationText(ms: number): string {
+  let rest = ms;
+  const parts: string[] = [];
+  for (const unit of ['h', 'm', 's', 'ms']) {
+    const size = UNITS[unit] ?? 1;
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) parts.push(`${count}${unit}`);
+  }
+  return parts.join('') || '0';
+}
+
 /** A port number; 0 lets the system choose. */
 export function portFlag(text: string): number {
   const port = Number(text);
@@ -78,6 +91,25 @@ export function cidrFlag(text: string): string {
   return text;
 }
 
+/** One value, or one of each address family, separated by a comma. The first is the primary family's. */
+function perFamily(text: string, of: (one: string) => string): string[] {
+  const list = text.split(',').map((t) => of(t.trim()));
+  if (list.length > 2 || (list.length === 2 && list[0]?.includes(':') === list[1]?.includes(':'))) {
+    throw new InvalidArgumentError('It must be one value, or one of IPv4 and one of IPv6 separated by a comma.');
+  }
+  return list;
+}
+
+/** "10.244.0.0/16" or "10.244.0.0/16,fd00:10:244::/56" */
+export const cidrsFlag = (text: string): string[] => perFamily(text, cidrFlag);
+
+/** "10.0.0.1" or "10.0.0.1,fd00::1" */
+export const addressesFlag = (text: string): string[] =>
+  perFamily(text, (one) => {
+    if (isIP(one) === 0) throw new InvalidArgumentError('It must be an IP address such as 10.0.0.1.');
+    return one;
+  });
+
 function isNetwork(address: string, bits: number): boolean {
   if (!isIPv4(address)) return true;
   const n = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
@@ -97,6 +129,10 @@ export function keyValuesFlag(text: string): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
+/** "a=1m,b=30s". @returns milliseconds by name */
+export const durationsFlag = (text: string): Record<string, number> =>
+  Object.fromEntries(Object.entries(keyValuesFlag(text)).map(([k, v]) => [k, durationFlag(v)]));
+
 /** "Name=true,Other=false". */
 export const gatesFlag = (text: string): Map<string, boolean> =>
   new Map(Object.entries(keyValuesFlag(text)).map(([k, v]) => [k, boolFlag(v)]));
@@ -106,4 +142,11 @@ const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'f
 export function logLevelFlag(text: string): string {
   if (!LEVELS.includes(text)) throw new InvalidArgumentError(`It must be one of ${LEVELS.join(', ')}.`);
   return text;
+}
+
+/** A share, 0 to 1. */
+export function shareFlag(text: string): number {
+  const n = Number(text);
+  if (!/^\d*\.?\d+$/.test(text) || n > 1) throw new InvalidArgumentError('It must be a number from 0 to 1.');
+  return n;
 }

@@ -1,6 +1,6 @@
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
 import { systemClock } from '#async/clock.ts';
-import { gatesFlag, logLevelFlag } from './flags.ts';
+import { durationFlag, durationText, gatesFlag, logLevelFlag } from './flags.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { userSentence } from './user-error.ts';
 import { versionInfo } from './version.ts';
@@ -14,6 +14,8 @@ export interface MainContext {
   /** Aborts on SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
   readonly featureGates: ReadonlyMap<string, boolean>;
+  /** Grants the process so many milliseconds more than usual to end after a signal. */
+  readonly needsToStop: (ms: number) => void;
 }
 
 interface CommonFlags {
@@ -35,10 +37,12 @@ export async function runMain<F>(
   run: (flags: F, context: MainContext) => Promise<void>,
 ): Promise<void> {
   const program = frame(name, define);
+  refuseUnknownOptions(program);
   program.parse();
   const flags = program.opts<F & CommonFlags>();
   const logger = createLogger(flags.logLevel, name);
-  const signal = stopSignal(logger);
+  const stopping = { limitMs: SHUTDOWN_MS };
+  const signal = stopSignal(logger, stopping);
   for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
     process.on(event, (err: unknown) => {
       logger.fatal({ err }, 'unexpected failure');
@@ -46,7 +50,10 @@ export async function runMain<F>(
     });
   }
   try {
-    await run(flags, { logger, signal, featureGates: flags.featureGates });
+    const needsToStop = (ms: number): void => {
+      stopping.limitMs = SHUTDOWN_MS + ms;
+    };
+    await run(flags, { logger, signal, featureGates: flags.featureGates, needsToStop });
   } catch (e) {
     if (!signal.aborted) process.exit(report(e, name, logger));
     if (e !== signal.reason) logger.debug({ err: e }, 'stopped in the middle of something');
@@ -54,8 +61,16 @@ export async function runMain<F>(
   process.exit(0);
 }
 
+/** The default of a flag as one would write it on the command line. */
+function defaultAsWritten({ defaultValue, parseArg }: Option): string {
+  if (parseArg === durationFlag) return durationText(defaultValue as number);
+  if (typeof defaultValue !== 'object') return String(defaultValue) || 'empty';
+  const pairs = defaultValue instanceof Map ? [...defaultValue] : Object.entries(defaultValue as object);
+  return (Array.isArray(defaultValue) ? defaultValue : pairs.map((p) => p.join('='))).join(',') || 'empty';
+}
+
 function frame(name: string, define: (program: Command) => Command): Command {
-  return define(new Command(name))
+  const program = define(new Command(name))
     .version(versionInfo.gitVersion)
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', logLevelFlag, 'info')
     .option('--feature-gates <list>', 'switches such as Name=true,Other=false', gatesFlag, new Map())
@@ -69,18 +84,27 @@ function frame(name: string, define: (program: Command) => Command): Command {
             .replaceAll('\n', ' ')}\n`,
         ),
     });
+  for (const option of program.options) option.defaultValueDescription = defaultAsWritten(option);
+  return program;
 }
 
-function stopSignal(logger: Logger): AbortSignal {
+/** Commander would first ask for required options: whoever mistypes one should hear of the typing error. */
+function refuseUnknownOptions(program: Command): void {
+  const { unknown } = program.parseOptions(process.argv.slice(2));
+  const first = unknown.find((word) => word.startsWith('-') && !['-h', '--help'].includes(word));
+  if (first) program.error(`error: unknown option '${first.replace(/=.*/s, '')}'`);
+}
+
+function stopSignal(logger: Logger, stopping: { readonly limitMs: number }): AbortSignal {
   const abort = new AbortController();
   const stop = (signal: NodeJS.Signals): void => {
     if (abort.signal.aborted) process.exit(1);
     logger.info({ signal }, 'stopping');
     const tooLong = (): void => {
-      logger.error({ afterMs: SHUTDOWN_MS }, 'did not stop in time');
+      logger.error({ afterMs: stopping.limitMs }, 'did not stop in time');
       process.exit(1);
     };
-    systemClock.after(SHUTDOWN_MS, tooLong, { unref: true });
+    systemClock.after(stopping.limitMs, tooLong, { unref: true });
     abort.abort(new Error(`stopped by ${signal}`));
   };
   process.on('SIGTERM', stop);

@@ -31,6 +31,10 @@ export interface Storage {
   /** Resolves when the store answers a linearizable read in time. @throws StorageError unavailable */
   health(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
+  /** Whether values of this key are kept in a form of their own (encrypted), so that `outdated` matters. */
+  mayBeOutdated?(key: string): boolean;
+  /** Whether the value is stored in another form than it would be written in now: writing it again has an effect. */
+  outdated?(key: string): Promise<boolean>;
 }
 
 export interface KeyValue {

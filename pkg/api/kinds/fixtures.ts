@@ -1,4 +1,5 @@
 /** What tests of kinds share: objects that are fine, and the steps the server takes with them. Used by tests only. */
+import { describe, expect, test } from 'vitest';
 import type { Kind } from '../kind.ts';
 import type { FieldError } from '../meta/fielderrors.ts';
 import type { KubeObject } from '../meta/objectmeta.ts';
@@ -51,6 +52,22 @@ export type BadInput = readonly [
   field: string,
   message: string,
 ];
+
+/** A kind, an object of it that is fine, and inputs that are not. */
+export type KindCase = readonly [what: string, kind: Kind, good: object, bad: readonly BadInput[]];
+
+/** Makes the tests of these cases. */
+export function describeKinds(cases: readonly KindCase[]): void {
+  describe.each(cases)('%s', (_, kind, good, bad) => {
+    test('good', () => {
+      expect(texts(created(kind, good).problems)).toEqual([]);
+    });
+    test.each(bad)('%j: %s %s', (...input) => {
+      const { problems } = created(kind, spoiled(good, input[0]));
+      expect(includesProblem(problems, input), texts(problems).join('\n')).toBe(true);
+    });
+  });
+}
 
 /** The good object with the changes of a bad input. */
 export function spoiled<T extends object>(good: T, changes: Readonly<Record<string, unknown>>): T {

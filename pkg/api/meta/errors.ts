@@ -109,6 +109,14 @@ export const errors = {
   },
   tooManyRequests: (message: string, retryAfterSeconds: number) =>
     failure(429, 'TooManyRequests', message, { retryAfterSeconds }),
+  /** An eviction that a disruption budget does not allow now; the cause says which, and what it lacks. */
+  evictionRefused: (why: string, retryAfterSeconds?: number) =>
+    failure(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
+      ...(retryAfterSeconds ? { retryAfterSeconds } : {}),
+      causes: [{ reason: 'DisruptionBudget', message: why }],
+    }),
+  /** What cannot be carried out, said without the words of an accident. */
+  impossible: (message: string) => failure(500, 'InternalError', message),
   internal: (message: string) =>
     failure(500, 'InternalError', `Internal error occurred: ${message}`, {
       causes: [{ message }],

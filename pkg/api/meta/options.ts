@@ -1,4 +1,5 @@
 import { arr, bool, f, int32, int64, objectsIn, raw, req, str, type TypeOf } from '../schema/schema.ts';
+import { ObjectMeta } from './objectmeta.ts';
 
 const obj = objectsIn('io.k8s.apimachinery.pkg.apis.meta.v1');
 
@@ -60,6 +61,11 @@ export const StatusSchema = obj('Status', 'Outcome of a request that returns no 
   code: f(6, int32, 'HTTP status code.'),
 });
 
+export const PartialObjectMetadata = obj('PartialObjectMetadata', 'An object of any kind, reduced to its metadata.', {
+  ...typeMeta,
+  metadata: f(1, ObjectMeta, 'Its metadata.'),
+});
+
 export const WatchEvent = obj('WatchEvent', 'One event of a watch.', {
   type: req(1, str, 'ADDED, MODIFIED, DELETED, BOOKMARK or ERROR.'),
   object: req(2, raw, 'The object after the change, before its deletion, or a Status.'),
@@ -117,6 +123,7 @@ export const metaTypes = [
   GetOptions,
   ListMeta,
   ListOptions,
+  PartialObjectMetadata,
   PatchOptions,
   Preconditions,
   StatusCause,

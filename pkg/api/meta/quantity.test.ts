@@ -23,6 +23,12 @@ test.each([
   ['-1500m', '-1500m'],
   ['512Ki', '512Ki'],
   ['1023', '1023'],
+  ['1e+308', '9223372036854775807'],
+  ['-1e308', '-9223372036854775807'],
+  ['9e99999', '9223372036854775807'],
+  ['8Ei', '9223372036854775807'],
+  ['1e-308', '1e-9'],
+  ['0e999', '0'],
 ])('canonical %s = %s', (text, want) => expect(canonicalQuantity(text)).toBe(want));
 
 test.each([
@@ -34,6 +40,8 @@ test.each([
   ['.5', true],
   ['5.', true],
   ['+1', true],
+  ['9'.repeat(256), true],
+  ['9'.repeat(257), false],
 ])('isQuantity(%s) = %s', (text, want) => expect(isQuantity(text)).toBe(want));
 
 test('values', () => {

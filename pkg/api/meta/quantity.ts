@@ -30,11 +30,16 @@ export const QUANTITY_MESSAGE =
 
 const memo = new Map<string, Parsed>();
 const MEMO_LIMIT = 4096;
+/** Longer numbers mean nothing, but to read one of a megabyte takes seconds. */
+const MAX_LENGTH = 256;
+const MAX_SCALE = 400;
+/** What is more is taken for this, as Kubernetes documents it: 2⁶³-1 units. */
+const MAX_NANO = ((1n << 63n) - 1n) * NANO;
 
 function parse(text: string): Parsed {
   const known = memo.get(text);
   if (known) return known;
-  const m = PATTERN.exec(text);
+  const m = text.length <= MAX_LENGTH ? PATTERN.exec(text) : null;
   if (!m) throw new RangeError(QUANTITY_MESSAGE);
   const [, sign, digits = '0', binary, decimal, exponent] = m;
   const [whole = '0', fraction = ''] = digits.split('.');
@@ -49,8 +54,10 @@ function parse(text: string): Parsed {
     scale += Number(exponent);
     format = 'exponent';
   }
-  if (Math.abs(scale) > 400) throw new RangeError(QUANTITY_MESSAGE);
-  let nano = scale >= 0 ? mantissa * 10n ** BigInt(scale) : divideUp(mantissa, 10n ** BigInt(-scale));
+  // Beyond these exponents every amount but 0 is the greatest or the least there is.
+  const exact = BigInt(Math.min(Math.max(scale, -MAX_SCALE), MAX_SCALE));
+  let nano = exact >= 0n ? mantissa * 10n ** exact : divideUp(mantissa, 10n ** -exact);
+  if (nano > MAX_NANO) nano = MAX_NANO;
   if (sign === '-') nano = -nano;
   const parsed = { nano, format };
   if (memo.size >= MEMO_LIMIT) memo.clear();
@@ -80,6 +87,9 @@ export const wholeValue = (text: string): number => {
   const { nano } = parse(text);
   return Number(nano >= 0n ? divideUp(nano, NANO) : -(-nano / NANO));
 };
+
+/** In billionths, rounded up beyond that. @throws RangeError */
+export const nanoValue = (text: string): bigint => parse(text).nano;
 
 /** -1, 0 or 1. @throws RangeError */
 export function compareQuantities(a: string, b: string): number {

@@ -67,9 +67,11 @@ export function validateObjectMeta(kind: Kind, o: KubeObject): FieldError[] {
     ...validateAnnotations(meta.annotations),
     ...validateOwners(meta),
   );
+  // Definitions and their objects may be held by any name.
+  const strict = !kind.custom && kind.group !== 'apiextensions.k8s.io';
   for (const [i, f] of (meta.finalizers ?? []).entries()) {
     found.push(...qualifiedName(f).map((m) => invalid(`metadata.finalizers[${i}]`, f, m)));
-    if (!f.includes('/') && !['orphan', 'foregroundDeletion', 'kubernetes'].includes(f)) {
+    if (strict && !f.includes('/') && !['orphan', 'foregroundDeletion', 'kubernetes'].includes(f)) {
       found.push(
         invalid(`metadata.finalizers[${i}]`, f, 'name is neither a standard finalizer name nor is it fully qualified'),
       );

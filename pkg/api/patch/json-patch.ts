@@ -120,6 +120,9 @@ export function jsonPatch(doc: unknown, operations: readonly Operation[]): unkno
       `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${operations.length}`,
     );
   }
+  if (operations.some((o: unknown) => typeof o !== 'object' || o === null || Array.isArray(o))) {
+    throw errors.badRequest('error decoding patch: an operation must be an object');
+  }
   return operations.reduce<unknown>(
     (d, o) => applyOne(d, { ...o, ...(o.value === undefined ? {} : { value: structuredClone(o.value) }) }),
     structuredClone(doc),

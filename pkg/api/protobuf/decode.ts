@@ -206,6 +206,12 @@ function readObject(reader: Reader, end: number, schema: ObjectSchema): Json {
   return out;
 }
 
+/** The fields of one object, without envelope: the mirror of encodeMessage. @throws RangeError when the bytes are none */
+export function decodeMessage(schema: ObjectSchema, bytes: Uint8Array): Json {
+  const reader = protobuf.Reader.create(bytes);
+  return readObject(reader, reader.len, schema);
+}
+
 /**
  * Decodes a body. `schemaOf` finds the schema of the type it names.
  * @throws StatusError 400 when the bytes are not such a message or the type is not known
@@ -237,8 +243,7 @@ export function decodeProtobuf(
     });
     const schema = schemaOf({ apiVersion, kind });
     if (!schema) throw errors.badRequest(`no kind "${kind}" is registered for version "${apiVersion}"`);
-    const inner = protobuf.Reader.create(raw);
-    return { apiVersion, kind, object: readObject(inner, inner.len, schema) };
+    return { apiVersion, kind, object: decodeMessage(schema, raw) };
   } catch (e) {
     if (e instanceof StatusError) throw e;
     throw errors.badRequest(`unable to decode the protobuf message: ${e instanceof Error ? e.message : String(e)}`);

@@ -123,24 +123,34 @@ function writeFields(w: Writer, schema: ObjectSchema, o: Json): void {
   for (const [number, field] of wireFields(schema)) writeField(w, number, field, o);
 }
 
-function envelope(apiVersion: string, kind: string, write: (w: Writer) => void): Buffer {
+/** The fields of one object that fits its schema, without envelope. @throws TypeError when a time in it is none */
+export function encodeMessage(schema: ObjectSchema, object: object): Buffer {
   const w = protobuf.Writer.create();
-  nested(w, 1, () => {
-    key(w, 1, WIRE.bytes).string(apiVersion);
-    key(w, 2, WIRE.bytes).string(kind);
-  });
-  nested(w, 2, () => write(w));
-  key(w, 3, WIRE.bytes).string('');
-  key(w, 4, WIRE.bytes).string('');
-  return Buffer.concat([MAGIC, w.finish()]);
+  writeFields(w, schema, object as Json);
+  return Buffer.from(w.finish());
 }
 
-/**
- * One object that fits its schema, with apiVersion and kind in it.
- * @throws TypeError when a time in it is none
- */
+/** What comes before a message of `length` bytes in field `number`. */
+const lead = (number: number, length: number): Uint8Array =>
+  key(protobuf.Writer.create(), number, WIRE.bytes).uint32(length).finish();
+
+/** Fields 3 and 4, contentEncoding and contentType: empty. */
+const ENVELOPE_END = Buffer.from([0x1a, 0, 0x22, 0]);
+
+/** Puts a message, given in parts, into the envelope that names its type. */
+export function envelope(apiVersion: string, kind: string, parts: readonly Uint8Array[]): Buffer {
+  const type = protobuf.Writer.create();
+  nested(type, 1, () => {
+    key(type, 1, WIRE.bytes).string(apiVersion);
+    key(type, 2, WIRE.bytes).string(kind);
+  });
+  const length = parts.reduce((sum, p) => sum + p.length, 0);
+  return Buffer.concat([MAGIC, type.finish(), lead(2, length), ...parts, ENVELOPE_END]);
+}
+
+/** One object with apiVersion and kind in it, as a body. @throws TypeError as encodeMessage */
 export function encodeProtobuf(schema: ObjectSchema, object: { apiVersion?: string; kind?: string }): Buffer {
-  return envelope(object.apiVersion ?? '', object.kind ?? '', (w) => writeFields(w, schema, object as Json));
+  return envelope(object.apiVersion ?? '', object.kind ?? '', [encodeMessage(schema, object)]);
 }
 
 /** What a list answer holds; `kind` is that of the list. */
@@ -148,13 +158,24 @@ export interface ListToEncode {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: ListMeta;
-  readonly items: readonly object[];
+  /** Encoded by encodeMessage. */
+  readonly items: readonly Uint8Array[];
 }
 
-/** A list: 1 ListMeta, 2 the items. `schema` is that of an item. @throws TypeError as encodeProtobuf */
-export function encodeProtobufList(schema: ObjectSchema, list: ListToEncode): Buffer {
-  return envelope(list.apiVersion, list.kind, (w) => {
-    nested(w, 1, () => writeFields(w, ListMeta, list.metadata as Json));
-    for (const item of list.items) nested(w, 2, () => writeFields(w, schema, item as Json));
-  });
+/** A list: 1 ListMeta, 2 the items, which are copied once, into the body. */
+export function encodeProtobufList({ apiVersion, kind, metadata, items }: ListToEncode): Buffer {
+  const meta = encodeMessage(ListMeta, metadata);
+  const parts: Uint8Array[] = [lead(1, meta.length), meta];
+  for (const item of items) parts.push(lead(2, item.length), item);
+  return envelope(apiVersion, kind, parts);
+}
+
+/** A frame of a watch: its length in 4 bytes, big endian, then a WatchEvent {1 type, 2 RawExtension {1 the body}}. */
+export function encodeProtobufFrame(type: string, body: Uint8Array): Buffer {
+  const inner = lead(1, body.length);
+  const outer = lead(2, inner.length + body.length);
+  const head = key(protobuf.Writer.create(), 1, WIRE.bytes).string(type).finish();
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(head.length + outer.length + inner.length + body.length);
+  return Buffer.concat([length, head, outer, inner, body]);
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { apiVersionOf } from '../kind.ts';
 import { builtinKinds } from '../kinds/index.ts';
@@ -23,7 +23,7 @@ import {
   time,
 } from '../schema/schema.ts';
 import { decodeProtobuf } from './decode.ts';
-import { encodeProtobuf, encodeProtobufList } from './encode.ts';
+import { encodeMessage, encodeProtobuf, encodeProtobufList } from './encode.ts';
 
 const schemaOf = ({ apiVersion, kind }: { apiVersion: string; kind: string }) =>
   builtinKinds.find((k) => k.kind === kind && apiVersionOf(k) === apiVersion)?.schema;
@@ -161,11 +161,11 @@ test.each([...builtinKinds.map((k) => [k.kind, k.schema] as const), ...metaTypes
 );
 
 test('a list: metadata, then the items', () => {
-  const bytes = encodeProtobufList(Thing, {
+  const bytes = encodeProtobufList({
     apiVersion: 't/v1',
     kind: 'ThingList',
     metadata: { resourceVersion: '7', remainingItemCount: 0 },
-    items: [{ plain: 1 }, { a: 'x' }],
+    items: [{ plain: 1 }, { a: 'x' }].map((o) => encodeMessage(Thing, o)),
   });
   const ListMeta = metaTypes.find((t) => t.name === 'ListMeta') ?? Inner;
   const ThingList = obj('ThingList', '', { metadata: f(1, ListMeta, ''), items: f(2, arr(Thing), '') });

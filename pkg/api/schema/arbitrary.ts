@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { type ObjectSchema, resolveLazy, type Schema } from './schema.ts';
 
 /** Random values that fit a schema, in canonical form: for property tests only. */

@@ -13,7 +13,7 @@ import {
 export { findDuplicateKeys } from './duplicates.ts';
 
 export interface Decoded {
-  /** A new object holding only known fields; nulls are absent. */
+  /** A new object holding only known fields; nulls are absent, and so are optional lists and maps without items. */
   readonly object: Record<string, unknown>;
   /** `unknown field "spec.replicaz"`, one per unknown field, in order. */
   readonly unknownFields: string[];
@@ -131,6 +131,14 @@ export function jsonFields(schema: ObjectSchema): Readonly<Record<string, AnyFie
   return fields;
 }
 
+/** An empty list or map where Go's encoder leaves it out ("omitempty"): the same as none. */
+function isEmpty(schema: Schema, decoded: unknown): boolean {
+  if (Array.isArray(decoded)) return decoded.length === 0;
+  if (typeof decoded !== 'object' || decoded === null || resolveLazy(schema).kind !== 'map') return false;
+  for (const _ in decoded) return false;
+  return true;
+}
+
 function decodeFields(schema: ObjectSchema, v: unknown, place: Place, s: State): Record<string, unknown> {
   if (typeof v !== 'object' || v === null || Array.isArray(v)) mismatch(v, place, goType(schema));
   const fields = jsonFields(schema);
@@ -142,7 +150,8 @@ function decodeFields(schema: ObjectSchema, v: unknown, place: Place, s: State):
     const at = path ? `${path}.${name}` : name;
     if (!field) s.unknown.push(`unknown field "${at}"`);
     else if (value !== null && value !== undefined) {
-      out[name] = decodeValue(field.schema, value, { owner: schema.name, path: at }, s);
+      const decoded = decodeValue(field.schema, value, { owner: schema.name, path: at }, s);
+      if (field.required || !isEmpty(field.schema, decoded)) out[name] = decoded;
     }
   }
   return out;

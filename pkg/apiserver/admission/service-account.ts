@@ -1,8 +1,7 @@
-import { type Pod, ServiceAccounts } from '#api/kinds/index.ts';
+import { type Pod, type ServiceAccount, ServiceAccounts } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
-import type { Storage } from '#storage/storage.ts';
 import { randomSuffix } from '../registry/names.ts';
-import { objectKey, type ResourceTable } from '../registry/resource.ts';
+import type { Lookup } from './lookup.ts';
 import type { AdmissionPlugin, Attributes } from './types.ts';
 
 const MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -30,7 +29,7 @@ function tokenVolume(name: string): NonNullable<PodSpec['volumes']>[number] {
 }
 
 function mountToken(spec: PodSpec): void {
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
   const missing = containers.filter((c) => !c.volumeMounts?.some((m) => m.mountPath === MOUNT_PATH));
   if (missing.length === 0) return;
   const existing = spec.volumes?.find((v) => v.name?.startsWith('kube-api-access-'));
@@ -41,14 +40,10 @@ function mountToken(spec: PodSpec): void {
 }
 
 /** Gives pods an account and its token ("Managing Service Accounts", ServiceAccount admission controller). */
-export function serviceAccountAdmission(resources: ResourceTable, storage: Storage): AdmissionPlugin {
-  const accountOf = async (a: Attributes, name: string): Promise<{ automountServiceAccountToken?: boolean }> => {
-    const accounts = resources.of(ServiceAccounts);
-    const key = objectKey(accounts.kind as never, a.namespace, name);
-    const cached = accounts.cache.get(key)?.object;
-    if (cached) return cached as { automountServiceAccountToken?: boolean };
-    const stored = await storage.get(accounts.prefix + key);
-    if (stored) return JSON.parse(stored.value.toString()) as { automountServiceAccountToken?: boolean };
+export function serviceAccountAdmission(lookup: Lookup): AdmissionPlugin {
+  const accountOf = async (a: Attributes, name: string): Promise<ServiceAccount> => {
+    const account = await lookup.find(ServiceAccounts, a.namespace, name);
+    if (account) return account;
     throw errors.forbidden(
       a.resource.ref,
       a.name,
@@ -68,6 +63,8 @@ export function serviceAccountAdmission(resources: ResourceTable, storage: Stora
       spec.serviceAccountName = name;
       spec.serviceAccount = name;
       const account = await accountOf(a, name);
+      if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length)
+        spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
       if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(spec);
     },
   };

@@ -1,18 +1,21 @@
 import { createHash, createPublicKey, randomUUID } from 'node:crypto';
 import { importPKCS8, importSPKI, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { Kind } from '#api/kind.ts';
-import { Pods, Secrets, ServiceAccounts } from '#api/kinds/index.ts';
+import { Nodes, Pods, Secrets, ServiceAccounts } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { Clock } from '#async/clock.ts';
 import type { ResourceTable } from '../registry/resource.ts';
 import { objectKey } from '../registry/resource.ts';
 import type { UserInfo } from '../request/context.ts';
+import type { TokenUser } from './authenticator.ts';
+import { keyId } from './issuer.ts';
 
 /** Claims Kubernetes puts under "kubernetes.io" in bound tokens. */
 interface BoundClaims {
   namespace?: string;
   serviceaccount?: { name?: string; uid?: string };
   pod?: { name?: string; uid?: string };
+  node?: { name?: string; uid?: string };
   secret?: { name?: string; uid?: string };
 }
 
@@ -22,14 +25,16 @@ export interface TokenRequestSpec {
   readonly uid: string;
   readonly audiences: readonly string[];
   readonly expirationSeconds: number;
-  readonly bound?: { readonly kind: 'Pod' | 'Secret'; readonly name: string; readonly uid: string };
+  readonly bound?: { readonly kind: 'Pod' | 'Secret' | 'Node'; readonly name: string; readonly uid: string };
+  /** The node of the pod it is bound to. */
+  readonly node?: { readonly name: string; readonly uid?: string };
 }
 
 export interface ServiceAccountTokens {
   /** @returns the signed token and when it ends (epoch ms). */
   issue(spec: TokenRequestSpec): Promise<{ token: string; expiresAt: number }>;
   /** The user, or undefined when the token is not ours, expired, or bound to something that is gone. */
-  authenticate(token: string): Promise<UserInfo | undefined>;
+  authenticate(token: string, audiences?: readonly string[]): Promise<TokenUser | undefined>;
 }
 
 export interface ServiceAccountKeys {
@@ -43,10 +48,16 @@ export interface ServiceAccountKeys {
 const MAX_CACHED = 4096;
 const ALGORITHMS = ['ES256', 'RS256'];
 
+export const serviceAccountGroups = (namespace: string): string[] => [
+  'system:serviceaccounts',
+  `system:serviceaccounts:${namespace}`,
+  'system:authenticated',
+];
+
 export const serviceAccountUser = (namespace: string, name: string, uid: string): UserInfo => ({
   name: `system:serviceaccount:${namespace}:${name}`,
   uid,
-  groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+  groups: serviceAccountGroups(namespace),
 });
 
 /** Signs and checks service-account JWTs ("Managing Service Accounts", bound tokens). Verified tokens are remembered. */
@@ -56,6 +67,7 @@ export async function serviceAccountTokens(
   clock: Clock,
 ): Promise<ServiceAccountTokens> {
   const alg = keyAlgorithm(keys.publicKey);
+  const kid = keyId(keys.publicKey);
   const publicKey = await importSPKI(keys.publicKey, alg);
   const privateKey = await importPKCS8(keys.signingKey, alg);
   const verified = new Map<string, { claims: JWTPayload; until: number }>();
@@ -72,7 +84,6 @@ export async function serviceAccountTokens(
     try {
       const { payload } = await jwtVerify(token, publicKey, {
         issuer: keys.issuer,
-        audience: keys.issuer,
         algorithms: ALGORITHMS,
         currentDate: new Date(clock.now()),
       });
@@ -92,9 +103,10 @@ export async function serviceAccountTokens(
         namespace: spec.namespace,
         serviceaccount: { name: spec.name, uid: spec.uid },
       };
+      if (spec.node) k8s.node = spec.node;
       if (spec.bound) k8s[spec.bound.kind.toLowerCase()] = { name: spec.bound.name, uid: spec.bound.uid };
       const token = await new SignJWT({ 'kubernetes.io': k8s })
-        .setProtectedHeader({ alg })
+        .setProtectedHeader({ alg, kid })
         .setIssuer(keys.issuer)
         .setSubject(`system:serviceaccount:${spec.namespace}:${spec.name}`)
         .setAudience(spec.audiences.length > 0 ? [...spec.audiences] : [keys.issuer])
@@ -106,8 +118,11 @@ export async function serviceAccountTokens(
       return { token, expiresAt: exp * 1000 };
     },
 
-    async authenticate(token) {
+    async authenticate(token, audiences = [keys.issuer]) {
       const claims = await verify(token);
+      const meant = [claims?.aud ?? []].flat();
+      const matched = audiences.filter((a) => meant.includes(a));
+      if (matched.length === 0) return undefined;
       const bound = claims?.['kubernetes.io'] as BoundClaims | undefined;
       const namespace = bound?.namespace;
       const account = bound?.serviceaccount;
@@ -115,17 +130,26 @@ export async function serviceAccountTokens(
       if (!alive(ServiceAccounts, namespace, account)) return undefined;
       if (bound.pod && !alive(Pods, namespace, bound.pod)) return undefined;
       if (bound.secret && !alive(Secrets, namespace, bound.secret)) return undefined;
+      // A token of a pod lives as long as the pod; one of a node alone as long as that.
+      if (bound.node && !bound.pod && !alive(Nodes, '', bound.node)) return undefined;
       const user = serviceAccountUser(namespace, account.name, account.uid ?? '');
-      if (!bound.pod) return user;
-      return {
-        ...user,
-        extra: {
-          'authentication.kubernetes.io/pod-name': [bound.pod.name ?? ''],
-          'authentication.kubernetes.io/pod-uid': [bound.pod.uid ?? ''],
-        },
-      };
+      return { ...user, extra: extraOf(claims?.jti, bound), audiences: matched };
     },
   };
+}
+
+/** What a token says beside whose it is: which one it is, and what it is bound to. */
+function extraOf(jti: string | undefined, { pod, node }: BoundClaims): Record<string, readonly string[]> {
+  const extra: Record<string, readonly string[]> = {};
+  const say = (what: string, value: string | undefined): void => {
+    if (value) extra[`authentication.kubernetes.io/${what}`] = [value];
+  };
+  say('credential-id', jti && `JTI=${jti}`);
+  say('node-name', node?.name);
+  say('node-uid', node?.uid);
+  say('pod-name', pod?.name);
+  say('pod-uid', pod?.uid);
+  return extra;
 }
 
 const keyAlgorithm = (pem: string): string => (createPublicKey(pem).asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256');

@@ -8,6 +8,8 @@ export interface BootstrapRole {
   readonly users?: readonly string[];
   /** Labels that collect the role into aggregated ones. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Its rules are those of the roles with this label; `rules` is what it has before they have been gathered. */
+  readonly gathers?: string;
 }
 
 const READ = ['get', 'list', 'watch'] as const;
@@ -20,11 +22,11 @@ const r = (apiGroups: string[], resources: string[], verbs: readonly string[]): 
   verbs,
 });
 const EVENTS = r(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']);
-const leases = (names?: string[]): PolicyRule[] => [
+const leases = (names: string[]): PolicyRule[] => [
   r(['coordination.k8s.io'], ['leases'], ['create', 'get', 'list', 'watch']),
   {
     ...r(['coordination.k8s.io'], ['leases'], ['update', 'patch', 'delete']),
-    ...(names ? { resourceNames: names } : {}),
+    resourceNames: names,
   },
 ];
 const READ_EVERYTHING: PolicyRule[] = [r(['*'], ['*'], READ)];
@@ -86,6 +88,27 @@ const VIEW: PolicyRule[] = WORKLOADS.map((rule) => ({
   verbs: READ,
 })).filter((rule) => (rule.resources ?? []).length > 0);
 
+/** Who has come with a bootstrap token. */
+const BOOTSTRAPPERS = 'system:bootstrappers';
+
+const approved = (subresource: string, groups: readonly string[]): BootstrapRole => ({
+  name: `system:certificates.k8s.io:certificatesigningrequests:${subresource}`,
+  rules: [r(['certificates.k8s.io'], [`certificatesigningrequests/${subresource}`], ['create'])],
+  groups,
+});
+
+const AGGREGATE_TO = 'rbac.authorization.k8s.io/aggregate-to-';
+
+/** A role for users, and the role of the system that it gathers beside those of others; `into` gathers it in turn. */
+function aggregated(name: string, rules: readonly PolicyRule[], into?: string): BootstrapRole[] {
+  const own = { name: `system:aggregate-to-${name}`, rules, labels: { [`${AGGREGATE_TO}${name}`]: 'true' } };
+  const labels = into ? { [`${AGGREGATE_TO}${into}`]: 'true' } : {};
+  return [
+    own,
+    { name, rules: name === 'admin' ? [...WORKLOADS, ...rules] : rules, labels, gathers: `${AGGREGATE_TO}${name}` },
+  ];
+}
+
 /** Roles and bindings every cluster has: "Using RBAC Authorization", Default roles and role bindings. */
 export const BOOTSTRAP_ROLES: readonly BootstrapRole[] = [
   {
@@ -121,6 +144,23 @@ export const BOOTSTRAP_ROLES: readonly BootstrapRole[] = [
     rules: [{ verbs: ['get'], nonResourceURLs: ['/livez', '/readyz', '/healthz', '/version', '/version/'] }],
   },
   {
+    name: 'system:service-account-issuer-discovery',
+    groups: ['system:serviceaccounts'],
+    rules: [{ verbs: ['get'], nonResourceURLs: ['/.well-known/openid-configuration', '/openid/v1/jwks'] }],
+  },
+  {
+    name: 'system:node-bootstrapper',
+    groups: [BOOTSTRAPPERS],
+    rules: [r(['certificates.k8s.io'], ['certificatesigningrequests'], ['create', ...READ])],
+  },
+  // What is approved without anybody looking ("TLS bootstrapping", approval).
+  approved('nodeclient', [BOOTSTRAPPERS]),
+  approved('selfnodeclient', ['system:nodes']),
+  approved('selfnodeserver', ['system:nodes']),
+  approved('nodeservice', [BOOTSTRAPPERS, 'system:nodes']),
+  // Who joins looks whether the name is free.
+  { name: 'kubeadm:get-nodes', groups: [BOOTSTRAPPERS], rules: [r([''], ['nodes'], ['get'])] },
+  {
     name: 'system:basic-user',
     groups: ['system:authenticated'],
     rules: [
@@ -128,12 +168,31 @@ export const BOOTSTRAP_ROLES: readonly BootstrapRole[] = [
       r(['authentication.k8s.io'], ['selfsubjectreviews'], ['create']),
     ],
   },
+  ...aggregated('admin', [r(['rbac.authorization.k8s.io'], ['roles', 'rolebindings'], [...READ, ...WRITE])]),
+  ...aggregated('edit', WORKLOADS, 'admin'),
+  ...aggregated('view', VIEW, 'edit'),
   {
-    name: 'admin',
-    rules: [...WORKLOADS, r(['rbac.authorization.k8s.io'], ['roles', 'rolebindings'], [...READ, ...WRITE])],
+    // For extension API servers: they ask this one who sent a request, and whether that may be.
+    name: 'system:auth-delegator',
+    rules: [
+      r(['authentication.k8s.io'], ['tokenreviews'], ['create']),
+      r(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
+    ],
   },
-  { name: 'edit', rules: WORKLOADS },
-  { name: 'view', rules: VIEW },
+  {
+    name: 'system:aggregated-metrics-reader',
+    rules: [r(['metrics.k8s.io'], ['nodes', 'pods'], READ)],
+    labels: Object.fromEntries(['view', 'edit', 'admin'].map((role) => [`${AGGREGATE_TO}${role}`, 'true'])),
+  },
+  // Who speaks for the API server towards agents ("Kubelet authentication/authorization").
+  {
+    name: 'system:kubelet-api-admin',
+    rules: [
+      r([''], ['nodes'], READ),
+      r([''], ['nodes'], ['proxy']),
+      r([''], ['nodes/proxy', 'nodes/log', 'nodes/stats', 'nodes/metrics', 'nodes/pods', 'nodes/healthz'], ALL),
+    ],
+  },
   {
     name: 'system:kube-scheduler',
     users: ['system:kube-scheduler'],
@@ -145,6 +204,7 @@ export const BOOTSTRAP_ROLES: readonly BootstrapRole[] = [
       EVENTS,
       ...leases(['kube-scheduler']),
       r([''], ['pods/binding', 'bindings'], ['create']),
+      r([''], ['persistentvolumeclaims', 'persistentvolumes'], ['patch', 'update']),
       r([''], ['pods'], ['delete']),
       r([''], ['pods/status'], ['patch', 'update']),
     ],
@@ -164,21 +224,18 @@ export const BOOTSTRAP_ROLES: readonly BootstrapRole[] = [
       r([''], ['pods'], [...READ, 'create', 'delete']),
       r([''], ['pods/status'], ['update', 'patch']),
       r([''], ['pods/eviction'], ['create']),
-      r(
-        [''],
-        ['configmaps', 'secrets', 'services', 'endpoints', 'persistentvolumeclaims', 'persistentvolumes', 'namespaces'],
-        READ,
-      ),
-      r([''], ['serviceaccounts'], ['get']),
-      r([''], ['serviceaccounts/token'], ['create']),
+      // Secrets, config maps, claims and tokens depend on the pods of the node: see authz/node.ts.
+      r([''], ['services', 'endpoints', 'namespaces'], READ),
       r(['node.k8s.io'], ['runtimeclasses'], READ),
-      r(['storage.k8s.io'], ['csinodes', 'volumeattachments', 'csidrivers'], READ),
+      r(['storage.k8s.io'], ['volumeattachments', 'csidrivers'], READ),
       r(['discovery.k8s.io'], ['endpointslices'], READ),
+      r(['networking.k8s.io'], ['networkpolicies'], READ),
+      // Networks of pods besides their first: the agent makes them itself.
+      r(['k8s.cni.cncf.io'], ['network-attachment-definitions'], ['get']),
       r(['certificates.k8s.io'], ['certificatesigningrequests'], ['create', ...READ]),
       r(['authentication.k8s.io'], ['tokenreviews'], ['create']),
       r(['authorization.k8s.io'], ['subjectaccessreviews', 'localsubjectaccessreviews'], ['create']),
       EVENTS,
-      ...leases(),
     ],
   },
   {
@@ -200,5 +257,43 @@ export const BOOTSTRAP_ROLES: readonly BootstrapRole[] = [
       r([''], ['services'], ['create', ...READ]),
       r(['discovery.k8s.io'], ['endpointslices'], ['create', 'update', 'delete', ...READ]),
     ],
+  },
+  {
+    name: 'system:ingress-controller',
+    users: ['system:ingress-controller'],
+    rules: [
+      r([''], ['services', 'nodes'], READ),
+      // Certificates; it asks for those of type kubernetes.io/tls, which a rule cannot say.
+      r([''], ['secrets'], ['list', 'watch']),
+      r(['discovery.k8s.io'], ['endpointslices'], READ),
+      r(['networking.k8s.io'], ['ingresses'], READ),
+      r(['networking.k8s.io'], ['ingresses/status'], ['update']),
+      r(['networking.k8s.io'], ['ingressclasses'], ['create', ...READ]),
+      EVENTS,
+    ],
+  },
+];
+
+/** A role of one namespace that exists from the first start, and whom it is bound to. */
+export interface NamespacedBootstrapRole extends Pick<BootstrapRole, 'name' | 'rules' | 'users' | 'groups'> {
+  readonly namespace: string;
+}
+
+export const NAMESPACED_ROLES: readonly NamespacedBootstrapRole[] = [
+  {
+    // How extension API servers learn which front proxies to believe.
+    name: 'extension-apiserver-authentication-reader',
+    namespace: 'kube-system',
+    rules: [{ ...r([''], ['configmaps'], READ), resourceNames: ['extension-apiserver-authentication'] }],
+    users: ['system:kube-controller-manager', 'system:kube-scheduler'],
+    // Agents check their clients by the same authority as the API server.
+    groups: [BOOTSTRAPPERS, 'system:nodes'],
+  },
+  {
+    // Whoever wants to join reads this before it can be known.
+    name: 'kubeadm:bootstrap-signer-clusterinfo',
+    namespace: 'kube-public',
+    rules: [{ ...r([''], ['configmaps'], ['get']), resourceNames: ['cluster-info'] }],
+    users: ['system:anonymous'],
   },
 ];

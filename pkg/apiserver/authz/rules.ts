@@ -1,3 +1,5 @@
+import type { UserInfo } from '../request/context.ts';
+
 /** One RBAC rule: rbac.authorization.k8s.io/v1 PolicyRule. */
 export interface PolicyRule {
   readonly verbs: readonly string[];
@@ -17,6 +19,13 @@ export interface AuthorizationRequest {
   readonly namespace: string;
   readonly name: string;
   readonly path: string;
+}
+
+/** Answers whether a user may do something. */
+export interface Authorizer {
+  allows(user: UserInfo, r: AuthorizationRequest): boolean;
+  /** Asked after a refusal by those whose knowledge may be a moment old. */
+  allowsFresh?(user: UserInfo, r: AuthorizationRequest): Promise<boolean>;
 }
 
 const has = (list: readonly string[] | undefined, value: string): boolean =>

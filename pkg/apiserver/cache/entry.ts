@@ -10,6 +10,8 @@ export interface CachedResource {
   readonly kind: string;
   /** Stored bytes → object; default: JSON. For values that are encrypted at rest. */
   readonly decode?: (stored: Buffer) => KubeObject;
+  /** Objects keep the apiVersion they were stored in; default: they are all taken for `apiVersion`. */
+  readonly asStored?: boolean;
   /** A cheaper way to the client's bytes than to stringify anew: the stored ones with the version put in. */
   readonly encoding?: { withVersion(stored: Buffer, revision: number): Buffer };
 }
@@ -28,50 +30,95 @@ function deepFreeze<T>(o: T): T {
 /** Bytes an entry is reckoned to cost beyond its JSON. */
 const OVERHEAD = 256;
 
-class Entry implements CacheEntry {
+/** A cache entry that knows about how much memory it holds, bytes. */
+export interface SizedEntry extends CacheEntry {
+  readonly size: number;
+  /** It is history now: whoever still asks for its object has it made again from the bytes. */
+  retire(): void;
+}
+
+const shared = <T>(o: T): T => (FREEZE ? deepFreeze(o) : o);
+
+class Entry implements SizedEntry {
   readonly key: string;
-  readonly object: Stored<KubeObject>;
   readonly revision: number;
   readonly size: number;
+  #object: Stored<KubeObject> | undefined;
   #bytes: Buffer | undefined;
 
   constructor(o: { key: string; object: Stored<KubeObject>; revision: number; size: number; bytes?: Buffer }) {
     this.key = o.key;
-    this.object = FREEZE ? deepFreeze(o.object) : o.object;
+    this.#object = shared(o.object);
     this.revision = o.revision;
     this.size = o.size;
     this.#bytes = o.bytes;
   }
 
+  get object(): Stored<KubeObject> {
+    this.#object ??= shared(JSON.parse((this.#bytes as Buffer).toString()) as Stored<KubeObject>);
+    return this.#object;
+  }
+
   /** Made when first asked for: many objects change more often than they are read. */
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.from(JSON.stringify(this.object));
+    this.#bytes ??= Buffer.from(JSON.stringify(this.#object));
     return this.#bytes;
+  }
+
+  /** An object takes several times the memory of its bytes. */
+  retire(): void {
+    if (this.#bytes) this.#object = undefined;
   }
 }
 
-/** A cache entry that knows about how much memory it holds, bytes. */
-export interface SizedEntry extends CacheEntry {
+class DeletedEntry implements SizedEntry {
+  readonly key: string;
+  readonly revision: number;
   readonly size: number;
+  readonly #last: SizedEntry;
+  #object: Stored<KubeObject> | undefined;
+
+  constructor(last: SizedEntry, revision: number) {
+    this.key = last.key;
+    this.revision = revision;
+    this.size = last.size;
+    this.#last = last;
+  }
+
+  get object(): Stored<KubeObject> {
+    if (!this.#object) {
+      const { object } = this.#last;
+      this.#object = shared({ ...object, metadata: { ...object.metadata, resourceVersion: String(this.revision) } });
+    }
+    return this.#object;
+  }
+
+  /** Frames are made of them once, and nothing else. */
+  get bytes(): Buffer {
+    return Buffer.from(JSON.stringify(this.object));
+  }
+
+  retire(): void {
+    this.#object = undefined;
+    this.#last.retire();
+  }
 }
 
 /** @throws whatever decoding throws on a value that is no object. */
 export function decodeEntry(r: CachedResource, key: string, stored: Buffer, revision: number): SizedEntry {
   const parsed = r.decode ? r.decode(stored) : (JSON.parse(stored.toString()) as KubeObject);
-  const { apiVersion: _v, kind: _k, metadata, ...rest } = parsed;
+  const { apiVersion: storedIn, kind: _k, metadata, ...rest } = parsed;
   const object = {
-    apiVersion: r.apiVersion,
+    apiVersion: (r.asStored && storedIn) || r.apiVersion,
     kind: r.kind,
     metadata: { ...metadata, resourceVersion: String(revision) },
     ...rest,
   } as Stored<KubeObject>;
   const size = stored.length + OVERHEAD;
-  if (r.decode || !r.encoding) return new Entry({ key, object, revision, size });
+  const relabelled = storedIn !== undefined && storedIn !== object.apiVersion;
+  if (r.decode || !r.encoding || relabelled) return new Entry({ key, object, revision, size });
   return new Entry({ key, object, revision, size, bytes: r.encoding.withVersion(stored, revision) });
 }
 
 /** The last state of a deleted object, as DELETED events show it: with the revision of the deletion. */
-export function deletedEntry(last: SizedEntry, revision: number): SizedEntry {
-  const metadata = { ...last.object.metadata, resourceVersion: String(revision) };
-  return new Entry({ key: last.key, object: { ...last.object, metadata }, revision, size: last.size });
-}
+export const deletedEntry = (last: SizedEntry, revision: number): SizedEntry => new DeletedEntry(last, revision);

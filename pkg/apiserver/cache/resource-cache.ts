@@ -6,8 +6,8 @@ import type { KeyValue, StorageEvent } from '#storage/storage.ts';
 import { type CachedResource, decodeEntry, deletedEntry, type SizedEntry } from './entry.ts';
 import type { Freshness } from './freshness.ts';
 import { type Progress, within } from './progress.ts';
-import { SortedEntries } from './sorted-entries.ts';
-import type { CacheEntry, CacheEvent, ResourceCache, WatchSink } from './types.ts';
+import { overlaid, SortedEntries } from './sorted-entries.ts';
+import { type CacheEntry, type CacheEvent, EventFrames, type ResourceCache, type WatchSink } from './types.ts';
 import { EventWindow, type WindowLimits } from './window.ts';
 
 export interface ResourceCacheDeps {
@@ -22,6 +22,7 @@ export interface ResourceCacheDeps {
 
 interface SizedEvent extends CacheEvent {
   readonly entry: SizedEntry;
+  readonly previous?: SizedEntry;
 }
 
 interface Subscription {
@@ -85,6 +86,28 @@ export class LoadedResourceCache implements ResourceCache {
 
   list(prefix: string): readonly CacheEntry[] {
     return this.#entries.list(prefix);
+  }
+
+  listAt(prefix: string, revision: number): readonly CacheEntry[] | undefined {
+    if (!this.#complete || revision < this.#window.start) return undefined;
+    const before = this.#undone(prefix, revision);
+    const now = this.#entries.list(prefix);
+    return before.size === 0 ? now : overlaid(now, before);
+  }
+
+  /** What the keys that have changed since `revision` held then; undefined: they were not there. */
+  #undone(prefix: string, revision: number): Map<string, CacheEntry | undefined> {
+    const before = new Map<string, CacheEntry | undefined>();
+    for (let i = this.#window.firstAfter(revision); i < this.#window.end; i++) {
+      const e = this.#window.at(i);
+      if (!e?.entry.key.startsWith(prefix) || before.has(e.entry.key)) continue;
+      before.set(e.entry.key, e.previous);
+    }
+    return before;
+  }
+
+  decode(kv: Pick<KeyValue, 'key' | 'value' | 'modRevision'>): CacheEntry | undefined {
+    return this.#decode(kv.key, kv.value, kv.modRevision);
   }
 
   async waitUntil(revision: number, timeoutMs: number): Promise<void> {
@@ -188,19 +211,23 @@ export class LoadedResourceCache implements ResourceCache {
     if (!event) return;
     this.#window.push(event, event.entry.size);
     for (const s of this.#watchers) this.#send(s);
+    event.frames.forget();
+    event.previous?.retire();
+    if (event.type === 'DELETED') event.entry.retire();
   }
 
   #change(e: StorageEvent): SizedEvent | undefined {
     const { modRevision: revision } = e;
+    const frames = new EventFrames();
     const entry = e.type === 'put' ? this.#decode(e.key, e.value, revision) : undefined;
     if (entry) {
       const previous = this.#entries.set(entry);
-      if (!previous) return { type: 'ADDED', entry, revision, frames: {} };
-      return { type: 'MODIFIED', entry, previous, revision, frames: {} };
+      if (!previous) return { type: 'ADDED', entry, revision, frames };
+      return { type: 'MODIFIED', entry, previous, revision, frames };
     }
     // A value that cannot be read is shown as absent rather than as what it was before.
     const previous = this.#entries.delete(e.key.slice(this.prefix.length));
-    return previous && { type: 'DELETED', entry: deletedEntry(previous, revision), previous, revision, frames: {} };
+    return previous && { type: 'DELETED', entry: deletedEntry(previous, revision), previous, revision, frames };
   }
 
   #decode(key: string, value: Buffer, revision: number): SizedEntry | undefined {

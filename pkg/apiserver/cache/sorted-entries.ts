@@ -71,3 +71,21 @@ function lowerBound(sorted: readonly { readonly key: string }[], key: string): n
   }
   return low;
 }
+
+/** The sorted entries with those of `changes` in place of their keys' own; undefined takes a key out. */
+export function overlaid<E extends { readonly key: string }>(
+  sorted: readonly E[],
+  changes: ReadonlyMap<string, E | undefined>,
+): E[] {
+  const added = [...changes].sort(([a], [b]) => (a < b ? -1 : 1));
+  const out: E[] = [];
+  let next = 0;
+  for (const [key, entry] of added) {
+    const at = lowerBound(sorted, key);
+    for (; next < at; next++) out.push(sorted[next] as E);
+    if (sorted[at]?.key === key) next = at + 1;
+    if (entry) out.push(entry);
+  }
+  for (; next < sorted.length; next++) out.push(sorted[next] as E);
+  return out;
+}

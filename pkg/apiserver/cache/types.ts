@@ -12,15 +12,38 @@ export interface CacheEntry {
   readonly revision: number;
 }
 
+type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** The encoded forms of an event, each made by whoever sends it first. */
+export class EventFrames {
+  #made: Map<string, Buffer> | undefined;
+
+  /** @param form tells apart what is made of the event: version, encoding, type as the watcher sees it */
+  of(form: string, make: () => Buffer): Buffer {
+    this.#made ??= new Map();
+    let frame = this.#made.get(form);
+    if (!frame) {
+      frame = make();
+      this.#made.set(form, frame);
+    }
+    return frame;
+  }
+
+  /** Those who follow have theirs; whoever comes back for history has them made again. */
+  forget(): void {
+    this.#made = undefined;
+  }
+}
+
 export interface CacheEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly type: EventType;
   /** For DELETED: the last state, carrying the revision of the deletion. */
   readonly entry: CacheEntry;
   /** State before; absent for ADDED. */
   readonly previous?: CacheEntry;
   readonly revision: number;
-  /** Encoded watch frames, filled lazily by whoever sends them first, one per event type as a watcher sees it. */
-  readonly frames: { ADDED?: Buffer; MODIFIED?: Buffer; DELETED?: Buffer };
+  /** Shared by all versions of the object. */
+  readonly frames: EventFrames;
 }
 
 /** A watcher's end of the cache. Called synchronously, in revision order. */
@@ -43,7 +66,21 @@ export interface ResourceCache {
   get(key: string): CacheEntry | undefined;
   /** Entries whose key starts with `prefix` ("" = all, "ns/" = one namespace), in key order. Do not change the array. */
   list(prefix: string): readonly CacheEntry[];
+  /**
+   * The state below `prefix` as it was at `revision`, in key order, as far as the remembered events tell.
+   * @returns undefined when they do not reach back that far.
+   */
+  listAt(prefix: string, revision: number): readonly CacheEntry[] | undefined;
+  /** An entry from what the store holds; undefined when the value cannot be read. */
+  decode(kv: { readonly key: string; readonly value: Buffer; readonly modRevision: number }): CacheEntry | undefined;
   readonly size: number;
+  /**
+   * For caches whose objects take somebody else's help: call it before looking at `object` or `bytes` of entries.
+   * @returns undefined when there is nothing to wait for. @throws StatusError 500
+   */
+  prepare?(entries: readonly CacheEntry[]): Promise<void> | undefined;
+  /** Everything up to here has reached all watchers; default: `revision`. */
+  readonly delivered?: number;
   /**
    * Sends every event after revision `from`, first the remembered ones, then live ones. Throws a 410 Expired
    * StatusError ("too old resource version: FROM (OLDEST)") when `from` is before the remembered window.

@@ -1,5 +1,7 @@
 import type { Kind } from '#api/kind.ts';
 import { apiVersionOf } from '#api/kind.ts';
+import { localPriority, type Priority } from '../aggregation/priorities.ts';
+import type { OpenApiV2 } from '../openapi/merge.ts';
 import type { ResourceTable } from '../registry/resource.ts';
 
 /** Kinds that subresources speak, where they differ from their parent's. */
@@ -17,7 +19,8 @@ const SUBRESOURCE_KINDS: Record<string, { group?: string; version?: string; kind
   'namespaces/finalize': { kind: 'Namespace', verbs: ['update'] },
 };
 
-interface ApiResource {
+/** An entry of an APIResourceList. */
+export interface ApiResource {
   name: string;
   singularName: string;
   namespaced: boolean;
@@ -77,6 +80,21 @@ function versionRank(v: string): number {
   return stage * 1e6 + Number(m[1]) * 1e3 + Number(m[3] ?? 0);
 }
 
+/** A group and version that another server answers for. */
+export interface RemoteVersion extends Priority {
+  readonly group: string;
+  readonly version: string;
+  readonly resources: readonly ApiResource[];
+  /** False: what it said last, if anything; it could not be asked. */
+  readonly fresh: boolean;
+  /** Mark of its OpenAPI document, if it has one. */
+  readonly openApi?: string;
+  /** Its OpenAPI v2 document of everything, if it has one. */
+  readonly openApiV2?: OpenApiV2;
+}
+/** What other servers answer for; asked for at every request. */
+export type RemoteVersions = () => readonly RemoteVersion[];
+
 /** What the server serves, in all the forms clients ask for. Built once per change of the resource table. */
 export interface Discovery {
   /** GET /api/v1 and /apis/<group>/<version>; undefined when not served. */
@@ -99,48 +117,89 @@ function groupVersions(kinds: readonly Kind[]): Map<string, Map<string, Kind[]>>
   return groups;
 }
 
-const sortedVersions = (versions: Map<string, Kind[]>): string[] =>
-  [...versions.keys()].sort((a, b) => versionRank(b) - versionRank(a));
+/** A version of a group, served here or elsewhere. */
+interface Version extends Priority {
+  readonly version: string;
+  readonly kinds?: readonly Kind[];
+  readonly remote?: RemoteVersion;
+}
 
-function aggregatedResource(kind: Kind): unknown {
+const byPreference = (a: Version, b: Version): number =>
+  b.versionPriority - a.versionPriority || versionRank(b.version) - versionRank(a.version);
+
+/** All versions of all groups, the first ones first: "groupPriorityMinimum" and "versionPriority" of APIServices. */
+function orderedGroups(
+  local: ReadonlyMap<string, ReadonlyMap<string, readonly Kind[]>>,
+  remotes: readonly RemoteVersion[],
+): Map<string, Version[]> {
+  const groups = new Map<string, Version[]>();
+  const add = (group: string, v: Version): void => {
+    const versions = (groups.get(group) ?? []).filter((x) => x.version !== v.version);
+    groups.set(group, [...versions, v]);
+  };
+  for (const [group, versions] of local) {
+    for (const [version, kinds] of versions) add(group, { version, kinds, ...localPriority(group, version) });
+  }
+  for (const remote of remotes) add(remote.group, { ...remote, remote });
+  const rank = (versions: readonly Version[]): number => Math.max(...versions.map((v) => v.groupPriorityMinimum));
+  const ordered = [...groups].sort(([a, x], [b, y]) => rank(y) - rank(x) || (a < b ? -1 : 1));
+  return new Map(ordered.map(([group, versions]) => [group, versions.sort(byPreference)]));
+}
+
+/** The entry of a resource in aggregated discovery. */
+function aggregatedEntry(
+  main: ApiResource,
+  subresources: readonly ApiResource[],
+  own: { group: string; version: string },
+): unknown {
   const responseKind = (r: ApiResource): unknown => ({
-    group: r.group ?? kind.group,
-    version: r.version ?? kind.version,
+    group: r.group ?? own.group,
+    version: r.version ?? own.version,
     kind: r.kind,
   });
-  const subresources = subresourcesOf(kind).map((s) => ({
-    subresource: s.name.slice(kind.plural.length + 1),
+  const subs = subresources.map((s) => ({
+    subresource: s.name.slice(main.name.length + 1),
     responseKind: responseKind(s),
     verbs: s.verbs,
   }));
-  const main = mainResource(kind);
   return {
-    resource: kind.plural,
+    resource: main.name,
     responseKind: responseKind(main),
-    scope: kind.namespaced ? 'Namespaced' : 'Cluster',
-    singularResource: kind.singular,
-    verbs: kind.verbs,
+    scope: main.namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: main.singularName,
+    verbs: main.verbs,
     ...(main.shortNames ? { shortNames: main.shortNames } : {}),
     ...(main.categories ? { categories: main.categories } : {}),
-    ...(subresources.length > 0 ? { subresources } : {}),
+    ...(subs.length > 0 ? { subresources: subs } : {}),
   };
 }
 
-export function discoveryOf(resources: ResourceTable): Discovery {
+const aggregatedKinds = (kinds: readonly Kind[]): unknown[] =>
+  [...kinds]
+    .sort((a, b) => (a.plural < b.plural ? -1 : 1))
+    .map((k) => aggregatedEntry(mainResource(k), subresourcesOf(k), k));
+
+const aggregatedRemote = (r: RemoteVersion): unknown[] =>
+  r.resources
+    .filter((m) => !m.name.includes('/'))
+    .map((m) => {
+      const subresources = r.resources.filter((s) => s.name.startsWith(`${m.name}/`));
+      return aggregatedEntry(m, subresources, r);
+    });
+
+export function discoveryOf(resources: ResourceTable, remotes: RemoteVersions = () => []): Discovery {
   let built = -1;
-  let groups = new Map<string, Map<string, Kind[]>>();
+  let local = new Map<string, Map<string, Kind[]>>();
   const current = (): Map<string, Map<string, Kind[]>> => {
     if (built !== resources.generation) {
-      groups = groupVersions(resources.all().map((r) => r.kind));
+      local = groupVersions(resources.all().map((r) => r.kind));
       built = resources.generation;
     }
-    return groups;
+    return local;
   };
-  const groupObject = (name: string, versions: Map<string, Kind[]>): Record<string, unknown> => {
-    const list = sortedVersions(versions).map((version) => ({
-      groupVersion: apiVersionOf({ group: name, version }),
-      version,
-    }));
+  const all = (): Map<string, Version[]> => orderedGroups(current(), remotes());
+  const groupObject = (name: string, versions: readonly Version[]): Record<string, unknown> => {
+    const list = versions.map(({ version }) => ({ groupVersion: apiVersionOf({ group: name, version }), version }));
     return { name, versions: list, preferredVersion: list[0] };
   };
   return {
@@ -152,24 +211,22 @@ export function discoveryOf(resources: ResourceTable): Discovery {
       return JSON.stringify({ kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: list });
     },
     group(name) {
-      const versions = name === '' ? undefined : current().get(name);
+      const versions = name === '' ? undefined : all().get(name);
       return versions && JSON.stringify({ kind: 'APIGroup', apiVersion: 'v1', ...groupObject(name, versions) });
     },
     groupList() {
-      const list = [...current()].filter(([name]) => name !== '').map(([name, v]) => groupObject(name, v));
+      const list = [...all()].filter(([name]) => name !== '').map(([name, v]) => groupObject(name, v));
       return JSON.stringify({ kind: 'APIGroupList', apiVersion: 'v1', groups: list });
     },
     aggregated(core, version) {
-      const items = [...current()]
+      const items = [...all()]
         .filter(([name]) => (name === '') === core)
         .map(([name, versions]) => ({
           metadata: { name, creationTimestamp: null },
-          versions: sortedVersions(versions).map((v) => ({
-            version: v,
-            freshness: 'Current',
-            resources: [...(versions.get(v) ?? [])]
-              .sort((a, b) => (a.plural < b.plural ? -1 : 1))
-              .map(aggregatedResource),
+          versions: versions.map((v) => ({
+            version: v.version,
+            freshness: v.remote?.fresh === false ? 'Stale' : 'Current',
+            resources: v.remote ? aggregatedRemote(v.remote) : aggregatedKinds(v.kinds ?? []),
           })),
         }));
       return JSON.stringify({

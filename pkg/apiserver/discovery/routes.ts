@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errors } from '#api/meta/errors.ts';
+import { documentOf, sendDocument } from '../rest/document.ts';
 import { JSON_TYPE, sendStatus } from '../rest/respond.ts';
 import type { Discovery } from './documents.ts';
 
@@ -19,21 +20,32 @@ const found = (reply: FastifyReply, body: string | undefined): FastifyReply =>
 function root(discovery: Discovery, core: boolean, legacy: () => string) {
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const v = aggregatedVersion(request);
-    reply.header('vary', 'Accept');
-    if (!v) return reply.type(JSON_TYPE).send(legacy());
-    return reply
-      .type(`${JSON_TYPE};g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`)
-      .send(discovery.aggregated(core, v));
+    if (!v) return reply.header('vary', 'Accept').type(JSON_TYPE).send(legacy());
+    const type = `${JSON_TYPE};g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`;
+    return sendDocument(request, reply, documentOf(discovery.aggregated(core, v), type));
   };
 }
 
-/** GET /api, /apis and below, in the legacy and the aggregated form. `serverAddress` is what /api names to clients. */
+const ALWAYS = ['healthz', 'livez', 'metrics', 'openapi/v2', 'openapi/v3', 'openid/v1/jwks', 'readyz', 'version'];
+
+/** Where there is something to be asked: the answer to GET /. */
+function pathsOf(discovery: Discovery): string[] {
+  const { groups } = JSON.parse(discovery.groupList()) as {
+    groups: { name: string; versions: { groupVersion: string }[] }[];
+  };
+  const served = groups.flatMap((g) => [g.name, ...g.versions.map((v) => v.groupVersion)]).map((p) => `apis/${p}`);
+  const known = ['.well-known/openid-configuration', 'api', 'api/v1', 'apis', ...served, ...ALWAYS];
+  return known.map((p) => `/${p}`).sort();
+}
+
+/** GET /, /api, /apis and below, in the legacy and the aggregated form. `serverAddress` is what /api names to clients. */
 export function discoveryRoutes(app: FastifyInstance, discovery: Discovery, serverAddress: string): void {
   const versions = JSON.stringify({
     kind: 'APIVersions',
     versions: ['v1'],
     serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
   });
+  app.get('/', () => ({ paths: pathsOf(discovery) }));
   app.get(
     '/api',
     root(discovery, true, () => versions),

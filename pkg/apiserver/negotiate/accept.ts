@@ -28,7 +28,8 @@ function parseClause(clause: string): Accepted | undefined {
   if (!as) return { ...PLAIN, encoding };
   const version = p.get('v');
   if (p.get('g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
-  if (as === 'Table') return { view: 'table', encoding, metaVersion: version };
+  // A Table has no protobuf form.
+  if (as === 'Table') return encoding === 'protobuf' ? undefined : { view: 'table', encoding, metaVersion: version };
   if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
     return { view: 'partial', encoding, metaVersion: version };
   }
@@ -40,20 +41,21 @@ const MEMO_LIMIT = 256;
 
 /**
  * First clause of an Accept header that we can serve (order wins, as in client-go; q values are not used by its clients).
+ * @param binary whether the object has a protobuf form; custom resources have none.
  * @throws StatusError 406 when there is none.
  */
-export function negotiate(accept: string | undefined): Accepted {
+export function negotiate(accept: string | undefined, binary = true): Accepted {
   if (!accept) return PLAIN;
-  const known = memo.get(accept);
+  const key = binary ? accept : `text:${accept}`;
+  const known = memo.get(key);
   if (known) return known;
   for (const clause of accept.split(',')) {
     const found = parseClause(clause);
-    if (!found) continue;
+    if (!found || (found.encoding === 'protobuf' && !binary)) continue;
     if (memo.size >= MEMO_LIMIT) memo.clear();
-    memo.set(accept, found);
+    memo.set(key, found);
     return found;
   }
-  throw errors.notAcceptable(
-    'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
-  );
+  const types = ['application/json', 'application/yaml', ...(binary ? ['application/vnd.kubernetes.protobuf'] : [])];
+  throw errors.notAcceptable(`only the following media types are accepted: ${types.join(', ')}`);
 }

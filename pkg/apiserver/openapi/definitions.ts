@@ -1,6 +1,10 @@
 import type { Kind } from '#api/kind.ts';
+import type { JSONSchemaProps } from '#api/kinds/index.ts';
+import { ObjectMeta } from '#api/meta/objectmeta.ts';
 import { jsonFields } from '#api/schema/decode.ts';
 import { type AnyField, type ObjectSchema, resolveLazy, type Schema } from '#api/schema/schema.ts';
+
+import { customDefinition } from './custom.ts';
 
 type Json = Record<string, unknown>;
 
@@ -86,7 +90,8 @@ export class Definitions {
     const required: string[] = [];
     for (const [key, field] of Object.entries(jsonFields(schema))) {
       properties[key] = this.#property(field);
-      if (field.required) required.push(key);
+      // An optional pointer is written as null in Go, but nobody has to send it.
+      if (field.required && !field.ptr) required.push(key);
     }
     if (required.length > 0) definition.required = required;
     definition.properties = properties;
@@ -94,10 +99,23 @@ export class Definitions {
     return name;
   }
 
+  #reference(name: string): Json {
+    const ref = { $ref: this.#dialect.refPrefix + name };
+    return this.#dialect.v3 ? { allOf: [ref], default: {} } : ref;
+  }
+
+  #addCustom(kind: Kind, schema: JSONSchemaProps): string {
+    const name = definitionName(kind.schema);
+    const { default: _d, ...metadata } = this.#reference(this.add(ObjectMeta));
+    const described = { ...metadata, description: 'Standard object metadata.' };
+    this.all[name] = customDefinition(schema, this.#dialect.v3 ? described : metadata, this.#dialect.v3);
+    return name;
+  }
+
   /** A top-level kind and its list. */
   addKind(kind: Kind): { object: string; list: string } {
     const { group, version } = kind;
-    const object = this.add(kind.schema);
+    const object = kind.openApi ? this.#addCustom(kind, kind.openApi) : this.add(kind.schema);
     const definition = this.all[object] as Json;
     definition['x-kubernetes-group-version-kind'] = [{ group, kind: kind.kind, version }];
     const list = `${object}List`;
@@ -109,7 +127,7 @@ export class Definitions {
         apiVersion: { type: 'string', description: 'Version of this representation.' },
         kind: { type: 'string', description: `${kind.kind}List.` },
         metadata: { type: 'object', description: 'Version of the list, and how to go on reading it.' },
-        items: { type: 'array', items: this.#item(kind.schema), description: 'The objects.' },
+        items: { type: 'array', items: this.#reference(object), description: 'The objects.' },
       },
       'x-kubernetes-group-version-kind': [{ group, kind: `${kind.kind}List`, version }],
     };

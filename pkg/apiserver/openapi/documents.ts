@@ -27,6 +27,10 @@ const PATCHES = [
   'application/apply-patch+yaml',
 ];
 
+const BODIES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+/** What custom resources do without. */
+const NOT_CUSTOM = ['application/strategic-merge-patch+json', 'application/vnd.kubernetes.protobuf'];
+
 const METHODS: Partial<
   Record<Verb, { method: string; action: string; query: readonly string[]; onCollection: boolean }>
 > = {
@@ -64,8 +68,7 @@ function operation(kind: Kind, verb: Verb, names: { object: string; list: string
     'x-kubernetes-action': how.action,
     'x-kubernetes-group-version-kind': { group: kind.group, kind: kind.kind, version: kind.version },
   };
-  const types =
-    verb === 'patch' ? PATCHES : ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+  const types = (verb === 'patch' ? PATCHES : BODIES).filter((t) => !kind.custom || !NOT_CUSTOM.includes(t));
   if (verb === 'create' || verb === 'update' || verb === 'patch') {
     const schema = { $ref: dialect.refPrefix + names.object };
     if (dialect.v3) op.requestBody = { required: true, content: Object.fromEntries(types.map((t) => [t, { schema }])) };
@@ -103,7 +106,7 @@ export function openApiV3(kinds: readonly Kind[]): Json {
 }
 
 /** OpenAPI v2 document of everything. */
-export function openApiV2(kinds: readonly Kind[]): Json {
+export function openApiV2(kinds: readonly Kind[]): Json & { paths: Json; definitions: Json } {
   const definitions = new Definitions(V2);
   const paths: Json = {};
   for (const k of kinds) Object.assign(paths, pathsOf(k, definitions.addKind(k), V2));

@@ -12,13 +12,18 @@ export interface BackendTarget {
   /** Path and query on the agent. */
   readonly path: string;
   readonly tls: BackendTls;
+  /** Added to what the client sends, or instead of it. */
+  readonly headers?: OutgoingHttpHeaders;
 }
 
-/** How the apiserver proves who it is, and how it recognizes the agent. All PEM. */
+/** How the apiserver proves who it is, and how it recognizes the server behind it. All PEM. */
 export interface BackendTls {
-  readonly ca: string | Buffer;
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
+  /** Default: the authorities the system trusts. */
+  readonly ca?: string | Buffer;
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  /** Whoever answers is believed. */
+  readonly insecure?: boolean;
   /** The name the agent's certificate must bear (usually the node's); without it, the target's host. */
   readonly servername?: string;
 }
@@ -48,7 +53,15 @@ const TCP_KEEP_ALIVE_MS = 30_000;
 export async function askBackend(target: BackendTarget, ask: Ask): Promise<BackendAnswer> {
   const { clock, signal, method, headers } = ask;
   const { promise, resolve, reject } = Promise.withResolvers<BackendAnswer>();
-  const outgoing = request({ ...connection(target), method, headers, path: target.path, agent: false });
+  const outgoing = request({
+    host: target.host,
+    port: target.port,
+    ...tlsOptions(target.tls),
+    method,
+    headers,
+    path: target.path,
+    agent: false,
+  });
   const fail = (why: string) => () => outgoing.destroy(new Error(why));
   const where = `dial tcp ${target.host}:${target.port}`;
   let timer = clock.after(CONNECT_TIMEOUT_MS, fail(`${where}: i/o timeout`));
@@ -78,12 +91,12 @@ export async function askBackend(target: BackendTarget, ask: Ask): Promise<Backe
   }
 }
 
-function connection({ host, port, tls }: BackendTarget): ConnectionOptions {
-  const { ca, cert, key, servername } = tls;
+/** The same in the terms of Node. */
+export function tlsOptions({ insecure, servername, ...pems }: BackendTls): ConnectionOptions {
   const named: ConnectionOptions = servername
     ? { servername, checkServerIdentity: (_host, certificate) => checkServerIdentity(servername, certificate) }
     : {};
-  return { host, port, ca, cert, key, minVersion: 'TLSv1.2', ...named };
+  return { ...pems, minVersion: 'TLSv1.2', ...named, ...(insecure ? { rejectUnauthorized: false } : {}) };
 }
 
 /** Go's words for what a connect fails with: what users search for. */

@@ -17,6 +17,7 @@ export interface UpgradeRequest {
 /** How long one side may take to close after the other has. */
 const LINGER_MS = 15_000;
 const TCP_KEEP_ALIVE_MS = 30_000;
+const TUNNEL_LISTENERS = 20;
 
 /**
  * Passes an upgrade request on to an agent and then every byte both ways, until either side is gone; then the other is
@@ -36,7 +37,8 @@ export async function pipeUpgrade(
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
   if (socket.closed) gone.abort();
-  const headers = { ...requestHeaders(request), connection: 'Upgrade', upgrade: request.headers.upgrade ?? '' };
+  const upgrade = { connection: 'Upgrade', upgrade: request.headers.upgrade ?? '' };
+  const headers = { ...requestHeaders(request), ...target.headers, ...upgrade };
   const method = request.method ?? 'GET';
   const answer = await askBackend(target, { method, headers, clock, signal: gone.signal });
   if (answer.upgraded) await tunnel(client, answer.response, { clock, ...answer.upgraded });
@@ -67,6 +69,8 @@ async function tunnel(
     socket.destroy();
     backend.destroy();
   };
+  // Two pipelines put a dozen listeners on each end, which is no leak.
+  for (const end of [socket, backend]) end.setMaxListeners(TUNNEL_LISTENERS);
   // Ends are passed on, so that the last bytes arrive; anything else (a reset, a write to a dead peer) ends both.
   const directions = [pipeline(backend, socket), pipeline(socket, backend)].map((done) => done.catch(destroyBoth));
   await Promise.race(directions);

@@ -8,6 +8,7 @@ import { type Target, timestamp, type Writer, type WriterDeps } from './writer.t
 export interface DeleteRequest {
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: string;
+  readonly dryRun?: readonly string[];
   /** Deprecated form of propagationPolicy. */
   readonly orphanDependents?: boolean;
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
@@ -39,8 +40,22 @@ export function checkDeleteRequest(r: DeleteRequest): void {
       },
     ]);
   }
-  if (grace !== undefined && (!Number.isInteger(grace) || grace < 0)) {
-    throw errors.badRequest('gracePeriodSeconds must be a non-negative integer');
+  if (grace !== undefined && !Number.isInteger(grace)) {
+    throw errors.badRequest('gracePeriodSeconds must be an integer');
+  }
+}
+
+/** @throws StatusError 409 when it is not the object, or not the state of it, that the request is about. */
+export function checkPreconditions(target: Target, { preconditions = {} }: DeleteRequest, o: Stored<KubeObject>): void {
+  const { uid, resourceVersion } = preconditions;
+  const { ref } = target.resource;
+  if (uid !== undefined && uid !== o.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${o.metadata.uid}`;
+    throw errors.conflict(ref, target.name, why);
+  }
+  if (resourceVersion !== undefined && resourceVersion !== o.metadata.resourceVersion) {
+    const why = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${o.metadata.resourceVersion}`;
+    throw errors.conflict(ref, target.name, why);
   }
 }
 
@@ -73,10 +88,12 @@ export class Deleter {
   /** @returns the object as left behind (deleted: false) or as last seen (deleted: true). */
   async delete(target: Target, request: DeleteRequest): Promise<Encoded & { deleted: boolean }> {
     checkDeleteRequest(request);
+    const { storedAs } = target.resource;
+    if (storedAs) return this.delete({ ...target, resource: storedAs.resource, asked: target.resource }, request);
     const { resource, namespace, name, options } = target;
     const key = objectKey(resource.kind, namespace, name);
     const result = await new ObjectStore(resource, this.#deps.storage).change(key, name, async (current) => {
-      this.#checkPreconditions(target, request, current);
+      checkPreconditions(target, request, current);
       await this.#admit(target, current);
       const change = this.#decide(target, request, current);
       return options.dryRun ? { do: 'nothing' } : change;
@@ -86,30 +103,23 @@ export class Deleter {
   }
 
   async #admit(target: Target, oldObject: Stored<KubeObject>): Promise<void> {
-    const { resource, subresource, namespace, name, user, options } = target;
-    const attributes = { operation: 'DELETE' as const, resource, subresource, namespace, name, oldObject, user };
-    await this.#deps.admission.admit({ ...attributes, dryRun: options.dryRun });
-    await this.#deps.admission.validate({ ...attributes, dryRun: options.dryRun });
-  }
-
-  #checkPreconditions(target: Target, request: DeleteRequest, o: Stored<KubeObject>): void {
-    const { uid, resourceVersion } = request.preconditions ?? {};
-    const { ref } = target.resource;
-    if (uid !== undefined && uid !== o.metadata.uid) {
-      const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${o.metadata.uid}`;
-      throw errors.conflict(ref, target.name, why);
-    }
-    if (resourceVersion !== undefined && resourceVersion !== o.metadata.resourceVersion) {
-      const why = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${o.metadata.resourceVersion}`;
-      throw errors.conflict(ref, target.name, why);
-    }
+    const { resource, asked, subresource, namespace, name, user, options } = target;
+    // An eviction was admitted as what it is.
+    if (subresource === 'eviction') return;
+    const { dryRun, warnings, annotations } = options;
+    const what = { resource, ...(asked ? { asked } : {}), subresource, namespace, name, oldObject };
+    const attributes = { operation: 'DELETE' as const, ...what, user, dryRun, warnings, annotations };
+    await this.#deps.admission.admit(attributes);
+    await this.#deps.admission.validate(attributes);
   }
 
   #decide(target: Target, request: DeleteRequest, o: Stored<KubeObject>): Change {
     const { kind } = target.resource;
     const meta = o.metadata;
     const finalizers = finalizersFor(request, meta.finalizers ?? []);
-    const grace = kind.gracePeriod?.(o, request.gracePeriodSeconds) ?? 0;
+    const { gracePeriodSeconds: asked } = request;
+    // Less than nothing is the shortest there is without force.
+    const grace = kind.gracePeriod?.(o, asked !== undefined && asked < 0 ? 1 : asked) ?? 0;
     const held = finalizers.length > 0 || heldBySpec(o);
     const running = meta.deletionTimestamp !== undefined;
     // A running deletion can only be made shorter.

@@ -1,6 +1,7 @@
-import { apiVersionOf, type Kind } from '#api/kind.ts';
+import { apiVersionOf, type Kind, type StoredForm } from '#api/kind.ts';
 import { errors, type ResourceRef } from '#api/meta/errors.ts';
-import type { KubeObject } from '#api/meta/objectmeta.ts';
+import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { ConvertedCache } from '../cache/converted-cache.ts';
 import type { ResourceCache } from '../cache/types.ts';
 import type { Encoding } from './encoding.ts';
 
@@ -13,6 +14,28 @@ export interface Resource<T extends KubeObject = KubeObject> {
   readonly prefix: string;
   readonly cache: ResourceCache;
   readonly encoding: Encoding;
+  /** Set for a version that is another view of a resource: writes go there. */
+  readonly storedAs?: StoredAs;
+  /** Set where objects may lie in the store in an older version: what they are now, before anything is done with them. */
+  readonly upToDate?: (o: Stored<KubeObject>) => Stored<KubeObject> | Promise<Stored<KubeObject>>;
+  /** Set for objects that are not stored but made when they are asked for. */
+  readonly live?: LiveObjects;
+}
+
+/** The objects of a resource that nobody stores. */
+export interface LiveObjects {
+  /** @throws StatusError 404 */
+  get(namespace: string, name: string): Promise<KubeObject>;
+  /** Those in a namespace ("": in all) whose metadata matches, in the order of their keys. */
+  list(namespace: string, match: (o: Stored<KubeObject>) => boolean): Promise<readonly KubeObject[]>;
+}
+
+/** Where the objects of a further version really are. */
+export interface StoredAs {
+  readonly resource: Resource;
+  toStored(o: KubeObject): KubeObject | Promise<KubeObject>;
+  /** Converted, with this version's apiVersion and kind. */
+  fromStored(o: Stored<KubeObject>): Stored<KubeObject> | Promise<Stored<KubeObject>>;
 }
 
 /** The etcd prefix of a resource; the core group is spelled out so that every key has the same depth. */
@@ -34,9 +57,27 @@ export function makeResource(kind: Kind, cache: ResourceCache, encoding: Encodin
   };
 }
 
+/** A further version of a resource that is served already. */
+export function makeView(kind: Kind, form: StoredForm<KubeObject>, resource: Resource): Resource {
+  const apiVersion = apiVersionOf(kind);
+  const fromStored = (o: Stored<KubeObject>): Stored<KubeObject> =>
+    ({ ...form.fromStored(o), kind: kind.kind, apiVersion }) as Stored<KubeObject>;
+  return {
+    kind,
+    ref: { group: kind.group, plural: kind.plural, kind: kind.kind },
+    apiVersion,
+    prefix: resource.prefix,
+    cache: new ConvertedCache(resource.cache, fromStored),
+    encoding: resource.encoding,
+    storedAs: { resource, toStored: form.toStored, fromStored },
+  };
+}
+
 /** All served resources, by group/version/plural. Changes at run time when CRDs come and go. */
 export class ResourceTable {
   readonly #byPath = new Map<string, Resource>();
+  /** Live resources that a custom one of the same name stands before. */
+  readonly #behind = new Map<string, Resource>();
   readonly #listeners = new Set<() => void>();
   #generation = 0;
 
@@ -44,12 +85,20 @@ export class ResourceTable {
 
   add(resource: Resource): void {
     const { group, version, plural } = resource.kind;
-    this.#byPath.set(ResourceTable.#path(group, version, plural), resource);
+    const path = ResourceTable.#path(group, version, plural);
+    const before = this.#byPath.get(path);
+    // Who brings a metrics server of his own has it instead of ours.
+    if (before?.live) this.#behind.set(path, before);
+    this.#byPath.set(path, resource);
     this.#changed();
   }
 
   remove(kind: Kind): void {
-    this.#byPath.delete(ResourceTable.#path(kind.group, kind.version, kind.plural));
+    const path = ResourceTable.#path(kind.group, kind.version, kind.plural);
+    const behind = this.#behind.get(path);
+    if (behind) this.#byPath.set(path, behind);
+    else this.#byPath.delete(path);
+    this.#behind.delete(path);
     this.#changed();
   }
 

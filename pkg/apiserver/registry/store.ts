@@ -13,6 +13,8 @@ export interface Encoded {
 export type Change =
   | { readonly do: 'write'; readonly object: KubeObject }
   | { readonly do: 'delete' }
+  /** The object stays as it is; only how it is stored may be out of date. */
+  | { readonly do: 'keep' }
   /** Nothing to write: answer with this object. */
   | { readonly do: 'nothing' };
 
@@ -82,7 +84,10 @@ export class ObjectStore {
     try {
       const kv = await this.#storage.get(this.#resource.prefix + key);
       if (!kv) throw errors.notFound(this.#resource.ref, name);
-      return this.#encoded(JSON.parse(kv.value.toString()) as KubeObject, kv.value, kv.modRevision);
+      const stored = JSON.parse(kv.value.toString()) as KubeObject;
+      const { apiVersion = this.#resource.apiVersion } = stored;
+      const current = this.#encoded(stored, kv.value, kv.modRevision);
+      return this.#upToDate({ ...current, object: { ...current.object, apiVersion } });
     } catch (e) {
       throw toStatusError(e, this.#resource, name);
     }
@@ -97,7 +102,9 @@ export class ObjectStore {
     name: string,
     decide: (current: Stored<KubeObject>) => Change | Promise<Change>,
   ): Promise<Encoded & { deleted: boolean }> {
-    let current: Current | undefined = this.#cached(key);
+    const cached = this.#cached(key);
+    const aged = cached && cached.object.apiVersion !== this.#resource.apiVersion;
+    let current = aged ? await this.#upToDate(cached) : cached;
     let fresh = false;
     for (let attempt = 1; ; attempt++) {
       if (!current) {
@@ -116,9 +123,29 @@ export class ObjectStore {
     }
   }
 
+  /** The object in the version it would be stored in now. */
+  async #upToDate(current: Current): Promise<Current> {
+    const { upToDate, apiVersion } = this.#resource;
+    if (current.object.apiVersion === apiVersion) return current;
+    const object = upToDate ? await upToDate(current.object) : { ...current.object, apiVersion };
+    return { object, bytes: Buffer.from(JSON.stringify(object)), revision: current.revision };
+  }
+
+  /** Whether writing it again, unchanged, has an effect: it is encrypted otherwise, or in an older version. */
+  async #outdated(path: string): Promise<boolean> {
+    if (await this.#storage.outdated?.(path)) return true;
+    if (!this.#resource.upToDate) return false;
+    const kv = await this.#storage.get(path);
+    return kv !== undefined && !this.#resource.encoding.isCurrent(kv.value);
+  }
+
   async #attempt(key: string, current: Current, change: Change): Promise<Encoded & { deleted: boolean }> {
     const path = this.#resource.prefix + key;
     if (change.do === 'nothing') return { object: current.object, bytes: current.bytes, deleted: false };
+    if (change.do === 'keep') {
+      if (!(await this.#outdated(path))) return this.#attempt(key, current, { do: 'nothing' });
+      return this.#attempt(key, current, { do: 'write', object: current.object });
+    }
     if (change.do === 'delete') {
       await this.#storage.delete(path, current.revision);
       return { object: current.object, bytes: current.bytes, deleted: true };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { KindPart } from '#api/kind.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { FieldError } from '#api/meta/fielderrors.ts';
@@ -16,11 +17,19 @@ import { type Encoded, ObjectStore } from './store.ts';
 
 /** Side resources a write needs, such as a Service's cluster IP. `undo` is called when the write fails. */
 export interface WriteHook {
+  /** Plural name of what it is for; "*" for everything, subresources included. */
   readonly resource: string;
   /** Before a create or update is stored; may change `o`. */
-  before?(o: KubeObject, old: Stored<KubeObject> | undefined, dryRun: boolean): Promise<{ undo(): void } | undefined>;
+  before?(
+    o: KubeObject,
+    old: Stored<KubeObject> | undefined,
+    dryRun: boolean,
+    target: Target,
+  ): Promise<{ undo(): void } | undefined>;
+  /** After an update was stored. */
+  afterUpdate?(o: KubeObject, old: Stored<KubeObject>, target: Target): void;
   /** After the object is gone. */
-  afterDelete?(old: Stored<KubeObject>): void;
+  afterDelete?(old: Stored<KubeObject>, target: Target): void;
 }
 
 export interface WriterDeps {
@@ -33,6 +42,8 @@ export interface WriterDeps {
 /** A write of one object: who, where, and how. */
 export interface Target {
   readonly resource: Resource;
+  /** The version the client asked for, when it is another one. */
+  readonly asked?: Resource;
   readonly namespace: string;
   readonly name: string;
   readonly subresource: string;
@@ -79,25 +90,32 @@ export class Writer {
     const attributes = {
       operation: 'CREATE' as const,
       resource,
+      ...(target.asked ? { asked: target.asked } : {}),
       subresource: target.subresource,
       namespace: target.namespace,
       name,
       object,
       user,
       dryRun: options.dryRun,
+      warnings: options.warnings,
+      annotations: options.annotations,
     };
     await this.deps.admission.admit(attributes);
     kind.prepareCreate?.(object);
     if (kind.hasGeneration && object.metadata) object.metadata.generation = 1;
     this.#reject(resource, object, [...validateObjectMeta(kind, object), ...(kind.validate?.(object) ?? [])]);
     await this.deps.admission.validate(attributes);
+    options.warnings.push(...(kind.warnings?.(object) ?? []));
     const undo = await this.#before(target, object, undefined);
     try {
       if (!object.metadata?.managedFields?.some((f) => f.operation === 'Apply')) {
         this.#track(target, object, undefined);
       }
-      if (options.dryRun) return this.#dry(resource, object, '');
       const key = objectKey(kind, target.namespace, name);
+      if (options.dryRun) {
+        if (resource.cache.get(key)) throw errors.alreadyExists(resource.ref, name);
+        return this.#dry(resource, object, '');
+      }
       return await new ObjectStore(resource, this.deps.storage).create(key, name, object);
     } catch (e) {
       undo();
@@ -126,16 +144,18 @@ export class Writer {
   async prepareUpdate(target: Target, next: KubeObject, old: Stored<KubeObject>): Promise<KubeObject | undefined> {
     const { resource, options } = target;
     const { kind } = resource;
+    const part = kind.parts?.[target.subresource];
     this.#checkIdentity(target, next, old);
     const object = this.#merged(target, next, old);
-    // A status write shares all else with the cached object, which has its defaults already and must not be touched.
-    if (target.subresource !== 'status') {
+    // These share all else with the cached object, which has its defaults already and must not be touched.
+    if (target.subresource !== 'status' && target.subresource !== 'binding') {
       applyDefaults(kind.schema, object);
       kind.defaults?.(object);
     }
     const attributes = {
       operation: 'UPDATE' as const,
       resource,
+      ...(target.asked ? { asked: target.asked } : {}),
       subresource: target.subresource,
       namespace: target.namespace,
       name: target.name,
@@ -143,18 +163,26 @@ export class Writer {
       oldObject: old,
       user: target.user,
       dryRun: options.dryRun,
+      warnings: options.warnings,
+      annotations: options.annotations,
     };
-    await this.deps.admission.admit(attributes);
+    // A binding was admitted as what it is.
+    const admission = target.subresource === 'binding' ? undefined : this.deps.admission;
+    await admission?.admit(attributes);
     if (target.subresource === '') kind.prepareUpdate?.(object, old);
     this.#countGeneration(target, object, old);
     const problems = validateObjectMetaUpdate(object, old);
     if (target.subresource === 'status') problems.push(...(kind.validateStatus?.(object, old) ?? []));
+    else if (part) problems.push(...part.validate(object, old));
     // A binding sets what no other update may: its handler has checked all there is to check.
     else if (target.subresource !== 'binding') {
       problems.push(...validateObjectMeta(kind, object), ...(kind.validate?.(object, old) ?? []));
     }
     this.#reject(resource, object, problems);
-    await this.deps.admission.validate(attributes);
+    await admission?.validate(attributes);
+    if (kind.warnings && target.subresource === '' && !sameDesiredState(object, old)) {
+      options.warnings.push(...kind.warnings(object));
+    }
     this.#track(target, object, old);
     return sameObject(object, old) ? undefined : object;
   }
@@ -167,8 +195,10 @@ export class Writer {
     };
     try {
       for (const hook of this.deps.hooks) {
-        if (hook.resource !== target.resource.kind.plural) continue;
-        const reserved = await hook.before?.(object, old, target.options.dryRun);
+        if (!isFor(hook, target)) continue;
+        // The status of an object reserves nothing, and its write shares the rest with the cached object.
+        if (hook.resource !== '*' && target.subresource !== '') continue;
+        const reserved = await hook.before?.(object, old, target.options.dryRun, target);
         if (reserved) undos.push(reserved);
       }
     } catch (e) {
@@ -203,7 +233,15 @@ export class Writer {
   #merged(target: Target, next: KubeObject, old: Stored<KubeObject>): KubeObject {
     if (target.subresource === 'status') return this.#statusWrite(next, old);
     if (target.subresource === 'binding') return { ...next, metadata: keepSystemMeta(next.metadata, old.metadata) };
-    return this.#mainWrite(target, next, old);
+    const part = target.resource.kind.parts?.[target.subresource];
+    return part ? this.#partWrite(part, next, old) : this.#mainWrite(target, next, old);
+  }
+
+  #partWrite(part: KindPart<KubeObject>, next: KubeObject, old: Stored<KubeObject>): KubeObject {
+    const metadata = keepSystemMeta(old.metadata, old.metadata);
+    if (next.metadata?.managedFields) metadata.managedFields = next.metadata.managedFields;
+    // Defaults are filled into it, and the old object is the cache's.
+    return structuredClone({ ...part.lay(next, old), metadata });
   }
 
   #mainWrite(target: Target, next: KubeObject, old: Stored<KubeObject>): KubeObject {
@@ -263,15 +301,23 @@ export class Writer {
     return { object: shown, bytes: Buffer.from(JSON.stringify(shown)) };
   }
 
+  /** Tells the hooks that an update was stored. */
+  afterUpdate(target: Target, object: KubeObject, old: Stored<KubeObject>): void {
+    for (const h of this.deps.hooks) if (isFor(h, target)) h.afterUpdate?.(object, old, target);
+  }
+
   /** Tells the hooks that an object is gone. */
   afterDelete(target: Target, old: Stored<KubeObject>): void {
-    for (const h of this.deps.hooks) if (h.resource === target.resource.kind.plural) h.afterDelete?.(old);
+    for (const h of this.deps.hooks) if (isFor(h, target)) h.afterDelete?.(old, target);
   }
 
   dry(resource: Resource, object: KubeObject, old: Stored<KubeObject>): Encoded {
     return this.#dry(resource, object, old.metadata.resourceVersion);
   }
 }
+
+const isFor = (hook: WriteHook, { resource }: Target): boolean =>
+  hook.resource === '*' || hook.resource === resource.kind.plural;
 
 /** What clients may not change: identity, times, generation, a running deletion. */
 function keepSystemMeta(next: ObjectMeta | undefined, old: Stored<KubeObject>['metadata']): ObjectMeta {

@@ -21,6 +21,8 @@ export interface RequestContext {
   readonly body: Buffer;
   /** Texts for `Warning: 299` headers. */
   readonly warnings: string[];
+  /** What admission adds to the entry of the audit log. */
+  readonly annotations?: Map<string, string>;
 }
 
 /** Options that every writing verb shares, from the query string. */
@@ -28,6 +30,10 @@ export interface WriteOptions {
   readonly dryRun: boolean;
   readonly fieldManager: string;
   readonly fieldValidation: FieldValidation;
+  /** Texts for `Warning: 299` headers. */
+  readonly warnings: string[];
+  /** What admission adds to the entry of the audit log. */
+  readonly annotations?: Map<string, string>;
 }
 
 const FIELD_VALIDATIONS: readonly string[] = ['Strict', 'Warn', 'Ignore'];
@@ -50,5 +56,7 @@ export function writeOptions(ctx: RequestContext): WriteOptions {
     dryRun: dryRun.length > 0,
     fieldManager: ctx.query.get('fieldManager') || managerFromUserAgent(ctx.headers['user-agent']),
     fieldValidation: validation as FieldValidation,
+    warnings: ctx.warnings,
+    ...(ctx.annotations ? { annotations: ctx.annotations } : {}),
   };
 }

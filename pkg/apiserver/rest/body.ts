@@ -4,7 +4,6 @@ import { errors } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { decodeProtobuf } from '#api/protobuf/decode.ts';
 import { decodeObject, findDuplicateKeys } from '#api/schema/decode.ts';
-import type { ObjectSchema } from '#api/schema/schema.ts';
 import type { FieldValidation, RequestContext } from '../request/context.ts';
 
 export const MEDIA = {
@@ -33,15 +32,16 @@ interface Raw {
   readonly duplicates: readonly string[];
 }
 
-function readRaw(ctx: RequestContext, schemaOf: (kind: string) => ObjectSchema | undefined): Raw {
+function readRaw(ctx: RequestContext, { custom, schema }: Kind): Raw {
   const type = mediaType(ctx);
-  if (type === MEDIA.protobuf) {
-    const { apiVersion, kind, object } = decodeProtobuf((t) => schemaOf(t.kind), ctx.body);
+  if (type === MEDIA.protobuf && !custom) {
+    const { apiVersion, kind, object } = decodeProtobuf(() => schema, ctx.body);
     return { value: { ...(object as object), apiVersion, kind }, duplicates: [] };
   }
   if (type !== MEDIA.json && type !== MEDIA.yaml) {
+    const types = Object.values(MEDIA).filter((m) => !custom || m !== MEDIA.protobuf);
     throw errors.unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${Object.values(MEDIA).join(', ')}`,
+      `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
     );
   }
   if (ctx.body.length === 0) throw errors.badRequest('the request body is empty');
@@ -74,18 +74,22 @@ export function checkedObject(
   ctx: Pick<RequestContext, 'warnings'>,
   duplicates: readonly string[] = [],
 ): KubeObject {
-  const { object, unknownFields } = decodeObject(kind.schema, value);
+  const { object, unknownFields } = kind.decode ? kind.decode(value) : decodeObject(kind.schema, value);
   enforceFieldValidation([...unknownFields, ...duplicates], validation, ctx, kind);
   return object as KubeObject;
 }
 
 /** Decodes the request body as an object of `kind`: JSON, YAML or protobuf. @throws StatusError 400 or 415 */
 export function readObject(ctx: RequestContext, kind: Kind, validation: FieldValidation): KubeObject {
-  const { value, duplicates } = readRaw(ctx, () => kind.schema);
+  const { value, duplicates } = readRaw(ctx, kind);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw errors.badRequest('the object provided is unrecognized (must be of type Object)');
   }
   const given = value as KubeObject;
+  for (const field of ['kind', 'apiVersion'] as const) {
+    if (typeof (given[field] ?? '') !== 'string')
+      throw errors.badRequest(`couldn't get version/kind; json parse error: ${field} must be a string`);
+  }
   const apiVersion = apiVersionOf(kind);
   if (given.kind && given.kind !== kind.kind) {
     throw errors.badRequest(`${given.kind} in version "${given.apiVersion ?? ''}" cannot be handled as a ${kind.kind}`);

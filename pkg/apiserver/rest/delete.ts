@@ -1,14 +1,16 @@
 import { errors, isNotFound } from '#api/meta/errors.ts';
-import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { DeleteOptions } from '#api/meta/options.ts';
+import { isSet } from '#api/meta/query.ts';
 import { decodeProtobuf } from '#api/protobuf/decode.ts';
 import type { DeleteRequest, Deleter } from '../registry/deleter.ts';
 import type { Resource } from '../registry/resource.ts';
+import type { Encoded } from '../registry/store.ts';
 import type { RequestContext } from '../request/context.ts';
 import { MEDIA, mediaType, parseText } from './body.ts';
 import { selectionOf } from './filters.ts';
-import { type Answer, objectAnswer, successStatus, textAnswer } from './respond.ts';
-import { targetOf } from './write.ts';
+import { wholeNumber } from './list-options.ts';
+import { type Answer, listAnswer, objectAnswer, successStatus } from './respond.ts';
+import { shownAs, targetOf } from './write.ts';
 
 const PARALLEL_DELETES = 16;
 
@@ -23,12 +25,13 @@ function deleteRequest(ctx: RequestContext): DeleteRequest {
     body = value as typeof body;
   }
   for (const d of body.dryRun ?? []) if (!ctx.query.getAll('dryRun').includes(d)) ctx.query.append('dryRun', d);
-  const grace = ctx.query.get('gracePeriodSeconds');
+  const given = (name: keyof DeleteRequest): boolean => ctx.query.has(name) && body[name] === undefined;
   const policy = ctx.query.get('propagationPolicy');
   return {
     ...body,
-    ...(grace !== null && body.gracePeriodSeconds === undefined ? { gracePeriodSeconds: Number(grace) } : {}),
-    ...(policy && body.propagationPolicy === undefined ? { propagationPolicy: policy } : {}),
+    ...(given('gracePeriodSeconds') ? { gracePeriodSeconds: wholeNumber(ctx.query, 'gracePeriodSeconds') } : {}),
+    ...(given('orphanDependents') ? { orphanDependents: isSet(ctx.query, 'orphanDependents') } : {}),
+    ...(policy && given('propagationPolicy') ? { propagationPolicy: policy } : {}),
   };
 }
 
@@ -36,10 +39,10 @@ function deleteRequest(ctx: RequestContext): DeleteRequest {
 export async function deleteObject(ctx: RequestContext, resource: Resource, deleter: Deleter): Promise<Answer> {
   const request = deleteRequest(ctx);
   const target = targetOf(ctx, resource);
-  const result = await deleter.delete(target, request);
+  const result = await shownAs(resource, await deleter.delete(target, request));
   if (!result.deleted || resource.kind.gracePeriod) return objectAnswer(ctx, resource, result);
   const { group, plural } = resource.kind;
-  return successStatus({
+  return successStatus(ctx, {
     name: target.name,
     ...(group ? { group } : {}),
     kind: plural,
@@ -53,15 +56,17 @@ export async function deleteCollection(ctx: RequestContext, resource: Resource, 
   await resource.cache.ready();
   await resource.cache.consistent(3000);
   const { keyPrefix, match } = selectionOf(ctx, resource.kind);
-  const entries = resource.cache.list(keyPrefix).filter((e) => !match || match(e.object));
+  const all = resource.cache.list(keyPrefix);
+  await resource.cache.prepare?.(all);
+  const entries = all.filter((e) => !match || match(e.object));
   const base = targetOf(ctx, resource);
-  const items: KubeObject[] = [];
+  const items: Encoded[] = [];
   const queue = entries.values();
   const worker = async (): Promise<void> => {
     for (const { object } of queue) {
       try {
         const target = { ...base, namespace: object.metadata.namespace ?? '', name: object.metadata.name };
-        items.push((await deleter.delete(target, request)).object);
+        items.push(await shownAs(resource, await deleter.delete(target, request)));
       } catch (e) {
         // Somebody else was faster: the goal is met.
         if (!isNotFound(e)) throw e;
@@ -69,7 +74,5 @@ export async function deleteCollection(ctx: RequestContext, resource: Resource, 
     }
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL_DELETES, entries.length) }, worker));
-  const metadata = { resourceVersion: String(resource.cache.revision) };
-  const list = { kind: `${resource.kind.kind}List`, apiVersion: resource.apiVersion, metadata, items };
-  return textAnswer(ctx, Buffer.from(JSON.stringify(list)), 200);
+  return listAnswer(ctx, resource, items, { resourceVersion: String(resource.cache.revision) });
 }

@@ -1,4 +1,5 @@
 import { errors } from '#api/meta/errors.ts';
+import type { Storage } from '#storage/storage.ts';
 import type { Deleter } from '../registry/deleter.ts';
 import type { Resource, ResourceTable } from '../registry/resource.ts';
 import type { RequestContext } from '../request/context.ts';
@@ -11,6 +12,7 @@ import type { Answer } from './respond.ts';
 import type { WriteHandlers } from './write.ts';
 
 export interface DispatchDeps {
+  readonly storage: Storage;
   readonly resources: ResourceTable;
   readonly writes: WriteHandlers;
   readonly deleter: Deleter;
@@ -43,9 +45,9 @@ export class Dispatcher {
     if (!(resource.kind.verbs as readonly string[]).includes(verb)) throw errors.methodNotAllowed();
     switch (verb) {
       case 'get':
-        return getObject(ctx, resource);
+        return getObject(ctx, resource, this.#deps.storage);
       case 'list':
-        return listObjects(ctx, resource);
+        return listObjects(ctx, resource, this.#deps.storage);
       case 'create':
         return (await answerReview(ctx, resource, this.#deps.reviews)) ?? this.#deps.writes.create(ctx, resource);
       case 'update':
@@ -63,8 +65,8 @@ export class Dispatcher {
 
   async #subresource(ctx: RequestContext, resource: Resource): Promise<Answer> {
     const { subresource, verb } = ctx.info;
-    if (subresource === 'status' && resource.kind.hasStatus) {
-      if (verb === 'get') return getObject(ctx, resource);
+    if ((subresource === 'status' && resource.kind.hasStatus) || resource.kind.parts?.[subresource]) {
+      if (verb === 'get') return getObject(ctx, resource, this.#deps.storage);
       if (verb === 'update') return this.#deps.writes.update(ctx, resource);
       if (verb === 'patch') return this.#deps.writes.patch(ctx, resource);
       throw errors.methodNotAllowed();

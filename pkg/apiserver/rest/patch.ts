@@ -25,7 +25,7 @@ const asObject = (v: unknown): Record<string, unknown> => {
 /** Patches other than apply. @throws StatusError 400, 415 or 422 */
 export function patcherOf(ctx: RequestContext, resource: Resource, validation: FieldValidation): Patcher {
   const type = mediaType(ctx);
-  const { schema } = resource.kind;
+  const { schema, custom } = resource.kind;
   const body = parseText(ctx.body, 'application/json');
   const run = (current: Stored<KubeObject>): unknown => {
     switch (type) {
@@ -35,12 +35,13 @@ export function patcherOf(ctx: RequestContext, resource: Resource, validation: F
       case MERGE_PATCH:
         return mergePatch(current, asObject(body));
       case STRATEGIC_PATCH:
-        return strategicMerge(schema, current, asObject(body));
-      default:
-        throw errors.unsupportedMediaType(
-          `the body of the request was in an unknown format - accepted media types include: ${JSON_PATCH}, ${MERGE_PATCH}, ${STRATEGIC_PATCH}, ${APPLY_PATCH}`,
-        );
+        if (!custom) return strategicMerge(schema, current, asObject(body));
+        break;
     }
+    const types = [JSON_PATCH, MERGE_PATCH, ...(custom ? [] : [STRATEGIC_PATCH]), APPLY_PATCH];
+    throw errors.unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
+    );
   };
   return (current) => checkedObject(run(current), resource.kind, validation, ctx);
 }
@@ -48,12 +49,7 @@ export function patcherOf(ctx: RequestContext, resource: Resource, validation: F
 /** The configuration in a server-side apply request. @throws StatusError 400 */
 export function appliedConfiguration(ctx: RequestContext, resource: Resource, options: WriteOptions): KubeObject {
   if (!ctx.query.get('fieldManager')) throw errors.badRequest('fieldManager is required for apply patch');
-  let value: unknown;
-  try {
-    value = parseYaml(ctx.body.toString(), { version: '1.1', merge: true, maxAliasCount: 100 });
-  } catch (e) {
-    throw errors.badRequest(`error decoding YAML: ${(e as Error).message}`);
-  }
+  const value = parseApplied(ctx.body);
   const applied = checkedObject(asObject(value), resource.kind, options.fieldValidation, ctx);
   if (applied.apiVersion !== resource.apiVersion || applied.kind !== resource.kind.kind) {
     throw errors.badRequest(
@@ -67,6 +63,23 @@ export function appliedConfiguration(ctx: RequestContext, resource: Resource, op
     );
   }
   return applied;
+}
+
+/** YAML as the media type says; most clients send the part of it that is JSON, which is read ten times as fast. */
+function parseApplied(body: Buffer): unknown {
+  const text = body.toString();
+  if (text.startsWith('{')) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // A YAML flow mapping, or an error that the parser below can place.
+    }
+  }
+  try {
+    return parseYaml(text, { version: '1.1', merge: true, maxAliasCount: 100 });
+  } catch (e) {
+    throw errors.badRequest(`error decoding YAML: ${(e as Error).message}`);
+  }
 }
 
 /** The object after a server-side apply over `live` (undefined: it is created). @throws StatusError 409 on conflicts */

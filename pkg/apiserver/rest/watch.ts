@@ -1,15 +1,14 @@
 import type { ServerResponse } from 'node:http';
-import { errors } from '#api/meta/errors.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { RequestContext } from '../request/context.ts';
-import { errorFrame, frameEncoder } from '../watch/frames.ts';
+import { frameEncoder } from '../watch/frames.ts';
 import { Watcher, type WatcherSet } from '../watch/watcher.ts';
 import { selectionOf } from './filters.ts';
-import { parseRevision } from './read.ts';
+import { type WatchOptions, watchOptions } from './list-options.ts';
+import { awaitFreshness } from './page.ts';
 import { accepted, includeObjectOf, statusOf } from './respond.ts';
 
-const FRESH_TIMEOUT_MS = 3000;
 /** A watch without timeoutSeconds ends after 30 to 60 minutes, spread so that clients do not return all at once. */
 const MIN_TIMEOUT_S = 1800;
 
@@ -25,23 +24,13 @@ interface Start {
   readonly markEnd: boolean;
 }
 
-/** Where the watch starts: API concepts, "Semantics for watch" and "Streaming lists". */
-async function startOf(ctx: RequestContext, resource: Resource): Promise<Start> {
-  const version = ctx.query.get('resourceVersion') ?? '';
-  const initial = ctx.query.get('sendInitialEvents');
-  const match = ctx.query.get('resourceVersionMatch');
-  if (initial !== null && match !== 'NotOlderThan') {
-    throw errors.badRequest('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
-  }
-  if (initial === null && match)
-    throw errors.badRequest('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
-  await resource.cache.ready();
-  if (version === '') await resource.cache.consistent(FRESH_TIMEOUT_MS);
-  const revision = version === '' || version === '0' ? 0 : parseRevision(version);
-  if (revision > resource.cache.revision) await resource.cache.waitUntil(revision, FRESH_TIMEOUT_MS);
-  if (initial === 'true') return { sendState: true, markEnd: true };
-  if (initial === 'false' && revision === 0) return { from: resource.cache.revision, sendState: false, markEnd: false };
-  return revision === 0 ? { sendState: true, markEnd: false } : { from: revision, sendState: false, markEnd: false };
+async function startOf(o: WatchOptions, resource: Resource): Promise<Start> {
+  await awaitFreshness(resource, o.revision);
+  const revision = o.revision ?? 0;
+  if (o.initialEvents === true) return { sendState: true, markEnd: o.bookmarks };
+  if (revision > 0) return { from: revision, sendState: false, markEnd: false };
+  if (o.initialEvents === false) return { from: resource.cache.revision, sendState: false, markEnd: false };
+  return { sendState: true, markEnd: false };
 }
 
 /**
@@ -55,27 +44,31 @@ export async function watchObjects(
   deps: WatchDeps,
 ): Promise<void> {
   const selection = selectionOf(ctx, resource.kind);
-  const encoder = frameEncoder(resource.kind, accepted(ctx), includeObjectOf(ctx));
-  const seconds = Number(ctx.query.get('timeoutSeconds') ?? 0) || MIN_TIMEOUT_S * (1 + Math.random());
+  const encoder = frameEncoder(resource.kind, accepted(ctx, resource.kind), includeObjectOf(ctx));
+  const options = watchOptions(ctx.query);
+  const seconds = options.timeoutSeconds || MIN_TIMEOUT_S * (1 + Math.random());
   let start: Start;
   try {
-    start = await startOf(ctx, resource);
+    start = await startOf(options, resource);
   } catch (e) {
     const status = statusOf(e);
     if (status.code !== 410) throw e;
-    openStream(response);
-    response.end(errorFrame(status));
+    openStream(response, encoder.type);
+    response.end(encoder.error(status));
     return;
   }
   if (response.destroyed) return;
-  openStream(response);
+  if (start.sendState) await prepared(resource, selection.keyPrefix);
+  if (response.destroyed) return;
+  openStream(response, encoder.type);
   const watcher = new Watcher({
     cache: resource.cache,
     encoder,
     keyPrefix: selection.keyPrefix,
     ...(selection.match ? { match: selection.match } : {}),
-    bookmarks: ctx.query.get('allowWatchBookmarks') === 'true' || ctx.query.get('allowWatchBookmarks') === '1',
+    bookmarks: options.bookmarks,
     response,
+    flusher: deps.watchers.flusher,
   });
   deps.watchers.add(watcher);
   const sent = start.sendState ? watcher.sendState(start.markEnd) : 0;
@@ -85,7 +78,17 @@ export async function watchObjects(
   timer.cancel();
 }
 
-function openStream(response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
+/** Objects may be added while others are waited for. */
+async function prepared({ cache }: Resource, prefix: string): Promise<void> {
+  if (!cache.prepare) return;
+  for (;;) {
+    const waiting = cache.prepare(cache.list(prefix));
+    if (!waiting) return;
+    await waiting;
+  }
+}
+
+function openStream(response: ServerResponse, type: string): void {
+  response.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache, private' });
   response.flushHeaders();
 }

@@ -1,5 +1,7 @@
-import { errors, isNotFound } from '#api/meta/errors.ts';
+import { errors, isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { isSet } from '#api/meta/query.ts';
+import { applyDefaults } from '#api/schema/defaults.ts';
 import { isReleased } from '../registry/deleter.ts';
 import { objectKey, type Resource } from '../registry/resource.ts';
 import { type Change, type Encoded, ObjectStore } from '../registry/store.ts';
@@ -20,6 +22,22 @@ export function targetOf(ctx: RequestContext, resource: Resource): Target {
     user: ctx.user,
     options: writeOptions(ctx),
   };
+}
+
+/** Defaults of a further version, and the schema of a custom one. @throws StatusError 422 */
+function checkView({ kind, ref }: Resource, object: KubeObject): void {
+  applyDefaults(kind.schema, object);
+  if (!kind.custom) return;
+  kind.defaults?.(object);
+  const problems = kind.validate?.(object) ?? [];
+  if (problems.length > 0) throw errors.invalid(ref, object.metadata?.name ?? '', problems);
+}
+
+/** What was stored, as the version asked for shows it. */
+export async function shownAs<T extends Encoded>({ storedAs }: Resource, stored: T): Promise<T> {
+  if (!storedAs) return stored;
+  const object = await storedAs.fromStored(stored.object);
+  return { ...stored, object, bytes: Buffer.from(JSON.stringify(object)) };
 }
 
 /** Aligns metadata.namespace with the URL. @throws StatusError 400 when they differ. */
@@ -50,6 +68,9 @@ function alignName(object: KubeObject, target: Target): void {
   }
 }
 
+/** Others may create and delete the object while it is applied. */
+const APPLY_ATTEMPTS = 5;
+
 /** The write verbs on a resource and its status. */
 export class WriteHandlers {
   readonly #writer: Writer;
@@ -66,7 +87,7 @@ export class WriteHandlers {
     }
     alignNamespace(object, target);
     const named = { ...target, name: object.metadata?.name ?? '' };
-    return objectAnswer(ctx, resource, await this.#writer.create(named, object), 201);
+    return objectAnswer(ctx, resource, await this.#create(named, object), 201);
   }
 
   async update(ctx: RequestContext, resource: Resource): Promise<Answer> {
@@ -90,49 +111,92 @@ export class WriteHandlers {
     return objectAnswer(ctx, resource, result);
   }
 
-  async #apply(ctx: RequestContext, target: Target): Promise<Answer> {
-    const { resource } = target;
-    const applied = appliedConfiguration(ctx, resource, target.options);
+  #configuration(ctx: RequestContext, target: Target): KubeObject {
+    const applied = appliedConfiguration(ctx, target.resource, target.options);
     alignName(applied, target);
     alignNamespace(applied, target);
+    return applied;
+  }
+
+  async #apply(ctx: RequestContext, target: Target): Promise<Answer> {
+    const { resource } = target;
+    let applied = this.#configuration(ctx, target);
     const how = {
       options: target.options,
-      force: ctx.query.get('force') === 'true',
+      force: isSet(ctx.query, 'force'),
       subresource: target.subresource,
       now: timestamp(this.#writer.deps.clock.now()),
     };
-    try {
-      const result = await this.change(target, (live) => applyOver(live, applied, resource, how));
-      return objectAnswer(ctx, resource, result);
-    } catch (e) {
-      if (!isNotFound(e) || target.subresource !== '') throw e;
-      if (applied.metadata?.uid || applied.metadata?.resourceVersion) throw e;
+    const { uid, resourceVersion } = applied.metadata ?? {};
+    const mayCreate = target.subresource === '' && !uid && !resourceVersion;
+    // The cache is right nearly always, and a guess costs one transaction instead of a read and a transaction.
+    let create = mayCreate && !resource.cache.get(objectKey(resource.kind, target.namespace, target.name));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = create
+          ? await this.#create(target, applyOver(undefined, applied, resource, how))
+          : await this.change(target, (live) => applyOver(live, applied, resource, how));
+        return objectAnswer(ctx, resource, result, create ? 201 : 200);
+      } catch (e) {
+        const guessedWrong = create ? isAlreadyExists(e) : mayCreate && isNotFound(e);
+        if (!guessedWrong || attempt >= APPLY_ATTEMPTS) throw e;
+        create = !create;
+        // A creation fills in defaults, also when it fails.
+        applied = this.#configuration(ctx, target);
+      }
     }
-    const created = await this.#writer.create(target, applyOver(undefined, applied, resource, how));
-    return objectAnswer(ctx, resource, created, 201);
+  }
+
+  async #create(target: Target, object: KubeObject): Promise<Encoded> {
+    const { storedAs } = target.resource;
+    if (!storedAs) return this.#writer.create(target, object);
+    checkView(target.resource, object);
+    const converted = await storedAs.toStored(object);
+    const result = await this.#writer.create(
+      { ...target, resource: storedAs.resource, asked: target.resource },
+      converted,
+    );
+    return shownAs(target.resource, result);
   }
 
   /** Read-modify-write of one object through the whole update pipeline. */
-  async change(target: Target, next: (current: Stored<KubeObject>) => KubeObject): Promise<Encoded> {
+  async change(
+    target: Target,
+    next: (current: Stored<KubeObject>) => KubeObject | Promise<KubeObject>,
+  ): Promise<Encoded> {
     const { resource, namespace, name, options } = target;
+    const { storedAs } = resource;
+    if (storedAs) {
+      const stored = async (o: Stored<KubeObject>): Promise<KubeObject> => {
+        const object = await next(await storedAs.fromStored(o));
+        checkView(resource, object);
+        return storedAs.toStored(object);
+      };
+      return shownAs(resource, await this.change({ ...target, resource: storedAs.resource, asked: resource }, stored));
+    }
     const store = new ObjectStore(resource, this.#writer.deps.storage);
     let undo: () => void = () => {};
     let dry: Encoded | undefined;
+    let written: { object: KubeObject; current: Stored<KubeObject> } | undefined;
     const decide = async (current: Stored<KubeObject>): Promise<Change> => {
       undo();
       undo = () => {};
-      const object = await this.#writer.prepareUpdate(target, next(current), current);
-      if (!object) return { do: 'nothing' };
+      written = undefined;
+      const object = await this.#writer.prepareUpdate(target, await next(current), current);
+      if (!object) return { do: options.dryRun ? 'nothing' : 'keep' };
       undo = await this.#writer.reserve(target, object, current);
       if (options.dryRun) {
         dry = this.#writer.dry(resource, object, current);
         return { do: 'nothing' };
       }
-      return isReleased(object) ? { do: 'delete' } : { do: 'write', object };
+      if (isReleased(object)) return { do: 'delete' };
+      written = { object, current };
+      return { do: 'write', object };
     };
     try {
       const result = await store.change(objectKey(resource.kind, namespace, name), name, decide);
       if (result.deleted) this.#writer.afterDelete(target, result.object);
+      else if (written) this.#writer.afterUpdate(target, written.object, written.current);
       return dry ?? result;
     } catch (e) {
       undo();

@@ -1,31 +1,56 @@
-import { type Service, Services } from '#api/kinds/index.ts';
+import { IPAddresses, type Service, Services } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import { type FieldError, forbidden, invalid } from '#api/meta/fielderrors.ts';
+import { canonicalAddress, type IpFamily } from '#api/meta/ip.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
-import { type Storage, StorageError } from '#storage/storage.ts';
+import type { Clock } from '#async/clock.ts';
+import type { Storage } from '#storage/storage.ts';
 import type { ResourceTable } from '../registry/resource.ts';
 import type { WriteHook } from '../registry/writer.ts';
-import { formatIpv4, parseCidr, parseIpv4 } from './ipv4.ts';
-import { type NumberRange, pickFree } from './range.ts';
-
-/**
- * Each address and node port in use is one key in etcd, so two apiservers can never hand out the same one: the second
- * create fails. The value names the Service, which lets the repair find keys whose Service is gone.
- */
-const IP_PREFIX = '/registry/ranges/serviceips/';
-const PORT_PREFIX = '/registry/ranges/servicenodeports/';
+import { settleFamilies } from './families.ts';
+import { addressLedger, portLedger } from './ledgers.ts';
+import { type NumberRange, PORT_BAND, pickAbove } from './range.ts';
+import { ServiceRanges } from './ranges.ts';
+import { Reservations } from './reservations.ts';
+import { addressesOf, nodePortsOf, ownerOf } from './used.ts';
 
 export interface AllocatorOptions {
-  readonly serviceCidr: string;
+  /** One range, or one of each address family, the primary one first. @see AddressRange */
+  readonly serviceCidrs: readonly string[];
   readonly nodePorts: NumberRange;
+  readonly clock: Clock;
 }
 
 interface Reservation {
-  readonly key: string;
+  readonly from: Reservations;
+  readonly what: string;
   readonly revision: number;
 }
 
 type Spec = NonNullable<Service['spec']>;
+
+/** A Service about to be stored, and what has been reserved for it so far. */
+interface ServiceWrite {
+  readonly service: Service;
+  /** That of `service`; gets what is given out. */
+  readonly spec: Spec;
+  /** As it is stored now. */
+  readonly old: Service | undefined;
+  /** namespace/name */
+  readonly owner: string;
+  readonly dryRun: boolean;
+  readonly taken: Reservation[];
+}
+
+/** Something to be reserved: what is wanted or, without that, whatever is free. */
+interface Wanted {
+  readonly from: Reservations;
+  readonly wanted: string | undefined;
+  /** Undefined when all are taken. @param tried taken, though it may not be known yet */
+  readonly free: (tried: ReadonlySet<string>) => string | undefined;
+  /** What to say when somebody has what is wanted. */
+  readonly taken: string;
+}
 
 const MAX_TRIES = 32;
 
@@ -33,37 +58,47 @@ const needsClusterIp = (spec: Spec): boolean => spec.type !== 'ExternalName' && 
 const needsNodePorts = (spec: Spec): boolean =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 
+const needsHealthPort = (spec: Spec): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+
 /** Gives Services their cluster IPs and node ports, and takes them back. */
 export class ServiceAllocator implements WriteHook {
   readonly resource = 'services';
-  readonly #storage: Storage;
+  readonly ranges: ServiceRanges;
+  readonly addresses: Reservations;
   readonly #resources: ResourceTable;
-  readonly #ips: NumberRange;
   readonly #ports: NumberRange;
-  readonly #cidr: string;
+  readonly #nodePortsInUse: Reservations;
 
   constructor(storage: Storage, resources: ResourceTable, options: AllocatorOptions) {
-    const { base, size } = parseCidr(options.serviceCidr);
-    this.#storage = storage;
+    const services = resources.of(Services).prefix;
+    const ledger = addressLedger(resources.of(IPAddresses), () => options.clock.now());
     this.#resources = resources;
-    // The network and broadcast addresses are never given out.
-    this.#ips = { first: base + 1, count: size - 2 };
+    this.addresses = new Reservations(storage, ledger, services);
+    this.ranges = new ServiceRanges(resources, options.serviceCidrs);
     this.#ports = options.nodePorts;
-    this.#cidr = options.serviceCidr;
+    this.#nodePortsInUse = new Reservations(storage, portLedger, services);
+  }
+
+  /** First address of the primary range. */
+  get kubernetesServiceIp(): string {
+    return this.ranges.configured[0]?.first ?? '';
   }
 
   async before(o: KubeObject, old: Stored<KubeObject> | undefined, dryRun: boolean): Promise<{ undo(): void }> {
     const service = o as Service;
     const taken: Reservation[] = [];
     const undo = (): void => {
-      for (const r of taken) void this.#release(r.key, r.revision);
+      for (const r of taken) void r.from.release(r.what, r.revision);
     };
     const { spec } = service;
     if (!spec) return { undo };
-    const owner = `${service.metadata?.namespace}/${service.metadata?.name}`;
+    const owner = ownerOf(service);
+    const w = { service, spec, old: old as Service | undefined, owner, dryRun, taken };
     try {
-      await this.#clusterIp(service, old as Service | undefined, owner, dryRun, taken);
-      await this.#nodePorts(service, old as Service | undefined, owner, dryRun, taken);
+      this.#families(w);
+      await this.#clusterIps(w);
+      await this.#nodePorts(w);
+      await this.#healthPort(w);
     } catch (e) {
       undo();
       throw e;
@@ -71,182 +106,164 @@ export class ServiceAllocator implements WriteHook {
     return { undo };
   }
 
-  async #clusterIp(
-    service: Service,
-    old: Service | undefined,
-    owner: string,
-    dryRun: boolean,
-    taken: Reservation[],
-  ): Promise<void> {
-    const spec = service.spec as Spec;
+  #families({ service, spec, old }: ServiceWrite): void {
+    const problems = settleFamilies(spec, old?.spec, this.ranges.families);
+    if (problems.length > 0) throw this.#invalid(service, ...problems);
+  }
+
+  /** One address of each family; those it has already stay. */
+  async #clusterIps(w: ServiceWrite): Promise<void> {
+    const { spec, old } = w;
     if (!needsClusterIp(spec)) {
       if (spec.clusterIP === 'None') spec.clusterIPs = ['None'];
       return;
     }
-    const before = old?.spec?.clusterIP;
-    if (before && before !== 'None' && (!spec.clusterIP || spec.clusterIP === before)) {
-      spec.clusterIP = before;
-      spec.clusterIPs = [before];
-      return;
+    const before = new Set(addressesOf(old));
+    const ips: string[] = [];
+    for (const [i, family] of (spec.ipFamilies ?? []).entries()) {
+      const given = spec.clusterIPs?.[i];
+      if (given !== undefined && before.has(canonicalAddress(given) ?? '')) ips.push(given);
+      else ips.push(await this.#clusterIp(w, family, given));
     }
-    const wanted = spec.clusterIP ? this.#checkIp(service, spec.clusterIP) : undefined;
-    const n = await this.#reserve(
-      { prefix: IP_PREFIX, range: this.#ips, wanted, owner, dryRun, text: formatIpv4 },
-      taken,
-      (why) => this.#invalid(service, invalid('spec.clusterIPs', spec.clusterIP ? [spec.clusterIP] : [], why)),
-    );
-    spec.clusterIP = formatIpv4(n);
-    spec.clusterIPs = [spec.clusterIP];
+    spec.clusterIPs = ips;
+    if (ips[0] !== undefined) spec.clusterIP = ips[0];
   }
 
-  #checkIp(service: Service, ip: string): number {
-    let n: number;
-    try {
-      n = parseIpv4(ip);
-    } catch {
-      throw this.#invalid(
-        service,
-        invalid('spec.clusterIPs[0]', ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
-      );
+  async #clusterIp(w: ServiceWrite, family: IpFamily, given: string | undefined): Promise<string> {
+    const { service, spec } = w;
+    const fail = (why: string): Error => this.#invalid(service, invalid('spec.clusterIPs', spec.clusterIPs ?? [], why));
+    const ranges = this.ranges.of(family);
+    // A range that was taken away from the cluster: what a Service had of it, it keeps.
+    if (ranges.length === 0) throw fail(`${family} is not configured on this cluster`);
+    if (given !== undefined && !this.ranges.holds(given)) {
+      const valid = `The range of valid IPs is ${ranges.map((r) => r.cidr).join(', ')}`;
+      throw fail(`failed to allocate IP ${given}: the provided IP (${given}) is not in the valid range. ${valid}`);
     }
-    if (n < this.#ips.first || n >= this.#ips.first + this.#ips.count) {
-      const why = `failed to allocate IP ${ip}: the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${this.#cidr}`;
-      throw this.#invalid(service, invalid('spec.clusterIPs', [ip], why));
-    }
-    return n;
+    const wanted = given === undefined ? undefined : canonicalAddress(given);
+    const { cache } = this.#resources.of(IPAddresses);
+    const request: Wanted = {
+      from: this.addresses,
+      wanted,
+      free: (tried) => this.ranges.free(family, (ip) => tried.has(ip) || cache.get(ip) !== undefined),
+      taken: `failed to allocate IP ${wanted}: provided IP is already allocated`,
+    };
+    return this.#reserve(w, request, fail);
   }
 
-  async #nodePorts(
-    service: Service,
-    old: Service | undefined,
-    owner: string,
-    dryRun: boolean,
-    taken: Reservation[],
-  ): Promise<void> {
-    const spec = service.spec as Spec;
+  async #nodePorts(w: ServiceWrite): Promise<void> {
+    const { service, spec, old } = w;
     if (!needsNodePorts(spec)) {
       if (spec.type === 'ClusterIP') for (const p of spec.ports ?? []) delete p.nodePort;
       return;
     }
-    const mine = new Set((old?.spec?.ports ?? []).map((p) => p.nodePort).filter((p) => p !== undefined));
+    const before = old?.spec?.ports ?? [];
+    const mine = new Set(before.map((p) => p.nodePort).filter((p) => p !== undefined));
     for (const [i, port] of (spec.ports ?? []).entries()) {
-      const previous = old?.spec?.ports?.find((p) => p.port === port.port && p.protocol === port.protocol)?.nodePort;
+      const previous = before.find((p) => p.port === port.port && p.protocol === port.protocol)?.nodePort;
       if (!port.nodePort && previous) port.nodePort = previous;
       if (port.nodePort && mine.has(port.nodePort)) continue;
       const wanted = port.nodePort || undefined;
       const field = `spec.ports[${i}].nodePort`;
-      const { first, count } = this.#ports;
-      if (wanted !== undefined && (wanted < first || wanted >= first + count)) {
-        const why = `provided port is not in the valid range. The range of valid ports is ${first}-${first + count - 1}`;
-        throw this.#invalid(service, invalid(field, wanted, why));
-      }
-      const request = { prefix: PORT_PREFIX, range: this.#ports, wanted, owner, dryRun, text: String };
-      port.nodePort = await this.#reserve(request, taken, (why) =>
-        this.#invalid(service, wanted === undefined ? forbidden(field, why) : invalid(field, wanted, why)),
+      this.#checkPort(service, field, wanted);
+      port.nodePort = await this.#port(w, wanted, (why) =>
+        wanted === undefined ? forbidden(field, why) : invalid(field, wanted, why),
       );
       mine.add(port.nodePort);
     }
   }
 
-  async #reserve(
-    r: {
-      prefix: string;
-      range: NumberRange;
-      wanted: number | undefined;
-      owner: string;
-      dryRun: boolean;
-      text: (n: number) => string;
-    },
-    taken: Reservation[],
-    fail: (why: string) => Error,
-  ): Promise<number> {
-    const used = this.#inUse(r.prefix);
+  #checkPort(service: Service, field: string, wanted: number | undefined): void {
+    const { first, count } = this.#ports;
+    if (wanted === undefined || (wanted >= first && wanted < first + count)) return;
+    const why = `provided port is not in the valid range. The range of valid ports is ${first}-${first + count - 1}`;
+    throw this.#invalid(service, invalid(field, wanted, why));
+  }
+
+  /** The port on which nodes tell a load balancer whether they have endpoints (externalTrafficPolicy Local). */
+  async #healthPort(w: ServiceWrite): Promise<void> {
+    const { service, spec, old } = w;
+    if (!needsHealthPort(spec)) return;
+    const previous = old?.spec?.healthCheckNodePort;
+    const wanted = spec.healthCheckNodePort || undefined;
+    if (previous && (!wanted || wanted === previous)) {
+      spec.healthCheckNodePort = previous;
+      return;
+    }
+    this.#checkPort(service, 'spec.healthCheckNodePort', wanted);
+    spec.healthCheckNodePort = await this.#port(w, wanted, (why) =>
+      invalid('spec.healthCheckNodePort', wanted ?? 0, why),
+    );
+  }
+
+  async #port(w: ServiceWrite, wanted: number | undefined, fail: (why: string) => FieldError): Promise<number> {
+    const used = wanted === undefined ? this.#portsInUse() : undefined;
+    const request: Wanted = {
+      from: this.#nodePortsInUse,
+      wanted: wanted === undefined ? undefined : String(wanted),
+      free: (tried) =>
+        pickAbove(this.#ports, PORT_BAND, (n) => tried.has(String(n)) || used?.has(String(n)) === true)?.toString(),
+      taken: 'provided port is already allocated',
+    };
+    return Number(await this.#reserve(w, request, (why) => this.#invalid(w.service, fail(why))));
+  }
+
+  async #reserve(w: ServiceWrite, r: Wanted, fail: (why: string) => Error): Promise<string> {
+    const tried = new Set<string>();
     for (let i = 0; i < MAX_TRIES; i++) {
-      const n = r.wanted ?? pickFree(r.range, (x) => used.has(x));
-      if (n === undefined) throw fail('range is full');
-      if (r.dryRun) return n;
-      const key = r.prefix + r.text(n);
-      try {
-        const revision = await this.#storage.create(key, Buffer.from(r.owner));
-        taken.push({ key, revision });
-        return n;
-      } catch (e) {
-        if (!(e instanceof StorageError) || e.kind !== 'exists') throw e;
-        if (r.wanted !== undefined && !(await this.#takeOver(key, r.owner))) {
-          throw fail(
-            r.prefix === PORT_PREFIX
-              ? 'provided port is already allocated'
-              : `failed to allocate IP ${r.text(n)}: provided IP is already allocated`,
-          );
-        }
-        if (r.wanted !== undefined) return n;
-        used.add(n);
+      const found = r.wanted ?? r.free(tried);
+      if (found === undefined) throw fail('range is full');
+      if (w.dryRun) return found;
+      const revision = await r.from.take(found, w.owner);
+      if (revision !== undefined) {
+        w.taken.push({ from: r.from, what: found, revision });
+        return found;
       }
+      if (r.wanted !== undefined) {
+        if (await r.from.takeOver(found, w.owner)) return found;
+        throw fail(r.taken);
+      }
+      tried.add(found);
     }
     throw fail('range is full');
   }
 
-  /** A key left by a write that died half-way, or by a deletion in progress, may be taken over. */
-  async #takeOver(key: string, owner: string): Promise<boolean> {
-    const kv = await this.#storage.get(key);
-    if (!kv) return false;
-    const holder = kv.value.toString();
-    const services = this.#resources.of(Services);
-    const live = holder !== owner && (await this.#storage.get(services.prefix + holder));
-    if (live) return false;
-    try {
-      await this.#storage.update(key, Buffer.from(owner), kv.modRevision);
-      return true;
-    } catch {
-      return false;
-    }
+  #portsInUse(): Set<string> {
+    const entries = this.#resources.of(Services).cache.list('');
+    return new Set(entries.flatMap(({ object }) => nodePortsOf(object)));
   }
 
-  #inUse(prefix: string): Set<number> {
-    const used = new Set<number>();
-    for (const { object } of this.#resources.of(Services).cache.list('')) {
-      const { spec } = object as Service;
-      if (prefix === IP_PREFIX) {
-        if (spec?.clusterIP && spec.clusterIP !== 'None') used.add(parseIpv4(spec.clusterIP));
-      } else for (const p of spec?.ports ?? []) if (p.nodePort) used.add(p.nodePort);
-    }
-    return used;
+  #invalid(service: Service, ...problems: FieldError[]): Error {
+    return errors.invalid({ group: '', plural: 'services', kind: 'Service' }, service.metadata?.name ?? '', problems);
   }
 
-  #invalid(service: Service, problem: FieldError): Error {
-    return errors.invalid({ group: '', plural: 'services', kind: 'Service' }, service.metadata?.name ?? '', [problem]);
+  /** What the Service no longer uses is free for others. */
+  afterUpdate(o: KubeObject, old: Stored<KubeObject>): void {
+    this.#giveBack(old, o);
   }
 
   afterDelete(old: Stored<KubeObject>): void {
-    const { spec } = old as Service;
-    if (spec?.clusterIP && spec.clusterIP !== 'None') void this.#release(IP_PREFIX + spec.clusterIP);
-    for (const p of spec?.ports ?? []) if (p.nodePort) void this.#release(PORT_PREFIX + p.nodePort);
+    this.#giveBack(old, undefined);
   }
 
-  /** Best effort: what a crash leaves behind is taken over or repaired later. */
-  async #release(key: string, revision?: number): Promise<void> {
-    try {
-      const at = revision ?? (await this.#storage.get(key))?.modRevision;
-      if (at !== undefined) await this.#storage.delete(key, at);
-    } catch (e) {
-      if (!(e instanceof StorageError)) throw e;
-    }
+  #giveBack(old: KubeObject, now: KubeObject | undefined): void {
+    const owner = ownerOf(old);
+    const kept = { ips: addressesOf(now), ports: nodePortsOf(now) };
+    for (const ip of addressesOf(old)) if (!kept.ips.includes(ip)) void this.addresses.giveBack(ip, owner);
+    for (const port of nodePortsOf(old))
+      if (!kept.ports.includes(port)) void this.#nodePortsInUse.giveBack(port, owner);
   }
 
-  /** Removes reservations whose Service no longer exists or no longer uses them. Safe to run on every server. */
+  /**
+   * Removes reservations that no Service uses, and makes those that are missing. Safe to run on every server.
+   * @returns how many were removed and made
+   */
   async repair(): Promise<number> {
-    let removed = 0;
-    for (const prefix of [IP_PREFIX, PORT_PREFIX]) {
-      const { items } = await this.#storage.list(prefix, {});
-      const used = this.#inUse(prefix);
-      for (const kv of items) {
-        const text = kv.key.slice(prefix.length);
-        if (used.has(prefix === IP_PREFIX ? parseIpv4(text) : Number(text))) continue;
-        if (await this.#storage.get(this.#resources.of(Services).prefix + kv.value.toString())) continue;
-        await this.#release(kv.key, kv.modRevision);
-        removed++;
-      }
+    const ips = new Map<string, string>();
+    const ports = new Map<string, string>();
+    for (const { object } of this.#resources.of(Services).cache.list('')) {
+      for (const ip of addressesOf(object)) ips.set(ip, ownerOf(object));
+      for (const port of nodePortsOf(object)) ports.set(port, ownerOf(object));
     }
-    return removed;
+    return (await this.addresses.repair(ips)) + (await this.#nodePortsInUse.repair(ports));
   }
 }

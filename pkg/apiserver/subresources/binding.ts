@@ -1,11 +1,27 @@
 import { type Binding, Bindings, type Pod } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import { required } from '#api/meta/fielderrors.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
 import { timestamp, type Writer } from '../registry/writer.ts';
 import { readObject } from '../rest/body.ts';
-import { jsonAnswer } from '../rest/respond.ts';
+import { successStatus } from '../rest/respond.ts';
 import { targetOf, type WriteHandlers } from '../rest/write.ts';
+import { admitSubresource } from './admit.ts';
 import type { SubresourceHandler } from './types.ts';
+
+/** The pod on its node. Shares all else with `pod`, the cache's. Pure. */
+function bound(pod: Stored<Pod>, { target, metadata }: Binding, now: string): Pod {
+  const { annotations: before, ...meta } = pod.metadata;
+  const annotations = { ...before, ...metadata?.annotations };
+  const others = (pod.status?.conditions ?? []).filter((c) => c.type !== 'PodScheduled');
+  const scheduled = { type: 'PodScheduled', status: 'True' as const, lastTransitionTime: now };
+  return {
+    ...pod,
+    metadata: Object.keys(annotations).length > 0 ? { ...meta, annotations } : meta,
+    spec: { ...pod.spec, nodeName: target?.name } as Pod['spec'],
+    status: { ...pod.status, conditions: [...others, scheduled] },
+  };
+}
 
 /** POST pods/binding: the scheduler gives a pod its node, once. */
 export function bindingHandler(writes: WriteHandlers, writer: Writer): SubresourceHandler {
@@ -16,6 +32,8 @@ export function bindingHandler(writes: WriteHandlers, writer: Writer): Subresour
       if (ctx.info.verb !== 'create') throw errors.methodNotAllowed();
       const target = targetOf(ctx, resource);
       const binding = readObject(ctx, Bindings as never, target.options.fieldValidation) as Binding;
+      binding.metadata = { ...binding.metadata, name: target.name, namespace: target.namespace };
+      await admitSubresource(writer.deps.admission, { ...target, subresource: 'binding' }, binding, Bindings as never);
       const node = binding.target?.name;
       if (!node) {
         throw errors.invalid({ group: '', plural: 'bindings', kind: 'Binding' }, target.name, [
@@ -24,15 +42,15 @@ export function bindingHandler(writes: WriteHandlers, writer: Writer): Subresour
       }
       const uid = binding.metadata?.uid;
       await writes.change({ ...target, subresource: 'binding' }, (current) => {
-        const pod = structuredClone(current) as Pod;
-        if (uid && uid !== pod.metadata?.uid) {
+        const pod = current as Stored<Pod>;
+        if (uid && uid !== pod.metadata.uid) {
           throw errors.conflict(
             resource.ref,
             target.name,
-            `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata?.uid}`,
+            `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`,
           );
         }
-        if (pod.metadata?.deletionTimestamp) {
+        if (pod.metadata.deletionTimestamp) {
           throw errors.conflict(
             { ...resource.ref, plural: 'pods/binding' },
             target.name,
@@ -47,19 +65,9 @@ export function bindingHandler(writes: WriteHandlers, writer: Writer): Subresour
           );
         }
         if (!pod.spec) return pod;
-        pod.spec.nodeName = node;
-        pod.metadata = {
-          ...pod.metadata,
-          annotations: { ...pod.metadata?.annotations, ...binding.metadata?.annotations },
-        };
-        if (Object.keys(pod.metadata.annotations ?? {}).length === 0) delete pod.metadata.annotations;
-        const now = timestamp(writer.deps.clock.now());
-        const conditions = (pod.status?.conditions ?? []).filter((c) => c.type !== 'PodScheduled');
-        conditions.push({ type: 'PodScheduled', status: 'True', lastTransitionTime: now });
-        pod.status = { ...pod.status, conditions };
-        return pod;
+        return bound(pod, binding, timestamp(writer.deps.clock.now()));
       });
-      return jsonAnswer({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
+      return successStatus(ctx, undefined, 201);
     },
   };
 }

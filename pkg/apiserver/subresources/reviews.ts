@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { TokenReview } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
+import { type FieldError, invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import type { RulesOf } from '../admission/rbac-escalation.ts';
 import type { TokenAuthenticator } from '../authn/authenticator.ts';
-import type { RbacAuthorizer } from '../authz/rbac.ts';
-import type { AuthorizationRequest } from '../authz/rules.ts';
+import type { AuthorizationRequest, Authorizer } from '../authz/rules.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { RequestContext, UserInfo } from '../request/context.ts';
 import { readObject } from '../rest/body.ts';
@@ -11,8 +13,11 @@ import { type Answer, valueAnswer } from '../rest/respond.ts';
 
 /** Kinds that are asked and answered but never stored. */
 export interface ReviewDeps {
-  readonly authorizer: RbacAuthorizer;
+  readonly authorizer: Authorizer;
+  readonly rules: RulesOf & { reasonFor(user: UserInfo, r: AuthorizationRequest): string | undefined };
   readonly tokens: readonly TokenAuthenticator[];
+  /** Whom tokens are meant for that name nobody: the API server. */
+  readonly audience: string;
 }
 
 interface AccessSpec {
@@ -32,9 +37,6 @@ interface AccessSpec {
 function accessRequest(spec: AccessSpec): AuthorizationRequest {
   const a = spec.resourceAttributes;
   const n = spec.nonResourceAttributes;
-  if ((a === undefined) === (n === undefined)) {
-    throw errors.badRequest('exactly one of spec.resourceAttributes and spec.nonResourceAttributes must be set');
-  }
   return {
     isResource: a !== undefined,
     verb: a?.verb ?? n?.verb ?? '',
@@ -50,20 +52,23 @@ function accessRequest(spec: AccessSpec): AuthorizationRequest {
 function accessReview(ctx: RequestContext, review: KubeObject, deps: ReviewDeps, self: boolean): unknown {
   const spec = (review as { spec?: AccessSpec }).spec ?? {};
   const user: UserInfo = self ? ctx.user : { name: spec.user ?? '', groups: spec.groups ?? [] };
-  if (!self && !user.name && user.groups.length === 0) {
-    throw errors.badRequest('at least one of spec.user and spec.groups must be set');
-  }
-  return { allowed: deps.authorizer.allows(user, accessRequest(spec)) };
+  const asked = accessRequest(spec);
+  const allowed = deps.authorizer.allows(user, asked);
+  const reason = allowed ? deps.rules.reasonFor(user, asked) : undefined;
+  return { allowed, ...(reason ? { reason } : {}) };
 }
 
 async function tokenReview(review: KubeObject, deps: ReviewDeps): Promise<unknown> {
-  const token = (review as { spec?: { token?: string } }).spec?.token ?? '';
+  const { token = '', audiences: named = [] } = (review as TokenReview).spec ?? {};
+  if (!token) throw errors.badRequest('token is required for TokenReview in authentication');
+  const asked = named.length > 0 ? named : [deps.audience];
   for (const t of deps.tokens) {
-    const u = await t(token);
-    if (!u) continue;
+    const u = await t(token, asked);
+    const audiences = u?.audiences ?? asked.filter((a) => a === deps.audience);
+    if (!u || audiences.length === 0) continue;
     const groups = [...new Set([...u.groups, 'system:authenticated'])];
     const user = { username: u.name, ...(u.uid ? { uid: u.uid } : {}), groups, ...(u.extra ? { extra: u.extra } : {}) };
-    return { authenticated: true, user };
+    return { authenticated: true, user, audiences };
   }
   return { user: {}, error: 'invalid bearer token' };
 }
@@ -76,6 +81,34 @@ const selfSubject = ({ user }: RequestContext): unknown => ({
     ...(user.extra ? { extra: user.extra } : {}),
   },
 });
+
+/** Everything the user may do in a namespace, as far as rules tell: what `kubectl auth can-i --list` prints. */
+function rulesReview(ctx: RequestContext, review: KubeObject, deps: ReviewDeps): unknown {
+  const namespace = (review as { spec?: { namespace?: string } }).spec?.namespace ?? '';
+  if (!namespace) throw errors.badRequest('no namespace on request');
+  const rules = deps.rules.rulesFor(ctx.user, namespace);
+  return {
+    resourceRules: rules
+      .filter((r) => r.resources)
+      .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+        verbs,
+        apiGroups,
+        resources,
+        ...(resourceNames ? { resourceNames } : {}),
+      })),
+    nonResourceRules: rules
+      .filter((r) => r.nonResourceURLs)
+      .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+    incomplete: false,
+  };
+}
+
+/** A local review is about its own namespace. */
+function elsewhere({ info }: RequestContext, review: KubeObject): FieldError[] {
+  const asked = (review as { spec?: AccessSpec }).spec?.resourceAttributes?.namespace ?? '';
+  if (info.resource !== 'localsubjectaccessreviews' || asked === info.namespace) return [];
+  return [invalid('spec.resourceAttributes.namespace', asked, 'must match metadata.namespace')];
+}
 
 /** Answers a create of a review kind. @returns undefined when the kind is not one of them. */
 export async function answerReview(
@@ -90,12 +123,15 @@ export async function answerReview(
     LocalSubjectAccessReview: (o) => accessReview(ctx, o, deps, false),
     TokenReview: (o) => tokenReview(o, deps),
     SelfSubjectReview: () => selfSubject(ctx),
+    SelfSubjectRulesReview: (o) => rulesReview(ctx, o, deps),
   };
   const handler = handlers[kind.kind];
   if (!handler) return undefined;
   const object = readObject(ctx, kind, 'Warn');
+  const problems = [...(kind.validate?.(object) ?? []), ...elsewhere(ctx, object)];
+  if (problems.length > 0) throw errors.invalid(resource.ref, object.metadata?.name ?? '', problems);
   const status = await handler(object);
   const metadata = { ...object.metadata, uid: randomUUID() };
   const answer = { ...object, kind: kind.kind, apiVersion: resource.apiVersion, metadata, status } as KubeObject;
-  return valueAnswer(ctx, answer, 201);
+  return valueAnswer(ctx, kind.schema, answer, 201);
 }

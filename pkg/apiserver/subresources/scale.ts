@@ -1,6 +1,7 @@
+import { ScaleSchema } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import { invalid } from '#api/meta/fielderrors.ts';
-import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { jsonPatch } from '#api/patch/json-patch.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { objectKey, type Resource } from '../registry/resource.ts';
@@ -8,24 +9,12 @@ import type { RequestContext } from '../request/context.ts';
 import { mediaType, parseText } from '../rest/body.ts';
 import { type Answer, valueAnswer } from '../rest/respond.ts';
 import { targetOf, type WriteHandlers } from '../rest/write.ts';
+import { type Scale, scaleOf } from './scale-object.ts';
 
-/** autoscaling/v1 Scale. */
-interface Scale extends KubeObject {
-  spec?: { replicas?: number };
-  status?: { replicas: number; selector?: string };
-}
-
-function scaleOf(resource: Resource, o: Stored<KubeObject>): Scale {
-  const scale = resource.kind.scale?.get(o);
+function shown({ kind }: Resource, o: KubeObject): Scale {
+  const scale = scaleOf(kind, o);
   if (!scale) throw errors.pathNotFound();
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = o.metadata;
-  return {
-    kind: 'Scale',
-    apiVersion: 'autoscaling/v1',
-    metadata: { name, ...(namespace ? { namespace } : {}), uid, resourceVersion, creationTimestamp },
-    spec: { replicas: scale.replicas },
-    status: { replicas: scale.statusReplicas, selector: scale.selector },
-  };
+  return scale;
 }
 
 /** GET, PUT and PATCH of <resource>/scale, for every kind that declares how it scales. */
@@ -38,11 +27,12 @@ export async function handleScale(ctx: RequestContext, resource: Resource, write
     await resource.cache.consistent(3000);
     const entry = resource.cache.get(objectKey(resource.kind, target.namespace, target.name));
     if (!entry) throw errors.notFound(resource.ref, target.name);
-    return valueAnswer(ctx, scaleOf(resource, entry.object));
+    await resource.cache.prepare?.([entry]);
+    return valueAnswer(ctx, ScaleSchema, shown(resource, entry.object));
   }
   const wanted = scaleChange(ctx);
   const result = await writes.change({ ...target, subresource: 'scale' }, (current) => {
-    const scale = wanted(scaleOf(resource, current));
+    const scale = wanted(shown(resource, current));
     const replicas = scale.spec?.replicas ?? 0;
     if (!Number.isInteger(replicas) || replicas < 0) {
       throw errors.invalid({ group: 'autoscaling', plural: 'scales', kind: 'Scale' }, target.name, [
@@ -55,7 +45,7 @@ export async function handleScale(ctx: RequestContext, resource: Resource, write
     access.set(next, replicas);
     return next;
   });
-  return valueAnswer(ctx, scaleOf(resource, result.object));
+  return valueAnswer(ctx, ScaleSchema, shown(resource, result.object));
 }
 
 function scaleChange(ctx: RequestContext): (current: Scale) => Scale {

@@ -1,7 +1,16 @@
-import { type Pod, Pods, type ServiceAccount, type TokenRequest, TokenRequests } from '#api/kinds/index.ts';
+import {
+  Nodes,
+  type Pod,
+  Pods,
+  Secrets,
+  type ServiceAccount,
+  type TokenRequest,
+  TokenRequests,
+} from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import { invalid } from '#api/meta/fielderrors.ts';
-import type { Stored } from '#api/meta/objectmeta.ts';
+import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import type { Admission } from '../admission/types.ts';
 import type { ServiceAccountTokens } from '../authn/service-account.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import type { ObjectStore } from '../registry/store.ts';
@@ -9,6 +18,8 @@ import { timestamp } from '../registry/writer.ts';
 import type { RequestContext } from '../request/context.ts';
 import { readObject } from '../rest/body.ts';
 import { type Answer, valueAnswer } from '../rest/respond.ts';
+import { targetOf } from '../rest/write.ts';
+import { admitSubresource } from './admit.ts';
 import type { SubresourceHandler } from './types.ts';
 
 const MIN_SECONDS = 600;
@@ -17,6 +28,7 @@ const DEFAULT_SECONDS = 3600;
 
 export interface TokenDeps {
   readonly tokens: ServiceAccountTokens;
+  readonly admission: Admission;
   readonly resources: ResourceTable;
   readonly storeOf: (resource: Resource) => ObjectStore;
 }
@@ -42,6 +54,7 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
         ]);
       }
       const bound = await boundObject(deps, ctx, request);
+      await admitSubresource(deps.admission, targetOf(ctx, resource), request as KubeObject, TokenRequests as never);
       const { token, expiresAt } = await deps.tokens.issue({
         namespace,
         name,
@@ -49,6 +62,7 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
         audiences: request.spec?.audiences ?? [],
         expirationSeconds: seconds,
         ...(bound ? { bound } : {}),
+        ...(bound?.node ? { node: bound.node } : {}),
       });
       const answer = {
         kind: 'TokenRequest',
@@ -57,35 +71,46 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
         spec: { ...request.spec, audiences: request.spec?.audiences ?? [], expirationSeconds: seconds },
         status: { token, expirationTimestamp: timestamp(expiresAt) },
       };
-      return valueAnswer(ctx, answer, 201);
+      return valueAnswer(ctx, TokenRequests.schema, answer, 201);
     },
   };
 }
 
-async function boundObject(
-  deps: TokenDeps,
-  ctx: RequestContext,
-  request: TokenRequest,
-): Promise<{ kind: 'Pod'; name: string; uid: string } | undefined> {
+interface Bound {
+  readonly kind: 'Pod' | 'Secret' | 'Node';
+  readonly name: string;
+  readonly uid: string;
+  /** Where a pod is. */
+  readonly node?: { readonly name: string; readonly uid?: string };
+}
+
+const KINDS = { Pod: Pods, Secret: Secrets, Node: Nodes } as const;
+
+/** The object a token ends with. @throws StatusError when there is none such, or it is not the account's */
+async function boundObject(deps: TokenDeps, ctx: RequestContext, request: TokenRequest): Promise<Bound | undefined> {
   const ref = request.spec?.boundObjectRef;
   if (!ref?.name) return undefined;
-  if (ref.kind !== 'Pod') {
-    throw errors.badRequest(`cannot bind token for serviceaccount "${ctx.info.name}" to object type "${ref.kind}"`);
+  const account = ctx.info.name;
+  if (ref.kind !== 'Pod' && ref.kind !== 'Secret' && ref.kind !== 'Node') {
+    throw errors.badRequest(`cannot bind token for serviceaccount "${account}" to object type "${ref.kind}"`);
   }
-  const pods = deps.resources.of(Pods) as unknown as Resource;
-  const pod = await deps.storeOf(pods).read(objectKey(pods.kind, ctx.info.namespace, ref.name), ref.name);
-  const stored = pod.object as Stored<Pod>;
-  if (ref.uid && ref.uid !== stored.metadata.uid) {
+  const resource = deps.resources.of(KINDS[ref.kind] as never) as Resource;
+  const key = objectKey(resource.kind, ctx.info.namespace, ref.name);
+  const { object } = await deps.storeOf(resource).read(key, ref.name);
+  if (ref.uid && ref.uid !== object.metadata.uid) {
     throw errors.conflict(
-      pods.ref,
+      resource.ref,
       ref.name,
       `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     );
   }
-  if (stored.spec?.serviceAccountName !== ctx.info.name) {
+  if (ref.kind === 'Pod' && (object as Pod).spec?.serviceAccountName !== account) {
     throw errors.badRequest(
-      `cannot bind token for serviceaccount "${ctx.info.name}" to pod running with different serviceaccount name.`,
+      `cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`,
     );
   }
-  return { kind: 'Pod', name: ref.name, uid: stored.metadata.uid };
+  const nodeName = ref.kind === 'Pod' ? (object as Pod).spec?.nodeName : undefined;
+  const uid = nodeName && deps.resources.of(Nodes).cache.get(nodeName)?.object.metadata.uid;
+  const node = nodeName ? { node: { name: nodeName, ...(uid ? { uid } : {}) } } : {};
+  return { kind: ref.kind, name: ref.name, uid: object.metadata.uid, ...node };
 }

@@ -5,17 +5,38 @@ import {
   EndpointSlices,
   EndpointsResource,
   Namespaces,
+  PriorityClasses,
+  RoleBindings,
+  Roles,
   Services,
 } from '#api/kinds/index.ts';
 import { isAlreadyExists, isInvalid, isNotFound } from '#api/meta/errors.ts';
+import { familyOf } from '#api/meta/ip.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
-import { BOOTSTRAP_ROLES } from '../authz/bootstrap-policy.ts';
+import { SYSTEM_PRIORITY_CLASSES } from '../admission/priority.ts';
+import { BOOTSTRAP_ROLES, NAMESPACED_ROLES, type NamespacedBootstrapRole } from '../authz/bootstrap-policy.ts';
 import type { Resource, ResourceTable } from '../registry/resource.ts';
 import type { Target, Writer } from '../registry/writer.ts';
 import type { WriteHandlers } from '../rest/write.ts';
+import { systemTarget } from './target.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-const USER = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+
+const RBAC = 'rbac.authorization.k8s.io';
+/** Marks roles and bindings that every start brings up to date. */
+const BOOTSTRAPPED = {
+  labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
+  annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
+};
+
+const subject = (kind: string) => (name: string) => ({ kind, name, apiGroup: RBAC });
+const subjectsOf = ({
+  groups = [],
+  users = [],
+}: { readonly [K in 'groups' | 'users']?: readonly string[] | undefined }) => [
+  ...groups.map(subject('Group')),
+  ...users.map(subject('User')),
+];
 
 export interface BootstrapOptions {
   /** First address of the service CIDR. */
@@ -41,15 +62,16 @@ export class Bootstrap {
 
   async run(): Promise<void> {
     await Promise.all(SYSTEM_NAMESPACES.map((name) => this.#ensure(Namespaces as never, { metadata: { name } })));
+    await Promise.all(SYSTEM_PRIORITY_CLASSES.map((c) => this.#ensure(PriorityClasses as never, c)));
     await this.#kubernetesService();
     await Promise.all(BOOTSTRAP_ROLES.map((role) => this.#role(role)));
+    await Promise.all(NAMESPACED_ROLES.map((role) => this.#namespacedRole(role)));
   }
 
   #target(kind: Kind, object: KubeObject): Target {
     const { name = '', namespace = '' } = object.metadata ?? {};
     const resource = this.#resources.of(kind) as Resource;
-    const options = { dryRun: false, fieldManager: 'kube-apiserver', fieldValidation: 'Ignore' as const };
-    return { resource, namespace, name, subresource: '', user: USER, options };
+    return systemTarget(resource, name, namespace);
   }
 
   async #ensure(kind: Kind, object: KubeObject): Promise<void> {
@@ -106,9 +128,33 @@ export class Bootstrap {
       EndpointSlices as never,
       {
         metadata: { ...meta, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-        addressType: 'IPv4',
+        addressType: familyOf(advertiseAddress),
         endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
         ports,
+      } as KubeObject,
+    );
+  }
+
+  /** The rules of an aggregated role are the controller's from the second start on: others may have been gathered. */
+  async #clusterRole(role: (typeof BOOTSTRAP_ROLES)[number], metadata: KubeObject['metadata']): Promise<void> {
+    if (!role.gathers) {
+      await this.#sync(ClusterRoles as never, { metadata, rules: role.rules } as KubeObject);
+      return;
+    }
+    const aggregationRule = { clusterRoleSelectors: [{ matchLabels: { [role.gathers]: 'true' } }] };
+    await this.#ensure(ClusterRoles as never, { metadata, aggregationRule, rules: role.rules } as KubeObject);
+    await this.#sync(ClusterRoles as never, { metadata, aggregationRule } as KubeObject);
+  }
+
+  async #namespacedRole({ name, namespace, rules, users, groups }: NamespacedBootstrapRole): Promise<void> {
+    const meta = { ...BOOTSTRAPPED, name, namespace };
+    await this.#sync(Roles as never, { metadata: meta, rules } as KubeObject);
+    await this.#sync(
+      RoleBindings as never,
+      {
+        metadata: { ...meta, name: `system::${name}` },
+        subjects: subjectsOf({ users, groups }),
+        roleRef: { apiGroup: RBAC, kind: 'Role', name },
       } as KubeObject,
     );
   }
@@ -116,19 +162,18 @@ export class Bootstrap {
   async #role(role: (typeof BOOTSTRAP_ROLES)[number]): Promise<void> {
     const meta = {
       name: role.name,
-      labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults', ...role.labels },
-      annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
+      ...BOOTSTRAPPED,
+      labels: { ...BOOTSTRAPPED.labels, ...role.labels },
     };
-    await this.#sync(ClusterRoles as never, { metadata: meta, rules: role.rules } as KubeObject);
-    const subject = (kind: string) => (name: string) => ({ kind, name, apiGroup: 'rbac.authorization.k8s.io' });
-    const subjects = [...(role.groups ?? []).map(subject('Group')), ...(role.users ?? []).map(subject('User'))];
+    await this.#clusterRole(role, meta);
+    const subjects = subjectsOf(role);
     if (subjects.length === 0) return;
     await this.#sync(
       ClusterRoleBindings as never,
       {
         metadata: meta,
         subjects,
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role.name },
+        roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role.name },
       } as KubeObject,
     );
   }

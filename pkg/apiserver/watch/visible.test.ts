@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
-import type { CacheEntry, CacheEvent } from '../cache/types.ts';
-import { visibleEvent } from './visible.ts';
+import { type CacheEntry, type CacheEvent, EventFrames } from '../cache/types.ts';
+import { shownObject, visibleEvent } from './visible.ts';
 
 const entry = (app: string, revision: number): CacheEntry => ({
   key: 'ns/a',
@@ -16,11 +16,12 @@ const event = (type: CacheEvent['type'], now: string, before?: string): CacheEve
   entry: entry(now, 9),
   ...(before === undefined ? {} : { previous: entry(before, 5) }),
   revision: 9,
-  frames: {},
+  frames: new EventFrames(),
 });
 const match = (o: Stored<KubeObject>): boolean => o.metadata.labels?.app === 'web';
 const told = (e: ReturnType<typeof visibleEvent>): string | undefined =>
-  e && `${e.type} ${e.object.metadata.labels?.app}@${e.object.metadata.resourceVersion}${e.entry ? ' encoded' : ''}`;
+  e &&
+  `${e.type} ${shownObject(e).metadata.labels?.app}@${shownObject(e).metadata.resourceVersion}${e.entry ? ' encoded' : ''}`;
 
 test.each<[CacheEvent, string | undefined, string]>([
   [event('ADDED', 'web'), 'ADDED web@9 encoded', 'ADDED web@9 encoded'],

@@ -4,13 +4,17 @@ import type { CacheEntry, CacheEvent } from '../cache/types.ts';
 /** Decides whether a watcher or a list sees an object. */
 export type Match = (o: Stored<KubeObject>) => boolean;
 
+/** The state to show; its own revision is the event's. */
 export interface VisibleEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  /** The state to show; its own revision is the event's. */
-  readonly object: Stored<KubeObject>;
-  /** The encoded form of `object`, when the cache holds it. */
+  /** Unset when the object has left the watcher's selection. */
   readonly entry?: CacheEntry;
+  /** Its last state within the selection. */
+  readonly left?: Stored<KubeObject>;
 }
+
+export const shownObject = ({ entry, left }: VisibleEvent): Stored<KubeObject> =>
+  entry ? entry.object : (left as Stored<KubeObject>);
 
 const restamp = (o: Stored<KubeObject>, revision: number): Stored<KubeObject> => ({
   ...o,
@@ -23,10 +27,10 @@ const restamp = (o: Stored<KubeObject>, revision: number): Stored<KubeObject> =>
  * @returns undefined when the watcher does not see the event.
  */
 export function visibleEvent(e: CacheEvent, match: Match | undefined): VisibleEvent | undefined {
-  if (!match) return { type: e.type, object: e.entry.object, entry: e.entry };
+  if (!match) return { type: e.type, entry: e.entry };
   const now = match(e.entry.object);
-  if (e.type === 'DELETED') return now ? { type: 'DELETED', object: e.entry.object, entry: e.entry } : undefined;
+  if (e.type === 'DELETED') return now ? { type: 'DELETED', entry: e.entry } : undefined;
   const before = e.previous !== undefined && match(e.previous.object);
-  if (now) return { type: before ? 'MODIFIED' : 'ADDED', object: e.entry.object, entry: e.entry };
-  return before && e.previous ? { type: 'DELETED', object: restamp(e.previous.object, e.revision) } : undefined;
+  if (now) return { type: before ? 'MODIFIED' : 'ADDED', entry: e.entry };
+  return before && e.previous ? { type: 'DELETED', left: restamp(e.previous.object, e.revision) } : undefined;
 }

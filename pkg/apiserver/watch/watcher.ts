@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { errors, type StatusError } from '#api/meta/errors.ts';
+import type { Clock } from '#async/clock.ts';
 import type { CacheEvent, ResourceCache } from '../cache/types.ts';
-import { errorFrame, type FrameEncoder } from './frames.ts';
+import { Chunks, type Flushable, Flusher } from './flusher.ts';
+import type { FrameEncoder } from './frames.ts';
 import { type Match, visibleEvent } from './visible.ts';
 
 /** A watcher may lag this many bytes behind; then its connection is closed so that it lists again. */
@@ -15,13 +17,13 @@ export interface WatcherOptions {
   readonly match?: Match;
   readonly bookmarks: boolean;
   readonly response: ServerResponse;
+  readonly flusher: Flusher;
 }
 
 /** One client's watch: cache events in, chunks out, with a bounded backlog. */
-export class Watcher {
+export class Watcher implements Flushable {
   readonly #o: WatcherOptions;
   #pending: Buffer[] = [];
-  #flushQueued = false;
   #stop: (() => void) | undefined;
   #ended = false;
   readonly ended: Promise<void>;
@@ -67,33 +69,38 @@ export class Watcher {
   /** Sends a bookmark if the client asked for them: also a sign of life by which clients notice a dead connection. */
   bookmark(): void {
     if (!this.#o.bookmarks || this.#ended) return;
-    this.#push(this.#o.encoder.bookmark(this.#o.cache.revision));
+    const { delivered, revision } = this.#o.cache;
+    this.#push(this.#o.encoder.bookmark(delivered ?? revision));
   }
 
   #push(frame: Buffer): void {
     if (this.#ended) return;
     this.#pending.push(frame);
-    if (this.#flushQueued) return;
-    this.#flushQueued = true;
-    // One write per batch of events from etcd, not one per event.
-    queueMicrotask(() => this.#flush());
+    if (this.#pending.length === 1) this.#o.flusher.add(this);
   }
 
-  #flush(): void {
-    this.#flushQueued = false;
+  /**
+   * Writes what has gathered as one chunk (RFC 9112 section 7.1) straight to the socket: what a response does around each
+   * write costs as much as the encryption of a small frame.
+   */
+  flush(chunks: Chunks): void {
     const { response } = this.#o;
-    if (this.#pending.length === 0 || response.destroyed) return;
-    const chunk = this.#pending.length === 1 ? this.#pending[0] : Buffer.concat(this.#pending);
+    const { socket } = response;
+    if (this.#pending.length === 0) return;
+    const pending = this.#pending;
     this.#pending = [];
-    response.write(chunk);
-    if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy(errors.timeout('watcher too slow'));
+    if (response.destroyed) return;
+    // While the connection's last answer is not off yet, ours has no socket and must be kept by the response.
+    if (socket) socket.write(response.chunkedEncoding ? chunks.of(pending) : Buffer.concat(pending));
+    else response.write(Buffer.concat(pending));
+    if ((socket ?? response).writableLength > MAX_BACKLOG_BYTES) response.destroy(errors.timeout('watcher too slow'));
   }
 
   /** Ends the stream, after an ERROR event when there is one to report. */
   end(error?: StatusError): void {
     if (this.#ended) return;
-    if (error) this.#push(errorFrame(error.status));
-    this.#flush();
+    if (error) this.#push(this.#o.encoder.error(error.status));
+    this.flush(new Chunks());
     this.#finish();
     this.#o.response.end();
   }
@@ -109,7 +116,12 @@ export class Watcher {
 
 /** All watchers of the process: bookmarks on one shared timer, and an end for all at shutdown. */
 export class WatcherSet {
+  readonly flusher: Flusher;
   readonly #watchers = new Set<Watcher>();
+
+  constructor(clock: Clock) {
+    this.flusher = new Flusher(clock);
+  }
 
   add(w: Watcher): void {
     this.#watchers.add(w);

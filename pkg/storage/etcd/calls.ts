@@ -1,16 +1,14 @@
 import type { Clock } from '#async/clock.ts';
 import { StorageError } from '../storage.ts';
-import type { Endpoint, Endpoints } from './endpoints.ts';
+import type { Endpoints } from './endpoints.ts';
 import { brief, classify } from './failures.ts';
+import type { Member } from './member.ts';
 
-/** gRPC options of one attempt. */
-export interface Attempt {
-  /** Epoch milliseconds. */
-  readonly deadline: number;
-}
-
-/** A call on one member. `retried` is set when an earlier attempt may have taken effect without our knowing. */
-export type Call<T> = (client: Endpoint['client'], attempt: Attempt, retried: boolean) => Promise<T>;
+/**
+ * One attempt of a call, on one member. `deadline` is in epoch milliseconds; `retried` is set when an earlier attempt may
+ * have taken effect without our knowing.
+ */
+export type Call<T> = (member: Member, deadline: number, retried: boolean) => Promise<T>;
 
 /**
  * The first attempt is short: a member may have died silently, and what a follower has handed to a leader that then died
@@ -50,7 +48,7 @@ export class Caller {
       const now = this.#clock.now();
       const deadline = Math.min(now + (ATTEMPT_MS[n] ?? ATTEMPT_MS[2]), until);
       try {
-        const answer = await call(endpoint.client, { deadline }, n > 0);
+        const answer = await call(endpoint.member, deadline, n > 0);
         if (endpoint.failures > 0) this.#endpoints.succeeded(endpoint);
         return answer;
       } catch (e) {

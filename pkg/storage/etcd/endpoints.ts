@@ -3,12 +3,13 @@ import { Etcd3, type IOptions } from 'etcd3';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { brief } from './failures.ts';
+import { type ClientTls, Member } from './member.ts';
 
 /** One member of the cluster. */
 export interface Endpoint {
   readonly url: string;
-  readonly client: Etcd3;
-  /** For streams only: the package drops all connections of a client when one of its streams ends. */
+  readonly member: Member;
+  /** For watches. */
   readonly streams: Etcd3;
   /** Not to be tried before this time unless all are in that state, epoch milliseconds. */
   avoidUntil: number;
@@ -17,7 +18,7 @@ export interface Endpoint {
 
 export interface EndpointOptions {
   readonly urls: readonly string[];
-  readonly credentials?: IOptions['credentials'];
+  readonly tls?: ClientTls;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -37,6 +38,12 @@ const GRPC_OPTIONS: IOptions['grpcOptions'] = {
   'grpc.enable_http_proxy': 0,
 };
 
+const etcd3Credentials = ({ ca, cert, key }: ClientTls): NonNullable<IOptions['credentials']> => ({
+  rootCertificate: ca,
+  ...(cert ? { certChain: cert } : {}),
+  ...(key ? { privateKey: key } : {}),
+});
+
 /**
  * The members, one of which serves everything until it fails. Staying with one keeps a write's answer and its watch
  * event on the same connection; a dead member costs one failed call, then it is avoided for a growing while.
@@ -52,16 +59,18 @@ export class Endpoints {
     this.#logger = o.logger;
     // Clients for one member each: the package's own choice of member is random and knows nothing of their health, and
     // its retries repeat writes blindly. Nothing is connected before it is used.
+    const { tls } = o;
+    const credentials = tls && etcd3Credentials(tls);
     const client = (url: string): Etcd3 =>
       new Etcd3({
         hosts: [url],
-        ...(o.credentials ? { credentials: o.credentials } : {}),
+        ...(credentials ? { credentials } : {}),
         grpcOptions: GRPC_OPTIONS,
         faultHandling: { global: noop, host: () => noop },
       });
     this.#all = o.urls.map((url) => ({
       url,
-      client: client(url),
+      member: new Member({ url, ...(tls ? { tls } : {}), clock: o.clock }),
       streams: client(url),
       avoidUntil: 0,
       failures: 0,
@@ -99,7 +108,7 @@ export class Endpoints {
 
   close(): void {
     for (const e of this.#all) {
-      e.client.close();
+      e.member.close();
       e.streams.close();
     }
   }

@@ -14,13 +14,13 @@ import { Caller } from './calls.ts';
 import type { Endpoints } from './endpoints.ts';
 import { classify } from './failures.ts';
 import { Leases } from './leases.ts';
-import { prefixEnd, toKeyValue } from './values.ts';
+import { prefixEnd } from './values.ts';
 import { EtcdWatch } from './watch.ts';
 import { guardedWrite } from './writes.ts';
 
 /** Pages of a list without limit: large enough to be few, small enough not to stall etcd. */
 const PAGE = 1000;
-const NO_LEASE = '0';
+const NO_LEASE = 0n;
 /** No such key; only the answer's header matters. */
 const PROBE = Buffer.from('/registry/');
 
@@ -45,9 +45,8 @@ export class EtcdStorage implements Storage {
 
   async get(key: string): Promise<KeyValue | undefined> {
     const request = { key: Buffer.from(key) };
-    const answer = await this.#caller.run((client, attempt) => client.kv.range(request, attempt));
-    const kv = answer.kvs[0];
-    return kv && toKeyValue(kv);
+    const answer = await this.#caller.run((member, deadline) => member.range(request, deadline));
+    return answer.kvs[0];
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListResult> {
@@ -71,16 +70,16 @@ export class EtcdStorage implements Storage {
   async #page(prefix: string, { limit = 0, after, revision = 0 }: ListOptions): Promise<ListResult> {
     const request = {
       key: Buffer.from(after === undefined ? prefix : `${after}\0`),
-      range_end: prefixEnd(prefix),
+      rangeEnd: prefixEnd(prefix),
       limit,
       revision,
     };
-    const answer = await this.#caller.run((client, attempt) => client.kv.range(request, attempt));
+    const answer = await this.#caller.run((member, deadline) => member.range(request, deadline));
     return {
-      items: answer.kvs.map(toKeyValue),
-      revision: revision || Number(answer.header.revision),
+      items: answer.kvs,
+      revision: revision || answer.revision,
       more: answer.more,
-      remaining: Number(answer.count) - answer.kvs.length,
+      remaining: answer.count - answer.kvs.length,
     };
   }
 
@@ -112,10 +111,9 @@ export class EtcdStorage implements Storage {
     }
   }
 
-  async put(key: string, value: Buffer): Promise<number> {
-    const request = { key: Buffer.from(key), value };
-    const answer = await this.#caller.run((client, attempt) => client.kv.put(request, attempt));
-    return Number(answer.header.revision);
+  put(key: string, value: Buffer): Promise<number> {
+    const keyBytes = Buffer.from(key);
+    return this.#caller.run((member, deadline) => member.put(keyBytes, value, deadline));
   }
 
   watch(prefix: string, fromRevision: number, options: WatchOptions): Watch {
@@ -128,16 +126,14 @@ export class EtcdStorage implements Storage {
   }
 
   async #probe(budgetMs?: number): Promise<number> {
-    const answer = await this.#caller.run(
-      (client, attempt) => client.kv.range({ key: PROBE, count_only: true }, attempt),
-      budgetMs,
-    );
-    return Number(answer.header.revision);
+    const question = { key: PROBE, countOnly: true };
+    const answer = await this.#caller.run((member, deadline) => member.range(question, deadline), budgetMs);
+    return answer.revision;
   }
 
   async compact(revision: number): Promise<void> {
     try {
-      await this.#caller.run((client, attempt) => client.kv.compact({ revision }, attempt));
+      await this.#caller.run((member, deadline) => member.compact(revision, deadline));
     } catch (e) {
       if (!isStorageError(e, 'compacted')) throw e;
     }

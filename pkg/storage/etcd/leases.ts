@@ -2,7 +2,7 @@ import type { Clock } from '#async/clock.ts';
 import type { Caller } from './calls.ts';
 
 interface SharedLease {
-  readonly id: Promise<string>;
+  readonly id: Promise<bigint>;
   /** Keys written after this time would live shorter than they should, epoch milliseconds. */
   readonly usableUntil: number;
   keys: number;
@@ -31,7 +31,7 @@ export class Leases {
   }
 
   /** The id of a lease that lasts at least `ttlSeconds` from now. @throws StorageError */
-  idFor(ttlSeconds: number): Promise<string> {
+  idFor(ttlSeconds: number): Promise<bigint> {
     const now = this.#clock.now();
     const known = this.#shared.get(ttlSeconds);
     if (known && now < known.usableUntil && known.keys < MAX_KEYS) {
@@ -60,10 +60,7 @@ export class Leases {
   }
 
   /** A grant whose answer is lost leaves a lease without keys behind, which expires like any other. */
-  async #grant(seconds: number): Promise<string> {
-    const granted = await this.#caller.run((client, attempt) =>
-      client.leaseClient.leaseGrant({ TTL: seconds, ID: 0 }, attempt),
-    );
-    return granted.ID;
+  #grant(seconds: number): Promise<bigint> {
+    return this.#caller.run((member, deadline) => member.grantLease(seconds, deadline));
   }
 }

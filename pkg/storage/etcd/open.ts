@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { IOptions } from 'etcd3';
 import { type Clock, systemClock } from '#async/clock.ts';
 import { type Logger, silentLogger } from '#process/logger.ts';
 import { UserError } from '#process/user-error.ts';
 import type { Storage } from '../storage.ts';
 import { Endpoints } from './endpoints.ts';
 import { EtcdStorage } from './etcd.ts';
+import type { ClientTls } from './member.ts';
 
 export interface EtcdOptions {
   /** `https://name:port` of every member; one answering member is enough to start. */
@@ -26,16 +26,16 @@ function readPem(what: string, path: string): Buffer {
   }
 }
 
-function credentials(o: EtcdOptions, tls: boolean): { credentials?: NonNullable<IOptions['credentials']> } {
+function clientTls(o: EtcdOptions, tls: boolean): { tls?: ClientTls } {
   if (!tls) return {};
   if (!o.caFile)
     throw new UserError('etcd endpoints with https need the file of the CA that signed their certificates');
   if (!o.certFile !== !o.keyFile) throw new UserError('the etcd client certificate and its key must be given together');
   return {
-    credentials: {
-      rootCertificate: readPem('CA file', o.caFile),
-      ...(o.certFile ? { certChain: readPem('client certificate', o.certFile) } : {}),
-      ...(o.keyFile ? { privateKey: readPem('client key', o.keyFile) } : {}),
+    tls: {
+      ca: readPem('CA file', o.caFile),
+      ...(o.certFile ? { cert: readPem('client certificate', o.certFile) } : {}),
+      ...(o.keyFile ? { key: readPem('client key', o.keyFile) } : {}),
     },
   };
 }
@@ -55,6 +55,6 @@ export async function openEtcd(o: EtcdOptions): Promise<Storage> {
   }
   const clock = o.clock ?? systemClock;
   const logger = o.logger ?? silentLogger;
-  const endpoints = new Endpoints({ urls, ...credentials(o, tls), clock, logger });
+  const endpoints = new Endpoints({ urls, ...clientTls(o, tls), clock, logger });
   return new EtcdStorage({ endpoints, clock, logger });
 }

@@ -1,15 +1,11 @@
-import { CompareResult, CompareTarget, type IRequestOp, type ITxnResponse } from 'etcd3';
 import { type KeyValue, StorageError } from '../storage.ts';
 import type { Caller } from './calls.ts';
-import { toKeyValue } from './values.ts';
+import type { GuardedRequest } from './messages.ts';
 
-/** A write guarded by the key's mod_revision (0: the key must not exist). No value: a deletion. */
-export interface GuardedWrite {
+/** A guarded write and its key in words. */
+export interface GuardedWrite extends GuardedRequest {
   readonly key: string;
-  readonly keyBytes: Buffer;
   readonly value?: Buffer;
-  readonly expected: number;
-  readonly lease: string;
 }
 
 /** How many later changes of a key are looked through to find the fate of our write. */
@@ -22,31 +18,17 @@ const MAX_STEPS_BACK = 32;
  * @returns the revision of the write.
  */
 export async function guardedWrite(caller: Caller, w: GuardedWrite): Promise<number> {
-  const operation: IRequestOp = w.value
-    ? { request_put: { key: w.keyBytes, value: w.value, lease: w.lease } }
-    : { request_delete_range: { key: w.keyBytes } };
-  const request = {
-    compare: [{ key: w.keyBytes, target: CompareTarget.Mod, result: CompareResult.Equal, mod_revision: w.expected }],
-    success: [operation],
-    failure: [{ request_range: { key: w.keyBytes } }],
-  };
   let unsure = false;
-  const answer = await caller.run((client, attempt, retried) => {
+  const { succeeded, revision, current } = await caller.run((member, deadline, retried) => {
     unsure = retried;
-    return client.kv.txn(request, attempt);
+    return member.guarded(w, deadline);
   });
-  if (answer.succeeded) return Number(answer.header.revision);
-  const current = currentOf(answer);
+  if (succeeded) return revision;
   if (unsure) {
-    const ours = await lostWrite(caller, w, current, Number(answer.header.revision));
+    const ours = await lostWrite(caller, w, current, revision);
     if (ours !== undefined) return ours;
   }
   throw refusal(w, current);
-}
-
-function currentOf(answer: ITxnResponse): KeyValue | undefined {
-  const kv = answer.responses[0]?.response_range.kvs[0];
-  return kv && toKeyValue(kv);
 }
 
 function refusal(w: GuardedWrite, current: KeyValue | undefined): StorageError {
@@ -100,9 +82,8 @@ const outcomeUnknown = (w: GuardedWrite, cause?: unknown): StorageError =>
 /** The key as it was at a revision. @throws StorageError unavailable when that is compacted. */
 async function keyAt(caller: Caller, w: GuardedWrite, revision: number): Promise<KeyValue | undefined> {
   try {
-    const answer = await caller.run((client, attempt) => client.kv.range({ key: w.keyBytes, revision }, attempt));
-    const kv = answer.kvs[0];
-    return kv && toKeyValue(kv);
+    const question = { key: w.keyBytes, revision };
+    return (await caller.run((member, deadline) => member.range(question, deadline))).kvs[0];
   } catch (cause) {
     if (cause instanceof StorageError && cause.kind === 'compacted') throw outcomeUnknown(w, cause);
     throw cause;

@@ -1,8 +1,10 @@
+import { compilePolicy } from '../../expressions/policy.ts';
 import { defineKind, topLevel } from '../../kind.ts';
 import { Condition } from '../../meta/condition.ts';
-import { type FieldError, required } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { qualifiedName } from '../../meta/names.ts';
 import { arr, f, int64, mapList, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
-import { oneOfOptional } from '../check/check.ts';
+import { invalidFor, oneOfOptional } from '../check/check.ts';
 import { ageColumn, column, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
 import { MatchResources } from './match-resources.ts';
 import { MatchCondition } from './rules.ts';
@@ -90,6 +92,47 @@ export const ValidatingAdmissionPolicySchema = topLevel(
 );
 export type ValidatingAdmissionPolicy = TypeOf<typeof ValidatingAdmissionPolicySchema>;
 
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+/** Names, keys and reasons; that expressions compile is another question. */
+function validateParts(o: ValidatingAdmissionPolicy): FieldError[] {
+  const { validations, variables, auditAnnotations } = o.spec ?? {};
+  const found: FieldError[] = [];
+  for (const [i, v] of (validations ?? []).entries()) {
+    const at = `spec.validations[${i}]`;
+    if (!v.expression?.trim()) found.push(required(`${at}.expression`, 'expression is not specified'));
+    if (v.reason !== undefined && !REASONS.includes(v.reason))
+      found.push(notSupported(`${at}.reason`, v.reason, REASONS));
+    if (v.message !== undefined && v.message !== '' && v.message.trim() === '') {
+      found.push(invalid(`${at}.message`, v.message, 'message must be non-empty if specified'));
+    } else if (v.message?.trim().includes('\n')) {
+      found.push(invalid(`${at}.message`, v.message, 'message must not contain line breaks'));
+    } else if (!v.message && v.expression?.trim().includes('\n')) {
+      found.push(required(`${at}.message`, 'message must be specified if expression contains line breaks'));
+    }
+  }
+  const names = new Set<string>();
+  for (const [i, v] of (variables ?? []).entries()) {
+    const at = `spec.variables[${i}]`;
+    if (!v.name) found.push(required(`${at}.name`, 'name is not specified'));
+    else if (!NAME.test(v.name)) found.push(invalid(`${at}.name`, v.name, 'name is not a valid CEL identifier'));
+    if (names.has(v.name)) found.push(duplicate(`${at}.name`, v.name));
+    names.add(v.name);
+    if (!v.expression?.trim()) found.push(required(`${at}.expression`, 'expression is not specified'));
+  }
+  const keys = new Set<string>();
+  for (const [i, a] of (auditAnnotations ?? []).entries()) {
+    const at = `spec.auditAnnotations[${i}]`;
+    if (!a.key) found.push(required(`${at}.key`));
+    else found.push(...invalidFor(`${at}.key`, a.key, qualifiedName(`${o.metadata?.name ?? 'x'}/${a.key}`)));
+    if (keys.has(a.key)) found.push(duplicate(`${at}.key`, a.key));
+    keys.add(a.key);
+    if (!a.valueExpression?.trim()) found.push(required(`${at}.valueExpression`));
+  }
+  return found;
+}
+
 function validatePolicy(o: ValidatingAdmissionPolicy): FieldError[] {
   const { spec } = o;
   const found: FieldError[] = [];
@@ -97,9 +140,7 @@ function validatePolicy(o: ValidatingAdmissionPolicy): FieldError[] {
     found.push(required('spec.validations', 'validations or auditAnnotations must be non-empty'));
     found.push(required('spec.auditAnnotations', 'validations or auditAnnotations must be non-empty'));
   }
-  for (const [i, v] of (spec?.validations ?? []).entries()) {
-    if (!v.expression?.trim()) found.push(required(`spec.validations[${i}].expression`, 'expression is not specified'));
-  }
+  found.push(...validateParts(o));
   const rules = spec?.matchConstraints?.resourceRules ?? [];
   if (!spec?.matchConstraints) found.push(required('spec.matchConstraints'));
   else if (rules.length === 0) found.push(required('spec.matchConstraints.resourceRules'));
@@ -110,6 +151,7 @@ function validatePolicy(o: ValidatingAdmissionPolicy): FieldError[] {
   }
   return [
     ...found,
+    ...(spec ? compilePolicy(spec).problems.map((p) => invalid(p.field, p.expression, p.why)) : []),
     ...rules.flatMap((r, i) => validateOperations(`spec.matchConstraints.resourceRules[${i}]`, r)),
     ...validateConditions('spec.matchConditions', spec?.matchConditions),
     ...oneOfOptional('spec.failurePolicy', spec?.failurePolicy, ['Fail', 'Ignore']),

@@ -1,3 +1,4 @@
+import { compileConditions } from '../../expressions/policy.ts';
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
 import { validateLabelSelector } from '../../meta/labels.ts';
 import { dnsSubdomain, qualifiedName } from '../../meta/names.ts';
@@ -81,6 +82,9 @@ function validateWebhook(path: string, w: ValidatingWebhook): FieldError[] {
     ...validateLabelSelector(w.objectSelector, `${path}.objectSelector`),
     ...validateClientConfig(`${path}.clientConfig`, w.clientConfig),
     ...validateConditions(`${path}.matchConditions`, w.matchConditions),
+    ...compileConditions(`${path}.matchConditions`, w.matchConditions).problems.map((p) =>
+      invalid(p.field, p.expression, p.why),
+    ),
   );
   const seconds = w.timeoutSeconds;
   if (seconds !== undefined && (seconds < 1 || seconds > MAX_TIMEOUT_SECONDS)) {

@@ -1,5 +1,6 @@
+import { validateRules } from '../../expressions/rule-validation.ts';
 import { sameJson } from '../../meta/equal.ts';
-import { duplicate, type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError, forbidden, invalid, required, tooMany } from '../../meta/fielderrors.ts';
 import { dns1035Label, dnsSubdomain } from '../../meta/names.ts';
 import { immutable, invalidFor, oneOfRequired } from '../check/check.ts';
 import type {
@@ -7,8 +8,11 @@ import type {
   CustomResourceDefinitionNames,
   CustomResourceDefinitionVersion,
 } from './customresourcedefinition.ts';
+import type { JSONSchemaProps } from './jsonschema.ts';
 import { validateStructure } from './jsonschema-validation.ts';
 
+const SELECTABLE_TYPES = ['boolean', 'integer', 'string'];
+const MAX_SELECTABLE = 8;
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
 
 function validateNames(path: string, names: CustomResourceDefinitionNames | undefined): FieldError[] {
@@ -30,17 +34,54 @@ function validateNames(path: string, names: CustomResourceDefinitionNames | unde
   return found;
 }
 
+/** Where a plain path leads in a schema. */
+const schemaAt = (s: JSONSchemaProps | undefined, names: readonly string[]): JSONSchemaProps | undefined =>
+  names.reduce((here: JSONSchemaProps | undefined, name) => here?.properties?.[name], s);
+
+/** Field selectors compare text: the fields must be there, and simple ("Custom resources field selectors"). */
+function validateSelectable(path: string, v: CustomResourceDefinitionVersion): FieldError[] {
+  const list = v.selectableFields ?? [];
+  const found: FieldError[] = [];
+  if (list.length > MAX_SELECTABLE) found.push(tooMany(path, list.length, MAX_SELECTABLE));
+  const seen = new Set<string>();
+  for (const [i, { jsonPath }] of list.entries()) {
+    const at = `${path}[${i}].jsonPath`;
+    const names = (jsonPath ?? '').split('.').slice(1);
+    if (!jsonPath) found.push(required(at));
+    else if (!/^(?:\.[A-Za-z_][\w-]*)+$/.test(jsonPath)) {
+      found.push(invalid(at, jsonPath, 'is an invalid path: must be a simple path with . notation'));
+    } else if (names[0] === 'metadata') found.push(invalid(at, jsonPath, 'must not point to fields in metadata'));
+    else {
+      const type = schemaAt(v.schema?.openAPIV3Schema, names)?.type;
+      if (type === undefined) found.push(invalid(at, jsonPath, 'is an invalid path: does not refer to a valid field'));
+      else if (!SELECTABLE_TYPES.includes(type)) {
+        const why =
+          'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.';
+        found.push(invalid(at, jsonPath, why));
+      }
+    }
+    if (seen.has(jsonPath)) found.push(duplicate(at, jsonPath));
+    seen.add(jsonPath);
+  }
+  return found;
+}
+
 function validateVersion(path: string, v: CustomResourceDefinitionVersion): FieldError[] {
   const found = invalidFor(`${path}.name`, v.name, dns1035Label(v.name ?? ''));
   const schema = v.schema?.openAPIV3Schema;
   if (!schema) found.push(required(`${path}.schema.openAPIV3Schema`, 'schemas are required'));
-  else found.push(...validateStructure(`${path}.schema.openAPIV3Schema`, schema));
+  else {
+    const problems = validateStructure(`${path}.schema.openAPIV3Schema`, schema);
+    // Rules are typed by the schema: they can be judged once it is sound.
+    found.push(...(problems.length > 0 ? problems : validateRules(`${path}.schema.openAPIV3Schema`, schema)));
+  }
   for (const [i, c] of (v.additionalPrinterColumns ?? []).entries()) {
     const at = `${path}.additionalPrinterColumns[${i}]`;
     if (!c.name) found.push(required(`${at}.name`));
     found.push(...oneOfRequired(`${at}.type`, c.type, COLUMN_TYPES));
     if (!c.jsonPath) found.push(required(`${at}.jsonPath`));
   }
+  found.push(...validateSelectable(`${path}.selectableFields`, v));
   const scale = v.subresources?.scale;
   if (scale) {
     for (const [k, prefix] of [

@@ -126,7 +126,13 @@ function defaultDefinition(o: CustomResourceDefinition): void {
   spec.conversion ??= { strategy: 'None' };
 }
 
+/** Held until the objects of a definition are gone. */
+export const CUSTOM_RESOURCE_CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
+
 function prepareCreate(o: CustomResourceDefinition): void {
+  const finalizers = o.metadata?.finalizers ?? [];
+  if (!finalizers.includes(CUSTOM_RESOURCE_CLEANUP))
+    o.metadata = { ...o.metadata, finalizers: [...finalizers, CUSTOM_RESOURCE_CLEANUP] };
   o.status = { storedVersions: (o.spec?.versions ?? []).filter((v) => v.storage).map((v) => v.name) };
 }
 

@@ -34,6 +34,8 @@ export const APIServiceCondition = obj('APIServiceCondition', 'One aspect of a s
   message: f(5, str, 'Explanation for people.'),
 });
 
+export type APIServiceCondition = TypeOf<typeof APIServiceCondition>;
+
 export const APIServiceStatus = obj('APIServiceStatus', 'State of a served version.', {
   conditions: f(1, mapList(APIServiceCondition, 'type'), 'Aspects of its state.'),
 });
@@ -87,6 +89,14 @@ function availableText(o: APIService): string {
   return c.status === 'False' ? `False (${c.reason})` : c.status;
 }
 
+/** The condition of what the server serves itself. */
+export const LOCAL = {
+  type: 'Available',
+  status: 'True',
+  reason: 'Local',
+  message: 'Local APIServices are always available',
+} as const satisfies APIServiceCondition;
+
 export const APIServices = defineKind<APIService>({
   group: 'apiregistration.k8s.io',
   version: 'v1',
@@ -94,13 +104,15 @@ export const APIServices = defineKind<APIService>({
   plural: 'apiservices',
   categories: ['api-extensions'],
   namespaced: false,
+  // "v1." is the core group's.
+  nameRule: 'pathSegment',
   hasStatus: true,
   schema: APIServiceSchema,
   defaults: (o) => {
     if (o.spec?.service) o.spec.service.port ??= 443;
   },
   prepareCreate: (o) => {
-    o.status = {};
+    o.status = o.spec?.service ? {} : { conditions: [{ ...LOCAL, lastTransitionTime: o.metadata?.creationTimestamp }] };
   },
   validate: validateApiService,
   columns: [

@@ -19,6 +19,7 @@ import { countOf, countOrPercent, immutable, nonNegative, notAboveHundredPercent
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
+import { templateWarnings } from '../core/pod/warnings.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { ageColumn, column, labelsText, nameColumn, numberColumn } from '../print/columns.ts';
 import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
@@ -159,6 +160,7 @@ export const DaemonSets = defineKind<DaemonSet>({
   },
   prepareUpdate,
   validate: validateDaemonSet,
+  warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   columns: [
     nameColumn,
     numberColumn('Desired', 'Nodes that should have a pod.', (o) => o.status?.desiredNumberScheduled ?? 0),

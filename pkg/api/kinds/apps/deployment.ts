@@ -21,6 +21,7 @@ import { validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
+import { templateWarnings } from '../core/pod/warnings.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
@@ -167,6 +168,7 @@ export const Deployments = defineKind<Deployment>({
     o.status = {};
   },
   validate: validateDeployment,
+  warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: validateDeploymentStatus,
   columns: [
     nameColumn,

@@ -8,6 +8,7 @@ import { validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
+import { templateWarnings } from '../core/pod/warnings.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { ageColumn, nameColumn, numberColumn } from '../print/columns.ts';
 import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
@@ -77,6 +78,7 @@ export const ReplicaSets = defineKind<ReplicaSet>({
     o.status = { replicas: 0 };
   },
   validate: validateReplicaSet,
+  warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: (o) => validateCounts(o.status),
   fields: { 'status.replicas': (o) => String(o.status?.replicas ?? 0) },
   columns: [

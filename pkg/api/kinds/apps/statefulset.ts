@@ -22,6 +22,7 @@ import { validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
+import { templateWarnings } from '../core/pod/warnings.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { PersistentVolumeClaimSchema } from '../core/volume/claim.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
@@ -210,6 +211,7 @@ export const StatefulSets = defineKind<StatefulSet>({
     o.status = { replicas: 0, availableReplicas: 0 };
   },
   validate: validateStatefulSet,
+  warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: (o) => validateCounts(o.status),
   columns: [
     nameColumn,

@@ -26,7 +26,7 @@ function validateTarget(path: string, t: MetricTarget | undefined): FieldError[]
 
 function validateMetric(path: string, m: MetricSpec): FieldError[] {
   if (!m.type) return [required(`${path}.type`, 'must specify a metric source type')];
-  const field = FIELD_OF[m.type];
+  const field = Object.hasOwn(FIELD_OF, m.type) ? FIELD_OF[m.type] : undefined;
   if (!field) return [notSupported(`${path}.type`, m.type, Object.keys(FIELD_OF))];
   const found: FieldError[] = [];
   if (!m[field]) found.push(required(`${path}.${field}`, 'must populate information for the given metric source'));

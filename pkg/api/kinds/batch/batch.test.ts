@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Kind } from '../../kind.ts';
-import { type BadInput, created, includesProblem, row, spoiled, texts, updated } from '../fixtures.ts';
+import { created, describeKinds, type KindCase, row, spoiled, texts, updated } from '../fixtures.ts';
 import { CronJobs } from './cronjob.ts';
 import { Jobs } from './job.ts';
 import { validateSchedule, validateTimeZone } from './schedule-validation.ts';
@@ -17,7 +17,7 @@ const cron = {
   spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template } } },
 };
 
-const bad: [string, Kind, object, BadInput[]][] = [
+const bad: readonly KindCase[] = [
   [
     'Job',
     Jobs as unknown as Kind,
@@ -101,15 +101,7 @@ const bad: [string, Kind, object, BadInput[]][] = [
   ],
 ];
 
-describe.each(bad)('%s', (_, kind, good, inputs) => {
-  test('good', () => {
-    expect(texts(created(kind, good).problems)).toEqual([]);
-  });
-  test.each(inputs)('%j: %s %s', (...input) => {
-    const { problems } = created(kind, spoiled(good, input[0]));
-    expect(includesProblem(problems, input), texts(problems).join('\n')).toBe(true);
-  });
-});
+describeKinds(bad);
 
 test.each([
   ['*/15 0-6,22 1 jan-mar mon', undefined],

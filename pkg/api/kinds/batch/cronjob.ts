@@ -3,6 +3,7 @@ import { type FieldError, invalid, notSupported } from '../../meta/fielderrors.t
 import { ObjectMeta } from '../../meta/objectmeta.ts';
 import { arr, bool, f, int32, int64, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { nonNegative, oneOfRequired } from '../check/check.ts';
+import { templateWarnings } from '../core/pod/warnings.ts';
 import { ObjectReference } from '../core/references.ts';
 import { ageColumn, column, NONE, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
 import { ageSince } from '../print/duration.ts';
@@ -88,6 +89,7 @@ export const CronJobs = defineKind<CronJob>({
     o.status = {};
   },
   validate: validateCronJob,
+  warnings: templateWarnings('spec.jobTemplate.spec.template', (o) => o.spec?.jobTemplate?.spec?.template),
   columns: [
     nameColumn,
     column('Schedule', 'When jobs are started.', (o) => o.spec?.schedule ?? ''),

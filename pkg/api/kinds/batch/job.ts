@@ -15,6 +15,7 @@ import {
   time,
 } from '../../schema/schema.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
+import { templateWarnings } from '../core/pod/warnings.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import { humanDuration } from '../print/duration.ts';
@@ -122,6 +123,7 @@ export const Jobs = defineKind<Job>({
   defaults: defaultJob,
   prepareCreate: prepareJob,
   validate: validateJob,
+  warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   fields: { 'status.successful': (o) => String(o.status?.succeeded ?? 0) },
   columns: [
     nameColumn,

@@ -1,10 +1,11 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
 import { arr, bytes, f, int32, map, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { immutable } from '../check/check.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 import { humanDuration } from '../print/duration.ts';
+import { requestProblem } from './pkcs10.ts';
 
 const PKG = 'io.k8s.api.certificates.v1';
 const obj = objectsIn(PKG);
@@ -53,7 +54,6 @@ export const CertificateSigningRequestSchema = topLevel(
 export type CertificateSigningRequest = TypeOf<typeof CertificateSigningRequestSchema>;
 
 const MIN_SECONDS = 600;
-const PEM = /-----BEGIN CERTIFICATE REQUEST-----/;
 const SIGNER = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/.+$/;
 const USAGES = [
   'any',
@@ -85,9 +85,8 @@ function validateRequest(o: CertificateSigningRequest, old?: CertificateSigningR
   if (old) return immutable('spec', o.spec, old.spec);
   const { request = '', signerName = '', usages = [], expirationSeconds: seconds } = o.spec ?? {};
   const found: FieldError[] = [];
-  if (!PEM.test(Buffer.from(request, 'base64').toString('latin1'))) {
-    found.push(invalid('spec.request', request, 'PEM block type must be CERTIFICATE REQUEST'));
-  }
+  const problem = requestProblem(Buffer.from(request, 'base64').toString('latin1'));
+  if (problem) found.push(invalid('spec.request', request, problem));
   if (usages.length === 0) found.push(required('spec.usages'));
   for (const [i, u] of usages.entries()) {
     if (!USAGES.includes(u)) found.push(notSupported(`spec.usages[${i}]`, u, USAGES));
@@ -106,6 +105,23 @@ function validateRequest(o: CertificateSigningRequest, old?: CertificateSigningR
     found.push(
       invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 600 seconds (10 minutes)'),
     );
+  }
+  return found;
+}
+
+const DECISIONS = ['Approved', 'Denied'];
+
+/** A decision is final: it is neither taken back nor joined by its opposite. */
+function validateApproval(o: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  const path = 'status.conditions';
+  const types = (r: CertificateSigningRequest): string[] =>
+    (r.status?.conditions ?? []).map((c) => c.type).filter((t) => DECISIONS.includes(t));
+  const now = types(o);
+  const found: FieldError[] = types(old)
+    .filter((t) => !now.includes(t))
+    .map((t) => forbidden(path, `updates may not remove a condition of type "${t}"`));
+  if (DECISIONS.every((t) => now.includes(t))) {
+    found.push(invalid(path, 'Denied', 'Approved and Denied conditions are mutually exclusive'));
   }
   return found;
 }
@@ -140,6 +156,12 @@ export const CertificateSigningRequests = defineKind<CertificateSigningRequest>(
     o.spec = structuredClone(old.spec);
   },
   validate: validateRequest,
+  parts: {
+    approval: {
+      lay: (next, old) => ({ ...old, status: { ...old.status, conditions: next.status?.conditions ?? [] } }),
+      validate: validateApproval,
+    },
+  },
   fields: { 'spec.signerName': (o) => o.spec?.signerName ?? '' },
   columns: [
     nameColumn,

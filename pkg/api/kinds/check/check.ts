@@ -44,15 +44,18 @@ export const portNumberOrName = (path: string, port: number | string | undefined
   return invalidFor(path, port ?? 0, portNumber(port ?? 0));
 };
 
+/** An address without a zone ("fe80::1%eth0"): that means something on one machine only. */
+export const isAddress = (text: string): boolean => isIP(text) !== 0 && !text.includes('%');
+
 export const ipAddress = (path: string, value: string | undefined): FieldError[] =>
-  value && isIP(value)
+  value && isAddress(value)
     ? []
     : [invalid(path, value ?? '', 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')];
 
 /** True for "10.0.0.0/8" and the like. */
 export function isCidr(text: string): boolean {
   const [address = '', bits = '', ...more] = text.split('/');
-  if (more.length > 0 || !isIP(address) || !/^\d{1,3}$/.test(bits)) return false;
+  if (more.length > 0 || !isAddress(address) || !/^\d{1,3}$/.test(bits)) return false;
   return Number(bits) <= (isIPv6(address) ? 128 : 32);
 }
 

@@ -34,6 +34,7 @@ export const ComponentStatuses = defineKind<ComponentStatus>({
   version: 'v1',
   kind: 'ComponentStatus',
   plural: 'componentstatuses',
+  deprecated: 'v1 ComponentStatus is deprecated in v1.19+',
   shortNames: ['cs'],
   namespaced: false,
   verbs: ['get', 'list'],

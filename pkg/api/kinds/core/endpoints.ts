@@ -1,5 +1,6 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, required } from '../../meta/fielderrors.ts';
+import { hostPort } from '../../meta/ip.ts';
 import { dnsLabel, portNumber } from '../../meta/names.ts';
 import { arr, f, int32, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
 import { invalidFor, oneOfRequired } from '../check/check.ts';
@@ -82,7 +83,7 @@ function endpointsText(o: Endpoints): string {
   const list = (o.subsets ?? []).flatMap((s) => {
     const addresses = (s.addresses ?? []).map((a) => a.ip);
     if (!s.ports?.length) return addresses;
-    return s.ports.flatMap((p) => addresses.map((ip) => `${ip.includes(':') ? `[${ip}]` : ip}:${p.port}`));
+    return s.ports.flatMap((p) => addresses.map((ip) => hostPort(ip, p.port)));
   });
   if ((o.subsets ?? []).length > 0 && list.length === 0) return '';
   return firstThree(list, NONE);
@@ -93,6 +94,7 @@ export const EndpointsResource = defineKind<Endpoints>({
   version: 'v1',
   kind: 'Endpoints',
   plural: 'endpoints',
+  deprecated: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   singular: 'endpoints',
   shortNames: ['ep'],
   schema: EndpointsSchema,

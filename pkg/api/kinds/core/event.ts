@@ -81,7 +81,16 @@ function sourceText(o: Event): string {
   return instance ? `${component}, ${instance}` : component;
 }
 
-const ABOUT = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const;
+/** Fields of the object an event is about by which events can be selected. */
+export const EVENT_SUBJECT_FIELDS = [
+  'kind',
+  'namespace',
+  'name',
+  'uid',
+  'apiVersion',
+  'resourceVersion',
+  'fieldPath',
+] as const;
 
 export const Events = defineKind<Event>({
   group: '',
@@ -93,7 +102,9 @@ export const Events = defineKind<Event>({
   schema: EventSchema,
   validate: validateEvent,
   fields: {
-    ...Object.fromEntries(ABOUT.map((k) => [`involvedObject.${k}`, (o: Event) => o.involvedObject?.[k] ?? ''])),
+    ...Object.fromEntries(
+      EVENT_SUBJECT_FIELDS.map((k) => [`involvedObject.${k}`, (o: Event) => o.involvedObject?.[k] ?? '']),
+    ),
     reason: (o) => o.reason ?? '',
     reportingComponent: (o) => o.reportingComponent ?? '',
     source: (o) => o.source?.component || o.reportingComponent || '',

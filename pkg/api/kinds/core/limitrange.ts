@@ -1,8 +1,11 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
+import { qualifiedName } from '../../meta/names.ts';
 import { compareQuantities } from '../../meta/quantity.ts';
 import { arr, f, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { invalidFor } from '../check/check.ts';
 import { createdColumn, nameColumn } from '../print/columns.ts';
+import { validateResourceName } from './pod/resource-validation.ts';
 import { ResourceList } from './values.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -51,9 +54,15 @@ const ORDER: readonly [Bound, Bound, string, string][] = [
 
 function validateItem(path: string, item: LimitRangeItem): FieldError[] {
   const found: FieldError[] = [];
-  const names = new Set(
-    (['max', 'min', 'default', 'defaultRequest'] as const).flatMap((k) => Object.keys(item[k] ?? {})),
-  );
+  const others = item.type === 'Pod' || item.type === 'Container' ? [] : ['storage'];
+  const names = new Set<string>();
+  for (const k of ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const) {
+    for (const name of Object.keys(item[k] ?? {})) {
+      const wrong = validateResourceName(`${path}.${k}[${name}]`, name, others);
+      if (wrong.length === 0) names.add(name);
+      found.push(...wrong);
+    }
+  }
   for (const name of names) {
     for (const [low, high, lowName, highName] of ORDER) {
       const a = item[low]?.[name];
@@ -80,7 +89,9 @@ function validateLimitRange(o: LimitRange): FieldError[] {
   const types = new Set<string>();
   return (o.spec?.limits ?? []).flatMap((item, i) => {
     const path = `spec.limits[${i}]`;
-    const found = item.type ? [] : [required(`${path}.type`)];
+    const found = item.type
+      ? invalidFor(`${path}.type`, item.type, qualifiedName(item.type))
+      : [required(`${path}.type`)];
     if (types.has(item.type)) found.push(duplicate(`${path}.type`, item.type));
     types.add(item.type);
     return [...found, ...validateItem(path, item)];

@@ -8,6 +8,7 @@ import { ageColumn, labelsText, nameColumn, numberColumn } from '../print/column
 import { selectorColumn, templateColumns } from '../print/workload.ts';
 import { defaultPodSpec } from './pod/pod-defaults.ts';
 import { PodTemplateSpec } from './pod/spec.ts';
+import { templateWarnings } from './pod/warnings.ts';
 import { ConditionStatus } from './values.ts';
 
 const PKG = 'io.k8s.api.core.v1';
@@ -90,6 +91,7 @@ export const ReplicationControllers = defineKind<ReplicationController>({
     o.status = { replicas: 0 };
   },
   validate: validateController,
+  warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: (o) => validateCounts(o.status),
   fields: { 'status.replicas': (o) => String(o.status?.replicas ?? 0) },
   columns: [

@@ -1,7 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, invalid } from '../../meta/fielderrors.ts';
 import { qualifiedName } from '../../meta/names.ts';
-import { compareQuantities } from '../../meta/quantity.ts';
+import { compareQuantities, milliValue } from '../../meta/quantity.ts';
 import { arr, f, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
 import { immutable, invalidFor, NEGATIVE } from '../check/check.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
@@ -43,23 +43,19 @@ export const ScopeSelector = obj(
 );
 export type ScopeSelector = TypeOf<typeof ScopeSelector>;
 
+const Scope = oneOf(
+  'Terminating',
+  'NotTerminating',
+  'BestEffort',
+  'NotBestEffort',
+  'PriorityClass',
+  'CrossNamespacePodAffinity',
+  'VolumeAttributesClass',
+);
+
 export const ResourceQuotaSpec = obj('ResourceQuotaSpec', 'What a namespace may use.', {
   hard: f(1, ResourceList, 'Upper bound of each resource.'),
-  scopes: f(
-    2,
-    arr(
-      oneOf(
-        'Terminating',
-        'NotTerminating',
-        'BestEffort',
-        'NotBestEffort',
-        'PriorityClass',
-        'CrossNamespacePodAffinity',
-        'VolumeAttributesClass',
-      ),
-    ),
-    'Which objects are counted.',
-  ),
+  scopes: f(2, arr(Scope), 'Which objects are counted.'),
   scopeSelector: f(3, ScopeSelector, 'Which objects are counted, with values.'),
 });
 export type ResourceQuotaSpec = TypeOf<typeof ResourceQuotaSpec>;
@@ -76,16 +72,34 @@ export const ResourceQuotaSchema = topLevel(PKG, 'ResourceQuota', 'A bound on wh
 });
 export type ResourceQuota = TypeOf<typeof ResourceQuotaSchema>;
 
+/** Numbers of objects, which are whole. */
+const isCount = (name: string): boolean => name.startsWith('count/') || COUNTED.has(name);
+const COUNTED = new Set([
+  'pods',
+  'services',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+  'services.nodeports',
+  'services.loadbalancers',
+]);
+
 function validateHard(path: string, hard: Readonly<Record<string, string>> | undefined): FieldError[] {
   return Object.entries(hard ?? {}).flatMap(([name, amount]) => [
     ...invalidFor(`${path}[${name}]`, name, qualifiedName(name)),
     ...(compareQuantities(amount, '0') < 0 ? [invalid(`${path}[${name}]`, amount, NEGATIVE)] : []),
+    ...(isCount(name) && milliValue(amount) % 1000 !== 0
+      ? [invalid(`${path}[${name}]`, amount, 'must be an integer')]
+      : []),
   ]);
 }
 
 function validateQuota(o: ResourceQuota, old?: ResourceQuota): FieldError[] {
   const found = validateHard('spec.hard', o.spec?.hard);
   const scopes = o.spec?.scopes ?? [];
+  if (scopes.some((s) => !Scope.enum?.includes(s))) found.push(invalid('spec.scopes', scopes, 'unsupported scope'));
   const opposed = [
     ['BestEffort', 'NotBestEffort'],
     ['Terminating', 'NotTerminating'],

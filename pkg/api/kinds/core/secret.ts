@@ -20,12 +20,12 @@ const ACCOUNT_NAME = 'kubernetes.io/service-account.name';
 const REDACTED = '<secret contents redacted>';
 
 /** Keys that secrets of a well-known type must have. */
-const REQUIRED_KEYS: Record<string, readonly string[]> = {
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-};
+const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+]);
 
 /** `stringData` is merged into `data` and never stored. */
 function mergeStringData(o: Secret): void {
@@ -55,7 +55,7 @@ function validateByType(o: Secret): FieldError[] {
     if (data.username !== undefined || data.password !== undefined) return [];
     return [required('data[username]'), required('data[password]')];
   }
-  return (REQUIRED_KEYS[type] ?? []).flatMap((key) => {
+  return (REQUIRED_KEYS.get(type) ?? []).flatMap((key) => {
     const value = data[key];
     if (value === undefined || (type === 'kubernetes.io/ssh-auth' && value === '')) return [required(`data[${key}]`)];
     return type.startsWith('kubernetes.io/docker') ? validateJson(`data[${key}]`, value) : [];

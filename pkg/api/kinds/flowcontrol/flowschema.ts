@@ -97,6 +97,30 @@ export type FlowSchema = TypeOf<typeof FlowSchemaSchema>;
 
 const MAX_PRECEDENCE = 10_000;
 
+function validateSubject(s: FlowSubject, path: string): FieldError[] {
+  const field = { Group: 'group', ServiceAccount: 'serviceAccount', User: 'user' }[s.kind ?? ''];
+  if (!field) return oneOfRequired(`${path}.kind`, s.kind, ['Group', 'ServiceAccount', 'User']);
+  const part = s[field as 'group' | 'serviceAccount' | 'user'];
+  if (!part) return [required(`${path}.${field}`, `${field} is required when subject kind is '${s.kind}'`)];
+  const found = part.name ? [] : [required(`${path}.${field}.name`, '')];
+  if (s.serviceAccount && !s.serviceAccount.namespace) found.push(required(`${path}.serviceAccount.namespace`, ''));
+  return found;
+}
+
+function validateResourceRule(r: ResourcePolicyRule, path: string): FieldError[] {
+  const lists = [
+    ['verbs', r.verbs, 'verbs must contain at least one value'],
+    ['apiGroups', r.apiGroups, 'resource rules must supply at least one api group'],
+    ['resources', r.resources, 'resource rules must supply at least one resource'],
+  ] as const;
+  const found = lists.flatMap(([field, list, text]) => (list?.length ? [] : [required(`${path}.${field}`, text)]));
+  if (!r.namespaces?.length && !r.clusterScope) {
+    const text = 'resource rules that are not cluster scoped must supply at least one namespace';
+    found.push(required(`${path}.namespaces`, text));
+  }
+  return found;
+}
+
 function validateFlowSchema(o: FlowSchema): FieldError[] {
   const { spec } = o;
   const found: FieldError[] = [];
@@ -112,6 +136,17 @@ function validateFlowSchema(o: FlowSchema): FieldError[] {
   for (const [i, r] of (spec?.rules ?? []).entries()) {
     const path = `spec.rules[${i}]`;
     if (!r.subjects?.length) found.push(required(`${path}.subjects`, 'subjects must contain at least one value'));
+    for (const [j, x] of (r.subjects ?? []).entries()) found.push(...validateSubject(x, `${path}.subjects[${j}]`));
+    for (const [j, x] of (r.resourceRules ?? []).entries()) {
+      found.push(...validateResourceRule(x, `${path}.resourceRules[${j}]`));
+    }
+    for (const [j, x] of (r.nonResourceRules ?? []).entries()) {
+      const at = `${path}.nonResourceRules[${j}]`;
+      if (!x.verbs?.length) found.push(required(`${at}.verbs`, 'verbs must contain at least one value'));
+      if (!x.nonResourceURLs?.length) {
+        found.push(required(`${at}.nonResourceURLs`, 'nonResourceURLs must contain at least one value'));
+      }
+    }
     if (!r.resourceRules?.length && !r.nonResourceRules?.length) {
       found.push(required(path, 'at least one of resourceRules and nonResourceRules has to be non-empty'));
     }

@@ -1,5 +1,5 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { type FieldError, forbidden, required } from '../../meta/fielderrors.ts';
+import { type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
 import { f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { oneOfRequired } from '../check/check.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
@@ -83,6 +83,34 @@ function defaultLevel(o: PriorityLevelConfiguration): void {
   if (limited) limited.limitResponse ??= { type: 'Reject' };
 }
 
+function validateQueuing(q: QueuingConfiguration, path: string): FieldError[] {
+  const { queues = 0, handSize = 0, queueLengthLimit = 0 } = q;
+  const positive = Object.entries({ queues, handSize, queueLengthLimit }).filter(([, n]) => n <= 0);
+  const found = positive.map(([field, n]) => invalid(`${path}.${field}`, n, 'must be positive'));
+  if (handSize > queues) {
+    found.push(invalid(`${path}.handSize`, handSize, `should not be greater than queues (${queues})`));
+  }
+  return found;
+}
+
+function validateShares(spec: PriorityLevelConfigurationSpec): FieldError[] {
+  const { type, limited, exempt } = spec;
+  const part = type === 'Exempt' ? exempt : limited;
+  if (!part) return [];
+  const path = type === 'Exempt' ? 'spec.exempt' : 'spec.limited';
+  const { nominalConcurrencyShares: shares = 0, lendablePercent: lendable = 0 } = part;
+  const borrowing = limited?.borrowingLimitPercent ?? 0;
+  return [
+    ...(shares < 0 ? [invalid(`${path}.nominalConcurrencyShares`, shares, 'must be a non-negative integer')] : []),
+    ...(lendable < 0 || lendable > 100
+      ? [invalid(`${path}.lendablePercent`, lendable, 'must be between 0 and 100, inclusive')]
+      : []),
+    ...(borrowing < 0
+      ? [invalid(`${path}.borrowingLimitPercent`, borrowing, 'if specified, must be a non-negative integer')]
+      : []),
+  ];
+}
+
 function validateLevel(o: PriorityLevelConfiguration): FieldError[] {
   const { spec } = o;
   const found = oneOfRequired('spec.type', spec?.type, ['Exempt', 'Limited']);
@@ -93,6 +121,7 @@ function validateLevel(o: PriorityLevelConfiguration): FieldError[] {
   if (spec?.type === 'Limited' && !spec.limited) {
     found.push(required('spec.limited', 'must not be empty when type is Limited'));
   }
+  if (spec) found.push(...validateShares(spec));
   const response = spec?.limited?.limitResponse;
   const path = 'spec.limited.limitResponse';
   if (response) {
@@ -100,6 +129,7 @@ function validateLevel(o: PriorityLevelConfiguration): FieldError[] {
     if (response.type === 'Reject' && response.queuing) {
       found.push(forbidden(`${path}.queuing`, 'must be nil if limited.limitResponse.type is not Limited'));
     }
+    if (response.queuing) found.push(...validateQueuing(response.queuing, `${path}.queuing`));
     if (response.type === 'Queue' && !response.queuing) {
       found.push(required(`${path}.queuing`, 'must not be empty if limited.limitResponse.type is Limited'));
     }

@@ -1,9 +1,11 @@
+import { BlockList, isIPv4 } from 'node:net';
 import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
 import { validateLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
+import { portNumber } from '../../meta/names.ts';
 import { arr, f, int32, intOrString, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
-import { cidr, oneOfOptional, portNumberOrName } from '../check/check.ts';
+import { cidr, invalidFor, oneOfOptional, portNumberOrName } from '../check/check.ts';
 import { Protocol } from '../core/values.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import { selectorText } from '../print/workload.ts';
@@ -73,7 +75,19 @@ function validatePort(path: string, p: NetworkPolicyPort): FieldError[] {
   } else if (p.endPort < p.port) {
     found.push(invalid(`${path}.endPort`, p.endPort, 'must be greater than or equal to `port`'));
   }
-  return found;
+  return [...found, ...invalidFor(`${path}.endPort`, p.endPort, portNumber(p.endPort))];
+}
+
+function validateExcept(path: string, except: string, block: string): FieldError[] {
+  const found = cidr(path, except);
+  if (found.length > 0 || cidr(path, block).length > 0) return found;
+  const [address = '', bits] = block.split('/');
+  const [from = '', length] = except.split('/');
+  const family = (ip: string) => (isIPv4(ip) ? 'ipv4' : 'ipv6');
+  const list = new BlockList();
+  list.addSubnet(address, Number(bits), family(address));
+  const inside = family(from) === family(address) && Number(length) > Number(bits) && list.check(from, family(from));
+  return inside ? [] : [invalid(path, except, 'must be a strict subset of `cidr`')];
 }
 
 function validatePeer(path: string, p: NetworkPolicyPeer): FieldError[] {
@@ -88,8 +102,8 @@ function validatePeer(path: string, p: NetworkPolicyPeer): FieldError[] {
   }
   if (!p.ipBlock.cidr) found.push(required(`${path}.ipBlock.cidr`));
   else found.push(...cidr(`${path}.ipBlock.cidr`, p.ipBlock.cidr));
-  found.push(...(p.ipBlock.except ?? []).flatMap((e, i) => cidr(`${path}.ipBlock.except[${i}]`, e)));
-  return found;
+  const { cidr: block, except = [] } = p.ipBlock;
+  return [...found, ...except.flatMap((e, i) => validateExcept(`${path}.ipBlock.except[${i}]`, e, block))];
 }
 
 function validatePolicy(o: NetworkPolicy): FieldError[] {

@@ -1,6 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { Condition } from '../../meta/condition.ts';
 import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
+import { isIpv6Cidr, networkText, parseNetwork } from '../../meta/ip.ts';
 import { arr, f, mapList, objectsIn, str, type TypeOf } from '../../schema/schema.ts';
 import { cidr, immutable } from '../check/check.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
@@ -24,6 +25,14 @@ export const ServiceCIDRSchema = topLevel(PKG, 'ServiceCIDR', 'Networks service 
 });
 export type ServiceCIDR = TypeOf<typeof ServiceCIDRSchema>;
 
+/** Objects are compared as text, so a network has one. */
+function canonicalCidr(path: string, value: string): FieldError[] {
+  const problems = cidr(path, value);
+  if (problems.length > 0) return problems;
+  const text = networkText(parseNetwork(value));
+  return text === value ? [] : [invalid(path, value, `must be in canonical form ("${text}")`)];
+}
+
 function validateNetworks(o: ServiceCIDR, old?: ServiceCIDR): FieldError[] {
   const cidrs = o.spec?.cidrs ?? [];
   const found: FieldError[] = [];
@@ -31,7 +40,12 @@ function validateNetworks(o: ServiceCIDR, old?: ServiceCIDR): FieldError[] {
   if (cidrs.length > 2) {
     found.push(invalid('spec', o.spec, 'only two values are allowed, one of each IP family'));
   }
-  found.push(...cidrs.flatMap((c, i) => cidr(`spec.cidrs[${i}]`, c)));
+  const problems = cidrs.flatMap((c, i) => canonicalCidr(`spec.cidrs[${i}]`, c));
+  found.push(...problems);
+  if (problems.length === 0 && cidrs.length === 2 && cidrs.every(isIpv6Cidr) === cidrs.some(isIpv6Cidr)) {
+    const example = 'i.e 192.168.0.0/24 and 2001:db8::/96';
+    found.push(invalid('spec.cidrs', cidrs, `may specify no more than one IP for each IP family, ${example}`));
+  }
   return old ? [...found, ...immutable('spec.cidrs', o.spec?.cidrs, old.spec?.cidrs)] : found;
 }
 

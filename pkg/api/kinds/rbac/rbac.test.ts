@@ -1,9 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Kind } from '../../kind.ts';
 import { TokenRequests } from '../authentication/tokenrequest.ts';
 import { LocalSubjectAccessReviews } from '../authorization/localsubjectaccessreview.ts';
 import { SelfSubjectAccessReviews } from '../authorization/selfsubjectaccessreview.ts';
-import { type BadInput, created, includesProblem, row, spoiled, texts, updated } from '../fixtures.ts';
+import { created, describeKinds, type KindCase, row, texts, updated } from '../fixtures.ts';
 import { ClusterRoles } from './clusterrole.ts';
 import { ClusterRoleBindings } from './clusterrolebinding.ts';
 import { Roles } from './role.ts';
@@ -16,7 +16,7 @@ const metadata = { name: 'r', namespace: 'default' };
 const rules = [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }];
 const roleRef = { kind: 'ClusterRole', name: 'view' };
 
-const cases: [string, Kind, object, BadInput[]][] = [
+const cases: readonly KindCase[] = [
   [
     'Role',
     Roles as unknown as Kind,
@@ -126,15 +126,7 @@ const cases: [string, Kind, object, BadInput[]][] = [
   ],
 ];
 
-describe.each(cases)('%s', (_, kind, good, bad) => {
-  test('good', () => {
-    expect(texts(created(kind, good).problems)).toEqual([]);
-  });
-  test.each(bad)('%j: %s %s', (...input) => {
-    const { problems } = created(kind, spoiled(good, input[0]));
-    expect(includesProblem(problems, input), texts(problems).join('\n')).toBe(true);
-  });
-});
+describeKinds(cases);
 
 test('the role of a binding cannot be changed', () => {
   const old = created(RoleBindings, { metadata, roleRef, subjects: [] }).object;

@@ -1,4 +1,5 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { isDefaultStorageClass } from '../../meta/default-class.ts';
 import { sameJson } from '../../meta/equal.ts';
 import { type FieldError, forbidden, required } from '../../meta/fielderrors.ts';
 import { qualifiedName } from '../../meta/names.ts';
@@ -27,11 +28,6 @@ export const StorageClassSchema = topLevel(PKG, 'StorageClass', 'A way to provid
 });
 export type StorageClass = TypeOf<typeof StorageClassSchema>;
 
-const DEFAULT_ANNOTATIONS = [
-  'storageclass.kubernetes.io/is-default-class',
-  'storageclass.beta.kubernetes.io/is-default-class',
-];
-
 function validateStorageClass(o: StorageClass, old?: StorageClass): FieldError[] {
   const found: FieldError[] = o.provisioner
     ? invalidFor('provisioner', o.provisioner, qualifiedName(o.provisioner.toLowerCase()))
@@ -49,9 +45,6 @@ function validateStorageClass(o: StorageClass, old?: StorageClass): FieldError[]
   return [...found, ...immutable('volumeBindingMode', o.volumeBindingMode, old.volumeBindingMode)];
 }
 
-const isDefault = (o: StorageClass): boolean =>
-  DEFAULT_ANNOTATIONS.some((a) => o.metadata?.annotations?.[a] === 'true');
-
 export const StorageClasses = defineKind<StorageClass>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -62,7 +55,7 @@ export const StorageClasses = defineKind<StorageClass>({
   schema: StorageClassSchema,
   validate: validateStorageClass,
   columns: [
-    { ...nameColumn, cell: (o) => `${o.metadata?.name ?? ''}${isDefault(o) ? ' (default)' : ''}` },
+    { ...nameColumn, cell: (o) => `${o.metadata?.name ?? ''}${isDefaultStorageClass(o) ? ' (default)' : ''}` },
     column('Provisioner', 'Who makes the volumes.', (o) => o.provisioner),
     column('ReclaimPolicy', 'What happens when a claim is deleted.', (o) => o.reclaimPolicy ?? 'Delete'),
     column('VolumeBindingMode', 'When a volume is bound.', (o) => o.volumeBindingMode ?? 'Immediate'),

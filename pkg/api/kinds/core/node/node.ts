@@ -1,9 +1,10 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { sameJson } from '../../../meta/equal.ts';
-import { duplicate, type FieldError, forbidden } from '../../../meta/fielderrors.ts';
+import { duplicate, type FieldError, forbidden, invalid } from '../../../meta/fielderrors.ts';
+import { familyOf } from '../../../meta/ip.ts';
 import { labelValue, qualifiedName } from '../../../meta/names.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
-import { cidr, invalidFor, oneOfRequired } from '../../check/check.ts';
+import { cidr, invalidFor, isCidr, oneOfRequired } from '../../check/check.ts';
 import { ageColumn, column, NONE, nameColumn, UNKNOWN, wide } from '../../print/columns.ts';
 import { TAINT_EFFECTS } from '../pod/scheduling-validation.ts';
 import type { Taint } from './spec.ts';
@@ -43,6 +44,10 @@ const duplicateTaint = (t: Taint): string =>
 function validateNode(o: Node, old?: Node): FieldError[] {
   const found = validateTaints(o.spec?.taints);
   for (const [i, c] of (o.spec?.podCIDRs ?? []).entries()) found.push(...cidr(`spec.podCIDRs[${i}]`, c));
+  const cidrs = (o.spec?.podCIDRs ?? []).filter(isCidr);
+  if (new Set(cidrs.map(familyOf)).size < cidrs.length) {
+    found.push(invalid('spec.podCIDRs', o.spec?.podCIDRs, 'may specify no more than one CIDR for each IP family'));
+  }
   if (!old) return found;
   for (const k of ['podCIDRs', 'providerID'] as const) {
     const before = old.spec?.[k];

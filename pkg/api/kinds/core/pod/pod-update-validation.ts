@@ -2,6 +2,7 @@ import { sameJson } from '../../../meta/equal.ts';
 import { type FieldError, forbidden, invalid } from '../../../meta/fielderrors.ts';
 import type { Toleration } from './affinity.ts';
 import type { Pod } from './pod.ts';
+import { validateAddresses } from './pod-addresses.ts';
 import type { PodSpec } from './spec.ts';
 
 const IMMUTABLE_SPEC =
@@ -109,5 +110,7 @@ function validateEnded(path: string, pod: Pod, old: Pod): FieldError[] {
 }
 
 /** What a status write may not do. */
-export const validatePodStatus = (pod: Pod, old: Pod): FieldError[] =>
-  validateEnded('status.containerStatuses', pod, old);
+export const validatePodStatus = (pod: Pod, old: Pod): FieldError[] => [
+  ...validateAddresses(pod.status ?? {}),
+  ...validateEnded('status.containerStatuses', pod, old),
+];

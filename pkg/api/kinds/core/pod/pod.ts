@@ -1,12 +1,14 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
 import { defaultPod } from './pod-defaults.ts';
+import { podParts } from './pod-parts.ts';
 import { qosClass } from './pod-qos.ts';
 import { podColumns } from './pod-table.ts';
 import { validatePodStatus } from './pod-update-validation.ts';
 import { validatePod } from './pod-validation.ts';
 import { PodSpec } from './spec.ts';
 import { PodStatus } from './status.ts';
+import { podWarnings } from './warnings.ts';
 
 const PKG = 'io.k8s.api.core.v1';
 
@@ -63,7 +65,9 @@ export const Pods = defineKind<Pod>({
   defaults: defaultPod,
   prepareCreate: preparePod,
   validate: validatePod,
+  warnings: ({ metadata, spec }) => podWarnings({ path: '', metadata, spec }),
   validateStatus: validatePodStatus,
+  parts: podParts,
   gracePeriod: podGracePeriod,
   fields: {
     'spec.nodeName': (o) => o.spec?.nodeName ?? '',

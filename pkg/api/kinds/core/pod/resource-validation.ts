@@ -13,10 +13,11 @@ const MAY_NOT_EXCEED_ONLY = (name: string): boolean => STANDARD.has(name);
 /** Integer resources: devices and the like cannot be split. */
 const isExtended = (name: string): boolean => name.includes('/') && !name.includes('kubernetes.io/');
 
-function validateResourceName(path: string, name: string): FieldError[] {
+/** The name of what containers, pods or (`others`) claims can ask for. */
+export function validateResourceName(path: string, name: string, others: readonly string[] = []): FieldError[] {
   const found = invalidFor(path, name, qualifiedName(name));
   if (found.length > 0) return found;
-  if (!name.includes('/') && !STANDARD.has(name) && !name.startsWith(HUGE_PAGES)) {
+  if (!name.includes('/') && !STANDARD.has(name) && !name.startsWith(HUGE_PAGES) && !others.includes(name)) {
     return [invalid(path, name, 'must be a standard resource type or fully qualified')];
   }
   return [];

@@ -3,7 +3,7 @@ import { validateLabelSelector } from '../../../meta/labels.ts';
 import { labelValue, qualifiedName } from '../../../meta/names.ts';
 import { invalidFor, oneOfOptional, oneOfRequired } from '../../check/check.ts';
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../selectors.ts';
-import type { Affinity, PodAffinityTerm, Toleration, TopologySpreadConstraint } from './affinity.ts';
+import type { Affinity, NodeAffinity, PodAffinityTerm, Toleration, TopologySpreadConstraint } from './affinity.ts';
 import type { PodSpec } from './spec.ts';
 
 export const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
@@ -91,14 +91,18 @@ function validatePodTerm(path: string, t: PodAffinityTerm | undefined): FieldErr
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution';
 
-function validateAffinity(path: string, a: Affinity | undefined): FieldError[] {
+export function validateNodeAffinity(path: string, node: NodeAffinity | undefined): FieldError[] {
   const found: FieldError[] = [];
-  const node = a?.nodeAffinity;
-  if (node?.[REQUIRED]) found.push(...validateNodeSelector(`${path}.nodeAffinity.${REQUIRED}`, node[REQUIRED]));
+  if (node?.[REQUIRED]) found.push(...validateNodeSelector(`${path}.${REQUIRED}`, node[REQUIRED]));
   for (const [i, p] of (node?.[PREFERRED] ?? []).entries()) {
-    const at = `${path}.nodeAffinity.${PREFERRED}[${i}]`;
+    const at = `${path}.${PREFERRED}[${i}]`;
     found.push(...weight(at, p.weight), ...validateTerm(`${at}.preference`, p.preference));
   }
+  return found;
+}
+
+function validateAffinity(path: string, a: Affinity | undefined): FieldError[] {
+  const found = validateNodeAffinity(`${path}.nodeAffinity`, a?.nodeAffinity);
   for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
     const at = `${path}.${kind}`;
     for (const [i, t] of (a?.[kind]?.[REQUIRED] ?? []).entries()) {

@@ -33,7 +33,7 @@ const bad: BadInput[] = [
   [
     { 'spec.volumes[0].hostPath': { path: '/x' } },
     FORBIDDEN,
-    'spec.volumes[0].emptyDir',
+    'spec.volumes[0].hostPath',
     'may not specify more than 1 volume type',
   ],
   [

@@ -134,10 +134,16 @@ const CHECKS: { [K in keyof Volume]?: Check<K> } = {
   gitRepo: (at, s) => (s.repository ? [] : [required(`${at}.repository`)]),
 };
 
+/** In the order in which Kubernetes looks: of two sources the later one is the one too many. */
+const SOURCES = [
+  'emptyDir',
+  ...Object.keys(VolumeSource.fields).filter((name) => name !== 'emptyDir'),
+] as (keyof Volume)[];
+
 function validateSource(path: string, v: Volume): FieldError[] {
   const found: FieldError[] = [];
   let count = 0;
-  for (const name of Object.keys(VolumeSource.fields) as (keyof Volume)[]) {
+  for (const name of SOURCES) {
     const source = v[name];
     if (!source) continue;
     const at = `${path}.${name}`;

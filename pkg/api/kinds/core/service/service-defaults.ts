@@ -25,21 +25,10 @@ export function defaultService(o: Service): void {
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
 }
 
-/** The cluster has one address family; a headless service without selector may list addresses of both. */
-function setFamilies(spec: ServiceSpec): void {
-  if (!needsClusterIp(spec)) return;
-  const free = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
-  spec.ipFamilyPolicy ??= free ? 'RequireDualStack' : 'SingleStack';
-  if ((spec.ipFamilies ?? []).length > 0) return;
-  spec.ipFamilies = free && spec.ipFamilyPolicy !== 'SingleStack' ? ['IPv4', 'IPv6'] : ['IPv4'];
-}
-
 export function prepareServiceCreate(o: Service): void {
   o.status = { loadBalancer: {} };
   if (!o.spec) return;
   if (o.spec.clusterIP && (o.spec.clusterIPs ?? []).length === 0) o.spec.clusterIPs = [o.spec.clusterIP];
-  else if (!o.spec.clusterIP && o.spec.clusterIPs?.[0]) o.spec.clusterIP = o.spec.clusterIPs[0];
-  setFamilies(o.spec);
 }
 
 /** `clusterIP` is the old field, `clusterIPs` the new one: whichever the client changed leads. */
@@ -47,18 +36,20 @@ function alignClusterIps(spec: ServiceSpec, old: ServiceSpec): void {
   if (spec.clusterIP !== old.clusterIP && sameJson(spec.clusterIPs, old.clusterIPs)) {
     if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP];
     else delete spec.clusterIPs;
-  } else if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
+  }
 }
 
 /** What the server has allocated stays when the client leaves it out. */
 function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   if (needsClusterIp(spec) && needsClusterIp(old)) {
-    if (!spec.clusterIP && !spec.clusterIPs?.length) {
-      spec.clusterIP = old.clusterIP;
-      spec.clusterIPs = old.clusterIPs && [...old.clusterIPs];
+    if (!spec.clusterIP && old.clusterIP) spec.clusterIP = old.clusterIP;
+    if (!spec.clusterIPs?.length && spec.clusterIP === old.clusterIP && old.clusterIPs) {
+      spec.clusterIPs = [...old.clusterIPs];
     }
-    spec.ipFamilies ??= old.ipFamilies && [...old.ipFamilies];
-    spec.ipFamilyPolicy ??= old.ipFamilyPolicy;
+    if (sameJson(spec.clusterIPs, old.clusterIPs)) {
+      spec.ipFamilies ??= old.ipFamilies && [...old.ipFamilies];
+      spec.ipFamilyPolicy ??= old.ipFamilyPolicy;
+    }
   }
   if (needsNodePort(spec) && needsNodePort(old)) {
     const taken = new Set((spec.ports ?? []).map((p) => `${p.protocol}/${p.nodePort}`));
@@ -102,5 +93,4 @@ export function prepareServiceUpdate(o: Service, old: Service): void {
   alignClusterIps(o.spec, old.spec);
   keepAllocated(o.spec, old.spec);
   dropStale(o.spec, old.spec);
-  setFamilies(o.spec);
 }

@@ -6,11 +6,11 @@ import { dnsLabel, dnsSubdomain, portNumber, qualifiedName } from '../../../meta
 import { cidr, invalidFor, ipAddress, oneOfOptional, oneOfRequired, portNumberOrName } from '../../check/check.ts';
 import type { Service } from './service.ts';
 import { isExternal, needsClusterIp } from './service-defaults.ts';
+import { isHeadless, validateFamilies, validateFamiliesUpdate } from './service-families.ts';
 import type { ServicePort, ServiceSpec } from './spec.ts';
 
 const AGENT_PORT = 10_250;
 const MAX_AFFINITY_SECONDS = 86_400;
-const isHeadless = (spec: ServiceSpec): boolean => spec.clusterIP === 'None';
 
 function validateType(spec: ServiceSpec): FieldError[] {
   const found: FieldError[] = [];
@@ -144,18 +144,11 @@ function validateSpec(spec: ServiceSpec): FieldError[] {
     ...validateAffinity(spec),
     ...oneOfRequired('spec.type', spec.type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']),
     ...validateOutside(spec),
-    ...oneOfOptional('spec.ipFamilyPolicy', spec.ipFamilyPolicy, [
-      'PreferDualStack',
-      'RequireDualStack',
-      'SingleStack',
-    ]),
     ...oneOfOptional('spec.trafficDistribution', spec.trafficDistribution, ['PreferClose']),
   ];
   if (needsClusterIp(spec)) {
     found.push(...oneOfRequired('spec.internalTrafficPolicy', spec.internalTrafficPolicy, ['Cluster', 'Local']));
-    for (const [i, ip] of (spec.clusterIPs ?? []).entries()) {
-      if (ip !== 'None') found.push(...ipAddress(`spec.clusterIPs[${i}]`, ip));
-    }
+    found.push(...validateFamilies(spec));
   }
   return found;
 }
@@ -163,14 +156,7 @@ function validateSpec(spec: ServiceSpec): FieldError[] {
 /** A cluster IP is for life; only leaving or becoming ExternalName gives it up. */
 function validateUpdate(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
   if (!needsClusterIp(spec) || !needsClusterIp(old)) return [];
-  const found: FieldError[] = [];
-  const before = old.clusterIPs?.[0] ?? old.clusterIP;
-  const now = spec.clusterIPs?.[0] ?? spec.clusterIP;
-  if (before && !now)
-    found.push(invalid('spec.clusterIPs[0]', spec.clusterIPs ?? [], 'primary clusterIP can not be unset'));
-  else if (before && now !== before) {
-    found.push(invalid('spec.clusterIPs[0]', spec.clusterIPs ?? [now], 'may not change once set'));
-  }
+  const found = validateFamiliesUpdate(spec, old);
   if (
     old.type === 'LoadBalancer' &&
     spec.type === 'LoadBalancer' &&

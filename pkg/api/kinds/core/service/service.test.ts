@@ -94,6 +94,41 @@ const bad: BadInput[] = [
     'may not be set for ExternalName services',
   ],
   [{ 'spec.clusterIP': '10.0.0' }, INVALID, 'spec.clusterIPs[0]', 'must be a valid IP address'],
+  [{ 'spec.clusterIP': 'fe80::1%eth0' }, INVALID, 'spec.clusterIPs[0]', 'must be a valid IP address'],
+  [{ 'spec.clusterIPs': ['10.0.0.1'] }, INVALID, 'spec.clusterIPs', 'must be empty when `clusterIP` is not specified'],
+  [
+    { 'spec.clusterIP': '10.0.0.1', 'spec.clusterIPs': ['10.0.0.2'] },
+    INVALID,
+    'spec.clusterIPs',
+    '["10.0.0.2"]: first value must match `clusterIP`',
+  ],
+  [
+    { 'spec.clusterIP': 'None', 'spec.clusterIPs': ['None', '10.0.0.2'] },
+    INVALID,
+    'spec.clusterIPs',
+    "'None' must be the first and only value",
+  ],
+  [
+    { 'spec.clusterIP': '10.0.0.1', 'spec.clusterIPs': ['10.0.0.1', '10.0.0.2'] },
+    INVALID,
+    'spec.clusterIPs',
+    'may specify no more than one IP for each IP family',
+  ],
+  [
+    { 'spec.clusterIP': '10.0.0.1', 'spec.clusterIPs': ['10.0.0.1', 'fd00::1', 'fd00::2'] },
+    INVALID,
+    'spec.clusterIPs',
+    'may only hold up to 2 values',
+  ],
+  [
+    { 'spec.clusterIP': 'fd00::1', 'spec.ipFamilies': ['IPv4'] },
+    INVALID,
+    'spec.clusterIPs[0]',
+    '"fd00::1": expected an IPv4 value as indicated by `ipFamilies[0]`',
+  ],
+  [{ 'spec.ipFamilies': ['IPv4', 'IPv4'] }, DUPLICATE, 'spec.ipFamilies[1]', '"IPv4"'],
+  [{ 'spec.ipFamilies': ['IPv5'] }, UNSUPPORTED, 'spec.ipFamilies[0]', '"IPv4", "IPv6"'],
+  [{ 'spec.ipFamilyPolicy': 'Both' }, UNSUPPORTED, 'spec.ipFamilyPolicy', '"PreferDualStack", "RequireDualStack"'],
   [{ 'spec.externalIPs': ['127.0.0.1'] }, INVALID, 'spec.externalIPs[0]', 'may not be in the loopback range'],
   [{ 'spec.externalIPs': ['x'] }, INVALID, 'spec.externalIPs[0]', 'must be a valid IP address'],
   [
@@ -149,8 +184,6 @@ describe('services', () => {
       selector: { a: 'b' },
       sessionAffinity: 'None',
       internalTrafficPolicy: 'Cluster',
-      ipFamilies: ['IPv4'],
-      ipFamilyPolicy: 'SingleStack',
       ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
     });
     expect(stored({ 'spec.type': 'LoadBalancer' }).spec).toMatchObject({
@@ -160,11 +193,7 @@ describe('services', () => {
     expect(stored({ 'spec.sessionAffinity': 'ClientIP' }).spec?.sessionAffinityConfig).toEqual({
       clientIP: { timeoutSeconds: 10_800 },
     });
-    expect(stored({ 'spec.clusterIP': 'None', 'spec.selector': undefined }).spec).toMatchObject({
-      clusterIPs: ['None'],
-      ipFamilies: ['IPv4', 'IPv6'],
-      ipFamilyPolicy: 'RequireDualStack',
-    });
+    expect(stored({ 'spec.clusterIP': 'None' }).spec).toMatchObject({ clusterIPs: ['None'] });
   });
 
   test('an update keeps what was allocated', () => {
@@ -184,6 +213,54 @@ describe('services', () => {
     expect(texts(change(old, { 'spec.clusterIP': '10.96.0.8' }).problems)).toEqual([
       'FieldValueInvalid spec.clusterIPs[0]: Invalid value: ["10.96.0.8"]: may not change once set',
     ]);
+  });
+
+  const DUAL = { clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7', 'fd00::7'], ipFamilies: ['IPv4', 'IPv6'] };
+  const dual = () => stored({ spec: { ...service.spec, ...DUAL, ipFamilyPolicy: 'PreferDualStack' } });
+
+  test('of two addresses both, and their families, stay when they are left out', () => {
+    const left = { clusterIP: undefined, clusterIPs: undefined, ipFamilies: undefined, ipFamilyPolicy: undefined };
+    const old = dual();
+    const { object, problems } = updated(Services, old, (o) => {
+      for (const k of Object.keys(left)) delete (o.spec as Record<string, unknown>)[k];
+    });
+    expect(texts(problems)).toEqual([]);
+    expect(object.spec).toEqual(old.spec);
+  });
+
+  test.each<[string, Record<string, unknown>, string[]]>([
+    ['both stay, the policy changes', { 'spec.ipFamilyPolicy': 'SingleStack' }, []],
+    ['the second goes', { 'spec.ipFamilyPolicy': 'SingleStack', 'spec.clusterIPs': ['10.96.0.7'] }, []],
+    [
+      'the second goes without a word',
+      { 'spec.clusterIPs': ['10.96.0.7'], 'spec.ipFamilies': ['IPv4'] },
+      [
+        `spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be set to 'SingleStack' when releasing the secondary clusterIP`,
+        `spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be set to 'SingleStack' when releasing the secondary ipFamily`,
+      ],
+    ],
+    [
+      'another second one',
+      { 'spec.clusterIPs': ['10.96.0.7', 'fd00::8'] },
+      ['spec.clusterIPs[1]: Invalid value: ["10.96.0.7","fd00::8"]: may not change once set'],
+    ],
+    [
+      'other families',
+      { 'spec.ipFamilies': ['IPv6', 'IPv4'] },
+      [
+        'spec.ipFamilies[0]: Invalid value: ["IPv6","IPv4"]: may not change once set',
+        'spec.clusterIPs[0]: Invalid value: "10.96.0.7": expected an IPv6 value as indicated by `ipFamilies[0]`',
+        'spec.clusterIPs[1]: Invalid value: "fd00::7": expected an IPv4 value as indicated by `ipFamilies[1]`',
+      ],
+    ],
+  ])('of two addresses %s', (_, changes, want) => {
+    expect(texts(change(dual(), changes).problems).map((t) => t.replace(/^\S+ /, ''))).toEqual(want);
+  });
+
+  test('a second address may come', () => {
+    const old = stored({ 'spec.clusterIP': '10.96.0.7', 'spec.ipFamilies': ['IPv4'] });
+    const more = { 'spec.clusterIPs': ['10.96.0.7', 'fd00::7'], 'spec.ipFamilies': ['IPv4', 'IPv6'] };
+    expect(texts(change(old, more).problems)).toEqual([]);
   });
 
   test('a change of type drops what only the old one has', () => {

@@ -116,9 +116,12 @@ function validateClaimUpdate(o: PersistentVolumeClaim, old: PersistentVolumeClai
     rest.volumeAttributesClassName = before.volumeAttributesClassName;
   }
   if (!sameJson(rest, before)) found.push(forbidden('spec', FIXED));
+  // A volume is often larger than was asked for: only a request that shrinks is measured by it.
   const asked = now.resources?.requests?.storage;
-  const floor = old.status?.capacity?.storage ?? before.resources?.requests?.storage;
-  if (asked && floor && compareQuantities(asked, floor) < 0 && old.status?.phase === 'Bound') {
+  const earlier = before.resources?.requests?.storage;
+  const has = old.status?.capacity?.storage;
+  const shrinks = asked && earlier && compareQuantities(asked, earlier) < 0;
+  if (shrinks && has && compareQuantities(asked, has) <= 0) {
     found.push(forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity'));
   }
   return [...found, ...immutable('spec.volumeMode', now.volumeMode, before.volumeMode)];

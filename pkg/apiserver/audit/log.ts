@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import type { Logger } from '#process/logger.ts';
+import type { UserInfo } from '../request/context.ts';
+import type { RequestInfo } from '../request/info.ts';
+import { type AuditRule, levelOf } from './policy.ts';
+
+export interface AuditOptions {
+  readonly path: string;
+  readonly rules: readonly AuditRule[];
+  /** A file that has grown beyond this is put aside. */
+  readonly maxBytes: number;
+  /** How many that were put aside are kept: path.1 is the youngest. */
+  readonly backups: number;
+}
+
+/** A request when it has been answered. */
+export interface Audited {
+  readonly info: RequestInfo;
+  readonly user: UserInfo;
+  readonly request: IncomingMessage;
+  readonly body: Buffer;
+  readonly code: number;
+  /** What admission found worth an entry. */
+  readonly annotations?: ReadonlyMap<string, string> | undefined;
+  /** Absent for streams. */
+  readonly answer?: Buffer | string;
+  /** Epoch milliseconds. */
+  readonly received: number;
+}
+
+const MAX_OBJECT_BYTES = 256 << 10;
+const micros = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000Z`;
+
+/** JSON of a body, when it is some and not too long to keep. */
+function objectIn(body: Buffer | string | undefined): unknown {
+  if (body === undefined || body.length === 0 || body.length > MAX_OBJECT_BYTES) return undefined;
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+}
+
+/** The audit log: one audit.k8s.io/v1 Event a line, in files of bounded size and number ("Auditing"). */
+export class AuditLog {
+  readonly #o: AuditOptions;
+  readonly #logger: Logger;
+  #file: number;
+  #size: number;
+
+  constructor(options: AuditOptions, logger: Logger) {
+    this.#o = options;
+    this.#logger = logger;
+    this.#file = openSync(options.path, 'a', 0o600);
+    this.#size = fstatSync(this.#file).size;
+  }
+
+  /** Writes one request down as the policy says. A log that cannot be written is reported, and holds nothing up. */
+  record(r: Audited): void {
+    const level = levelOf(this.#o.rules, r.user, r.info);
+    if (level === 'None') return;
+    const { info, user, request, code } = r;
+    const { resource, subresource, namespace, name, group, version } = info;
+    const withRequest = level === 'Request' || level === 'RequestResponse';
+    const event = {
+      kind: 'Event',
+      apiVersion: 'audit.k8s.io/v1',
+      level,
+      auditID: randomUUID(),
+      stage: 'ResponseComplete',
+      requestURI: request.url,
+      verb: info.verb,
+      user: { username: user.name, uid: user.uid, groups: user.groups, extra: user.extra },
+      sourceIPs: [request.socket.remoteAddress],
+      userAgent: request.headers['user-agent'],
+      objectRef: info.isResource
+        ? {
+            resource,
+            namespace: namespace || undefined,
+            name: name || undefined,
+            apiGroup: group || undefined,
+            apiVersion: version,
+            subresource: subresource || undefined,
+          }
+        : undefined,
+      responseStatus: { metadata: {}, code },
+      requestObject: withRequest ? objectIn(r.body) : undefined,
+      responseObject: level === 'RequestResponse' ? objectIn(r.answer) : undefined,
+      requestReceivedTimestamp: micros(r.received),
+      stageTimestamp: micros(Date.now()),
+      annotations: r.annotations?.size ? Object.fromEntries(r.annotations) : undefined,
+    };
+    this.#write(Buffer.from(`${JSON.stringify(event)}\n`));
+  }
+
+  #write(line: Buffer): void {
+    try {
+      if (this.#size > 0 && this.#size + line.length > this.#o.maxBytes) this.#rotate();
+      writeSync(this.#file, line);
+      this.#size += line.length;
+    } catch (err) {
+      this.#logger.error({ err, path: this.#o.path }, 'the audit log cannot be written');
+    }
+  }
+
+  #rotate(): void {
+    const { path, backups } = this.#o;
+    closeSync(this.#file);
+    if (backups === 0) rmSync(path, { force: true });
+    for (let i = backups; i > 0; i--) {
+      const from = i === 1 ? path : `${path}.${i - 1}`;
+      try {
+        renameSync(from, `${path}.${i}`);
+      } catch (e) {
+        if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e;
+      }
+    }
+    this.#file = openSync(path, 'a', 0o600);
+    this.#size = 0;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}

@@ -1,0 +1,61 @@
+import type { ServerResponse } from 'node:http';
+import { expect, test } from 'vitest';
+import { FakeClock } from '#async/fake-clock.ts';
+import type { CacheEvent, ResourceCache } from '../cache/types.ts';
+import { Flusher } from './flusher.ts';
+import type { FrameEncoder } from './frames.ts';
+import { Watcher } from './watcher.ts';
+
+/** A response that waits for its connection until `connect`, and what reached the client. */
+function setUp() {
+  const sent: string[] = [];
+  const socket = { destroyed: false, writableLength: 0, write: (b: Buffer) => sent.push(b.toString()) };
+  const response = {
+    socket: null as typeof socket | null,
+    destroyed: false,
+    chunkedEncoding: true,
+    writableLength: 0,
+    once: () => {},
+    write: (b: Buffer) => sent.push(`kept ${b}`),
+  };
+  let tell: (e: CacheEvent) => void = () => {};
+  const cache = {
+    revision: 1,
+    watch(_from: number, follower: { event: (e: CacheEvent) => void }) {
+      tell = follower.event;
+      return () => {};
+    },
+  } as unknown as ResourceCache;
+  const encoder = { live: (e: CacheEvent) => Buffer.from(e.entry.key) } as unknown as FrameEncoder;
+  const watcher = new Watcher({
+    cache,
+    encoder,
+    keyPrefix: '',
+    bookmarks: false,
+    response: response as unknown as ServerResponse,
+    flusher: new Flusher(new FakeClock()),
+  });
+  watcher.follow(0);
+  const event = (key: string): Promise<void> => {
+    tell({ type: 'ADDED', entry: { key, object: {} } } as unknown as CacheEvent);
+    return Promise.resolve();
+  };
+  return { sent, event, connect: () => Object.assign(response, { socket }) };
+}
+
+test('events that come before the last answer on the connection is off are not lost, nor those after', async () => {
+  const { sent, event, connect } = setUp();
+  await event('a');
+  expect(sent).toEqual(['kept a']);
+  connect();
+  await event('b');
+  expect(sent).toEqual(['kept a', '1\r\nb\r\n']);
+});
+
+test('events of one turn leave as one chunk', async () => {
+  const { sent, event, connect } = setUp();
+  connect();
+  void event('a');
+  await event('b');
+  expect(sent).toEqual(['2\r\nab\r\n']);
+});
