@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { cpus, networkInterfaces, totalmem } from 'node:os';
+import { milliValue, wholeValue } from '#api/meta/quantity.ts';
+import type { Threshold } from '../eviction/thresholds.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { NodeFacts } from './node-object.ts';
+
+export type { NodeFacts };
 
 const firstLine = (path: string): string => {
   try {
@@ -29,21 +33,58 @@ export function maySysResource(): boolean {
   return bounding === undefined || (BigInt(`0x${bounding}`) & (1n << CAP_SYS_RESOURCE)) !== 0n;
 }
 
+/** What pods cannot have: all that is reserved, and what must be left below hard eviction thresholds. Pure. */
+export function reservedOf(o: {
+  readonly reserved: readonly Readonly<Record<string, string>>[];
+  readonly thresholds: readonly Threshold[];
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+}): NodeFacts['reserved'] {
+  const sum = (name: string, of: (q: string) => number): number =>
+    o.reserved.reduce((n, r) => n + (r[name] === undefined ? 0 : of(r[name])), 0);
+  const hard = (signal: Threshold['signal'], capacity: number): number =>
+    o.thresholds.find((t) => t.signal === signal && t.graceMs === undefined)?.least(capacity) ?? 0;
+  return {
+    cpuMilli: sum('cpu', milliValue),
+    memoryBytes: sum('memory', wholeValue) + hard('memory.available', o.memoryBytes),
+    diskBytes: sum('ephemeral-storage', wholeValue) + hard('nodefs.available', o.diskBytes),
+  };
+}
+
 /** Reads what the Node object says of this machine. */
 export async function gatherFacts(
   runtime: Runtime,
-  o: { name: string; ip: string; port: number; labels: Record<string, string>; maxPods: number; rootDir: string },
+  o: {
+    name: string;
+    ips: readonly string[];
+    port: number;
+    labels: Record<string, string>;
+    maxPods: number;
+    rootDir: string;
+    /** Of cpu, memory and ephemeral-storage, for daemons of the machine; they add up. */
+    reserved: readonly Readonly<Record<string, string>>[];
+    /** Below these pods are evicted at once: nobody can have them. */
+    thresholds: readonly Threshold[];
+    /** Where this process sees a path of the node. */
+    atNode: (path: string) => string;
+  },
 ): Promise<NodeFacts> {
+  const { reserved, thresholds, atNode, ...given } = o;
   const info = await runtime.info();
+  const machineId = firstLine(atNode('/etc/machine-id')) || firstLine(atNode('/var/lib/dbus/machine-id'));
   const disk = await statfs(o.rootDir);
+  const diskBytes = disk.blocks * disk.bsize;
   return {
-    ...o,
+    ...given,
+    reserved: reservedOf({ reserved, thresholds, memoryBytes: totalmem(), diskBytes }),
     cpus: cpus().length,
     memoryBytes: totalmem(),
-    diskBytes: disk.blocks * disk.bsize,
+    diskBytes,
     kernel: info.kernel,
     os: info.os,
-    machineId: firstLine('/etc/machine-id'),
+    machineId,
+    // Of the firmware; a machine without one is known by its installation.
+    systemUuid: firstLine('/sys/class/dmi/id/product_uuid') || machineId,
     bootId: firstLine('/proc/sys/kernel/random/boot_id'),
     runtimeVersion: info.version,
   };

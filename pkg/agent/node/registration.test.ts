@@ -6,7 +6,14 @@ import { silentLogger } from '#process/logger.ts';
 import type { NodeFacts } from './node-object.ts';
 import { NodeRegistration } from './registration.ts';
 
-const facts = { name: 'n1', labels: {}, memoryBytes: 0, diskBytes: 0 } as unknown as NodeFacts;
+const facts = {
+  reserved: { cpuMilli: 0, memoryBytes: 0, diskBytes: 0 },
+  name: 'n1',
+  ips: ['10.0.0.1'],
+  labels: {},
+  memoryBytes: 0,
+  diskBytes: 0,
+} as unknown as NodeFacts;
 const nodeWith = (name: string, ready: string) =>
   ({ metadata: { name }, status: { conditions: [{ type: 'Ready', status: ready }] } }) as never;
 
@@ -33,7 +40,8 @@ function heart() {
     logger: silentLogger,
     facts,
     leaseSeconds: 40,
-    readiness: () => ({ ready: true, message: '' }),
+    readiness: () => ({ ready: true, message: '', pressures: [] }),
+    devices: () => ({ capacity: {}, allocatable: {} }),
     images: async () => [],
   });
   const ended = registration.run(stop.signal);

@@ -2,11 +2,13 @@ import { type Lease, Leases, type Node, Nodes } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { readinessOf } from '#api/meta/readiness.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Client } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
+import type { DeviceAmounts } from '../devices/device-manager.ts';
 import type { ImageInfo } from '../runtime/types.ts';
-import { type NodeFacts, nodeLabels, nodeStatus, type Readiness } from './node-object.ts';
+import { hasNewResource, type NodeFacts, nodeLabels, nodeStatus, type Readiness } from './node-object.ts';
 
 export interface RegistrationDeps {
   readonly client: Client;
@@ -14,6 +16,7 @@ export interface RegistrationDeps {
   readonly logger: Logger;
   readonly facts: NodeFacts;
   readonly readiness: () => Readiness;
+  readonly devices: () => DeviceAmounts;
   readonly images: () => Promise<readonly ImageInfo[]>;
   /** How long the lease holds without being renewed, seconds; it is renewed every quarter of that. */
   readonly leaseSeconds: number;
@@ -46,6 +49,7 @@ export class NodeRegistration {
   /** The API may hold another status than the one written last. */
   #doubtful = false;
   #hurry = new AbortController();
+  #reporting: Promise<void> = Promise.resolve();
 
   constructor(deps: RegistrationDeps) {
     this.#d = deps;
@@ -89,11 +93,10 @@ export class NodeRegistration {
     return { timeoutMs: this.#failing ? PROBE_TIMEOUT_MS : TIMEOUT_MS };
   }
 
-  /** Takes notice of the Node as the API shows it: one that was called silent says at once that it is not. */
+  /** Takes notice of the Node as the API shows it: what is wrong there is put right at once. */
   seen(node: Node): void {
     if (node.metadata?.name !== this.#d.facts.name) return;
-    const ready = node.status?.conditions?.find((c) => c.type === 'Ready');
-    if (ready?.status !== 'Unknown') return;
+    if (readinessOf(node) !== 'Unknown' && !hasNewResource(node, this.#d.devices())) return;
     this.#doubtful = true;
     this.#hurry.abort();
   }
@@ -147,16 +150,25 @@ export class NodeRegistration {
     }
   }
 
-  /** Writes the status when it changed, when the API may hold another one, and every five minutes. */
-  async report(): Promise<void> {
-    const { client, clock, facts, readiness, images } = this.#d;
+  /**
+   * Writes the status when it changed, when the API may hold another one, and every five minutes. Reports follow each other:
+   * an older one must not overtake.
+   */
+  report(): Promise<void> {
+    const next = this.#reporting.then(() => this.#report());
+    this.#reporting = next.catch(() => {});
+    return next;
+  }
+
+  async #report(): Promise<void> {
+    const { client, clock, facts, readiness, images, devices } = this.#d;
     const now = clock.now();
-    const parts = { facts, readiness: readiness(), images: await images() };
+    const parts = { facts, readiness: readiness(), images: await images(), devices: devices() };
     if (!this.#doubtful && sameJson(parts, this.#lastStatus) && now - this.#reportedAt < REPORT_MS) return;
     this.#doubtful = false;
     try {
       const node = await client.get(Nodes, facts.name, undefined, this.#call);
-      const status = nodeStatus(node.status ?? {}, facts, { readiness: parts.readiness, images: parts.images, now });
+      const status = nodeStatus(node.status ?? {}, facts, { ...parts, now });
       await client.patch(
         Nodes,
         { name: facts.name, subresource: 'status' },

@@ -23,8 +23,8 @@ const sources = (more: Partial<EnvSources> = {}): EnvSources => ({
   configMap: async (name) =>
     name === 'cm' ? { data: { k: 'from-map', o: 'other' } } : name === 'empty' ? {} : undefined,
   secret: async (name) => (name === 'sec' ? { k: 'from-secret' } : undefined),
-  podIp: '10.1.2.3',
-  hostIp: '172.18.0.2',
+  podIps: ['10.1.2.3', 'fd00::3'],
+  hostIps: ['172.18.0.2', 'fd00::2'],
   nodeName: 'n1',
   services: [['WEB_SERVICE_HOST', '10.96.0.7']],
   allocatable: { cpu: '4', memory: '8Gi' },
@@ -62,6 +62,8 @@ test.each([
   ['spec.serviceAccountName', 'robot'],
   ['status.podIP', '10.1.2.3'],
   ['status.hostIP', '172.18.0.2'],
+  ['status.podIPs', '10.1.2.3,fd00::3'],
+  ['status.hostIPs', '172.18.0.2,fd00::2'],
 ])('field %s', (path, expected) => {
   expect(fieldValue(pod, path, sources())).toBe(expected);
 });

@@ -6,8 +6,8 @@ export interface EnvSources {
   configMap(name: string): Promise<{ data?: Record<string, string> } | undefined>;
   /** Decoded values. */
   secret(name: string): Promise<Record<string, string> | undefined>;
-  readonly podIp: string;
-  readonly hostIp: string;
+  readonly podIps: readonly string[];
+  readonly hostIps: readonly string[];
   readonly nodeName: string;
   /** Variables that name the services of the namespace. */
   readonly services: readonly (readonly [string, string])[];
@@ -18,7 +18,7 @@ export interface EnvSources {
 export class ConfigError extends Error {}
 
 /** Value of `fieldRef.fieldPath` ("Downward API"). @throws ConfigError for fields that are not offered */
-export function fieldValue(pod: Pod, path: string, s: Pick<EnvSources, 'podIp' | 'hostIp' | 'nodeName'>): string {
+export function fieldValue(pod: Pod, path: string, s: Pick<EnvSources, 'podIps' | 'hostIps' | 'nodeName'>): string {
   const keyed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path);
   if (keyed) return pod.metadata?.[keyed[1] as 'labels' | 'annotations']?.[keyed[2] ?? ''] ?? '';
   const pairs = (m: Record<string, string> | undefined): string =>
@@ -34,10 +34,10 @@ export function fieldValue(pod: Pod, path: string, s: Pick<EnvSources, 'podIp' |
     'metadata.annotations': () => pairs(pod.metadata?.annotations),
     'spec.nodeName': () => s.nodeName,
     'spec.serviceAccountName': () => pod.spec?.serviceAccountName ?? '',
-    'status.podIP': () => s.podIp,
-    'status.podIPs': () => s.podIp,
-    'status.hostIP': () => s.hostIp,
-    'status.hostIPs': () => s.hostIp,
+    'status.podIP': () => s.podIps[0] ?? '',
+    'status.podIPs': () => s.podIps.join(','),
+    'status.hostIP': () => s.hostIps[0] ?? '',
+    'status.hostIPs': () => s.hostIps.join(','),
   };
   const value = values[path];
   if (!value) throw new ConfigError(`unsupported fieldPath: ${path}`);

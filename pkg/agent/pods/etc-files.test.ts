@@ -56,6 +56,7 @@ test.each([
 
 test.each<[string, object, string, string[]]>([
   ['name', {}, '10.244.0.9', ['10.244.0.9\tweb-0']],
+  ['both families', {}, '10.244.0.9,fd00::9', ['10.244.0.9\tweb-0', 'fd00::9\tweb-0']],
   ['full name', { hostname: 'h', subdomain: 'db' }, '10.244.0.9', ['10.244.0.9\th.db.ns.svc.cluster.local\th']],
   [
     'aliases',
@@ -64,6 +65,6 @@ test.each<[string, object, string, string[]]>([
     ['10.244.0.9\tweb-0', '# Entries added by HostAliases.', '1.2.3.4\tx\ty'],
   ],
 ])('hosts: %s', (_, spec, ip, lines) => {
-  const own = hostsFile(pod(spec), ip, 'cluster.local').split('\n').slice(3).filter(Boolean);
+  const own = hostsFile(pod(spec), ip.split(','), 'cluster.local').split('\n').slice(3).filter(Boolean);
   expect(own).toEqual(lines);
 });

@@ -10,6 +10,7 @@ export interface DnsSettings {
 }
 
 const NODE_RESOLV_CONF = '/etc/resolv.conf';
+const NODE_HOSTS = '/etc/hosts';
 const MAX_SEARCH = 32;
 
 interface Resolver {
@@ -63,31 +64,59 @@ export function resolvConf(pod: Pod, node: string, dns: DnsSettings): string {
 export const hostnameOf = (pod: Pod): string =>
   (pod.spec?.hostname || pod.metadata?.name || '').slice(0, 63).replace(/[-.]+$/, '');
 
+const MAX_HOSTNAME = 64;
+
+/** The full name of a pod in the cluster's domain, or its host name when it has no subdomain. @throws Error when too long */
+export function fqdnOf(pod: Pod, clusterDomain: string): string {
+  const { subdomain } = pod.spec ?? {};
+  if (!subdomain) return hostnameOf(pod);
+  const name = `${hostnameOf(pod)}.${subdomain}.${pod.metadata?.namespace}.svc.${clusterDomain}`;
+  if (name.length <= MAX_HOSTNAME) return name;
+  throw new Error(
+    `Failed to construct FQDN from pod hostname and cluster domain, FQDN ${name} is too long (${MAX_HOSTNAME} characters is the max, ${name.length} characters requested)`,
+  );
+}
+
+const aliasLines = (pod: Pod): string[] => {
+  const aliases = (pod.spec?.hostAliases ?? []).map((a) => `${a.ip}\t${(a.hostnames ?? []).join('\t')}`);
+  return aliases.length > 0 ? ['', '# Entries added by HostAliases.', ...aliases] : [];
+};
+
+/** Text of /etc/hosts of a pod in the node's network. Pure. */
+export const nodeHostsFile = (pod: Pod, node: string): string =>
+  ['# Kubernetes-managed hosts file (host network).', node.trimEnd(), ...aliasLines(pod), ''].join('\n');
+
 /** Text of a pod's /etc/hosts. Pure. */
-export function hostsFile(pod: Pod, ip: string, clusterDomain: string): string {
+export function hostsFile(pod: Pod, ips: readonly string[], clusterDomain: string): string {
   const name = hostnameOf(pod);
   const { subdomain } = pod.spec ?? {};
   const fqdn = subdomain ? `${name}.${subdomain}.${pod.metadata?.namespace}.svc.${clusterDomain}\t` : '';
-  const aliases = (pod.spec?.hostAliases ?? []).map((a) => `${a.ip}\t${(a.hostnames ?? []).join('\t')}`);
   return [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
-    ...(ip ? [`${ip}\t${fqdn}${name}`] : []),
-    ...(aliases.length > 0 ? ['', '# Entries added by HostAliases.', ...aliases] : []),
+    ...ips.map((ip) => `${ip}\t${fqdn}${name}`),
+    ...aliasLines(pod),
     '',
   ].join('\n');
 }
 
 /** Writes both files for a pod and says where they are mounted. */
-export async function writeEtcFiles(dir: string, pod: Stored<Pod>, ip: string, dns: DnsSettings): Promise<Mount[]> {
+export async function writeEtcFiles(
+  dir: string,
+  pod: Stored<Pod>,
+  ips: readonly string[],
+  dns: DnsSettings,
+): Promise<Mount[]> {
   const etc = join(dir, 'etc');
   await mkdir(etc, { recursive: true });
   const node = await readFile(NODE_RESOLV_CONF, 'utf8').catch(() => '');
   await writeFile(join(etc, 'resolv.conf'), resolvConf(pod, node, dns));
   const mounts: Mount[] = [{ source: join(etc, 'resolv.conf'), target: '/etc/resolv.conf', readOnly: false }];
-  if (pod.spec?.hostNetwork) return mounts;
-  await writeFile(join(etc, 'hosts'), hostsFile(pod, ip, dns.clusterDomain));
+  const hosts = pod.spec?.hostNetwork
+    ? nodeHostsFile(pod, await readFile(NODE_HOSTS, 'utf8').catch(() => ''))
+    : hostsFile(pod, ips, dns.clusterDomain);
+  await writeFile(join(etc, 'hosts'), hosts);
   mounts.push({ source: join(etc, 'hosts'), target: '/etc/hosts', readOnly: false });
   return mounts;
 }

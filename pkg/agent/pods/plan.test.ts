@@ -14,6 +14,7 @@ const record = (name: string, more: Partial<ContainerRecord> = {}): ContainerRec
   name,
   attempt: 0,
   hash: 'same',
+  sandboxId: name ? 'sandbox-0' : '',
   image: 'i',
   state: 'running',
   exitCode: 0,
@@ -38,6 +39,7 @@ interface Sketch {
   stopping?: string[];
   terminating?: boolean;
   terminal?: boolean;
+  resize?: Record<string, 'restart' | 'in place'>;
 }
 
 function input(s: Sketch): PlanInput {
@@ -62,9 +64,14 @@ function input(s: Sketch): PlanInput {
     graceSeconds: 30,
     now: NOW,
     notBefore: (name) => s.blocked?.[name] ?? 0,
-    unhealthy: new Set(s.unhealthy),
+    unhealthy: new Map((s.unhealthy ?? []).map((id) => [id, { reason: 'failed liveness probe' }])),
+    started: () => true,
     stopping: new Set(s.stopping),
     hashOf: () => 'same',
+    resizeOf: (_c, r) =>
+      s.resize?.[r.id] === undefined
+        ? undefined
+        : { record: r, limits: { cpuShares: 2, cpuQuotaUs: 0, memoryBytes: 9 }, restart: s.resize[r.id] === 'restart' },
   };
 }
 
@@ -78,6 +85,8 @@ function told(a: Action): string {
     case 'remove':
     case 'removeSandboxes':
       return `${a.do} ${a.ids.join(' ')}`;
+    case 'resize':
+      return `resize ${a.targets.map((t) => `${t.record.id}=${t.limits.memoryBytes}`).join(' ')}`;
     case 'createSandbox':
       return `createSandbox #${a.attempt}`;
     case 'wait':
@@ -133,6 +142,12 @@ test.each<[string, Sketch, string]>([
     'an unhealthy one too',
     { records: [record('a')], unhealthy: ['a-0'] },
     'kill a-0/30: Container a failed liveness probe, will be restarted',
+  ],
+  ['bounds change in place', { records: [record('a')], resize: { 'a-0': 'in place' } }, 'resize a-0=9'],
+  [
+    'or with a restart',
+    { records: [record('a')], resize: { 'a-0': 'restart' } },
+    'kill a-0/30: Container a resize requires restart',
   ],
   ['but only once', { records: [record('a')], unhealthy: ['a-0'], stopping: ['a-0'] }, 'wait'],
   ['deletion stops what runs', { terminating: true, records: [record('a')] }, 'kill a-0/30: Stopping container'],

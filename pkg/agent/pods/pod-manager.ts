@@ -3,19 +3,29 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Timer } from '#async/clock.ts';
 import { createLatestWorker, type LatestWorker } from '#async/latest-worker.ts';
 import type { Informer } from '#client/types.ts';
-import { PodWorker, type PodWorkerDeps } from './pod-worker.ts';
+import type { Failure } from './deadline.ts';
+import { type MirrorPods, mirrored } from './mirror-pods.ts';
+import type { PodWorkerDeps } from './pod-context.ts';
+import { PodWorker } from './pod-worker.ts';
 
 const RETRY_MS = 2000;
+/** Between two looks at whether a pod has ended. */
+const LOOK_MS = 100;
+
+export interface PodManagerDeps extends PodWorkerDeps {
+  readonly mirrors: MirrorPods;
+}
 
 /** One worker per pod of this node, woken by the API, the runtime, probes and timers. */
 export class PodManager {
-  readonly #deps: PodWorkerDeps;
+  readonly #deps: PodManagerDeps;
   readonly #pods: Informer<Pod>;
   readonly #workers = new Map<string, PodWorker>();
-  readonly #timers = new Map<string, Timer>();
+  readonly #timers = new Map<string, { at: number; timer: Timer }>();
   readonly #lanes: LatestWorker<true>;
+  #static: ReadonlyMap<string, Stored<Pod>> = new Map();
 
-  constructor(deps: Omit<PodWorkerDeps, 'again'>, pods: Informer<Pod>) {
+  constructor(deps: Omit<PodManagerDeps, 'again'>, pods: Informer<Pod>) {
     this.#deps = { ...deps, again: (uid, ms) => this.#later(uid, ms) };
     this.#pods = pods;
     this.#lanes = createLatestWorker<true>({
@@ -28,26 +38,67 @@ export class PodManager {
   }
 
   /** Adopts what runs and follows the pods from here on. Informer and runtime view must be complete. */
-  async start(): Promise<void> {
+  async start(statics: readonly Stored<Pod>[] = []): Promise<void> {
     const known = new Set<string>();
     const adopted: Promise<void>[] = [];
-    for (const pod of this.#pods.lister.list()) {
+    for (const pod of [...this.#pods.lister.list(), ...statics]) {
+      if (mirrored(pod)) continue;
       known.add(pod.metadata.uid);
       adopted.push(this.#worker(pod).adopt());
     }
     await Promise.allSettled(adopted);
-    for (const uid of this.#deps.view.podUids()) if (!known.has(uid)) this.#orphan(uid);
+    this.setStatic(statics);
+    const { view, volumes, cgroups, networks } = this.#deps;
+    const traces = [view.podUids(), await volumes.podUids(), (await cgroups?.podUids()) ?? []];
+    for (const uid of new Set(traces.flatMap((uids) => [...uids]))) if (!known.has(uid)) this.#orphan(uid);
+    await networks.collect((id) => view.byId(id) !== undefined);
     this.#pods.addHandlers({
       onAdd: (p) => this.#seen(p),
       onUpdate: (_old, p) => this.#seen(p),
       onDelete: (p) => this.#gone(p),
     });
+    this.#dropGone();
     for (const uid of this.#workers.keys()) this.wake(uid);
+  }
+
+  /** Nobody tells any more of pods that left the API while others were adopted. */
+  #dropGone(): void {
+    for (const { pod } of [...this.#workers.values()]) {
+      const { name, namespace, uid } = pod.metadata;
+      const there = this.#pods.lister.get(name, namespace)?.metadata.uid === uid;
+      if (!there && !this.#static.has(uid)) this.#gone(pod);
+    }
   }
 
   /** Something happened that may concern the pod. */
   wake(uid: string): void {
     if (this.#workers.has(uid)) this.#lanes.update(uid, true);
+  }
+
+  /** An object changed that the pod refers to. */
+  sourceChanged(uid: string): void {
+    this.#workers.get(uid)?.sourceChanged();
+    this.wake(uid);
+  }
+
+  /** Ends a pod for the sake of the node. */
+  evict(uid: string, failure: Failure): void {
+    this.#workers.get(uid)?.evict(failure);
+    this.wake(uid);
+  }
+
+  /** Pods of this node that have not ended, static ones too. */
+  get running(): readonly Stored<Pod>[] {
+    return [...this.#workers.values()].filter((w) => !w.over).map((w) => w.pod);
+  }
+
+  /** Resolves when nothing runs of a pod any more and the API knows. @throws the signal's reason */
+  async ended(uid: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const w = this.#workers.get(uid);
+      if (!w || w.over) return w?.told();
+      await this.#deps.clock.sleep(LOOK_MS, signal);
+    }
   }
 
   get size(): number {
@@ -63,31 +114,61 @@ export class PodManager {
     return w;
   }
 
+  /** All static pods there are now; those that are not among them go. */
+  setStatic(pods: readonly Stored<Pod>[]): void {
+    const now = new Map(pods.map((p) => [p.metadata.uid, p]));
+    for (const [uid, p] of this.#static) if (!now.has(uid)) this.#gone(p);
+    for (const [uid, p] of now) {
+      if (this.#static.has(uid)) continue;
+      const shown = this.#pods.lister.get(p.metadata.name, p.metadata.namespace);
+      this.#worker(p).mirrored(shown && mirrored(shown) === uid ? shown : undefined);
+      this.wake(uid);
+    }
+    this.#static = now;
+    this.#deps.mirrors.set(pods);
+  }
+
+  /** A mirror pod changed, or is no longer there. */
+  #mirror(pod: Stored<Pod>, there: boolean): void {
+    const uid = mirrored(pod) ?? '';
+    this.#workers.get(uid)?.mirrored(there && !pod.metadata.deletionTimestamp ? pod : undefined);
+    this.#deps.mirrors.seen();
+    this.wake(uid);
+  }
+
   #seen(pod: Stored<Pod>): void {
+    if (mirrored(pod)) {
+      this.#mirror(pod, true);
+      return;
+    }
     this.#worker(pod).update(pod);
     this.wake(pod.metadata.uid);
   }
 
   /** The API forgot the pod (force deletion): what runs of it must go. */
   #gone(pod: Stored<Pod>): void {
+    if (mirrored(pod)) {
+      this.#mirror(pod, false);
+      return;
+    }
     const w = this.#workers.get(pod.metadata.uid);
     if (!w) return;
-    w.update(pod);
-    w.orphan = true;
+    if (!this.#static.has(pod.metadata.uid)) w.update(pod);
+    w.abandon();
     this.wake(pod.metadata.uid);
   }
 
-  /** Containers of a pod the API does not know: deleted while the agent was away. */
+  /** What is left of a pod the API does not know, which was deleted while the agent was away: removed like any other. */
   #orphan(uid: string): void {
-    const r = this.#deps.view.any(uid);
-    if (!r) return;
-    this.#deps.logger.info({ pod: `${r.namespace}/${r.pod}`, uid }, 'removing what is left of a pod that is gone');
+    // Without containers its name is not known.
+    const { pod: name, namespace } = this.#deps.view.any(uid) ?? { pod: uid, namespace: '' };
+    this.#deps.logger.info({ pod: `${namespace}/${name}`, uid }, 'removing what is left of a pod that is gone');
     const pod = {
-      metadata: { name: r.pod, namespace: r.namespace, uid, resourceVersion: '0', creationTimestamp: '' },
+      metadata: { name, namespace, uid, resourceVersion: '0', creationTimestamp: '' },
       spec: { containers: [] },
     } as unknown as Stored<Pod>;
     const w = this.#worker(pod);
-    w.orphan = true;
+    w.abandon();
     this.wake(uid);
   }
 
@@ -97,24 +178,26 @@ export class PodManager {
     await w.sync();
     if (!w.finished) return;
     this.#workers.delete(uid);
-    this.#timers.get(uid)?.cancel();
+    this.#timers.get(uid)?.timer.cancel();
     this.#timers.delete(uid);
   }
 
-  /** The earliest wish counts. */
+  /** The earliest wish counts: whoever is woken says anew what else it waits for. */
   #later(uid: string, ms: number): void {
-    this.#timers.get(uid)?.cancel();
-    this.#timers.set(
-      uid,
-      this.#deps.clock.after(Math.max(0, ms), () => {
-        this.#timers.delete(uid);
-        this.wake(uid);
-      }),
-    );
+    const { clock } = this.#deps;
+    const at = clock.now() + Math.max(0, ms);
+    const known = this.#timers.get(uid);
+    if (known && known.at <= at) return;
+    known?.timer.cancel();
+    const timer = clock.after(at - clock.now(), () => {
+      this.#timers.delete(uid);
+      this.wake(uid);
+    });
+    this.#timers.set(uid, { at, timer });
   }
 
   async drain(): Promise<void> {
-    for (const t of this.#timers.values()) t.cancel();
+    for (const t of this.#timers.values()) t.timer.cancel();
     await this.#lanes.drain();
   }
 }

@@ -2,6 +2,7 @@ import type { Container, Pod, Probe } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Clock, Timer } from '#async/clock.ts';
 import type { EventRecorder } from '#client/types.ts';
+import { statusOf } from '../pods/containers.ts';
 import type { ContainerRecord, Runtime } from '../runtime/types.ts';
 import { runProbe } from './run.ts';
 
@@ -35,7 +36,10 @@ const PROBES = [
   ['readiness', 'readinessProbe'],
 ] as const;
 /** The first readiness look comes at once: a container that is up in no time should not wait a period to be seen. */
-const EAGER_MS = 100;
+const EAGER_MS = 50;
+const EAGER_EXEC_MS = 250;
+const EAGER_FOR_MS = 2000;
+const PERIOD_MS = 10_000;
 
 /** Probes of all running containers: one timer each, nothing polled in between ("Configure Liveness, Readiness and Startup Probes"). */
 export class Prober {
@@ -48,28 +52,31 @@ export class Prober {
 
   static #key = (record: string, kind: ProbeKind): string => `${record} ${kind}`;
 
+  #result(record: ContainerRecord, kind: ProbeKind): boolean | undefined {
+    return this.#watched.get(Prober.#key(record.id, kind))?.result;
+  }
+
   /** Starts the probes of a running container; harmless to repeat. */
   watch(pod: Stored<Pod>, container: Container, record: ContainerRecord, podIp: string): void {
     for (const [kind, field] of PROBES) {
       const probe = container[field];
       const key = Prober.#key(record.id, kind);
       if (!probe || this.#watched.has(key)) continue;
-      const w: Watched = {
-        kind,
-        probe,
-        pod,
-        container,
-        record,
-        podIp,
-        result: undefined,
-        streak: 0,
-        last: undefined,
-        timer: undefined,
-      };
+      const told = statusOf(pod, record.name);
+      // A container that this agent found running: what the API was told of it holds until a probe says otherwise.
+      const adopted = told?.containerID === `docker://${record.id}`;
+      const known =
+        (adopted && { startup: told.started, readiness: told.ready, liveness: undefined }[kind]) || undefined;
+      const more = { result: known, streak: 0, last: undefined, timer: undefined };
+      const w: Watched = { kind, probe, pod, container, record, podIp, ...more };
       this.#watched.set(key, w);
+      if (kind === 'startup' && known) continue;
       const delay = (probe.initialDelaySeconds ?? 0) * 1000;
       const age = this.#d.clock.now() - record.startedAt;
-      this.#schedule(w, Math.max(EAGER_MS, delay - age));
+      // A restarted agent spreads the probes of all its containers over their periods.
+      const spread = adopted && (known === true || kind === 'liveness');
+      const first = spread ? Math.random() * periodOf(probe) : EAGER_MS;
+      this.#schedule(w, Math.max(first, delay - age));
     }
   }
 
@@ -83,18 +90,23 @@ export class Prober {
   }
 
   ready(record: ContainerRecord, c: Container): boolean {
-    return !c.readinessProbe || this.#watched.get(Prober.#key(record.id, 'readiness'))?.result === true;
+    return !c.readinessProbe || this.#result(record, 'readiness') === true;
   }
 
   started(record: ContainerRecord, c: Container): boolean {
-    return !c.startupProbe || this.#watched.get(Prober.#key(record.id, 'startup'))?.result === true;
+    return !c.startupProbe || this.#result(record, 'startup') === true;
   }
 
-  /** A failed liveness or startup probe: the container must be restarted. */
-  unhealthy(record: ContainerRecord): boolean {
-    return (['startup', 'liveness'] as const).some(
-      (k) => this.#watched.get(Prober.#key(record.id, k))?.result === false,
-    );
+  /** A failed startup or liveness probe, because of which the container must be restarted. */
+  unhealthy(
+    record: ContainerRecord,
+  ): { readonly reason: string; readonly graceSeconds?: number | undefined } | undefined {
+    for (const kind of ['startup', 'liveness'] as const) {
+      const w = this.#watched.get(Prober.#key(record.id, kind));
+      if (w?.result !== false) continue;
+      return { reason: `failed ${kind} probe`, graceSeconds: w.probe.terminationGracePeriodSeconds };
+    }
+    return undefined;
   }
 
   #schedule(w: Watched, ms: number): void {
@@ -108,20 +120,28 @@ export class Prober {
     const alive = (): boolean => this.#watched.get(Prober.#key(record.id, w.kind)) === w;
     const waits = w.kind !== 'startup' && !this.started(record, container);
     if (!waits) {
-      const r = await runProbe(probe, container, { containerId: record.id, podIp: w.podIp }, this.#d.runtime);
+      const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
+      const target = { containerId: record.id, podIp: w.podIp, timeoutMs };
+      const r = await runProbe(probe, container, target, this.#d.runtime);
       if (!alive()) return;
       this.#settle(w, r.ok, r.message);
       // A startup probe has done its work once it succeeded.
       if (w.kind === 'startup' && w.result === true) return;
     }
-    const eager = w.kind === 'readiness' && w.result !== true && this.#d.clock.now() - record.startedAt < 2000;
-    this.#schedule(w, eager ? EAGER_MS : (probe.periodSeconds ?? 10) * 1000);
+    const soon = probe.exec ? EAGER_EXEC_MS : EAGER_MS;
+    this.#schedule(w, this.#eager(w) ? Math.min(soon, periodOf(probe)) : periodOf(probe));
+  }
+
+  /** While a container comes up, readiness is looked for more often than asked, and failures are no news. */
+  #eager(w: Watched): boolean {
+    const young = this.#d.clock.now() - w.record.startedAt < EAGER_FOR_MS;
+    return w.kind === 'readiness' && w.result !== true && young && (w.probe.successThreshold ?? 1) === 1;
   }
 
   #settle(w: Watched, ok: boolean, message: string): void {
     w.streak = w.last === ok ? w.streak + 1 : 1;
     w.last = ok;
-    if (!ok) this.#report(w, message);
+    if (!ok && !(this.#eager(w) && w.result === undefined)) this.#report(w, message);
     const needed = ok ? (w.probe.successThreshold ?? 1) : (w.probe.failureThreshold ?? 3);
     // Before its first success a container is not ready, whatever the failure threshold.
     if (w.streak < needed || w.result === ok) return;
@@ -131,14 +151,8 @@ export class Prober {
 
   #report(w: Watched, message: string): void {
     const name = w.kind[0]?.toUpperCase() + w.kind.slice(1);
-    // Failing while still coming up is no news.
-    if (w.kind === 'readiness' && w.result === undefined && this.#d.clock.now() - w.record.startedAt < 2000) return;
-    this.#d.events.event(
-      { ...w.pod, kind: 'Pod', apiVersion: 'v1' },
-      'Warning',
-      'Unhealthy',
-      `${name} probe failed: ${message}`,
-    );
+    const pod = { ...w.pod, kind: 'Pod', apiVersion: 'v1' };
+    this.#d.events.event(pod, 'Warning', 'Unhealthy', `${name} probe failed: ${message}`);
   }
 
   close(): void {
@@ -146,3 +160,5 @@ export class Prober {
     this.#watched.clear();
   }
 }
+
+const periodOf = (probe: Probe): number => (probe.periodSeconds ?? PERIOD_MS / 1000) * 1000;

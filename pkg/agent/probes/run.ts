@@ -1,8 +1,8 @@
-import { request as http } from 'node:http';
-import { request as https } from 'node:https';
 import { connect } from 'node:net';
 import type { Container, Probe } from '#api/kinds/index.ts';
 import type { Runtime } from '../runtime/types.ts';
+import { grpcProbe } from './grpc.ts';
+import { httpProbe } from './http.ts';
 
 export interface ProbeResult {
   readonly ok: boolean;
@@ -12,45 +12,20 @@ export interface ProbeResult {
 export interface ProbeTarget {
   readonly containerId: string;
   readonly podIp: string;
+  readonly timeoutMs: number;
 }
 
-const portOf = (port: number | string, c: Container): number =>
-  typeof port === 'number' ? port : (c.ports?.find((p) => p.name === port)?.containerPort ?? Number(port));
+/** What probes and lifecycle hooks can do to a container. */
+export type Handler = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'>;
 
-function httpProbe(
-  action: NonNullable<Probe['httpGet']>,
-  host: string,
-  port: number,
-  timeoutMs: number,
-): Promise<ProbeResult> {
-  return new Promise((resolve) => {
-    const secure = action.scheme === 'HTTPS';
-    const headers = Object.fromEntries((action.httpHeaders ?? []).map((h) => [h.name, h.value]));
-    const request = (secure ? https : http)({
-      host: action.host || host,
-      port,
-      path: action.path ?? '/',
-      headers: { 'user-agent': 'kube-probe/1.33', accept: '*/*', connection: 'close', ...headers },
-      timeout: timeoutMs,
-      agent: false,
-      ...(secure ? { rejectUnauthorized: false } : {}),
-    });
-    const timer = AbortSignal.timeout(timeoutMs);
-    timer.addEventListener('abort', () => request.destroy(new Error('timed out')), { once: true });
-    request.on('response', (r) => {
-      r.resume();
-      const status = r.statusCode ?? 0;
-      const ok = status >= 200 && status < 400;
-      resolve({ ok, message: ok ? '' : `HTTP probe failed with statuscode: ${status}` });
-    });
-    request.on('error', (e) =>
-      resolve({
-        ok: false,
-        message: `Get "${secure ? 'https' : 'http'}://${action.host || host}:${port}${action.path ?? '/'}": ${e.message}`,
-      }),
-    );
-    request.end();
-  });
+const MAX_MESSAGE = 512;
+
+/** @throws Error for a name no port has */
+function portOf(port: number | string, c: Container): number {
+  const found =
+    typeof port === 'number' ? port : (c.ports?.find((p) => p.name === port)?.containerPort ?? Number(port));
+  if (Number.isInteger(found) && found > 0 && found < 65536) return found;
+  throw new Error(`couldn't find port: "${port}" in container "${c.name}"`);
 }
 
 function tcpProbe(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
@@ -62,27 +37,38 @@ function tcpProbe(host: string, port: number, timeoutMs: number): Promise<ProbeR
     };
     socket.on('connect', () => end(true, ''));
     socket.on('timeout', () => end(false, `dial tcp ${host}:${port}: i/o timeout`));
-    socket.on('error', (e) => end(false, `dial tcp ${host}:${port}: ${e.message}`));
+    socket.on('error', (e) => end(false, `dial tcp ${host}:${port}: ${dialError(e)}`));
   });
 }
 
-/** Runs a probe once. A probe that cannot be run has failed. */
+/** Words of the field for a connection that failed. */
+export function dialError(e: NodeJS.ErrnoException): string {
+  if (e.code === 'ECONNREFUSED') return 'connect: connection refused';
+  return e.code === 'EHOSTUNREACH' ? 'connect: no route to host' : e.message;
+}
+
+/** Runs a probe or hook once. One that cannot be run has failed. */
 export async function runProbe(
-  probe: Probe,
+  probe: Handler,
   c: Container,
-  target: ProbeTarget,
+  { containerId, podIp, timeoutMs }: ProbeTarget,
   runtime: Runtime,
 ): Promise<ProbeResult> {
-  const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
   try {
     if (probe.exec) {
-      const { code, output } = await runtime.exec(target.containerId, probe.exec.command ?? [], timeoutMs);
-      return { ok: code === 0, message: output.trim().slice(0, 512) };
+      const { code, output } = await runtime.exec(containerId, probe.exec.command ?? [], timeoutMs);
+      return { ok: code === 0, message: output.trim().slice(0, MAX_MESSAGE) };
     }
-    if (probe.httpGet) return await httpProbe(probe.httpGet, target.podIp, portOf(probe.httpGet.port, c), timeoutMs);
-    if (probe.tcpSocket)
-      return await tcpProbe(probe.tcpSocket.host || target.podIp, portOf(probe.tcpSocket.port, c), timeoutMs);
-    if (probe.grpc) return await tcpProbe(target.podIp, probe.grpc.port, timeoutMs);
+    if (probe.httpGet) {
+      const { httpGet } = probe;
+      return await httpProbe(httpGet, { host: httpGet.host || podIp, port: portOf(httpGet.port, c) }, timeoutMs);
+    }
+    if (probe.tcpSocket) {
+      return await tcpProbe(probe.tcpSocket.host || podIp, portOf(probe.tcpSocket.port, c), timeoutMs);
+    }
+    if (probe.grpc) {
+      return await grpcProbe({ host: podIp, port: probe.grpc.port, service: probe.grpc.service ?? '' }, timeoutMs);
+    }
     return { ok: true, message: '' };
   } catch (e) {
     return { ok: false, message: (e as Error).message };

@@ -1,6 +1,7 @@
 import type { ContainerCreateOptions } from 'dockerode';
+import { LOG_FILES } from './json-log.ts';
 import { LABEL } from './labels.ts';
-import type { ContainerConfig, SandboxConfig } from './types.ts';
+import type { CgroupLimits, ContainerConfig, SandboxConfig } from './types.ts';
 
 export interface DockerSettings {
   readonly node: string;
@@ -11,15 +12,16 @@ export interface DockerSettings {
   readonly cgroupParent: string;
   /** Negative OOM scores and --privileged need CAP_SYS_RESOURCE, which some hosts lack. */
   readonly mayLowerOomScore: boolean;
+  /** Where this process sees a path of the node. */
+  readonly atNode: (path: string) => string;
 }
 
 const PAUSE_OOM_SCORE = -998;
 const CPU_PERIOD_US = 100_000;
-const MIN_SHARES = 2;
 const MAX_NAME = 200;
 
 /** Container logs are rotated by Docker: bounded on disk. */
-const LOGS = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
+const LOGS = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': String(LOG_FILES), compress: 'false' } };
 
 const nameOf = (kind: string, c: { pod: string; namespace: string; podUid: string; attempt: number }): string =>
   `cox_${kind}_${c.pod}_${c.namespace}_${c.podUid}_${c.attempt}`.slice(0, MAX_NAME);
@@ -42,27 +44,30 @@ function labelsOf(
 
 const oomScore = (s: DockerSettings, wanted: number): number => (s.mayLowerOomScore ? wanted : Math.max(0, wanted));
 
+const parentOf = (s: DockerSettings, { cgroupParent = s.cgroupParent }: { cgroupParent?: string | undefined }) =>
+  cgroupParent ? { CgroupParent: cgroupParent } : {};
+
 /** The pause container that holds a pod's namespaces. */
 export function sandboxOptions(s: DockerSettings, c: SandboxConfig): ContainerCreateOptions {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const p of c.ports)
+  for (const p of c.empty || c.hostNetwork ? [] : c.ports)
     bindings[`${p.containerPort}/${p.protocol.toLowerCase()}`] = [{ HostIp: p.hostIp, HostPort: String(p.hostPort) }];
   return {
     name: nameOf('POD', c),
     Image: s.pauseImage,
     ...(c.hostNetwork ? {} : { Hostname: c.hostname }),
-    Labels: labelsOf(s, c, { [LABEL.type]: 'sandbox', [LABEL.container]: '', [LABEL.hash]: '' }),
+    Labels: labelsOf(s, c, { [LABEL.type]: 'sandbox', [LABEL.container]: '', [LABEL.hash]: '', [LABEL.sandboxId]: '' }),
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((k) => [k, {}])),
     HostConfig: {
-      NetworkMode: c.hostNetwork ? 'host' : s.network,
+      NetworkMode: c.hostNetwork ? 'host' : c.empty ? 'none' : s.network,
       IpcMode: c.hostIpc ? 'host' : 'shareable',
       ...(c.hostPid ? { PidMode: 'host' } : {}),
-      PortBindings: c.hostNetwork ? {} : bindings,
+      PortBindings: bindings,
       OomScoreAdj: oomScore(s, PAUSE_OOM_SCORE),
       Sysctls: { ...c.sysctls },
       SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: 'none', Config: {} },
-      ...(s.cgroupParent ? { CgroupParent: s.cgroupParent } : {}),
+      ...parentOf(s, c),
     },
   };
 }
@@ -76,7 +81,34 @@ function security(s: DockerSettings, c: ContainerConfig) {
     Privileged: c.privileged,
     CapAdd: [...c.capAdd],
     CapDrop: [...c.capDrop],
-    SecurityOpt: c.noNewPrivileges ? ['no-new-privileges'] : [],
+    SecurityOpt: [
+      ...(c.noNewPrivileges ? ['no-new-privileges'] : []),
+      ...(c.appArmor ? [`apparmor=${c.appArmor}`] : []),
+      ...(c.seccomp ? [`seccomp=${c.seccomp}`] : []),
+    ],
+    ...(c.unmaskedProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
+  };
+}
+
+/** Bounds as Docker takes them; without swap, as in Kubernetes. */
+export const resourceOptions = ({ cpuShares, cpuQuotaUs, memoryBytes }: CgroupLimits) => ({
+  CpuShares: cpuShares,
+  ...(cpuQuotaUs > 0 ? { CpuPeriod: CPU_PERIOD_US, CpuQuota: cpuQuotaUs } : {}),
+  ...(memoryBytes > 0 ? { Memory: memoryBytes, MemorySwap: memoryBytes } : {}),
+});
+
+/** Docker has annotations since 24; to read them back, and for those before, they are labels too. */
+const ANNOTATION = 'annotation.';
+
+function devicesOf({ devices, namedDevices, annotations }: ContainerConfig) {
+  return {
+    Devices: devices.map((d) => ({
+      PathOnHost: d.source,
+      PathInContainer: d.target,
+      CgroupPermissions: d.permissions,
+    })),
+    ...(namedDevices.length > 0 ? { DeviceRequests: [{ Driver: 'cdi', DeviceIDs: [...namedDevices] }] } : {}),
+    ...(Object.keys(annotations).length > 0 ? { Annotations: { ...annotations } } : {}),
   };
 }
 
@@ -94,12 +126,18 @@ export function containerOptions(s: DockerSettings, c: ContainerConfig): Contain
     OpenStdin: c.stdin,
     StdinOnce: c.stdinOnce,
     ...(c.user ? { User: c.user } : {}),
-    Labels: labelsOf(s, c, { [LABEL.type]: 'container', [LABEL.container]: c.name, [LABEL.hash]: c.hash }),
+    Labels: labelsOf(s, c, {
+      [LABEL.type]: 'container',
+      [LABEL.container]: c.name,
+      [LABEL.hash]: c.hash,
+      [LABEL.sandboxId]: c.sandboxId,
+      ...Object.fromEntries(Object.entries(c.annotations).map(([k, v]) => [ANNOTATION + k, v])),
+    }),
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       NetworkMode: sandbox,
-      IpcMode: sandbox,
-      ...(c.hostPid ? { PidMode: 'host' } : c.sharePid ? { PidMode: sandbox } : {}),
+      IpcMode: c.hostIpc ? 'host' : sandbox,
+      ...(c.hostPid ? { PidMode: 'host' } : c.pidOf ? { PidMode: `container:${c.pidOf}` } : {}),
       Mounts: c.mounts.map((m) => ({
         Type: 'bind' as const,
         Source: m.source,
@@ -107,17 +145,14 @@ export function containerOptions(s: DockerSettings, c: ContainerConfig): Contain
         ReadOnly: m.readOnly,
         ...(m.propagation ? { BindOptions: { Propagation: m.propagation } } : {}),
       })),
+      ...devicesOf(c),
       GroupAdd: [...c.groups],
       ReadonlyRootfs: c.readOnlyRoot,
       ...security(s, c),
-      CpuShares: Math.max(MIN_SHARES, Math.floor((c.cpuRequestMilli * 1024) / 1000)),
-      ...(c.cpuLimitMilli > 0
-        ? { CpuPeriod: CPU_PERIOD_US, CpuQuota: Math.max(1000, (c.cpuLimitMilli * CPU_PERIOD_US) / 1000) }
-        : {}),
-      ...(c.memoryLimit > 0 ? { Memory: c.memoryLimit, MemorySwap: c.memoryLimit } : {}),
+      ...resourceOptions(c.limits),
       OomScoreAdj: oomScore(s, c.oomScoreAdj),
       LogConfig: LOGS,
-      ...(s.cgroupParent ? { CgroupParent: s.cgroupParent } : {}),
+      ...parentOf(s, c),
     },
   };
 }

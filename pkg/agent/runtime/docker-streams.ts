@@ -4,7 +4,9 @@ import type Docker from 'dockerode';
 import type { Pod } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { systemClock } from '#async/clock.ts';
 import type { Lister } from '#client/types.ts';
+import { runtimeUid } from '../pods/mirror-pods.ts';
 import type {
   ContainerHandle,
   ContainerStreams,
@@ -25,6 +27,8 @@ export interface DockerStreamsDeps {
   readonly pods: Lister<Pod>;
 }
 
+/** What a container that ended has written is delivered by then, milliseconds. */
+const LAST_OUTPUT_MS = 2_000;
 const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
 
 /** Logs, exec, attach and port-forward over Docker's hijacked connections. */
@@ -59,7 +63,7 @@ export class DockerStreams implements ContainerStreams {
       );
     }
     if (!all.includes(name)) throw errors.badRequest(`container ${name} is not valid for pod ${target.pod}`);
-    const { uid } = pod.metadata;
+    const uid = runtimeUid(pod);
     return {
       namespace: target.namespace,
       pod: target.pod,
@@ -107,6 +111,7 @@ export class DockerStreams implements ContainerStreams {
       stdout: wishes.stdout,
       stderr: wishes.stderr && !tty,
     })) as unknown as Duplex;
+    endWith(container, stream);
     return session(stream, { ...wishes, tty }, signal, {
       exitCode: async () => 0,
       resize: (w, h) => container.resize({ w, h }) as Promise<unknown>,
@@ -149,7 +154,7 @@ export class DockerStreams implements ContainerStreams {
 
   /** Inside the pod's network namespace, so that listeners on localhost are reached too. */
   async portForward(target: PodTarget, port: number, signal: AbortSignal): Promise<Duplex> {
-    const { uid } = this.#pod(target).metadata;
+    const uid = runtimeUid(this.#pod(target));
     const { sandbox } = this.#d.view.pod(uid);
     if (sandbox?.state !== 'running')
       throw errors.internal(`unable to do port forwarding: pod "${target.pod}" is not running`);
@@ -167,10 +172,14 @@ export class DockerStreams implements ContainerStreams {
   }
 }
 
-/** Connects inside the namespace and copies; says "+" once connected, or the error. */
-const RELAY = `const s=require('net').connect({host:'127.0.0.1',port:+process.argv[1],allowHalfOpen:true});
-s.on('connect',()=>{process.stdout.write('+');process.stdin.pipe(s);s.pipe(process.stdout)});
-s.on('error',e=>{process.stderr.write(e.message);process.exit(1)});s.on('close',()=>process.exit(0))`;
+/**
+ * Connects inside the namespace and copies; says "+" once connected, or the error. Who does not listen on the IPv4 loopback
+ * may do so on that of IPv6; when neither does, what is told is about the first.
+ */
+const RELAY = `const go=(host,other)=>{const s=require('net').connect({host,port:+process.argv[1],allowHalfOpen:true});let on=0;
+s.on('connect',()=>{on=1;process.stdout.write('+');process.stdin.pipe(s);s.pipe(process.stdout)});
+s.on('error',e=>{if(on||!other(e)){process.stderr.write(e.message);process.exit(1)}});s.on('close',()=>on&&process.exit(0))};
+go('127.0.0.1',e=>{go('::1',()=>{process.stderr.write(e.message);process.exit(1)});return 1})`;
 
 function relayed(child: ReturnType<typeof spawn>): Promise<Duplex> {
   const { stdin, stdout, stderr } = child as unknown as {
@@ -244,6 +253,35 @@ function session(stream: Duplex, w: StreamWishes, signal: AbortSignal, control: 
     },
     exitCode: ended.promise.then(() => control.exitCode()),
   };
+}
+
+/**
+ * Ends an attached stream with its container. Docker does that itself, unless the container ended just before the stream was
+ * there: nothing is ever heard of such a stream.
+ */
+function endWith(container: Docker.Container, stream: Duplex): void {
+  const over = new AbortController();
+  stream.on('close', () => over.abort());
+  let heard = false;
+  stream.on('data', () => {
+    heard = true;
+  });
+  const end = (): void => {
+    systemClock.after(
+      LAST_OUTPUT_MS,
+      () => {
+        // Its reader takes his time.
+        const more = heard || stream.isPaused();
+        heard = false;
+        if (stream.destroyed) return;
+        if (more) end();
+        else stream.destroy();
+      },
+      { unref: true },
+    );
+  };
+  // Rejects when the client left, or the container was removed: nothing will come in either case.
+  container.wait({ condition: 'not-running', abortSignal: over.signal }).then(end, end);
 }
 
 /** Ends the process of an exec whose client is gone. */

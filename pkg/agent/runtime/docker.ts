@@ -1,17 +1,23 @@
-import { type Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { createSemaphore } from '#async/semaphore.ts';
 import { LineSplitter } from '#client/json-lines.ts';
-import { containerOptions, type DockerSettings, sandboxOptions } from './docker-config.ts';
+import type { RegistryCredentials } from '../images/keyring.ts';
+import { FrameSplitter } from './demux.ts';
+import { containerOptions, type DockerSettings, resourceOptions, sandboxOptions } from './docker-config.ts';
+import { containerLog, type LogStream } from './docker-log.ts';
+import { logSize } from './json-log.ts';
 import { LABEL } from './labels.ts';
-import type {
-  ContainerConfig,
-  ContainerRecord,
-  ImageInfo,
-  LogRequest,
-  Runtime,
-  RuntimeEvent,
-  SandboxConfig,
+import {
+  type CgroupLimits,
+  type ContainerConfig,
+  type ContainerRecord,
+  type ImageInfo,
+  type LogRequest,
+  type Runtime,
+  type RuntimeEvent,
+  type SandboxConfig,
+  StartError,
 } from './types.ts';
 
 /** Requests to Docker at a time; more only queue inside the daemon. */
@@ -41,6 +47,7 @@ function recordOf(id: string, labels: Record<string, string>, image: string): Co
     name: labels[LABEL.container] ?? '',
     attempt: Number(labels[LABEL.attempt] ?? 0),
     hash: labels[LABEL.hash] ?? '',
+    sandboxId: labels[LABEL.sandboxId] ?? '',
     image,
     state: 'created',
     exitCode: 0,
@@ -91,19 +98,33 @@ export class DockerRuntime implements Runtime {
 
   async list(): Promise<ContainerRecord[]> {
     const all = await this.#call(() => this.docker.listContainers({ all: true, filters: { label: this.#mine } }));
-    return Promise.all(all.map((c) => this.#inspected(c.Id, c.Labels, c.Image)));
+    const found = await Promise.all(
+      all.map((c) =>
+        this.#inspected(c.Id, c.Labels, c.Image).catch((e: unknown) => {
+          // Docker is still carrying out a removal, perhaps one that an agent before us asked for.
+          if (code(e) === 404) return undefined;
+          throw e;
+        }),
+      ),
+    );
+    return found.filter((r) => r !== undefined);
   }
 
   async #inspected(id: string, labels: Record<string, string>, image: string): Promise<ContainerRecord> {
     const record = recordOf(id, labels, image);
-    const { State, Created } = await this.#call(() => this.docker.getContainer(id).inspect());
-    record.state = State.Running ? 'running' : State.Status === 'created' ? 'created' : 'exited';
+    const { State, Created, HostConfig } = await this.#call(() => this.docker.getContainer(id).inspect());
+    // One that could not be started stays "created" for Docker, with an exit code and the reason.
+    const failed = State.Status === 'created' && State.ExitCode !== 0;
+    record.state = State.Running ? 'running' : State.Status === 'created' && !failed ? 'created' : 'exited';
     record.exitCode = State.ExitCode;
     record.oomKilled = State.OOMKilled;
     record.createdAt = time(Created);
     record.startedAt = time(State.StartedAt);
     record.finishedAt = time(State.FinishedAt);
+    if (failed) record.finishedAt = record.createdAt;
     if (State.Error) record.error = State.Error;
+    const { CpuShares = 0, CpuQuota = 0, Memory = 0 } = HostConfig;
+    record.limits = { cpuShares: CpuShares, cpuQuotaUs: CpuQuota, memoryBytes: Memory };
     return record;
   }
 
@@ -168,7 +189,15 @@ export class DockerRuntime implements Runtime {
   }
 
   async start(id: string): Promise<void> {
-    await this.#tolerate([304], () => this.docker.getContainer(id).start());
+    try {
+      await this.#tolerate([304], () => this.docker.getContainer(id).start());
+    } catch (e) {
+      const { State } = await this.#call(() => this.docker.getContainer(id).inspect());
+      // It may be that only the answer was lost.
+      if (State.Running) return;
+      if (State.ExitCode === 0) throw e;
+      throw new StartError(State.Error || (e as Error).message, State.ExitCode, e);
+    }
   }
 
   async stop(id: string, graceSeconds: number): Promise<void> {
@@ -188,6 +217,10 @@ export class DockerRuntime implements Runtime {
     await this.#tolerate([404, 409], () => this.docker.getContainer(id).remove({ force: true, v: true }));
   }
 
+  async resize(id: string, limits: CgroupLimits): Promise<void> {
+    await this.#call(() => this.docker.getContainer(id).update(resourceOptions(limits)));
+  }
+
   async #tolerate(codes: readonly number[], fn: () => Promise<unknown>): Promise<void> {
     try {
       await this.#call(fn);
@@ -196,14 +229,29 @@ export class DockerRuntime implements Runtime {
     }
   }
 
-  async addressOf(id: string): Promise<string> {
+  async addressesOf(id: string): Promise<string[]> {
     const { NetworkSettings } = await this.#call(() => this.docker.getContainer(id).inspect());
-    return NetworkSettings.Networks[this.#settings.network]?.IPAddress ?? '';
+    const own = NetworkSettings.Networks[this.#settings.network];
+    return [own?.IPAddress, own?.GlobalIPv6Address].flatMap((a) => a || []);
   }
 
   async pidOf(id: string): Promise<number> {
     const { State } = await this.#call(() => this.docker.getContainer(id).inspect());
     return State.Running ? State.Pid : 0;
+  }
+
+  async diskUse(id: string): Promise<number> {
+    try {
+      const container = this.docker.getContainer(id);
+      // The option and the answer to it are missing from the library's types.
+      const options = { size: true } as object;
+      const found: { SizeRw?: number; LogPath?: string } = await this.#call(() => container.inspect(options));
+      const { SizeRw = 0, LogPath } = found;
+      return SizeRw + (LogPath ? await logSize(this.#settings.atNode(LogPath)) : 0);
+    } catch (e) {
+      if (code(e) === 404) return 0;
+      throw e;
+    }
   }
 
   async images(): Promise<ImageInfo[]> {
@@ -215,8 +263,26 @@ export class DockerRuntime implements Runtime {
     }));
   }
 
-  async pull(image: string, signal: AbortSignal): Promise<void> {
-    const stream = (await this.#patient.pull(image, { abortSignal: signal })) as Readable;
+  async removeImage(name: string): Promise<boolean> {
+    try {
+      await this.#call(() => this.docker.getImage(name).remove({ force: false }));
+      return true;
+    } catch (e) {
+      if (code(e) === 404 || code(e) === 409) return false;
+      throw e;
+    }
+  }
+
+  async imageUser(image: string): Promise<string> {
+    const { Config } = await this.#call(() => this.docker.getImage(image).inspect());
+    return Config.User ?? '';
+  }
+
+  async pull(image: string, signal: AbortSignal, credentials?: RegistryCredentials): Promise<void> {
+    const auth = credentials ? { authconfig: credentials } : {};
+    const stream = (await this.#patient.pull(image, { abortSignal: signal, ...auth }).catch((e: unknown) => {
+      throw new Error(words(e), { cause: e });
+    })) as Readable;
     const abort = (): void => void stream.destroy(new Error('the pull was called off'));
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -232,54 +298,58 @@ export class DockerRuntime implements Runtime {
 
   async exec(id: string, command: readonly string[], timeoutMs: number): Promise<{ code: number; output: string }> {
     const exec = await this.#call(() =>
-      this.docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true, Tty: true }),
+      this.docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true, Tty: false }),
     );
-    const stream = (await exec.start({ Tty: true })) as Duplex;
+    const stream = (await exec.start({ hijack: true, Tty: false })) as Duplex;
+    const splitter = new FrameSplitter();
     const chunks: Buffer[] = [];
     let size = 0;
-    await new Promise<void>((resolve, reject) => {
-      const timer = AbortSignal.timeout(timeoutMs);
-      const late = (): void => {
-        stream.destroy();
-        reject(new Error(`command timed out after ${timeoutMs} ms`));
-      };
-      timer.addEventListener('abort', late, { once: true });
-      stream.on('data', (c: Buffer) => {
-        size += c.length;
-        if (size <= EXEC_OUTPUT_LIMIT) chunks.push(c);
-      });
-      const end = (): void => {
-        timer.removeEventListener('abort', late);
-        resolve();
-      };
-      stream.on('end', end);
-      stream.on('error', end);
+    const ended = Promise.withResolvers<void>();
+    const timer = AbortSignal.timeout(timeoutMs);
+    const late = (): void =>
+      ended.reject(new Error(`command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s`));
+    timer.addEventListener('abort', late, { once: true });
+    stream.on('data', (c: Buffer) => {
+      for (const { data } of splitter.push(c)) {
+        size += data.length;
+        if (size <= EXEC_OUTPUT_LIMIT) chunks.push(data);
+      }
     });
-    const { ExitCode } = await this.#call(() => exec.inspect());
-    return { code: ExitCode ?? -1, output: Buffer.concat(chunks).toString() };
+    stream.on('end', ended.resolve);
+    stream.on('error', ended.resolve);
+    try {
+      await ended.promise;
+      const { ExitCode } = await this.#call(() => exec.inspect());
+      return { code: ExitCode ?? -1, output: Buffer.concat(chunks).toString() };
+    } catch (e) {
+      await this.#killExec(exec);
+      throw e;
+    } finally {
+      timer.removeEventListener('abort', late);
+      stream.destroy();
+    }
   }
 
-  async logs(id: string, r: LogRequest, signal: AbortSignal): Promise<{ stream: Readable; multiplexed: boolean }> {
-    const container = this.#patient.getContainer(id);
-    const { Config } = await this.#call(() => container.inspect());
-    const options = {
-      stdout: r.stdout,
-      stderr: r.stderr,
-      timestamps: r.timestamps,
-      ...(r.tail === undefined ? {} : { tail: r.tail }),
-      ...(r.since === undefined ? {} : { since: r.since }),
-    };
-    // Without follow the daemon answers with the whole text at once; it is bounded by the rotation of logs.
-    const stream = r.follow
-      ? ((await container.logs({ ...options, follow: true, abortSignal: signal })) as unknown as Readable)
-      : Readable.from([await container.logs({ ...options, follow: false, abortSignal: signal })]);
-    return { stream, multiplexed: !Config.Tty };
+  /** Docker cannot end an exec: its process must be killed. */
+  async #killExec(exec: Docker.Exec): Promise<void> {
+    const { Running, Pid } = await this.#call(() => exec.inspect());
+    try {
+      if (Running && Pid > 1) process.kill(Pid, 'SIGKILL');
+    } catch {
+      // It ended by itself meanwhile.
+    }
+  }
+
+  async logs(id: string, request: LogRequest, signal: AbortSignal): Promise<LogStream> {
+    const { atNode } = this.#settings;
+    return containerLog(this.#patient.getContainer(id), request, { signal, atNode });
   }
 
   async info() {
     const i = (await this.#call(() => this.docker.info())) as Record<string, string | number>;
     return {
       version: String(i.ServerVersion),
+      cgroupDriver: String(i.CgroupDriver),
       kernel: String(i.KernelVersion),
       os: String(i.OperatingSystem),
       architecture: String(i.Architecture),

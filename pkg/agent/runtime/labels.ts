@@ -9,4 +9,5 @@ export const LABEL = {
   container: 'io.coxswain.container.name',
   attempt: 'io.coxswain.container.attempt',
   hash: 'io.coxswain.container.hash',
+  sandboxId: 'io.coxswain.sandbox.id',
 } as const;

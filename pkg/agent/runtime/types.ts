@@ -1,4 +1,15 @@
 import type { Readable } from 'node:stream';
+import type { RegistryCredentials } from '../images/keyring.ts';
+
+/** Bounds of a container's cgroup. */
+export interface CgroupLimits {
+  /** Weight against others; 1024 is one core. */
+  readonly cpuShares: number;
+  /** Microseconds of CPU time in each 100 ms; 0 = unbounded. */
+  readonly cpuQuotaUs: number;
+  /** 0 = unbounded. */
+  readonly memoryBytes: number;
+}
 
 /** A container as the runtime shows it, with what its labels say. Times are epoch milliseconds. */
 export interface ContainerRecord {
@@ -10,6 +21,8 @@ export interface ContainerRecord {
   readonly name: string;
   readonly attempt: number;
   readonly hash: string;
+  /** The sandbox whose namespaces it joined; '' for a sandbox itself. */
+  readonly sandboxId: string;
   readonly image: string;
   state: 'created' | 'running' | 'exited';
   exitCode: number;
@@ -19,6 +32,8 @@ export interface ContainerRecord {
   finishedAt: number;
   /** Why it could not be started, when it could not. */
   error?: string;
+  /** In force; unknown for what others made. */
+  limits?: CgroupLimits;
 }
 
 /** Something that happened to a container of ours. */
@@ -28,12 +43,16 @@ export interface RuntimeEvent {
 }
 
 export interface SandboxConfig {
+  /** The cgroup it is made in; default: the one of the settings. */
+  readonly cgroupParent?: string | undefined;
   readonly podUid: string;
   readonly namespace: string;
   readonly pod: string;
   readonly attempt: number;
   readonly hostname: string;
   readonly hostNetwork: boolean;
+  /** Its network is for plugins to make, ports included. */
+  readonly empty: boolean;
   readonly hostPid: boolean;
   readonly hostIpc: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
@@ -52,7 +71,17 @@ export interface Mount {
   readonly propagation?: 'rprivate' | 'rslave' | 'rshared';
 }
 
+/** A device node of the host in a container. */
+export interface DeviceNode {
+  readonly source: string;
+  readonly target: string;
+  /** What may be done with it: r, w, m (mknod). */
+  readonly permissions: string;
+}
+
 export interface ContainerConfig {
+  /** See `SandboxConfig`. */
+  readonly cgroupParent?: string | undefined;
   readonly podUid: string;
   readonly namespace: string;
   readonly pod: string;
@@ -66,6 +95,10 @@ export interface ContainerConfig {
   readonly env: readonly string[];
   readonly workingDir: string;
   readonly mounts: readonly Mount[];
+  readonly devices: readonly DeviceNode[];
+  /** Devices the runtime finds by name (Container Device Interface). */
+  readonly namedDevices: readonly string[];
+  readonly annotations: Readonly<Record<string, string>>;
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
@@ -77,13 +110,17 @@ export interface ContainerConfig {
   readonly noNewPrivileges: boolean;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
-  readonly sharePid: boolean;
+  /** Name of an AppArmor profile, 'unconfined', or '' for the runtime's own. */
+  readonly appArmor: string;
+  /** 'unconfined', the text of a profile, or '' for the runtime's own. */
+  readonly seccomp: string;
+  /** /proc as the kernel shows it, nothing hidden or read-only. */
+  readonly unmaskedProc: boolean;
+  /** The container whose process namespace it joins; '' for one of its own. */
+  readonly pidOf: string;
   readonly hostPid: boolean;
-  /** Millicores; 0 = none. */
-  readonly cpuRequestMilli: number;
-  readonly cpuLimitMilli: number;
-  /** Bytes; 0 = none. */
-  readonly memoryLimit: number;
+  readonly hostIpc: boolean;
+  readonly limits: CgroupLimits;
   readonly oomScoreAdj: number;
 }
 
@@ -103,6 +140,15 @@ export interface LogRequest {
   readonly stderr: boolean;
 }
 
+/** A container that is there but cannot be started: its command does not exist, a mount fails and the like. */
+export class StartError extends Error {
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number, cause: unknown) {
+    super(message, { cause });
+    this.exitCode = exitCode;
+  }
+}
+
 /** The verbs of CRI: sandbox, container, image. "Already so" is success. Errors carry the runtime's words. */
 export interface Runtime {
   /** Every container of ours on this node, sandboxes included. */
@@ -111,22 +157,32 @@ export interface Runtime {
   events(sinceMs: number, signal: AbortSignal): AsyncIterable<RuntimeEvent>;
   createSandbox(config: SandboxConfig): Promise<string>;
   createContainer(config: ContainerConfig): Promise<string>;
+  /** @throws StartError */
   start(id: string): Promise<void>;
   /** SIGTERM, then SIGKILL after the grace. Resolves when it is down. */
   stop(id: string, graceSeconds: number): Promise<void>;
   kill(id: string, signal: string): Promise<void>;
   remove(id: string): Promise<void>;
-  /** Address in the pod network; '' while there is none. */
-  addressOf(id: string): Promise<string>;
+  /** Changes the bounds of a running container. */
+  resize(id: string, limits: CgroupLimits): Promise<void>;
+  /** Addresses in the pod network, one of each family at most; none while it has none. */
+  addressesOf(id: string): Promise<string[]>;
   /** Process id of the container's main process on this host, 0 when it does not run. */
   pidOf(id: string): Promise<number>;
+  /** Bytes that a container wrote into its layer and its log; 0 for one that is gone. */
+  diskUse(id: string): Promise<number>;
   images(): Promise<ImageInfo[]>;
-  pull(image: string, signal: AbortSignal): Promise<void>;
+  /** The user an image runs as: a number or a name, with or without a group; '' for root. */
+  imageUser(image: string): Promise<string>;
+  /** Takes an image's name away; the image goes with its last name. One that is in use stays. @returns whether it went */
+  removeImage(name: string): Promise<boolean>;
+  pull(image: string, signal: AbortSignal, credentials?: RegistryCredentials): Promise<void>;
   /** Runs a command to its end. Output beyond 10 kB is dropped. */
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<{ code: number; output: string }>;
   logs(id: string, request: LogRequest, signal: AbortSignal): Promise<{ stream: Readable; multiplexed: boolean }>;
   info(): Promise<{
     version: string;
+    cgroupDriver: string;
     kernel: string;
     os: string;
     architecture: string;

@@ -30,6 +30,8 @@ export class RuntimeView {
   readonly #byId = new Map<string, ContainerRecord>();
   readonly #byPod = new Map<string, Set<ContainerRecord>>();
   readonly #changed: (podUid: string) => void;
+  /** What happened before is in the list that was read last. */
+  #since = 0;
 
   constructor(deps: { runtime: Runtime; clock: Clock; logger: Logger; changed: (podUid: string) => void }) {
     this.#runtime = deps.runtime;
@@ -65,7 +67,10 @@ export class RuntimeView {
 
   /** Puts in what an own action just did, without waiting for its event. */
   note(record: ContainerRecord): void {
-    if (!this.#byId.has(record.id)) this.#add(record);
+    const known = this.#byId.get(record.id);
+    // Its event may have come first, and tells less.
+    if (known) known.limits ??= record.limits;
+    else this.#add(record);
   }
 
   /** An own start succeeded. */
@@ -76,6 +81,12 @@ export class RuntimeView {
     if (r.startedAt === 0) r.startedAt = at;
   }
 
+  /** An own start failed: it counts as an end. */
+  failed(id: string, at: number, failure: { readonly exitCode: number; readonly message: string }): void {
+    const r = this.#byId.get(id);
+    if (r) Object.assign(r, { state: 'exited', exitCode: failure.exitCode, error: failure.message, finishedAt: at });
+  }
+
   /** An own removal succeeded. */
   drop(id: string): void {
     this.#remove(id);
@@ -83,7 +94,9 @@ export class RuntimeView {
 
   async load(): Promise<void> {
     const before = new Set(this.#byId.keys());
+    const begun = this.#clock.now();
     const listed = await this.#runtime.list();
+    this.#since = begun;
     const seen = new Set(listed.map((r) => r.id));
     const touched = new Set<string>();
     for (const r of listed) {
@@ -91,7 +104,10 @@ export class RuntimeView {
       if (known) {
         if (known.state !== r.state) touched.add(r.podUid);
         // An event may have overtaken the list: a container never comes back from its end.
+        const { oomKilled } = known;
         if (known.state !== 'exited' || r.state === 'exited') Object.assign(known, r);
+        // The list does not know of a process that was killed while the container lived on.
+        known.oomKilled ||= oomKilled;
       } else {
         this.#add(r);
         touched.add(r.podUid);
@@ -108,21 +124,19 @@ export class RuntimeView {
 
   /** Follows the runtime until the signal aborts; lists again after every break. `load` must have been called. */
   async run(signal: AbortSignal): Promise<void> {
-    let since = this.#clock.now();
     while (!signal.aborted) {
       const stop = new AbortController();
       const onAbort = (): void => stop.abort();
       signal.addEventListener('abort', onAbort, { once: true });
       const relist = this.#clock.after(RELIST_MS, () => stop.abort(), { unref: true });
       try {
-        for await (const e of this.#runtime.events(since - OVERLAP_MS, stop.signal)) this.#apply(e);
+        for await (const e of this.#runtime.events(this.#since - OVERLAP_MS, stop.signal)) this.#apply(e);
       } catch (err) {
         this.#logger.warn({ err }, "the runtime's event stream broke");
       }
       relist.cancel();
       signal.removeEventListener('abort', onAbort);
       if (signal.aborted) return;
-      since = this.#clock.now();
       try {
         await this.load();
       } catch (err) {

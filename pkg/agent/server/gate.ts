@@ -6,18 +6,32 @@ import { errors } from '#api/meta/errors.ts';
 export interface Identity {
   readonly name: string;
   readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
+
+/** Of nodes: "Kubelet authentication/authorization", kubelet authorization. */
+export type Subresource =
+  | 'proxy'
+  | 'metrics'
+  | 'stats'
+  | 'log'
+  | 'spec'
+  | 'checkpoint'
+  | 'pods'
+  | 'healthz'
+  | 'configz';
 
 /** What the caller wants: a verb on the subresource `nodes/<subresource>` of this node. */
 export interface Access {
   readonly verb: string;
-  readonly subresource: 'proxy' | 'metrics' | 'stats';
+  readonly subresource: Subresource;
 }
 
 export interface GateOptions {
   /** Checks a bearer token; null when it is not valid. Without it only client certificates are accepted. */
   readonly authenticate?: (token: string) => Promise<Identity | null>;
-  /** Without it only the group system:masters may do anything. */
+  /** Asked about everybody but the group system:masters, which may do everything. Without it nobody else may. */
   readonly authorize?: (identity: Identity, access: Access) => Promise<boolean>;
 }
 
@@ -30,7 +44,7 @@ const VERBS: Readonly<Record<string, string>> = {
   DELETE: 'delete',
 };
 
-const mastersOnly = async (identity: Identity): Promise<boolean> => identity.groups.includes('system:masters');
+const MASTERS = 'system:masters';
 
 /** Authentication and authorization of every request to the agent. */
 export class Gate {
@@ -40,17 +54,20 @@ export class Gate {
     this.#options = options;
   }
 
-  /** @throws StatusError 401 or 403 */
-  async admit(request: IncomingMessage, subresource: Access['subresource']): Promise<Identity> {
+  /**
+   * @param subresources one of them must be allowed
+   * @throws StatusError 401 or 403
+   */
+  async admit(request: IncomingMessage, subresources: readonly Subresource[]): Promise<Identity> {
     const identity = certificateIdentity(request.socket as TLSSocket) ?? (await this.#tokenIdentity(request));
     if (!identity) throw errors.unauthorized();
-    const access = { verb: VERBS[request.method ?? ''] ?? '', subresource };
-    if (!(await (this.#options.authorize ?? mastersOnly)(identity, access))) {
-      throw errors.forbiddenPath(
-        `Forbidden (user=${identity.name}, verb=${access.verb}, resource=nodes, subresource=${subresource})`,
-      );
+    if (identity.groups.includes(MASTERS)) return identity;
+    const verb = VERBS[request.method ?? ''] ?? '';
+    for (const subresource of subresources) {
+      if (await this.#options.authorize?.(identity, { verb, subresource })) return identity;
     }
-    return identity;
+    const asked = subresources.length === 1 ? `subresource=${subresources[0]}` : `subresources=[${subresources}]`;
+    throw errors.forbiddenPath(`Forbidden (user=${identity.name}, verb=${verb}, resource=nodes, ${asked})`);
   }
 
   async #tokenIdentity(request: IncomingMessage): Promise<Identity | null> {

@@ -1,6 +1,6 @@
 import { errors } from '#api/meta/errors.ts';
+import { isSet } from '#api/meta/query.ts';
 import type { LogOptions } from '../streaming/backend.ts';
-import { isSet } from '../streaming/command/options.ts';
 
 /**
  * Reads the options of a log request.

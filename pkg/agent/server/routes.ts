@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errors } from '#api/meta/errors.ts';
 import type { Logger } from '#process/logger.ts';
 import type { ContainerStreams, PodTarget } from '../streaming/backend.ts';
-import type { Access, Gate } from './gate.ts';
+import type { Gate, Subresource } from './gate.ts';
 import { parseLogOptions } from './log-options.ts';
 import { parseStreamPath } from './path.ts';
 import { statusOf } from './reject.ts';
@@ -14,14 +14,16 @@ export interface RouteDeps {
   readonly log: Logger;
   /** The Prometheus page. */
   readonly metrics?: () => Promise<{ readonly contentType: string; readonly body: string }>;
-  /** The v1alpha1 stats Summary; without it `/stats/summary` is 404. */
-  readonly stats?: () => Promise<object>;
+  /** Further pages below /metrics/ by name, Prometheus text. */
+  readonly metricPages?: Readonly<Record<string, () => Promise<string>>>;
+  /** The v1alpha1 stats Summary, or only processors and memory of it; without it `/stats/summary` is 404. */
+  readonly stats?: (onlyCpuAndMemory: boolean) => Promise<object>;
 }
 
 /** The plain HTTP paths of the agent, and the answers to what is none of them. */
 export function addRoutes(app: FastifyInstance, deps: RouteDeps): void {
   app.addHook('onRequest', async (request) => {
-    await deps.gate.admit(request.raw, subresourceOf(request.url));
+    await deps.gate.admit(request.raw, subresourcesOf(pathOf(request.url)));
   });
   app.setErrorHandler(async (error, request, reply) => {
     const status = statusOf(error);
@@ -41,16 +43,40 @@ export function addRoutes(app: FastifyInstance, deps: RouteDeps): void {
     const { contentType, body } = await deps.metrics();
     return reply.type(contentType).send(body);
   });
-  app.get('/stats/summary', async () => {
+  for (const [name, page] of Object.entries(deps.metricPages ?? {})) {
+    app.get(`/metrics/${name}`, async (_request, reply) =>
+      reply.type('text/plain; version=0.0.4; charset=utf-8').send(await page()),
+    );
+  }
+  app.get('/stats/summary', async (request) => {
     if (!deps.stats) throw errors.pathNotFound();
-    return deps.stats();
+    return deps.stats(urlOf(request).searchParams.get('only_cpu_and_memory') === 'true');
   });
   app.get('/containerLogs/:namespace/:pod/:container', (request, reply) => sendLogs(deps.streams, request, reply));
 }
 
-function subresourceOf(url: string): Access['subresource'] {
-  if (/^\/stats(\/|\?|$)/.test(url)) return 'stats';
-  return /^\/metrics(\/|\?|$)/.test(url) ? 'metrics' : 'proxy';
+/** First segments of a path that have a subresource of nodes to themselves. */
+const OWN_SUBRESOURCE: Readonly<Record<string, Subresource>> = {
+  stats: 'stats',
+  metrics: 'metrics',
+  logs: 'log',
+  spec: 'spec',
+  checkpoint: 'checkpoint',
+};
+/** Those that have one beside proxy ("Kubelet authentication/authorization", fine-grained authorization). */
+const FINE_SUBRESOURCE: Readonly<Record<string, Subresource>> = {
+  pods: 'pods',
+  healthz: 'healthz',
+  configz: 'configz',
+};
+
+/** The subresources of nodes of which one must be allowed for a path, in the order they are asked about. Pure. */
+export function subresourcesOf(path: string): readonly Subresource[] {
+  const first = path.split('/', 2)[1] ?? '';
+  const own = OWN_SUBRESOURCE[first];
+  if (own) return [own];
+  const fine = FINE_SUBRESOURCE[first];
+  return fine ? [fine, 'proxy'] : ['proxy'];
 }
 
 /** Without the query: a command line may hold secrets. */

@@ -20,7 +20,7 @@ export interface ServingCertificate {
   readonly key: string | Buffer;
 }
 
-export interface AgentServerOptions extends GateOptions, Pick<RouteDeps, 'metrics' | 'stats'> {
+export interface AgentServerOptions extends GateOptions, Pick<RouteDeps, 'metrics' | 'metricPages' | 'stats'> {
   /** IP address to listen on. */
   readonly address: string;
   /** 0: any free port. */
@@ -104,7 +104,7 @@ async function serveUpgrade(
   streams: StreamServer,
   upgrade: Parameters<StreamServer['serve']>[0],
 ): Promise<void> {
-  await gate.admit(upgrade.request, 'proxy');
+  await gate.admit(upgrade.request, ['proxy']);
   const url = new URL(upgrade.request.url ?? '/', 'https://agent');
   const path = parseStreamPath(url);
   if (!path) throw errors.pathNotFound();

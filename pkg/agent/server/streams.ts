@@ -1,6 +1,7 @@
 import { createWebSocketStream, type WebSocket } from 'ws';
 import { errors } from '#api/meta/errors.ts';
 import type { Clock } from '#async/clock.ts';
+import { SpdySession } from '#spdy/session.ts';
 import type { ContainerStreams, ExecRequest, ProcessSession } from '../streaming/backend.ts';
 import { parseCommandOptions } from '../streaming/command/options.ts';
 import { runCommand } from '../streaming/command/run.ts';
@@ -9,7 +10,6 @@ import { greet, webSocketChannels } from '../streaming/command/websocket.ts';
 import type { ForwardTarget } from '../streaming/portforward/forward.ts';
 import { PORT_FORWARD_PROTOCOL, SpdyPortForward } from '../streaming/portforward/spdy.ts';
 import { forwardChannels, parsePorts } from '../streaming/portforward/websocket.ts';
-import { SpdySession } from '../streaming/spdy/session.ts';
 import { WebSocketChannels } from '../streaming/websocket/channels.ts';
 import { CHANNEL_PROTOCOLS, type ChannelProtocol } from '../streaming/websocket/codec.ts';
 import type { Connections } from './connections.ts';

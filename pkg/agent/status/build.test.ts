@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/index.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
-import { buildStatus, phaseOf, type StatusInput } from './build.ts';
+import { buildStatus } from './build.ts';
+import type { StatusInput } from './input.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const NOW_TEXT = '2026-01-02T03:04:05Z';
@@ -15,6 +16,7 @@ const record = (name: string, more: Partial<ContainerRecord> = {}): ContainerRec
   name,
   attempt: 0,
   hash: 'h',
+  sandboxId: name ? 'sandbox0' : '',
   image: 'i',
   state: 'running',
   exitCode: 0,
@@ -36,6 +38,9 @@ interface Sketch {
   status?: object;
   waiting?: Record<string, { reason: string; message: string }>;
   unready?: string[];
+  failure?: { reason: string; message: string };
+  over?: boolean;
+  messages?: Record<string, string>;
 }
 
 function input(s: Sketch): StatusInput {
@@ -52,10 +57,13 @@ function input(s: Sketch): StatusInput {
       status: s.status,
     } as unknown as Pod,
     runtime: { sandbox: record(''), staleSandboxes: [], containers },
-    podIp: '10.244.0.5',
-    hostIp: '172.18.0.2',
+    podIps: ['10.244.0.5', 'fd00:10:244::5'],
+    hostIps: ['172.18.0.2', 'fd00::2'],
     now: NOW,
     startedAt: NOW,
+    failure: s.failure,
+    over: s.over ?? false,
+    message: (id) => s.messages?.[id] ?? '',
     waiting: (name) => s.waiting?.[name],
     ready: (r) => !s.unready?.includes(r.name),
     started: () => true,
@@ -89,7 +97,7 @@ test.each<[string, Sketch, string]>([
   ['one failed is failed', { app: ['a', 'b'], policy: 'Never', records: [exited('a', 0), exited('b', 1)] }, 'Failed'],
   ['one still runs', { app: ['a', 'b'], policy: 'Never', records: [exited('a', 1), record('b')] }, 'Running'],
 ])('phase: %s', (_, sketch, phase) => {
-  expect(phaseOf(input(sketch))).toBe(phase);
+  expect(buildStatus(input(sketch)).phase).toBe(phase);
 });
 
 const first = (s: Sketch) => buildStatus(input(s)).containerStatuses?.[0];
@@ -143,6 +151,33 @@ describe('container status', () => {
     expect(s?.lastState?.terminated?.exitCode).toBe(9);
   });
 
+  test('times once told stay', () => {
+    const told = { name: 'a', containerID: 'docker://a0', state: { running: { startedAt: EARLIER } } };
+    const of = (records: ContainerRecord[]) => first({ records, status: { containerStatuses: [told] } });
+    expect(of([record('a')])?.state?.running?.startedAt).toBe(EARLIER);
+    expect(of([exited('a', 1)])?.state?.terminated).toMatchObject({ startedAt: EARLIER, finishedAt: NOW_TEXT });
+    expect(of([record('a', { attempt: 1 })])?.state?.running?.startedAt).toBe(NOW_TEXT);
+  });
+
+  test('what was running and is gone without a trace has ended somehow', () => {
+    const status = {
+      containerStatuses: [{ name: 'a', restartCount: 1, containerID: 'docker://x', state: { running: {} } }],
+    };
+    const unknown = { exitCode: 137, reason: 'ContainerStatusUnknown', containerID: 'docker://x' };
+    expect(first({ status })).toMatchObject({
+      restartCount: 1,
+      state: { waiting: {} },
+      lastState: { terminated: unknown },
+    });
+    expect(first({ status, policy: 'Never' })).toMatchObject({ restartCount: 1, state: { terminated: unknown } });
+  });
+
+  test('the last end is remembered when its container was taken away', () => {
+    const last = { exitCode: 2, containerID: 'docker://old' };
+    const status = { containerStatuses: [{ name: 'a', containerID: 'docker://a1', lastState: { terminated: last } }] };
+    expect(first({ records: [record('a', { attempt: 1 })], status })?.lastState?.terminated).toEqual(last);
+  });
+
   test('what ended stays ended when its container is gone', () => {
     const ended = { name: 'a', restartCount: 3, state: { terminated: { exitCode: 4 } } };
     expect(first({ status: { containerStatuses: [ended] } })).toEqual(ended);
@@ -156,7 +191,11 @@ const conditions = (s: Sketch) =>
 
 describe('conditions', () => {
   test.each<[string, Sketch, Record<string, string>]>([
-    ['ready', { records: [record('a')] }, { Initialized: 'True', ContainersReady: 'True', Ready: 'True' }],
+    [
+      'ready',
+      { records: [record('a')] },
+      { PodReadyToStartContainers: 'True', Initialized: 'True', ContainersReady: 'True', Ready: 'True' },
+    ],
     [
       'not ready',
       { records: [record('a')], unready: ['a'] },
@@ -221,7 +260,7 @@ test('addresses and start', () => {
   expect(buildStatus(input({ records: [record('a')], status: { startTime: EARLIER } }))).toMatchObject({
     hostIP: '172.18.0.2',
     podIP: '10.244.0.5',
-    podIPs: [{ ip: '10.244.0.5' }],
+    podIPs: [{ ip: '10.244.0.5' }, { ip: 'fd00:10:244::5' }],
     startTime: EARLIER,
   });
 });

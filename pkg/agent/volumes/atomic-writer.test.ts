@@ -32,6 +32,16 @@ test('the same content is not written again', async () => {
   expect(await readlink(join(dir, '..data'))).toBe(before);
 });
 
+test('another mode or owner is a change', async () => {
+  await writeAtomically(dir, files({ a: '1' }, 0o400));
+  expect(await writeAtomically(dir, files({ a: '1' }, 0o444))).toBe(true);
+  expect((await stat(join(dir, 'a'))).mode & 0o777).toBe(0o444);
+  const { gid } = await stat(dir);
+  expect(await writeAtomically(dir, files({ a: '1' }, 0o400), gid)).toBe(true);
+  expect(await writeAtomically(dir, files({ a: '1' }, 0o400), gid)).toBe(false);
+  expect((await stat(join(dir, 'a'))).mode & 0o777).toBe(0o440);
+});
+
 test.each<[string, Record<string, string>]>([
   ['changed', { a: '9', b: '2' }],
   ['one more', { a: '1', b: '2', c: '3' }],

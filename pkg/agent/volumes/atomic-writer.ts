@@ -1,20 +1,46 @@
-import { chmod, chown, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 export interface VolumeFile {
   readonly content: Buffer;
   readonly mode: number;
+  /** Owner; root when not given. */
+  readonly uid?: number;
 }
+
+/** What a group that owns a file may do with it. */
+const GROUP_MAY = 0o440;
 
 export type VolumeFiles = ReadonlyMap<string, VolumeFile>;
 
 const DATA = '..data';
 
-async function sameContent(dir: string, files: VolumeFiles): Promise<boolean> {
+/** The mode a file gets; a group that owns it may read it. */
+const modeOf = (f: VolumeFile, gid: number | undefined): number => (gid === undefined ? f.mode : f.mode | GROUP_MAY);
+
+async function same(path: string, f: VolumeFile, gid: number | undefined): Promise<boolean> {
+  const s = await stat(path);
+  const owned = s.uid === (f.uid ?? s.uid) && s.gid === (gid ?? s.gid);
+  return owned && (s.mode & 0o7777) === modeOf(f, gid) && (await readFile(path)).equals(f.content);
+}
+
+async function allSame(dir: string, files: VolumeFiles, gid: number | undefined): Promise<boolean> {
   try {
     const listed = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((e) => e.isFile());
     if (listed.length !== files.size) return false;
-    for (const [path, f] of files) if (!(await readFile(join(dir, path))).equals(f.content)) return false;
+    for (const [path, f] of files) if (!(await same(join(dir, path), f, gid))) return false;
     return true;
   } catch {
     return false;
@@ -29,15 +55,16 @@ async function sameContent(dir: string, files: VolumeFiles): Promise<boolean> {
 export async function writeAtomically(dir: string, files: VolumeFiles, gid?: number): Promise<boolean> {
   await mkdir(dir, { recursive: true });
   const current = await readlink(join(dir, DATA)).catch(() => undefined);
-  if (current && (await sameContent(join(dir, current), files))) return false;
+  if (current && (await allSame(join(dir, current), files, gid))) return false;
   const fresh = `..${new Date().toISOString().replace(/[-:.TZ]/g, '_')}${Math.random().toString(36).slice(2, 8)}`;
   await mkdir(join(dir, fresh), { mode: 0o755 });
   for (const [path, f] of files) {
     const target = join(dir, fresh, path);
     await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, f.content, { mode: f.mode });
-    await chmod(target, f.mode);
-    if (gid !== undefined) await chown(target, -1, gid);
+    const mode = modeOf(f, gid);
+    await writeFile(target, f.content, { mode });
+    if (gid !== undefined || f.uid !== undefined) await chown(target, f.uid ?? -1, gid ?? -1);
+    await chmod(target, mode);
   }
   // A write that did not come to its end may have left its link, and its directory (below).
   await rm(join(dir, `${DATA}_tmp`), { force: true });

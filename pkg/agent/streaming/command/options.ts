@@ -1,13 +1,6 @@
 import { errors } from '#api/meta/errors.ts';
+import { isSet } from '#api/meta/query.ts';
 import type { ExecRequest } from '../backend.ts';
-
-/** Present and not "0" or "false": how Kubernetes reads a boolean query parameter. */
-export function isSet(query: URLSearchParams, ...names: string[]): boolean {
-  return names.some((name) => {
-    const value = query.get(name);
-    return value !== null && value !== '0' && value.toLowerCase() !== 'false';
-  });
-}
 
 /**
  * What the query of an exec or attach asks for, in the agent's own words (input, output, error) or the API's (stdin,

@@ -1,6 +1,6 @@
+import type { SpdySession } from '#spdy/session.ts';
+import type { SpdyStream } from '#spdy/stream.ts';
 import type { StreamWishes } from '../backend.ts';
-import type { SpdySession } from '../spdy/session.ts';
-import type { SpdyStream } from '../spdy/stream.ts';
 import { ResizeDecoder, type TerminalSize } from './resize.ts';
 import type { CommandChannels } from './run.ts';
 import { encodeStatus } from './status.ts';

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '#async/clock.ts';
-import type { SpdySession } from '../spdy/session.ts';
-import type { SpdyStream } from '../spdy/stream.ts';
+import type { SpdySession } from '#spdy/session.ts';
+import type { SpdyStream } from '#spdy/stream.ts';
 import { bridge } from './bridge.ts';
 import { dial, type ForwardTarget, parsePort } from './forward.ts';
 

@@ -1,0 +1,307 @@
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { PodCgroups } from '#agent/cgroups/pod-cgroups.ts';
+import { PluginNetworks } from '#agent/cni/plugin-networks.ts';
+import { CniPlugins } from '#agent/cni/plugins.ts';
+import { CniState } from '#agent/cni/state.ts';
+import { DeviceManager } from '#agent/devices/device-manager.ts';
+import { Eviction } from '#agent/eviction/eviction.ts';
+import { LocalStorage } from '#agent/eviction/local-storage.ts';
+import { ImageGc } from '#agent/images/image-gc.ts';
+import { Images } from '#agent/images/images.ts';
+import { PullSecrets } from '#agent/images/pull-secrets.ts';
+import type { NodeFacts } from '#agent/node/facts.ts';
+import { NodeRegistration } from '#agent/node/registration.ts';
+import { NodeShutdown, SHUTTING_DOWN, shutdownRefusal } from '#agent/node/shutdown.ts';
+import { AdmittedPods } from '#agent/pods/admitted-pods.ts';
+import { MirrorPods } from '#agent/pods/mirror-pods.ts';
+import { PodManager } from '#agent/pods/pod-manager.ts';
+import { StaticPods } from '#agent/pods/static-pods.ts';
+import { Prober } from '#agent/probes/prober.ts';
+import { ensureBridgeNetwork } from '#agent/runtime/docker-network.ts';
+import { diskUsage } from '#agent/stats/machine.ts';
+import { StatusPublisher } from '#agent/status/publisher.ts';
+import { NodeRoot } from '#agent/volumes/node-root.ts';
+import { PodObjects } from '#agent/volumes/objects.ts';
+import { Volumes } from '#agent/volumes/volumes.ts';
+import { type Node, Nodes, type Pod, type Service, Services } from '#api/kinds/index.ts';
+import { ofFamily } from '#api/meta/families.ts';
+import { contains, parseNetwork } from '#api/meta/ip.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import { createEventRecorder } from '#client/events.ts';
+import type { EventRecorder, Informer } from '#client/types.ts';
+import { POD_BRIDGE } from '#network/bridge.ts';
+import { type NetworkBackend, PodNetwork } from '#network/pod-network.ts';
+import { PolicyEnforcer } from '#network/policy/enforcer.ts';
+import { systemExec } from '#process/exec.ts';
+import { UserError } from '#process/main.ts';
+import { type Base, DOCKER_NETWORK } from './base.ts';
+
+/** What the agent watches besides its pods, and where it tells what happens. */
+interface Watched {
+  readonly events: EventRecorder;
+  readonly services: Informer<Service>;
+  readonly nodes: Informer<Node>;
+  /** This node, as far as it is known. */
+  node(): Stored<Node> | undefined;
+}
+
+/** The network of the pods; without a backend, Docker's own is used as it is, or that of plugins. */
+interface Network {
+  readonly network: PodNetwork;
+  readonly policies: PolicyEnforcer;
+  readonly networked: boolean;
+  readonly networks: PluginNetworks;
+}
+
+/** The parts that run. */
+export interface Parts extends Watched, Network {
+  readonly prober: Prober;
+  readonly objects: PodObjects;
+  readonly volumes: Volumes;
+  readonly devices: DeviceManager;
+  readonly imageGc: ImageGc;
+  readonly eviction: Eviction;
+  readonly shutdown: NodeShutdown;
+  readonly manager: PodManager;
+  readonly statics: StaticPods | undefined;
+  readonly registration: NodeRegistration;
+  /** Writes the node's status now. */
+  report(): void;
+}
+
+function watched({ f, client, clock, informers, logger }: Base): Watched {
+  const nodes = informers.informer(Nodes);
+  return {
+    events: createEventRecorder({ client, clock, component: 'kubelet', host: f.nodeName, logger }),
+    services: informers.informer(Services),
+    nodes,
+    node: () => nodes.lister.get(f.nodeName),
+  };
+}
+
+/** @throws UserError when the route to the other nodes would be lost to the pods. */
+function refuseOverlap(clusterCidrs: readonly string[], nodeIps: readonly string[]): void {
+  for (const cidr of clusterCidrs) {
+    const inside = nodeIps.find((ip) => contains(parseNetwork(cidr), ip));
+    if (inside === undefined) continue;
+    throw new UserError(
+      `--cluster-cidr ${cidr} contains the address of this node, ${inside}: pods need a network of their own`,
+    );
+  }
+}
+
+function networkOf(
+  { f, informers, client, clock, logger, runtime }: Base,
+  o: { nodeIps: readonly string[]; changed: () => void },
+): Network {
+  if (f.networkBackend !== 'none' && f.cniConfDir === '') refuseOverlap(f.clusterCidr, o.nodeIps);
+  const common = { informers, exec: systemExec, clock, logger, nodeName: f.nodeName };
+  const ensureBridge = (cidrs: readonly string[], mtu: number | undefined) =>
+    ensureBridgeNetwork(runtime.docker, { network: DOCKER_NETWORK, bridge: POD_BRIDGE, cidrs, mtu, node: f.nodeName });
+  return {
+    network: new PodNetwork({
+      ...{ ...common, clusterCidrs: f.clusterCidr, ensureBridge, nodeIp: ofFamily('IPv4', o.nodeIps) ?? '' },
+      backend: f.networkBackend as NetworkBackend,
+    }),
+    policies: new PolicyEnforcer(common),
+    networked: f.networkBackend !== 'none' && f.cniConfDir === '',
+    networks: new PluginNetworks({
+      plugins: new CniPlugins({ exec: systemExec, binDirs: f.cniBinDir.split(':').filter(Boolean) }),
+      state: new CniState(join(f.rootDir, 'networks')),
+      ...{ confDir: f.cniConfDir, client, clock, logger, changed: o.changed },
+      pidOf: (id) => runtime.pidOf(id),
+    }),
+  };
+}
+
+function volumesOf({ f, clock, logger }: Base, { node }: Watched, objects: PodObjects): Volumes {
+  return new Volumes({
+    rootDir: f.rootDir,
+    node: new NodeRoot(f.hostRoot),
+    objects,
+    exec: systemExec,
+    clock,
+    logger,
+    allocatable: () => node()?.status?.allocatable ?? {},
+  });
+}
+
+function devicesOf({ f, clock, logger, late }: Base, changed: () => void): DeviceManager {
+  return new DeviceManager({
+    dir: new NodeRoot(f.hostRoot).at(f.devicePluginDir),
+    file: join(f.rootDir, 'devices.json'),
+    clock,
+    logger,
+    alive: () => new Set(late.manager?.running.map((p) => p.metadata.uid)),
+    changed,
+  });
+}
+
+function imageGcOf({ f, runtime, pods, clock, logger }: Base): ImageGc {
+  return new ImageGc({
+    runtime,
+    pods: pods.lister,
+    clock,
+    logger,
+    pauseImage: f.pauseImage,
+    disk: () => diskUsage(f.rootDir),
+    highPercent: f.imageGcHighThreshold,
+    lowPercent: f.imageGcLowThreshold,
+  });
+}
+
+function evictionOf(base: Base, parts: Pick<Parts, 'volumes' | 'imageGc' | 'report'>): Eviction {
+  const { f, checked, stats, pods, runtime, view, clock, logger, late } = base;
+  const { volumes, imageGc } = parts;
+  const volumeDir = (uid: string, name: string) => volumes.volumeDir(uid, name);
+
+  return new Eviction({
+    stats,
+    pods: pods.lister,
+    thresholds: checked.thresholds,
+    reclaims: checked.reclaims,
+    transitionMs: f.evictionPressureTransitionPeriod,
+    clock,
+    logger,
+    exec: systemExec,
+    podDir: (uid) => volumes.podDir(uid),
+    storage: new LocalStorage({ runtime, view, exec: systemExec, volumeDir }),
+    maxPodGraceSeconds: f.evictionMaxPodGracePeriod,
+    evict: (uid, failure) => late.manager?.evict(uid, failure),
+    reclaimDisk: () => imageGc.reclaim(),
+    changed: () => parts.report(),
+  });
+}
+
+/** What is found out about the machine first. */
+export interface Machine {
+  readonly facts: NodeFacts;
+  readonly cgroups: PodCgroups | undefined;
+  readonly appArmor: boolean;
+}
+
+type Managed = Omit<Machine, 'facts'> & Omit<Parts, 'manager' | 'statics' | 'registration' | 'report' | 'imageGc'>;
+
+function managerOf(
+  base: Base,
+  parts: Managed,
+  { images, hostIps }: { images: Images; hostIps: readonly string[] },
+): PodManager {
+  const { f, client, runtime, view, clock, logger, signal, pods, wake, late } = base;
+  const { networked, network, networks, policies, services, node } = parts;
+  return new PodManager(
+    {
+      ...{ client, runtime, view, images, clock, logger, node, hostIps },
+      cgroups: parts.cgroups,
+      appArmor: parts.appArmor,
+      admitted: new AdmittedPods({
+        node,
+        running: () => late.manager?.running ?? [],
+        uncounted: (resource) => resource in parts.devices.amounts.capacity,
+      }),
+      prober: parts.prober,
+      publisher: new StatusPublisher({ client, clock, logger, signal, stale: wake }),
+      volumes: parts.volumes,
+      devices: parts.devices,
+      networks,
+      objects: parts.objects,
+      events: parts.events,
+      services: services.lister,
+      pods: pods.lister,
+      nodeName: f.nodeName,
+      nodeMemory: totalmem(),
+      seccompDir: join(f.rootDir, 'seccomp'),
+      dns: { clusterDns: f.clusterDns.split(',').filter(Boolean), clusterDomain: f.clusterDomain },
+      pressures: () => parts.eviction.pressures,
+      refusal: () => (parts.shutdown.begun ? shutdownRefusal : undefined),
+      mirrors: new MirrorPods({ client, clock, logger, signal, pods: pods.lister, node }),
+      networkReady: async () => {
+        if (networked) await network.ready();
+        else if (networks.problem) throw new Error(networks.problem);
+      },
+      addressesOf: async (id) => {
+        const found = await runtime.addressesOf(id);
+        return networked ? network.keepOwn(found, () => runtime.pidOf(id)) : found;
+      },
+      attached: async (pod, ips) => {
+        if (!networked) return;
+        // Nobody speaks to himself before he runs.
+        network.allowHairpin().catch((err: unknown) => logger.warn({ err }, 'pods may not reach themselves'));
+        await policies.attached(pod, ips);
+      },
+    },
+    pods,
+  );
+}
+
+const readiness = (problem: string | undefined) =>
+  problem ? { ready: false, message: problem } : { ready: true, message: 'kubelet is posting ready status' };
+
+function networkProblem({ networked, network, networks }: Network): string | undefined {
+  const problem = networked && !network.isReady ? 'the node has no pod CIDR yet' : networks.problem;
+  return problem && `container runtime network not ready: ${problem}`;
+}
+
+function registrationOf(
+  base: Base,
+  parts: Network & Pick<Parts, 'eviction' | 'shutdown' | 'devices'>,
+  facts: NodeFacts,
+  images: Images,
+) {
+  const { f, client, clock, logger } = base;
+  const { eviction, shutdown, devices } = parts;
+  return new NodeRegistration({
+    client,
+    clock,
+    logger,
+    facts,
+    leaseSeconds: f.nodeLeaseDuration,
+    devices: () => devices.amounts,
+    images: () => images.list(),
+    readiness: () => ({
+      ...readiness(shutdown.begun ? SHUTTING_DOWN : networkProblem(parts)),
+      pressures: [...eviction.pressures],
+    }),
+  });
+}
+
+/** Puts the agent together; nothing runs yet. */
+export function partsOf(base: Base, { facts, ...machine }: Machine): Parts {
+  const { f, client, clock, logger, runtime, late, wake } = base;
+  const seen = watched(base);
+  const prober = new Prober({ runtime, clock, events: seen.events, changed: wake });
+  const objects = new PodObjects({ client, clock, logger, changed: (uid) => late.manager?.sourceChanged(uid) });
+  const secrets = new PullSecrets({ secret: (ns, name) => objects.secretObject(ns, name), rootDir: f.rootDir, logger });
+  const credentials = (pod: Stored<Pod>, image: string) => secrets.find(pod, image);
+  const images = new Images({ runtime, clock, events: seen.events, credentials });
+  const volumes = volumesOf(base, seen, objects);
+  const imageGc = imageGcOf(base);
+  const report = (): void => {
+    registration
+      .report()
+      .catch((err: unknown) => logger.debug({ err }, 'the report will follow with the next heartbeat'));
+  };
+  const network = networkOf(base, { nodeIps: facts.ips, changed: report });
+  const devices = devicesOf(base, report);
+  const eviction = evictionOf(base, { volumes, imageGc, report });
+  const shutdown = new NodeShutdown({
+    stages: base.checked.shutdownStages,
+    pods: () => late.manager?.running ?? [],
+    end: (uid, failure) => late.manager?.evict(uid, failure),
+    ended: async (uid, signal) => late.manager?.ended(uid, signal),
+    report: () => registration.report(),
+    clock,
+    logger,
+  });
+  const managed = { ...machine, ...seen, ...network, prober, objects, volumes, devices, eviction, shutdown };
+  const manager = managerOf(base, managed, { images, hostIps: facts.ips });
+  late.manager = manager;
+  const changed = (list: Parameters<PodManager['setStatic']>[0]): void => manager.setStatic(list);
+  const statics = f.podManifestPath
+    ? new StaticPods({ dir: f.podManifestPath, nodeName: f.nodeName, clock, logger, changed })
+    : undefined;
+  const registration = registrationOf(base, managed, facts, images);
+  seen.nodes.addHandlers({ onAdd: (n) => registration.seen(n), onUpdate: (_old, n) => registration.seen(n) });
+  return { ...managed, imageGc, manager, statics, registration, report };
+}

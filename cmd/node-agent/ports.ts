@@ -1,0 +1,45 @@
+import { DockerStreams } from '#agent/runtime/docker-streams.ts';
+import { reviewedAccess } from '#agent/server/reviews.ts';
+import { type ServingCertificate, startAgentServer } from '#agent/server/server.ts';
+import { containerMetrics } from '#agent/stats/container-metrics.ts';
+import { resourceMetrics } from '#agent/stats/resource-metrics.ts';
+import { briefSummary, summary } from '#agent/stats/summary.ts';
+import { startHealthServer } from '#process/health.ts';
+import { processRegistry } from '#process/metrics.ts';
+import type { Base } from './base.ts';
+
+export interface Ports {
+  /** Serves new connections with another certificate. */
+  reload(tls: ServingCertificate): void;
+  close(): Promise<void>;
+}
+
+/** Opens the agent's ports: health, and 10250. */
+export async function openPorts(base: Base): Promise<Ports> {
+  const { f, checked, client, clock, logger, runtime, view, pods, stats } = base;
+  const registry = processRegistry();
+  const health = await startHealthServer({ address: f.healthAddress, checks: {}, registry });
+  const server = await startAgentServer({
+    address: f.address,
+    port: f.port,
+    tls: checked.tls,
+    clientCa: checked.clientCa,
+    clock,
+    log: logger,
+    streams: new DockerStreams({ runtime, view, pods: pods.lister }),
+    ...reviewedAccess({ client, clock, nodeName: f.nodeName }),
+    metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    metricPages: {
+      resource: async () => resourceMetrics(await stats.measure()),
+      cadvisor: async () => containerMetrics(await stats.measure()),
+    },
+    stats: async (brief) => (brief ? briefSummary(await stats.rates()) : summary(await stats.measure())),
+  });
+  return {
+    reload: (tls) => server.reload(tls, checked.clientCa),
+    async close() {
+      await server.close();
+      await health.close();
+    },
+  };
+}

@@ -1,0 +1,170 @@
+import { join } from 'node:path';
+import type { Pod } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Exec } from '#process/exec.ts';
+import { succeed } from '#process/exec.ts';
+import type { Logger } from '#process/logger.ts';
+import { hierarchies } from '../stats/cgroup-paths.ts';
+import { podBounds } from './limits.ts';
+import { namesOf } from './names.ts';
+import type { PodCgroups } from './pod-cgroups.ts';
+import { LEAST_SHARES, weightOf } from './shares.ts';
+import { killWhole } from './whole.ts';
+
+const TIMEOUT_MS = 10_000;
+/** CPUQuota is a share of one processor; a quota of ours is for each tenth of a second. */
+const PERCENT_OF_QUOTA = 1000;
+
+/** The slice that a cgroup is to systemd: names are joined by dashes, so those within become underscores. Pure. */
+export const sliceOf = (names: readonly string[]): string =>
+  `${names.map((n) => n.replace(/\.slice$/, '').replaceAll('-', '_')).join('-')}.slice`;
+
+/** Where a slice lies: each in the one that its name begins with. Pure. */
+export function foldersOf(slice: string): string[] {
+  const names = slice.replace(/\.slice$/, '').split('-');
+  return names.map((_, n) => `${names.slice(0, n + 1).join('-')}.slice`);
+}
+
+/** UID of the pod that a slice is of. Pure. */
+export const podOfSlice = (slice: string): string | undefined =>
+  /^(?:.*-)?kubepods(?:-(?:burstable|besteffort))?-pod([^-]+)\.slice$/.exec(slice)?.[1]?.replaceAll('_', '-');
+
+/** What `systemctl set-property` is told of a slice. Pure. @param memory whether memory is bounded here too */
+export function propertiesOf(
+  b: { readonly cpuShares: number; readonly cpuQuotaUs: number; readonly memoryBytes: number },
+  memory: boolean,
+): string[] {
+  return [
+    `CPUWeight=${weightOf(b.cpuShares)}`,
+    `CPUQuota=${b.cpuQuotaUs > 0 ? `${Math.ceil(b.cpuQuotaUs / PERCENT_OF_QUOTA)}%` : ''}`,
+    ...(memory ? [`MemoryMax=${b.memoryBytes > 0 ? b.memoryBytes : 'infinity'}`] : []),
+  ];
+}
+
+interface Known {
+  readonly slice: string;
+  readonly burstableShares: number;
+}
+
+export interface SystemdOptions {
+  /** Parent of all; '': the root. */
+  readonly root: string;
+  readonly exec: Exec;
+  readonly logger: Logger;
+  /** /proc/self/mountinfo. */
+  readonly mountinfo: string;
+}
+
+/** Cgroups of pods where systemd keeps them: slices, made through systemctl and gone with the machine. */
+export class SystemdTree implements PodCgroups {
+  readonly #prefix: readonly string[];
+  readonly #exec: Exec;
+  readonly #unified: boolean;
+  /** Where the unified hierarchy is to be seen, if it is the only one. */
+  readonly #point: string | undefined;
+  readonly #logger: Logger;
+  readonly #known = new Map<string, Known>();
+  /** What each class was given last. */
+  readonly #weights = new Map<string, number>();
+
+  private constructor({ root, exec, logger, mountinfo }: SystemdOptions) {
+    this.#prefix = root.split('/').filter(Boolean);
+    this.#exec = exec;
+    this.#logger = logger;
+    this.#unified = hierarchies(mountinfo, 'cgroup').length === 0;
+    this.#point = this.#unified ? hierarchies(mountinfo, 'cgroup2')[0]?.point : undefined;
+  }
+
+  /** Undefined where systemd does not run. */
+  static async open(o: SystemdOptions): Promise<SystemdTree | undefined> {
+    const asked = o.exec('systemctl', ['is-system-running'], { timeoutMs: TIMEOUT_MS });
+    const state = await asked.then(
+      ({ stdout }) => stdout.trim(),
+      () => '',
+    );
+    if (state === '' || state === 'offline' || state === 'unknown') return undefined;
+    return new SystemdTree(o);
+  }
+
+  #slice(names: readonly string[]): string {
+    return sliceOf([...this.#prefix, ...names]);
+  }
+
+  pathOf(pod: Stored<Pod>): string {
+    return this.#slice(namesOf(pod));
+  }
+
+  async ensure(pod: Stored<Pod>): Promise<void> {
+    const slice = this.pathOf(pod);
+    const bounds = podBounds(pod);
+    await this.#set(slice, propertiesOf(bounds, this.#unified));
+    const burstableShares = slice.startsWith(this.#class('burstable')) ? bounds.cpuShares : 0;
+    this.#known.set(pod.metadata.uid, { slice, burstableShares });
+    await this.#weighClasses();
+  }
+
+  async started(pod: Stored<Pod>, containerId: string): Promise<void> {
+    if (this.#point === undefined) return;
+    await killWhole(join(this.#point, ...foldersOf(this.pathOf(pod)), `docker-${containerId}.scope`));
+  }
+
+  async loosen(pod: Stored<Pod>): Promise<void> {
+    const { cpuShares } = podBounds(pod);
+    await this.#set(this.pathOf(pod), propertiesOf({ cpuShares, cpuQuotaUs: 0, memoryBytes: 0 }, this.#unified));
+  }
+
+  async remove(uid: string): Promise<void> {
+    const slice = this.#known.get(uid)?.slice ?? (await this.#slices()).find((s) => podOfSlice(s) === uid);
+    this.#known.delete(uid);
+    if (slice) await this.#systemctl('stop', slice).catch((e: unknown) => this.#warn(e));
+    await this.#weighClasses();
+  }
+
+  async podUids(): Promise<Set<string>> {
+    return new Set((await this.#slices()).flatMap((s) => podOfSlice(s) ?? []));
+  }
+
+  async #slices(): Promise<string[]> {
+    const list = ['list-units', '--type=slice', '--all', '--plain', '--no-legend', '--no-pager'];
+    const out = await this.#systemctl(...list, this.#slice(['kubepods']).replace(/\.slice$/, '-*'));
+    return out.split('\n').flatMap((line) => line.trim().split(/\s+/)[0] || []);
+  }
+
+  #class(name: string): string {
+    return this.#slice(['kubepods', name]).replace(/\.slice$/, '');
+  }
+
+  /** Burstable pods together count for what they request, the others for next to nothing. */
+  async #weighClasses(): Promise<void> {
+    const sum = [...this.#known.values()].reduce((n, k) => n + k.burstableShares, 0);
+    for (const [name, shares] of [
+      ['burstable', Math.max(LEAST_SHARES, sum)],
+      ['besteffort', LEAST_SHARES],
+    ] as const) {
+      if (this.#weights.get(name) === shares) continue;
+      await this.#set(`${this.#class(name)}.slice`, [`CPUWeight=${weightOf(shares)}`]);
+      this.#weights.set(name, shares);
+    }
+  }
+
+  /**
+   * A slice that is not there is made; it needs no file. Where that fails the pod starts all the same: with its containers
+   * systemd makes their slice, and each of them has its own bounds.
+   */
+  async #set(slice: string, properties: readonly string[]): Promise<void> {
+    try {
+      await this.#systemctl('start', slice);
+      await this.#systemctl('set-property', '--runtime', slice, ...properties);
+    } catch (err) {
+      this.#warn(err);
+    }
+  }
+
+  #warn(err: unknown): void {
+    this.#logger.warn({ err }, 'the cgroup of a pod is not as it should be');
+  }
+
+  #systemctl(...args: readonly string[]): Promise<string> {
+    return succeed(this.#exec, 'systemctl', args, { timeoutMs: TIMEOUT_MS });
+  }
+}

@@ -1,0 +1,166 @@
+import { access, constants, mkdir, readdir, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pod } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Logger } from '#process/logger.ts';
+import { type Hierarchy, hierarchies } from '../stats/cgroup-paths.ts';
+import { podBounds } from './limits.ts';
+import { namesOf } from './names.ts';
+import type { PodCgroups } from './pod-cgroups.ts';
+import { LEAST_SHARES, weightOf } from './shares.ts';
+import { killWhole } from './whole.ts';
+
+export interface CgroupTreeOptions {
+  /** Parent of all, as Docker's cgroup parent; '': the root. */
+  readonly root: string;
+  readonly logger: Logger;
+  /** /proc/self/mountinfo. */
+  readonly mountinfo: string;
+}
+
+const PERIOD_US = 100_000;
+const CLASSES = ['', 'burstable', 'besteffort'] as const;
+
+interface Known {
+  readonly path: string;
+  readonly burstableShares: number;
+}
+
+const code = (e: unknown): string | undefined => (e as NodeJS.ErrnoException).code;
+
+/** A hierarchy is seen from its root; in a cgroup namespace of one's own the root shows as so many levels up. */
+const isWhole = (h: Hierarchy): boolean => /^\/(\.\.(\/\.\.)*)?$/.test(h.root);
+
+/** Cgroups of pods where we write them ourselves: kubepods/burstable/pod<uid>, say. */
+export class CgroupTree implements PodCgroups {
+  readonly #root: string;
+  readonly #base: string;
+  readonly #hierarchies: readonly Hierarchy[];
+  readonly #unified: boolean;
+  readonly #logger: Logger;
+  readonly #known = new Map<string, Known>();
+
+  private constructor({ root, logger }: CgroupTreeOptions, found: readonly Hierarchy[], unified: boolean) {
+    this.#root = root.replace(/\/+$/, '');
+    this.#base = `${this.#root}/kubepods`;
+    this.#hierarchies = found;
+    this.#unified = unified;
+    this.#logger = logger;
+  }
+
+  /** Undefined where the tree cannot be written. */
+  static async open(options: CgroupTreeOptions): Promise<CgroupTree | undefined> {
+    const { mountinfo } = options;
+    const old = hierarchies(mountinfo, 'cgroup').filter(isWhole);
+    const unified = old.length === 0;
+    // Beside those of version 1 there may be a unified one without controllers, in which containers have a place too.
+    const found = [...old, ...hierarchies(mountinfo, 'cgroup2').filter(isWhole)];
+    const controlled = unified || ['cpu', 'memory'].every((c) => found.some((h) => h.options.includes(c)));
+    const writable = await Promise.all(found.map((h) => access(h.point, constants.W_OK))).then(
+      () => found.length > 0 && controlled,
+      () => false,
+    );
+    return writable ? new CgroupTree(options, found, unified) : undefined;
+  }
+
+  pathOf(pod: Stored<Pod>): string {
+    return [this.#root, ...namesOf(pod)].join('/');
+  }
+
+  async ensure(pod: Stored<Pod>): Promise<void> {
+    const path = this.pathOf(pod);
+    const bounds = podBounds(pod);
+    await this.#make(path);
+    await this.#shares(path, bounds.cpuShares);
+    await this.#quota(path, bounds.cpuQuotaUs);
+    // On version 1 every container of a pod hears of an OOM in the pod's cgroup: the wrong one would be called killed.
+    if (this.#unified) await this.#write('memory', path, 'memory.max', bounds.memoryBytes || 'max');
+    const burstableShares = path.startsWith(`${this.#base}/burstable/`) ? bounds.cpuShares : 0;
+    this.#known.set(pod.metadata.uid, { path, burstableShares });
+    await this.#weighClasses();
+  }
+
+  async started(pod: Stored<Pod>, containerId: string): Promise<void> {
+    if (this.#unified) await killWhole((this.#of('memory')?.point ?? '') + join(this.pathOf(pod), containerId));
+  }
+
+  async loosen(pod: Stored<Pod>): Promise<void> {
+    const path = this.pathOf(pod);
+    await this.#make(path);
+    await this.#quota(path, 0);
+    if (this.#unified) await this.#write('memory', path, 'memory.max', 'max');
+  }
+
+  async remove(uid: string): Promise<void> {
+    const known = this.#known.get(uid);
+    this.#known.delete(uid);
+    const paths = known ? [known.path] : CLASSES.map((c) => join(this.#base, c, `pod${uid}`));
+    for (const h of this.#hierarchies) for (const path of paths) await this.#drop(h.point + path);
+    if (known?.burstableShares) await this.#weighClasses();
+  }
+
+  async podUids(): Promise<Set<string>> {
+    const uids = new Set<string>();
+    for (const h of this.#hierarchies) {
+      for (const c of CLASSES) {
+        const names = await readdir(join(h.point + this.#base, c)).catch(() => []);
+        for (const n of names) if (n.startsWith('pod')) uids.add(n.slice('pod'.length));
+      }
+    }
+    return uids;
+  }
+
+  /** Burstable pods together count for what they request, the others for next to nothing. */
+  async #weighClasses(): Promise<void> {
+    const sum = [...this.#known.values()].reduce((n, k) => n + k.burstableShares, 0);
+    for (const c of ['burstable', 'besteffort']) await this.#make(`${this.#base}/${c}`);
+    await this.#shares(`${this.#base}/burstable`, Math.max(LEAST_SHARES, sum));
+    await this.#shares(`${this.#base}/besteffort`, LEAST_SHARES);
+  }
+
+  #shares(path: string, shares: number): Promise<void> {
+    return this.#unified
+      ? this.#write('cpu', path, 'cpu.weight', weightOf(shares))
+      : this.#write('cpu', path, 'cpu.shares', shares);
+  }
+
+  /** @param quotaUs 0: no limit */
+  #quota(path: string, quotaUs: number): Promise<void> {
+    return this.#unified
+      ? this.#write('cpu', path, 'cpu.max', `${quotaUs || 'max'} ${PERIOD_US}`)
+      : this.#write('cpu', path, 'cpu.cfs_quota_us', quotaUs || -1);
+  }
+
+  #of(controller: string): Hierarchy | undefined {
+    return this.#unified ? this.#hierarchies[0] : this.#hierarchies.find((h) => h.options.includes(controller));
+  }
+
+  async #make(path: string): Promise<void> {
+    if (!this.#unified) {
+      for (const c of ['cpu', 'memory']) await mkdir((this.#of(c)?.point ?? '') + path, { recursive: true });
+      return;
+    }
+    // A controller reaches down only where each cgroup above passes it on.
+    let dir = this.#hierarchies[0]?.point ?? '';
+    for (const name of path.split('/').filter(Boolean)) {
+      await writeFile(join(dir, 'cgroup.subtree_control'), '+cpu +memory');
+      dir = join(dir, name);
+      await mkdir(dir, { recursive: true });
+    }
+  }
+
+  async #write(controller: string, path: string, file: string, value: number | string): Promise<void> {
+    await writeFile(join((this.#of(controller)?.point ?? '') + path, file), String(value));
+  }
+
+  async #drop(dir: string): Promise<void> {
+    try {
+      // What died in it without being waited for may have left cgroups of its own.
+      for (const e of await readdir(dir, { withFileTypes: true }))
+        if (e.isDirectory()) await this.#drop(join(dir, e.name));
+      await rmdir(dir);
+    } catch (err) {
+      if (code(err) !== 'ENOENT') this.#logger.warn({ err, dir }, 'a cgroup could not be removed');
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest';
+import type { Pod } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import { FakeClock } from '#async/fake-clock.ts';
+import { silentLogger } from '#process/logger.ts';
+import type { Failure } from '../pods/deadline.ts';
+import type { NodeStats } from '../stats/node-stats.ts';
+import { Eviction } from './eviction.ts';
+import type { LocalStorage } from './local-storage.ts';
+import { ranked } from './rank.ts';
+import { parseReclaims, parseThresholds, shortages, softThresholds } from './thresholds.ts';
+
+const GIB = 2 ** 30;
+
+test.each<[string, string, number, string[]]>([
+  ['below', 'memory.available<1Gi', GIB - 1, ['memory.available']],
+  ['just enough', 'memory.available<1Gi', GIB, []],
+  ['a share', 'memory.available<50%', 2 * GIB - 1, ['memory.available']],
+  ['none', '', 0, []],
+  ['not measured', 'pid.available<10%', 0, []],
+])('threshold: %s', (_, text, available, expected) => {
+  const short = shortages(parseThresholds(text), { 'memory.available': { available, capacity: 4 * GIB } });
+  expect(short.map((s) => s.threshold.signal)).toEqual(expected);
+});
+
+test.each([
+  [GIB - 1, false, 1],
+  [GIB, false, 0],
+  [GIB, true, 1],
+  [2 * GIB - 1, true, 1],
+  [2 * GIB, true, 0],
+])('with a minimum to reclaim: %i left, crossed before: %s', (available, before, expected) => {
+  const thresholds = parseThresholds('memory.available<1Gi');
+  const crossed = new Set(before ? thresholds : []);
+  const reclaims = parseReclaims({ 'memory.available': '25%' });
+  const supplies = { 'memory.available': { available, capacity: 4 * GIB } };
+  expect(shortages(thresholds, supplies, { crossed, reclaims })).toHaveLength(expected);
+});
+
+test('what is to be reclaimed is a quantity of a signal', () => {
+  expect(() => parseReclaims({ memory: '1Gi' })).toThrow('is no signal');
+  expect(() => parseReclaims({ 'pid.available': 'much' })).toThrow('neither a quantity');
+});
+
+test('memory comes before disk', () => {
+  const nothing = { available: 0, capacity: 1 };
+  const short = shortages(parseThresholds('nodefs.available<10%,memory.available<10%'), {
+    'memory.available': nothing,
+    'nodefs.available': nothing,
+  });
+  expect(short.map((s) => s.threshold.signal)).toEqual(['memory.available', 'nodefs.available']);
+});
+
+test.each(['memory<1Gi', 'memory.available<', 'memory.available<much', 'memory.available'])('%s is refused', (text) => {
+  expect(() => parseThresholds(text)).toThrow(/is no signal|neither a quantity/);
+});
+
+test('above their request first, then by priority, then by excess; critical and static pods stay', () => {
+  const pod = (name: string, memory?: string, priority = 0, annotations = {}): Stored<Pod> =>
+    ({
+      metadata: { name, annotations },
+      spec: { priority, containers: [{ resources: memory ? { requests: { memory } } : {} }] },
+    }) as unknown as Stored<Pod>;
+  const candidates = [
+    { pod: pod('below', '100Mi'), used: 50 },
+    { pod: pod('little'), used: 10 },
+    { pod: pod('much'), used: 1000 },
+    { pod: pod('important', undefined, 7), used: 5000 },
+    { pod: pod('critical', undefined, 2_000_001_000), used: 9000 },
+    { pod: pod('static', undefined, 0, { 'kubernetes.io/config.source': 'file' }), used: 9000 },
+  ];
+  expect(ranked(candidates, 'memory.available').map((c) => c.pod.metadata.name)).toEqual([
+    'much',
+    'little',
+    'important',
+    'below',
+  ]);
+});
+
+test('soft thresholds need a time', () => {
+  const grace = { 'memory.available': 90_000 };
+  expect(softThresholds('memory.available<1Gi', grace)).toMatchObject([
+    { signal: 'memory.available', graceMs: 90_000 },
+  ]);
+  expect(() => softThresholds('nodefs.available<10%', grace)).toThrow('nodefs.available needs a time');
+});
+
+test('a soft threshold evicts when it has been crossed for its time without a break, and grants time to end', async () => {
+  const clock = new FakeClock();
+  const pod = { metadata: { name: 'p', uid: 'u' }, spec: { containers: [{ name: 'c' }] } } as unknown as Stored<Pod>;
+  const memory = { left: GIB / 2 };
+  const machine = () => ({ memoryTotal: 4 * GIB, memoryAvailable: memory.left, processes: 1, maxProcesses: 9 });
+  const disk = { capacity: 1, available: 1, inodes: 0, inodesFree: 0 };
+  const stats = {
+    machine: async () => ({ machine: machine(), disk }),
+    measure: async () => ({ pods: [{ pod, containers: [], network: undefined, overhead: undefined }] }),
+  };
+  const evicted: Failure[] = [];
+  const off = new AbortController();
+  const eviction = new Eviction({
+    stats: stats as unknown as NodeStats,
+    pods: { get: () => pod, list: () => [], byIndex: () => [] },
+    reclaims: {},
+    thresholds: softThresholds('memory.available<1Gi', { 'memory.available': 60_000 }),
+    transitionMs: 0,
+    clock,
+    logger: silentLogger,
+    exec: async () => ({ code: 0, stdout: '', stderr: '' }),
+    storage: {} as LocalStorage,
+    maxPodGraceSeconds: 20,
+    podDir: () => '',
+    evict: (_uid, failure) => evicted.push(failure),
+    reclaimDisk: async () => false,
+    changed: () => {},
+  });
+  const running = eviction.run(off.signal);
+  await clock.advance(50_000);
+  expect([...eviction.pressures]).toEqual(['MemoryPressure']);
+  memory.left = 2 * GIB;
+  await clock.advance(10_000);
+  memory.left = GIB / 2;
+  await clock.advance(60_000);
+  expect(evicted).toEqual([]);
+  await clock.advance(20_000);
+  expect(evicted[0]).toMatchObject({ reason: 'Evicted', graceSeconds: 20 });
+  off.abort();
+  await running;
+});

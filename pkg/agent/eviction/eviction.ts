@@ -1,0 +1,172 @@
+import type { Pod } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Clock } from '#async/clock.ts';
+import type { Lister } from '#client/types.ts';
+import type { Exec } from '#process/exec.ts';
+import type { Logger } from '#process/logger.ts';
+import type { Failure } from '../pods/deadline.ts';
+import type { NodeStats, NodeUsage, PodUsage } from '../stats/node-stats.ts';
+import { podTotal } from '../stats/summary.ts';
+import { diskUse, inodeUse, type LocalStorage } from './local-storage.ts';
+import { type Candidate, ranked, requestOf } from './rank.ts';
+import {
+  type Pressure,
+  type Reclaims,
+  type Shortage,
+  SIGNALS,
+  type Supplies,
+  shortages,
+  type Threshold,
+} from './thresholds.ts';
+
+export interface EvictionDeps {
+  readonly stats: NodeStats;
+  readonly pods: Lister<Pod>;
+  readonly thresholds: readonly Threshold[];
+  readonly reclaims: Reclaims;
+  /** A pressure lasts at least this long, milliseconds. */
+  readonly transitionMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly exec: Exec;
+  readonly storage: LocalStorage;
+  /** Longest grace of a pod that is evicted for a soft threshold, seconds. */
+  readonly maxPodGraceSeconds: number;
+  readonly podDir: (podUid: string) => string;
+  readonly evict: (podUid: string, failure: Failure) => void;
+  /** Frees what nobody uses. @returns whether that was anything */
+  readonly reclaimDisk: () => Promise<boolean>;
+  /** Called when the set of pressures changed. */
+  readonly changed: () => void;
+}
+
+/** Nothing about a node changes faster than this matters, milliseconds. */
+const PERIOD_MS = 10_000;
+/** After an eviction its effect is waited for, not guessed. */
+const SETTLE_MS = 2_000;
+const KIB = 1024;
+/** For hard thresholds and limits. */
+const HARD_GRACE_S = 1;
+
+/** Of what is no number of bytes. */
+const isCounted = (signal: Threshold['signal']): boolean =>
+  signal === 'pid.available' || signal === 'nodefs.inodesFree';
+
+const kib = (bytes: number): string => `${Math.floor(bytes / KIB)}Ki`;
+
+export const suppliesOf = ({ machine: m, disk }: Pick<NodeUsage, 'machine' | 'disk'>): Supplies => ({
+  'memory.available': { available: m.memoryAvailable, capacity: m.memoryTotal },
+  'nodefs.available': { available: disk.available, capacity: disk.capacity },
+  // Some file systems have no table of inodes.
+  ...(disk.inodes > 0 ? { 'nodefs.inodesFree': { available: disk.inodesFree, capacity: disk.inodes } } : {}),
+  'pid.available': { available: m.maxProcesses - m.processes, capacity: m.maxProcesses },
+});
+
+/** Watches what runs short on this node, says so, and ends pods before the kernel ends something else. */
+export class Eviction {
+  readonly #d: EvictionDeps;
+  readonly #since = new Map<Pressure, number>();
+  /** Since when each threshold is crossed without a break. */
+  readonly #crossed = new Map<Threshold, number>();
+
+  /** Thresholds because of which pods were ended, or would have been. */
+  #actedOn: ReadonlySet<Threshold> = new Set();
+
+  constructor(deps: EvictionDeps) {
+    this.#d = deps;
+  }
+
+  get pressures(): ReadonlySet<Pressure> {
+    return new Set(this.#since.keys());
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#d;
+    while (!signal.aborted) {
+      let wait = PERIOD_MS;
+      try {
+        if (await this.#look()) wait = SETTLE_MS;
+      } catch (err) {
+        logger.warn({ err }, 'what is left on this node could not be measured');
+      }
+      await clock.sleep(wait, signal).catch(() => {});
+    }
+  }
+
+  /** @returns whether something was evicted */
+  async #look(): Promise<boolean> {
+    const { stats, thresholds, reclaims } = this.#d;
+    const short = shortages(thresholds, suppliesOf(await stats.machine()), { crossed: this.#actedOn, reclaims });
+    this.#note(short);
+    const oversized = await this.#oversized();
+    const due = this.#due(short);
+    this.#actedOn = new Set(due.map((s) => s.threshold));
+    const [worst] = due;
+    if (!worst) return oversized;
+    if (SIGNALS[worst.threshold.signal].condition === 'DiskPressure' && (await this.#d.reclaimDisk())) return true;
+    return (await this.#evictFor(worst, (await stats.measure()).pods)) || oversized;
+  }
+
+  #note(short: readonly Shortage[]): void {
+    const { clock, transitionMs, changed } = this.#d;
+    const before = [...this.#since.keys()].join();
+    const now = clock.now();
+    for (const s of short) this.#since.set(SIGNALS[s.threshold.signal].condition, now);
+    for (const [pressure, at] of this.#since) if (now - at > transitionMs) this.#since.delete(pressure);
+    if ([...this.#since.keys()].join() !== before) changed();
+  }
+
+  /** Shortages that are acted on now: soft ones only when they have lasted. */
+  #due(short: readonly Shortage[]): Shortage[] {
+    const now = this.#d.clock.now();
+    for (const t of this.#crossed.keys()) if (!short.some((s) => s.threshold === t)) this.#crossed.delete(t);
+    return short.filter(({ threshold }) => {
+      const since = this.#crossed.get(threshold) ?? now;
+      this.#crossed.set(threshold, since);
+      return now - since >= (threshold.graceMs ?? 0);
+    });
+  }
+
+  async #evictFor({ threshold, available }: Shortage, pods: readonly PodUsage[]): Promise<boolean> {
+    const { signal } = threshold;
+    const candidates = await Promise.all(pods.map(async (p) => ({ pod: p.pod, used: await this.#used(p, signal) })));
+    const [first] = ranked(candidates.filter(isAlive), signal);
+    if (!first) return false;
+    const { resource } = SIGNALS[signal];
+    const request = requestOf(first.pod, signal);
+    const [main] = first.pod.spec?.containers ?? [];
+    const amount = isCounted(signal) ? String(Math.floor(available)) : kib(available);
+    const more = ` Container ${main?.name} was using ${kib(first.used)}, request is ${request === 0 ? 0 : kib(request)}, has larger consumption of ${resource}. `;
+    const head = `The node was low on resource: ${resource}. Threshold quantity: ${threshold.text}, available: ${amount}.`;
+    const grace = threshold.graceMs === undefined ? HARD_GRACE_S : this.#d.maxPodGraceSeconds;
+    this.#evict(first.pod, head + (first.used > request && !isCounted(signal) ? more : ' '), grace);
+    return true;
+  }
+
+  async #used(p: PodUsage, signal: Threshold['signal']): Promise<number> {
+    if (signal === 'memory.available') return podTotal(p)?.workingSet ?? 0;
+    if (signal === 'pid.available') return podTotal(p)?.processes ?? 0;
+    const use = signal === 'nodefs.inodesFree' ? inodeUse : diskUse;
+    return use(this.#d.exec, this.#d.podDir(p.pod.metadata.uid));
+  }
+
+  /** Ends pods that hold more of the disk than they may. */
+  async #oversized(): Promise<boolean> {
+    let any = false;
+    for (const pod of this.#d.pods.list()) {
+      const excess = isAlive({ pod }) ? await this.#d.storage.excess(pod) : undefined;
+      if (excess === undefined) continue;
+      this.#evict(pod, excess, HARD_GRACE_S);
+      any = true;
+    }
+    return any;
+  }
+
+  #evict(pod: Stored<Pod>, message: string, graceSeconds: number): void {
+    this.#d.logger.warn({ pod: `${pod.metadata.namespace}/${pod.metadata.name}`, message }, 'a pod is evicted');
+    this.#d.evict(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds, disruption: true });
+  }
+}
+
+const isAlive = ({ pod }: Pick<Candidate, 'pod'>): boolean =>
+  pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed' && !pod.metadata.deletionTimestamp;

@@ -1,0 +1,93 @@
+import { wholeValue } from '#api/meta/quantity.ts';
+
+/** What can run short on a node ("Node-pressure Eviction", eviction signals). */
+export const SIGNALS = {
+  'memory.available': { condition: 'MemoryPressure', resource: 'memory' },
+  'nodefs.available': { condition: 'DiskPressure', resource: 'ephemeral-storage' },
+  'nodefs.inodesFree': { condition: 'DiskPressure', resource: 'inodes' },
+  'pid.available': { condition: 'PIDPressure', resource: 'pids' },
+} as const;
+
+export type Signal = keyof typeof SIGNALS;
+export type Pressure = (typeof SIGNALS)[Signal]['condition'];
+
+export interface Threshold {
+  readonly signal: Signal;
+  /** A soft threshold must be crossed for so long before pods are evicted, milliseconds. */
+  readonly graceMs?: number;
+  /** As it was written. */
+  readonly text: string;
+  /** What must be left at least, of this capacity. */
+  readonly least: (capacity: number) => number;
+}
+
+export interface Supply {
+  readonly available: number;
+  readonly capacity: number;
+}
+
+/** What is left of what can run short; what could not be measured is not there. */
+export type Supplies = Partial<Record<Signal, Supply>>;
+
+export interface Shortage {
+  readonly threshold: Threshold;
+  readonly available: number;
+}
+
+const isSignal = (s: string): s is Signal => s in SIGNALS;
+
+/** "memory.available<100Mi,nodefs.available<10%" → thresholds; "" for none. @throws Error naming what is wrong */
+export function parseThresholds(text: string): Threshold[] {
+  return text
+    .split(',')
+    .filter(Boolean)
+    .map((part) => {
+      const [signal = '', value = ''] = part.split('<');
+      if (!isSignal(signal)) throw new Error(`"${signal}" is no signal; there are ${Object.keys(SIGNALS).join(', ')}`);
+      const percent = /^(\d+(?:\.\d+)?)%$/.exec(value)?.[1];
+      if (percent === undefined && !/^\d+(\.\d+)?([KMGT]i?|[kmEP])?$/.test(value))
+        throw new Error(`"${value}" is neither a quantity such as 100Mi nor a percentage`);
+      const least = percent ? (capacity: number) => (capacity * Number(percent)) / 100 : () => wholeValue(value);
+      return { signal, text: value, least };
+    });
+}
+
+/** How much more than a threshold must be left before its shortage is over ("--eviction-minimum-reclaim"). */
+export type Reclaims = Partial<Record<Signal, (capacity: number) => number>>;
+
+/** @param text by signal: "500Mi" or "5%" @throws Error naming what is wrong */
+export const parseReclaims = (text: Readonly<Record<string, string>>): Reclaims =>
+  Object.fromEntries(
+    Object.entries(text).flatMap(([signal, value]) =>
+      parseThresholds(`${signal}<${value}`).map((t) => [t.signal, t.least] as const),
+    ),
+  );
+
+/** Thresholds that are crossed, or were and are not clear again by as much as is to be reclaimed; memory first. Pure. */
+export function shortages(
+  thresholds: readonly Threshold[],
+  supplies: Supplies,
+  { crossed, reclaims }: { crossed?: ReadonlySet<Threshold>; reclaims?: Reclaims } = {},
+): Shortage[] {
+  return thresholds
+    .flatMap((threshold) => {
+      const s = supplies[threshold.signal];
+      if (!s) return [];
+      const more = crossed?.has(threshold) ? (reclaims?.[threshold.signal]?.(s.capacity) ?? 0) : 0;
+      return s.available < threshold.least(s.capacity) + more ? [{ threshold, available: s.available }] : [];
+    })
+    .sort(
+      (a, b) => Number(b.threshold.signal === 'memory.available') - Number(a.threshold.signal === 'memory.available'),
+    );
+}
+
+/**
+ * Soft thresholds and how long each may be crossed. Pure.
+ * @param grace milliseconds by signal @throws Error for one without
+ */
+export const softThresholds = (text: string, grace: Readonly<Record<string, number>>): Threshold[] =>
+  parseThresholds(text).map((t) => {
+    const graceMs = grace[t.signal];
+    if (graceMs === undefined) throw new Error(`${t.signal} needs a time in --eviction-soft-grace-period`);
+    return { ...t, graceMs };
+  });

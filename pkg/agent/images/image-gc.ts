@@ -1,0 +1,101 @@
+import type { Pod } from '#api/kinds/index.ts';
+import type { Clock } from '#async/clock.ts';
+import type { Lister } from '#client/types.ts';
+import type { Logger } from '#process/logger.ts';
+import { allContainers } from '../pods/containers.ts';
+import type { ImageInfo, Runtime } from '../runtime/types.ts';
+import type { DiskUsage } from '../stats/machine.ts';
+import { tagged } from './names.ts';
+
+export interface ImageGcDeps {
+  readonly runtime: Runtime;
+  readonly pods: Lister<Pod>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The image of all sandboxes. */
+  readonly pauseImage: string;
+  readonly disk: () => Promise<DiskUsage>;
+  /** Share of the disk in use, percent, from which on images are removed, and down to which. */
+  readonly highPercent: number;
+  readonly lowPercent: number;
+}
+
+const PERIOD_MS = 300_000;
+/** An image that was just pulled is about to be used. */
+const MIN_AGE_MS = 120_000;
+const ALL = 100;
+
+const repository = (name: string): string => name.replace(/(@.*|:[^/:]*)$/, '');
+
+/** Names that were loaded by hand have no digest of a registry: what they name could not be had again. */
+function canBePulled({ names }: ImageInfo): boolean {
+  const pulled = new Set(names.filter((n) => n.includes('@')).map(repository));
+  return names.length > 0 && names.every((n) => pulled.has(repository(n)));
+}
+
+/** Images to remove, those unused longest first. Pure. @param idleSince epoch milliseconds by image id */
+export const removable = (
+  images: readonly ImageInfo[],
+  used: ReadonlySet<string>,
+  idleSince: ReadonlyMap<string, number>,
+): ImageInfo[] =>
+  images
+    .filter((i) => canBePulled(i) && ![i.id, ...i.names].some((n) => used.has(n)))
+    .sort((a, b) => (idleSince.get(a.id) ?? 0) - (idleSince.get(b.id) ?? 0));
+
+/** Removes images nobody uses when the disk fills up ("Garbage Collection", container image lifecycle). */
+export class ImageGc {
+  readonly #d: ImageGcDeps;
+  /** Since when each image is known to be unused, epoch milliseconds by id. */
+  #idleSince = new Map<string, number>();
+
+  constructor(deps: ImageGcDeps) {
+    this.#d = deps;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger, highPercent, lowPercent } = this.#d;
+    while (!signal.aborted) {
+      try {
+        if ((await this.#percent()) >= highPercent) await this.#collect(lowPercent, MIN_AGE_MS);
+      } catch (err) {
+        logger.warn({ err }, 'images could not be looked through');
+      }
+      await clock.sleep(PERIOD_MS, signal).catch(() => {});
+    }
+  }
+
+  /** The disk is nearly full: all that is unused goes. @returns whether that was anything */
+  reclaim(): Promise<boolean> {
+    return this.#collect(0, 0);
+  }
+
+  async #percent(): Promise<number> {
+    const { capacity, available } = await this.#d.disk();
+    return capacity === 0 ? 0 : ((capacity - available) * ALL) / capacity;
+  }
+
+  async #collect(untilPercent: number, minAgeMs: number): Promise<boolean> {
+    const { runtime, clock, logger } = this.#d;
+    const images = await runtime.images();
+    const used = this.#used();
+    const now = clock.now();
+    const idle = removable(images, used, this.#idleSince);
+    this.#idleSince = new Map(idle.map((i) => [i.id, this.#idleSince.get(i.id) ?? now]));
+    let any = false;
+    for (const image of idle) {
+      if (now - (this.#idleSince.get(image.id) ?? now) < minAgeMs) continue;
+      if (untilPercent > 0 && (await this.#percent()) < untilPercent) break;
+      let gone = false;
+      for (const name of image.names) gone = (await runtime.removeImage(name)) || gone;
+      if (gone) logger.info({ image: image.names[0], bytes: image.sizeBytes }, 'an unused image was removed');
+      any ||= gone;
+    }
+    return any;
+  }
+
+  #used(): ReadonlySet<string> {
+    const names = [...this.#d.pods.list()].flatMap((p) => allContainers(p).map((c) => c.image ?? ''));
+    return new Set([this.#d.pauseImage, ...names].flatMap((n) => [n, tagged(n)]));
+  }
+}

@@ -1,0 +1,2 @@
+/** "busybox" → "busybox:latest": how Docker lists it. */
+export const tagged = (image: string): string => (/[@:][^/]*$/.test(image) ? image : `${image}:latest`);

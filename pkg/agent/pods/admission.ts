@@ -1,0 +1,36 @@
+import { type Pod, SAFE_SYSCTLS } from '#api/kinds/index.ts';
+import { isCritical } from '../eviction/rank.ts';
+import type { Pressure } from '../eviction/thresholds.ts';
+import type { Failure } from './deadline.ts';
+
+/** Whether a pod may start while something runs short ("Node-pressure Eviction", node conditions). */
+function bears(pod: Pod, pressure: Pressure): boolean {
+  if (isCritical(pod)) return true;
+  if (pressure !== 'MemoryPressure') return false;
+  const key = 'node.kubernetes.io/memory-pressure';
+  const tolerated = pod.spec?.tolerations?.some(
+    (t) => (!t.key || t.key === key) && (!t.effect || t.effect === 'NoSchedule'),
+  );
+  return tolerated || pod.status?.qosClass !== 'BestEffort';
+}
+
+/** Why this node will not run a pod, whoever put it here; undefined when it will. Pure. */
+export function rejection(pod: Pod, pressures: ReadonlySet<Pressure>): Failure | undefined {
+  const refusing = [...pressures].filter((p) => !bears(pod, p));
+  if (refusing.length > 0) {
+    const message = `Pod was rejected: The node had condition: [${refusing.join(' ')}]. `;
+    return { reason: 'Evicted', message };
+  }
+  const { hostNetwork, hostIPC, securityContext } = pod.spec ?? {};
+  for (const { name } of securityContext?.sysctls ?? []) {
+    const sysctl = name.replaceAll('/', '.');
+    const shared = sysctl.startsWith('net.') ? hostNetwork : hostIPC;
+    const why = !SAFE_SYSCTLS.has(sysctl)
+      ? 'not allowlisted'
+      : shared
+        ? `not allowed with host ${hostNetwork ? 'net' : 'ipc'} enabled`
+        : undefined;
+    if (why) return { reason: 'SysctlForbidden', message: `Pod was rejected: forbidden sysctl: "${name}" ${why}` };
+  }
+  return undefined;
+}

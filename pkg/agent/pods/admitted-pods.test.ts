@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import type { Node, Pod } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import { AdmittedPods, misfit } from './admitted-pods.ts';
+
+const allocatable = { cpu: '2', memory: '1Gi', pods: '3', 'v.example/r': '1' };
+const node = { metadata: { name: 'n', labels: { zone: 'a' } }, status: { allocatable } } as unknown as Node;
+const pod = (name: string, requests: object = {}, spec: object = {}, ports: object[] = []): Stored<Pod> =>
+  ({
+    metadata: { name, uid: name },
+    spec: { containers: [{ name: 'c', resources: { requests }, ports }], ...spec },
+  }) as unknown as Stored<Pod>;
+const port = (hostPort: number, more: object = {}) => [{ containerPort: 1, hostPort, ...more }];
+const uncounted = (resource: string) => resource.startsWith('w.');
+
+describe('what does not fit', () => {
+  const half = pod('half', { cpu: '1500m' });
+  test.each<[string, Pod, Pod[], string | undefined]>([
+    ['fits', pod('p', { cpu: '500m', memory: '1Gi' }), [half], undefined],
+    ['cpu', pod('p', { cpu: '501m' }), [half], 'OutOfcpu'],
+    ['memory', pod('p', { memory: '2Gi' }), [], 'OutOfmemory'],
+    ['an extended resource', pod('p', { 'v.example/r': '2' }), [], 'OutOfv.example/r'],
+    ['one the node does not know', pod('p', { 'x.example/r': '2' }), [], undefined],
+    ['one that others count', pod('p', { 'w.example/r': '2' }), [], undefined],
+    ['too many', pod('p'), [pod('1'), pod('2'), pod('3')], 'OutOfpods'],
+    ['critical ones always', pod('p', { cpu: '9' }, { priority: 2_000_000_000 }), [], undefined],
+    ['another zone', pod('p', {}, { nodeSelector: { zone: 'b' } }), [], 'NodeAffinity'],
+    ['the same port', pod('p', {}, {}, port(80)), [pod('o', {}, {}, port(80))], 'NodePorts'],
+    ['for another protocol', pod('p', {}, {}, port(80)), [pod('o', {}, {}, port(80, { protocol: 'UDP' }))], undefined],
+    [
+      'at another address',
+      pod('p', {}, {}, port(80, { hostIP: '10.0.0.1' })),
+      [pod('o', {}, {}, port(80, { hostIP: '10.0.0.2' }))],
+      undefined,
+    ],
+    [
+      'at all addresses',
+      pod('p', {}, {}, port(80, { hostIP: '10.0.0.1' })),
+      [pod('o', {}, {}, port(80, { hostIP: '0.0.0.0' }))],
+      'NodePorts',
+    ],
+  ])('%s', (_, p, others, reason) => {
+    expect(misfit(p, node, { others, uncounted })?.reason).toBe(reason);
+  });
+
+  test('says how much', () => {
+    expect(misfit(pod('p', { cpu: '1' }), node, { others: [half], uncounted })?.message).toBe(
+      "Pod was rejected: Node didn't have enough resource: cpu, requested: 1000, used: 1500, capacity: 2000",
+    );
+  });
+});
+
+test('of two that do not fit together one is let in; those that ended make room', () => {
+  let running = [pod('old', { cpu: '500m' }), pod('a', { cpu: '1500m' }), pod('b', { cpu: '1500m' })];
+  const admitted = new AdmittedPods({ node: () => node, running: () => running, uncounted });
+  admitted.note('old');
+  const [, a, b] = running as [Stored<Pod>, Stored<Pod>, Stored<Pod>];
+  expect(admitted.admit(a)).toBeUndefined();
+  expect(admitted.admit(a)).toBeUndefined();
+  expect(admitted.admit(b)?.reason).toBe('OutOfcpu');
+  running = running.filter((p) => p !== a);
+  expect(admitted.admit(b)).toBeUndefined();
+});

@@ -1,0 +1,19 @@
+import type { Container, ContainerStatus, Pod } from '#api/kinds/index.ts';
+
+/** Every container of a pod: init containers, app containers, ephemeral ones. */
+export const allContainers = (pod: Pod): readonly Container[] => [
+  ...(pod.spec?.initContainers ?? []),
+  ...(pod.spec?.containers ?? []),
+  ...((pod.spec?.ephemeralContainers ?? []) as unknown as readonly Container[]),
+];
+
+export const containerNamed = (pod: Pod, name: string): Container | undefined =>
+  allContainers(pod).find((c) => c.name === name);
+
+/** What the status of a pod says of one of its containers. */
+export const statusOf = (pod: Pod, name: string): ContainerStatus | undefined =>
+  [
+    ...(pod.status?.initContainerStatuses ?? []),
+    ...(pod.status?.containerStatuses ?? []),
+    ...(pod.status?.ephemeralContainerStatuses ?? []),
+  ].find((s) => s.name === name);

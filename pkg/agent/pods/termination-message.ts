@@ -1,0 +1,57 @@
+import { chmod, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Container } from '#api/kinds/index.ts';
+import { LogText } from '../runtime/demux.ts';
+import type { ContainerRecord, Mount, Runtime } from '../runtime/types.ts';
+
+const DEFAULT_PATH = '/dev/termination-log';
+const MAX_BYTES = 4096;
+/** What of the log stands in for a message: at most so many lines, and so many bytes of them. */
+const LOG_LINES = 80;
+const LOG_BYTES = 2048;
+const LOG_TIMEOUT_MS = 2000;
+
+const fileOf = (podDir: string, name: string, attempt: number): string =>
+  join(podDir, 'containers', name, `message-${attempt}`);
+
+/** Makes the file in which a container can leave its last words. @returns where it is mounted */
+export async function prepareMessage(podDir: string, c: Container, attempt: number): Promise<Mount> {
+  const source = fileOf(podDir, c.name, attempt);
+  await mkdir(join(podDir, 'containers', c.name), { recursive: true });
+  await (await open(source, 'a')).close();
+  // Of older attempts than the last one nothing is told any more.
+  await rm(fileOf(podDir, c.name, attempt - 2), { force: true });
+  // Any user of the container may write to it.
+  await chmod(source, 0o666);
+  return { source, target: c.terminationMessagePath || DEFAULT_PATH, readOnly: false };
+}
+
+async function head(path: string): Promise<string> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return '';
+  try {
+    const buffer = Buffer.alloc(MAX_BYTES);
+    const { bytesRead } = await file.read(buffer, 0, MAX_BYTES, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function endOfLog(runtime: Runtime, id: string): Promise<string> {
+  const limit = AbortSignal.timeout(LOG_TIMEOUT_MS);
+  const request = { follow: false, timestamps: false, tail: LOG_LINES, stdout: true, stderr: true };
+  const { stream, multiplexed } = await runtime.logs(id, request, limit);
+  let text = '';
+  for await (const chunk of stream.pipe(new LogText(multiplexed, undefined))) {
+    text = (text + (chunk as Buffer).toString()).slice(-LOG_BYTES);
+  }
+  return text;
+}
+
+/** What a container that ended has to say ("Determine the Reason for Pod Failure"). Never throws. */
+export async function readMessage(podDir: string, c: Container, r: ContainerRecord, runtime: Runtime): Promise<string> {
+  const text = await head(fileOf(podDir, c.name, r.attempt)).catch(() => '');
+  if (text || r.exitCode === 0 || r.error || c.terminationMessagePolicy !== 'FallbackToLogsOnError') return text;
+  return endOfLog(runtime, r.id).catch(() => '');
+}

@@ -1,0 +1,137 @@
+import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Pod } from '#api/kinds/index.ts';
+import { memoryBytes } from './empty-dir.ts';
+import { hostPath } from './host-path.ts';
+import { mountPoints } from './mount-table.ts';
+import { NodeRoot } from './node-root.ts';
+import { referencesOf } from './references.ts';
+import { subPathOf } from './sub-path.ts';
+
+const node = new NodeRoot();
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'volumes-'));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+describe('hostPath types', () => {
+  beforeEach(async () => {
+    await mkdir(join(dir, 'd'));
+    await writeFile(join(dir, 'f'), 'text');
+  });
+
+  test.each([
+    ['d', 'Directory', undefined],
+    ['f', 'Directory', 'is not a directory'],
+    ['new', 'Directory', 'is not a directory'],
+    ['new', 'DirectoryOrCreate', undefined],
+    ['f', 'DirectoryOrCreate', 'is not a directory'],
+    ['f', 'File', undefined],
+    ['d', 'File', 'is not a file'],
+    ['new', 'FileOrCreate', undefined],
+    ['no/such', 'FileOrCreate', 'no such file or directory'],
+    ['f', 'Socket', 'is not a socket file'],
+    ['f', 'CharDevice', 'is not a character device'],
+    ['f', 'BlockDevice', 'is not a block device'],
+    ['new', '', undefined],
+  ])('%s as %s: %s', async (name, type, complaint) => {
+    const path = hostPath(node, join(dir, name), type);
+    if (complaint) await expect(path).rejects.toThrow(complaint);
+    else expect(await path).toBe(join(dir, name));
+  });
+
+  test('a device of the machine', async () => {
+    expect(await hostPath(node, '/dev/null', 'CharDevice')).toBe('/dev/null');
+  });
+});
+
+describe('sub paths', () => {
+  test('are made with the mode of the volume', async () => {
+    await mkdir(join(dir, 'v'), { mode: 0o700 });
+    const made = await subPathOf(node, join(dir, 'v'), 'a/b');
+    expect(made).toBe(join(dir, 'v/a/b'));
+    expect((await stat(made)).mode & 0o777).toBe(0o700);
+  });
+
+  test('links inside are followed, links that lead out are refused', async () => {
+    await mkdir(join(dir, 'v/real'), { recursive: true });
+    await symlink('real', join(dir, 'v/link'));
+    await symlink('/etc', join(dir, 'v/out'));
+    await symlink('../..', join(dir, 'v/up'));
+    expect(await subPathOf(node, join(dir, 'v'), 'link')).toBe(join(dir, 'v/real'));
+    for (const bad of ['out', 'out/deeper', 'up', '../x', '/etc'])
+      await expect(subPathOf(node, join(dir, 'v'), bad), bad).rejects.toThrow(/leads out|must not/);
+  });
+});
+
+test('mount points, escapes undone', () => {
+  const table = '29 1 0:26 / / rw shared:1 - ext4 /dev/x rw\n30 29 0:27 / /a\\040b rw - tmpfs tmpfs rw\n';
+  expect(mountPoints(table)).toEqual(['/', '/a b']);
+});
+
+test.each<[string, object, string | undefined, string | undefined, number]>([
+  ['its own limit', {}, '8Mi', '1Gi', 8 << 20],
+  ['its pod', { resources: { limits: { memory: '4Mi' } } }, '8Mi', '1Gi', 4 << 20],
+  ['the node', {}, undefined, '1Gi', 1 << 30],
+  ['nothing', {}, undefined, undefined, 0],
+])('a memory-backed volume is bounded by %s', (_, container, limit, allocatable, bytes) => {
+  expect(memoryBytes({ spec: { containers: [container] } } as unknown as Pod, limit, allocatable)).toBe(bytes);
+});
+
+test('what a pod refers to, each once', () => {
+  const pod = {
+    metadata: { namespace: 'ns' },
+    spec: {
+      volumes: [
+        { configMap: { name: 'a' } },
+        { secret: { secretName: 's' } },
+        { projected: { sources: [{ configMap: { name: 'b' } }, { secret: { name: 't' } }] } },
+        { emptyDir: {} },
+      ],
+      initContainers: [{ envFrom: [{ configMapRef: { name: 'a' } }, { secretRef: { name: 'u' } }] }],
+      containers: [
+        { env: [{ valueFrom: { secretKeyRef: { name: 's' } } }, { valueFrom: { configMapKeyRef: { name: 'c' } } }] },
+      ],
+    },
+  } as unknown as Pod;
+  const names = referencesOf(pod).map((r) => `${r.kind}/${r.namespace}/${r.name}`);
+  expect(names.sort()).toEqual([
+    'ConfigMap/ns/a',
+    'ConfigMap/ns/b',
+    'ConfigMap/ns/c',
+    'Secret/ns/s',
+    'Secret/ns/t',
+    'Secret/ns/u',
+  ]);
+});
+
+describe("an agent in a container, which sees the node's files elsewhere", () => {
+  beforeEach(async () => {
+    await mkdir(join(dir, 'run/app'), { recursive: true });
+    await mkdir(join(dir, 'var'));
+    await symlink('/run', join(dir, 'var/run'));
+    await symlink('../up', join(dir, 'run/sideways'));
+    await symlink('loop', join(dir, 'loop'));
+  });
+
+  test("follows the node's links on the node", async () => {
+    const there = new NodeRoot(dir);
+    expect(await there.follow('/var/run/app')).toBe('/run/app');
+    expect(await there.follow('/run/sideways/new')).toBe('/up/new');
+    expect(await there.follow('/../..')).toBe('/');
+    await expect(there.follow('/loop')).rejects.toThrow('too many levels');
+  });
+
+  test("checks and makes the node's files, and names them as the node does", async () => {
+    const there = new NodeRoot(dir);
+    expect(await hostPath(there, '/var/run/app', 'Directory')).toBe('/var/run/app');
+    await expect(hostPath(there, '/etc/hostname', 'File')).rejects.toThrow('is not a file');
+    await hostPath(there, '/var/run/made', 'DirectoryOrCreate');
+    expect((await stat(join(dir, 'run/made'))).isDirectory()).toBe(true);
+    expect(await subPathOf(there, '/var/run', 'app/sub')).toBe('/run/app/sub');
+    expect((await stat(join(dir, 'run/app/sub'))).isDirectory()).toBe(true);
+  });
+});
