@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { isIpv6Cidr } from '#api/meta/ip.ts';
 import { systemClock } from '#async/clock.ts';
 import { createWorkQueue } from '#async/work-queue.ts';
 import { createClient } from '#client/client.ts';
@@ -13,18 +14,23 @@ import { requireServer } from '#client/reachable.ts';
 import type { Client, EventRecorder } from '#client/types.ts';
 import { controllerMetrics } from '#controllers/harness/metrics.ts';
 import { runControllers } from '#controllers/harness/run.ts';
+import { SubnetPool } from '#controllers/nodeipam/cidrs.ts';
 import { CONTROLLERS, type ControllerSettings, enabledControllers } from '#controllers/registry.ts';
+import { type AddressPool, parsePools } from '#controllers/servicelb/pools.ts';
 import { startHealthServer } from '#process/health.ts';
 import {
   boolFlag,
-  cidrFlag,
+  cidrsFlag,
   durationFlag,
   intFlag,
   intRangeFlag,
+  keyValuesFlag,
   type MainContext,
   runMain,
+  shareFlag,
   UserError,
 } from '#process/main.ts';
+import { processRegistry } from '#process/metrics.ts';
 
 interface Flags {
   kubeconfig: string;
@@ -33,28 +39,109 @@ interface Flags {
   leaderElectRenewDeadline: number;
   leaderElectRetryPeriod: number;
   rootCaFile?: string;
-  clusterCidr: string;
-  nodeCidrMaskSize: number;
+  clusterSigningCertFile?: string;
+  clusterSigningKeyFile?: string;
+  clusterSigningKubeletServingCertFile?: string;
+  clusterSigningKubeletServingKeyFile?: string;
+  clusterSigningDuration: number;
+  clusterCidr: readonly string[];
+  nodeCidrMaskSize?: number;
+  nodeCidrMaskSizeIpv4?: number;
+  nodeCidrMaskSizeIpv6?: number;
+  serviceClusterIpRange: readonly string[];
   allocateNodeCidrs: boolean;
   nodeMonitorGracePeriod: number;
   controllers: string;
+  localPathDir: string;
+  manifestsDir: string;
+  localPathHelperImage: string;
+  localPathStorageClass: string;
+  horizontalPodAutoscalerSyncPeriod: number;
+  horizontalPodAutoscalerDownscaleStabilization: number;
+  horizontalPodAutoscalerInitialReadinessDelay: number;
+  horizontalPodAutoscalerTolerance: number;
+  loadBalancerPools: Record<string, string>;
   concurrentSyncs: number;
   healthAddress: string;
 }
 
-function settingsOf(f: Flags): ControllerSettings {
-  let rootCa: string | undefined;
+function readFlagged(flag: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
   try {
-    rootCa = f.rootCaFile === undefined ? undefined : readFileSync(f.rootCaFile, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (e) {
-    throw new UserError(`--root-ca-file: cannot read ${f.rootCaFile} (${(e as NodeJS.ErrnoException).code})`);
+    throw new UserError(`${flag}: cannot read ${file} (${(e as NodeJS.ErrnoException).code})`);
   }
+}
+
+function poolsOf(f: Flags): AddressPool[] {
+  try {
+    return parsePools(
+      f.loadBalancerPools,
+      [...f.clusterCidr, ...f.serviceClusterIpRange].filter((c) => !isIpv6Cidr(c)),
+    );
+  } catch (e) {
+    throw new UserError(`--load-balancer-pools: ${(e as Error).message}`);
+  }
+}
+
+/** "--node-cidr-mask-size" is for clusters of one address family, its two sisters for those of both. */
+function subnetPools(f: Flags): SubnetPool[] {
+  const dual = f.clusterCidr.length > 1;
+  if (dual && f.nodeCidrMaskSize !== undefined) {
+    throw new UserError(
+      '--node-cidr-mask-size is for one address family: use --node-cidr-mask-size-ipv4 and --node-cidr-mask-size-ipv6',
+    );
+  }
+  return f.clusterCidr.map((cidr) => {
+    const mask = isIpv6Cidr(cidr)
+      ? (f.nodeCidrMaskSizeIpv6 ?? f.nodeCidrMaskSize ?? 64)
+      : (f.nodeCidrMaskSizeIpv4 ?? f.nodeCidrMaskSize ?? 24);
+    try {
+      return new SubnetPool(cidr, mask);
+    } catch (e) {
+      throw new UserError(`--cluster-cidr: ${(e as Error).message}`);
+    }
+  });
+}
+
+function authorityOf(flag: string, certFile: string | undefined, keyFile: string | undefined) {
+  const cert = readFlagged(`${flag}-cert-file`, certFile);
+  const key = readFlagged(`${flag}-key-file`, keyFile);
+  if ((cert === undefined) !== (key === undefined))
+    throw new UserError(`${flag}-cert-file and ${flag}-key-file are given together or not at all`);
+  return cert !== undefined && key !== undefined ? { cert, key } : undefined;
+}
+
+function settingsOf(f: Flags): ControllerSettings {
   return {
-    rootCa,
+    rootCa: readFlagged('--root-ca-file', f.rootCaFile),
+    clusterSigning: {
+      client: authorityOf('--cluster-signing', f.clusterSigningCertFile, f.clusterSigningKeyFile),
+      serving: authorityOf(
+        '--cluster-signing-kubelet-serving',
+        f.clusterSigningKubeletServingCertFile,
+        f.clusterSigningKubeletServingKeyFile,
+      ),
+      longestMs: f.clusterSigningDuration,
+    },
     nodeMonitorGracePeriodMs: f.nodeMonitorGracePeriod,
-    clusterCidr: f.clusterCidr,
-    nodeCidrMaskSize: f.nodeCidrMaskSize,
+    nodeSubnets: f.allocateNodeCidrs ? subnetPools(f) : [],
+    serviceClusterIpRanges: f.serviceClusterIpRange,
     allocateNodeCidrs: f.allocateNodeCidrs,
+    manifestsDir: f.manifestsDir,
+    localPath: {
+      dir: f.localPathDir.replace(/\/+$/, ''),
+      helperImage: f.localPathHelperImage,
+      storageClass: f.localPathStorageClass,
+    },
+    loadBalancerPools: poolsOf(f),
+    autoscaler: {
+      syncMs: f.horizontalPodAutoscalerSyncPeriod,
+      downscaleStabilizationMs: f.horizontalPodAutoscalerDownscaleStabilization,
+      initialReadinessMs: f.horizontalPodAutoscalerInitialReadinessDelay,
+      tolerance: f.horizontalPodAutoscalerTolerance,
+    },
   };
 }
 
@@ -97,10 +184,10 @@ async function run(f: Flags, { logger, signal }: MainContext): Promise<void> {
   const work = { names: namesOf(f), settings: settingsOf(f), workers: f.concurrentSyncs };
   const config = await loadKubeconfig(f.kubeconfig);
   const client = createClient({ ...config, userAgent: 'kube-controller-manager', logger });
-  const health = new Registry();
+  const health = processRegistry();
   const server = await startHealthServer({ address: f.healthAddress, checks: {}, registry: health });
   try {
-    await requireServer({ client, server: config.server, clock: systemClock, signal });
+    await requireServer({ client, server: config.server, clock: systemClock, signal, logger });
     if (!f.leaderElect) await control(client, { ...work, registry: health }, logger, signal);
     else {
       await runWithLeadership(
@@ -149,10 +236,24 @@ await runMain(
         '--service-account-private-key-file <file>',
         'accepted for compatibility; tokens are signed by the API server',
       )
-      .option('--cluster-signing-cert-file <file>', 'accepted; certificate requests are not signed yet')
-      .option('--cluster-signing-key-file <file>', 'accepted; certificate requests are not signed yet')
-      .option('--cluster-cidr <cidr>', 'pod network that nodes get their subnets from', cidrFlag, '10.244.0.0/16')
-      .option('--node-cidr-mask-size <bits>', "size of a node's subnet", intRangeFlag(8, 30), 24)
+      .option('--cluster-signing-cert-file <file>', 'authority that signs client certificates')
+      .option('--cluster-signing-key-file <file>', 'its key')
+      .option(
+        '--cluster-signing-kubelet-serving-cert-file <file>',
+        "authority that signs certificates of the agents' servers",
+      )
+      .option('--cluster-signing-kubelet-serving-key-file <file>', 'its key')
+      .option('--cluster-signing-duration <duration>', 'longest life of a certificate', durationFlag, 365 * 86_400_000)
+      .option(
+        '--cluster-cidr <cidrs>',
+        'pod network that nodes get their subnets from, or one of each address family',
+        cidrsFlag,
+        ['10.244.0.0/16'],
+      )
+      .option('--node-cidr-mask-size <bits>', "size of a node's subnet; default: 24, IPv6 64", intRangeFlag(8, 126))
+      .option('--node-cidr-mask-size-ipv4 <bits>', 'the same of IPv4', intRangeFlag(8, 30))
+      .option('--node-cidr-mask-size-ipv6 <bits>', 'the same of IPv6', intRangeFlag(8, 126))
+      .option('--service-cluster-ip-range <cidrs>', 'addresses of Services, which no node gets', cidrsFlag, [])
       .option('--allocate-node-cidrs [bool]', 'give nodes their subnets', boolFlag, true)
       .option(
         '--node-monitor-grace-period <duration>',
@@ -160,6 +261,44 @@ await runMain(
         durationFlag,
         40_000,
       )
+      .option(
+        '--horizontal-pod-autoscaler-sync-period <duration>',
+        'between two looks at what the pods of an autoscaler use',
+        durationFlag,
+        15_000,
+      )
+      .option(
+        '--horizontal-pod-autoscaler-downscale-stabilization <duration>',
+        'how long less must have been enough before pods are taken away',
+        durationFlag,
+        300_000,
+      )
+      .option(
+        '--horizontal-pod-autoscaler-initial-readiness-delay <duration>',
+        'how long the CPU use of a pod that became ready is not counted',
+        durationFlag,
+        30_000,
+      )
+      .option(
+        '--horizontal-pod-autoscaler-tolerance <share>',
+        'deviation from the target that is not acted on',
+        shareFlag,
+        0.1,
+      )
+      .option(
+        '--local-path-dir <dir>',
+        'folder on the nodes in which volumes of the provisioner local-path.coxswain.io lie',
+        '/var/lib/coxswain/local-path',
+      )
+      .option('--local-path-helper-image <image>', 'image whose rm removes such a volume', 'coxswain/busybox:1')
+      .option('--local-path-storage-class <name>', 'default StorageClass made for it; empty: none', '')
+      .option(
+        '--load-balancer-pools <list>',
+        'addresses for Services of type LoadBalancer: lan=10.0.0.16/28+10.0.0.40-10.0.0.49,other=...; empty: those of the nodes',
+        keyValuesFlag,
+        {},
+      )
+      .option('--manifests-dir <dir>', 'folder whose manifests are applied whenever they change; empty: none', '')
       .option('--controllers <list>', 'which to run: "*" for all, "-name" to leave one out', '*')
       .option('--concurrent-syncs <n>', 'reconciles of one controller at a time', intFlag, 10)
       .option(

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Registry } from 'prom-client';
 import { systemClock } from '#async/clock.ts';
 import { createClient } from '#client/client.ts';
 import { createEventRecorder } from '#client/events.ts';
@@ -8,60 +7,81 @@ import { createInformerFactory } from '#client/informer-factory.ts';
 import { loadKubeconfig } from '#client/kubeconfig.ts';
 import { leaderClient, runWithLeadership } from '#client/leader.ts';
 import { requireServer } from '#client/reachable.ts';
-import type { Client } from '#client/types.ts';
+import type { Client, EventRecorder } from '#client/types.ts';
 import { startHealthServer } from '#process/health.ts';
-import { boolFlag, durationFlag, type MainContext, runMain } from '#process/main.ts';
+import { boolFlag, durationFlag, type MainContext, runMain, UserError } from '#process/main.ts';
+import { processRegistry } from '#process/metrics.ts';
+import {
+  defaultConfiguration,
+  loadConfiguration,
+  type SchedulerConfiguration,
+} from '#scheduler/config/configuration.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
 
 interface Flags {
-  kubeconfig: string;
-  leaderElect: boolean;
-  leaderElectLeaseDuration: number;
-  leaderElectRenewDeadline: number;
-  leaderElectRetryPeriod: number;
+  kubeconfig?: string;
+  config?: string;
+  leaderElect?: boolean;
+  leaderElectLeaseDuration?: number;
+  leaderElectRenewDeadline?: number;
+  leaderElectRetryPeriod?: number;
   healthAddress: string;
-  schedulerName: string;
+  schedulerName?: string;
 }
 
-async function schedule(client: Client, flags: Flags, { logger }: MainContext, signal: AbortSignal): Promise<void> {
+async function schedule(
+  client: Client,
+  configuration: SchedulerConfiguration,
+  { logger }: MainContext,
+  signal: AbortSignal,
+): Promise<void> {
   const informers = createInformerFactory({ client, clock: systemClock, signal, logger });
-  const events = createEventRecorder({
-    client,
-    clock: systemClock,
-    component: flags.schedulerName,
-    host: hostname(),
-    logger,
-  });
-  const { schedulerName } = flags;
-  const scheduler = new Scheduler({ client, informers, events, clock: systemClock, logger, schedulerName });
+  const recorders: EventRecorder[] = [];
+  const events = (component: string): EventRecorder => {
+    const recorder = createEventRecorder({ client, clock: systemClock, component, host: hostname(), logger });
+    recorders.push(recorder);
+    return recorder;
+  };
+  const scheduler = new Scheduler({ client, informers, events, clock: systemClock, logger, configuration });
   informers.start();
   await scheduler.run(signal);
-  await events.flush();
+  await Promise.all(recorders.map((r) => r.flush()));
+}
+
+function configurationOf({ config, schedulerName }: Flags): SchedulerConfiguration {
+  if (config === undefined) return defaultConfiguration(schedulerName);
+  if (schedulerName === undefined) return loadConfiguration(config);
+  throw new UserError('--scheduler-name and --config exclude each other: name the scheduler in a profile of the file');
 }
 
 async function run(flags: Flags, context: MainContext): Promise<void> {
   const { logger, signal } = context;
-  const config = await loadKubeconfig(flags.kubeconfig);
+  const configuration = configurationOf(flags);
+  const kubeconfig = flags.kubeconfig ?? configuration.kubeconfig;
+  if (!kubeconfig) throw new UserError('--kubeconfig, or clientConnection.kubeconfig of --config, must be given');
+  const config = await loadKubeconfig(kubeconfig);
   const client = createClient({ ...config, userAgent: 'kube-scheduler', logger });
-  const registry = new Registry();
+  const registry = processRegistry();
   const health = await startHealthServer({ address: flags.healthAddress, checks: {}, registry });
   try {
-    await requireServer({ client, server: config.server, clock: systemClock, signal });
-    if (!flags.leaderElect) await schedule(client, flags, context, signal);
+    await requireServer({ client, server: config.server, clock: systemClock, signal, logger });
+    const { leaderElection: file } = configuration;
+    if (!(flags.leaderElect ?? file.leaderElect ?? true)) await schedule(client, configuration, context, signal);
     else {
       await runWithLeadership(
         {
           client,
           clock: systemClock,
-          leaseName: 'kube-scheduler',
+          leaseName: file.resourceName || 'kube-scheduler',
+          namespace: file.resourceNamespace || 'kube-system',
           identity: `${hostname()}_${randomUUID()}`,
-          leaseDurationMs: flags.leaderElectLeaseDuration,
-          renewDeadlineMs: flags.leaderElectRenewDeadline,
-          retryPeriodMs: flags.leaderElectRetryPeriod,
+          leaseDurationMs: flags.leaderElectLeaseDuration ?? file.leaseDurationMs ?? 15_000,
+          renewDeadlineMs: flags.leaderElectRenewDeadline ?? file.renewDeadlineMs ?? 10_000,
+          retryPeriodMs: flags.leaderElectRetryPeriod ?? file.retryPeriodMs ?? 2_000,
           signal,
           logger,
         },
-        (leading, fence) => schedule(leaderClient(client, fence), flags, context, leading),
+        (leading, fence) => schedule(leaderClient(client, fence), configuration, context, leading),
       );
     }
   } finally {
@@ -75,22 +95,21 @@ await runMain(
   (program) =>
     program
       .description('Assigns pods to nodes.')
-      .requiredOption('--kubeconfig <file>', 'how to reach the API server')
-      .option('--leader-elect [bool]', 'run only while leading', boolFlag, true)
+      .option('--kubeconfig <file>', 'how to reach the API server')
+      .option('--config <file>', 'a KubeSchedulerConfiguration; other flags go before it')
+      .option('--leader-elect [bool]', 'run only while leading (default: true)', boolFlag)
       .option(
         '--leader-elect-lease-duration <duration>',
-        'others wait this long before they take over',
+        'others wait this long before they take over (default: 15s)',
         durationFlag,
-        15_000,
       )
       .option(
         '--leader-elect-renew-deadline <duration>',
-        'give up leading when not renewed for this long',
+        'give up leading when not renewed for this long (default: 10s)',
         durationFlag,
-        10_000,
       )
-      .option('--leader-elect-retry-period <duration>', 'time between tries', durationFlag, 2_000)
-      .option('--scheduler-name <name>', 'which pods are ours, by spec.schedulerName', 'default-scheduler')
+      .option('--leader-elect-retry-period <duration>', 'time between tries (default: 2s)', durationFlag)
+      .option('--scheduler-name <name>', 'which pods are ours, by spec.schedulerName (default: default-scheduler)')
       .option(
         '--health-address <host:port>',
         'where /livez, /readyz and /metrics are served; empty: nowhere',

@@ -1,56 +1,112 @@
-import { Bindings, type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
+import {
+  type Namespace,
+  Namespaces,
+  type Node,
+  Nodes,
+  type Pod,
+  type PodDisruptionBudget,
+  PodDisruptionBudgets,
+  Pods,
+} from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { podRequests } from '#api/scheduling/pod-requests.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Client, EventRecorder, Informer, InformerFactory } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
-import { type Placement, SchedulingCycle } from './framework/cycle.ts';
-import type { Plugin } from './framework/plugin.ts';
+import { Binder } from './binder.ts';
+import { DEFAULT_SCHEDULER, defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts';
+import type { Profile } from './config/profile.ts';
+import { Extender } from './extenders/extender.ts';
+import { Extenders } from './extenders/placing.ts';
+import { type Failure, type Placement, SchedulingCycle } from './framework/cycle.ts';
 import { nodeChanges } from './node-events.ts';
-import { defaultPlugins } from './plugins/index.ts';
+import { leastHarm, noVictims, type PreemptionResult, preemptionCandidates } from './plugins/default-preemption.ts';
+import { report } from './pod-report.ts';
+import { evictVictims } from './preemptor.ts';
 import { type QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
 import { ClusterState } from './snapshot/cluster-state.ts';
+import { podGroups } from './spread-groups.ts';
+import { Volumes } from './volumes.ts';
 
 export interface SchedulerDeps {
   readonly client: Client;
   readonly informers: InformerFactory;
-  readonly events: EventRecorder;
+  /** A recorder of what happens to the pods of a profile, by its scheduler's name. */
+  readonly events: (schedulerName: string) => EventRecorder;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly plugins?: readonly Plugin[];
-  /** Pods with this `spec.schedulerName` are ours. */
-  readonly schedulerName?: string;
+  /** Default: one profile, without extenders. */
+  readonly configuration?: SchedulerConfiguration;
 }
 
-/** Bindings written at a time; each is one request. */
-const MAX_BINDING = 64;
-/** A binding whose outcome is unknown is given this long to show up before the pod is tried again, milliseconds. */
-const BIND_TIMEOUT_MS = 15_000;
+/** A profile at work. */
+interface Lane {
+  readonly profile: Profile;
+  readonly cycle: SchedulingCycle;
+  readonly events: EventRecorder;
+}
+
+const isEnding = (p: Stored<Pod>): boolean => p.metadata.deletionTimestamp !== undefined;
+
+/** Whether the pod asks for less of something than before: it was resized. */
+function hasShrunk(old: Pod, pod: Pod): boolean {
+  if (old.spec === pod.spec || sameJson(old.spec?.containers, pod.spec?.containers)) return false;
+  const now = podRequests(pod).amounts;
+  return [...podRequests(old).amounts].some(([name, n]) => (now.get(name) ?? 0) < n);
+}
 
 /** Two paths, as in kube-scheduler: informers keep the state; the loop takes pods, places, assumes and binds. */
 export class Scheduler {
   readonly #deps: SchedulerDeps;
-  readonly #state = new ClusterState();
+  readonly #state: ClusterState;
+  readonly #volumes: Volumes;
   readonly #queue: SchedulingQueue;
-  readonly #cycle: SchedulingCycle;
-  readonly #name: string;
+  /** By `spec.schedulerName`. Pods of other names are left alone. */
+  readonly #lanes: ReadonlyMap<string, Lane>;
+  readonly #extenders: Extenders;
+  readonly #binder: Binder;
   readonly #pods: Informer<Pod>;
   readonly #nodes: Informer<Node>;
-  #binding = 0;
-  #bindingSlot: (() => void) | undefined;
+  readonly #budgets: Informer<PodDisruptionBudget>;
+  readonly #needs: readonly Informer<never>[];
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
-    this.#name = deps.schedulerName ?? 'default-scheduler';
-    this.#queue = new SchedulingQueue(deps.clock);
-    this.#cycle = new SchedulingCycle(deps.plugins ?? defaultPlugins);
+    const { profiles, backoff, extenders } = deps.configuration ?? defaultConfiguration();
+    this.#queue = new SchedulingQueue(deps.clock, backoff);
+    this.#lanes = new Map(
+      profiles.map((profile) => {
+        const cycle = new SchedulingCycle(profile.plugins, profile.percentageOfNodesToScore);
+        return [profile.schedulerName, { profile, cycle, events: deps.events(profile.schedulerName) }];
+      }),
+    );
+    const groups = podGroups(deps.informers);
+    this.#volumes = new Volumes(deps.client, deps.clock, deps.informers, (event) => this.#queue.wake(event));
+    this.#state = new ClusterState(groups.groupOf, this.#volumes);
+    this.#extenders = new Extenders({
+      extenders: extenders.map((e) => new Extender(e, deps.clock)),
+      state: this.#state,
+      logger: deps.logger,
+    });
     this.#pods = deps.informers.informer(Pods);
     this.#nodes = deps.informers.informer(Nodes);
+    this.#budgets = deps.informers.informer(PodDisruptionBudgets);
+    this.#binder = new Binder({
+      ...{ client: deps.client, logger: deps.logger, queue: this.#queue, state: this.#state },
+      ...{ volumes: this.#volumes, pods: this.#pods.lister },
+    });
+    const namespaces = deps.informers.informer(Namespaces);
+    this.#needs = [namespaces, this.#budgets, ...groups.needs, ...this.#volumes.needs] as Informer<never>[];
+    namespaces.addHandlers({
+      onAdd: (n) => this.#namespaceSeen(undefined, n),
+      onUpdate: (old, n) => this.#namespaceSeen(old, n),
+      onDelete: (n) => this.#state.setNamespace(n.metadata.name, undefined),
+    });
     this.#nodes.addHandlers({
       onAdd: (n) => this.#nodeAdded(n),
       onUpdate: (old, n) => this.#nodeChanged(old, n),
-      onDelete: (n) => this.#state.removeNode(n.metadata.name),
+      onDelete: (n) => this.#nodeGone(n),
     });
     this.#pods.addHandlers({
       onAdd: (p) => this.#podSeen(undefined, p),
@@ -65,30 +121,45 @@ export class Scheduler {
 
   /** Schedules until the signal aborts. Informers must have been started. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#nodes.synced(signal);
-    await this.#pods.synced(signal);
+    await Promise.all([this.#nodes, this.#pods, ...this.#needs].map((i) => i.synced(signal)));
     signal.addEventListener('abort', () => this.#queue.close(), { once: true });
-    for (;;) {
-      const q = signal.aborted ? null : await this.#queue.next();
-      if (!q) return;
-      await this.#schedule(q, signal);
+    try {
+      for (;;) {
+        const q = signal.aborted ? null : await this.#queue.next();
+        if (!q) return;
+        await this.#schedule(q, signal);
+      }
+    } finally {
+      await this.#extenders.close();
     }
   }
 
   #nodeAdded(node: Stored<Node>): void {
     this.#state.setNode(node);
-    this.#queue.wake('node-added');
+    this.#queue.wake({ type: 'node-added', node });
+  }
+
+  #nodeGone(node: Stored<Node>): void {
+    this.#state.removeNode(node.metadata.name);
+    this.#queue.wake({ type: 'node-removed', node });
   }
 
   #nodeChanged(old: Stored<Node>, node: Stored<Node>): void {
     this.#state.setNode(node);
-    for (const e of nodeChanges(old, node)) this.#queue.wake(e);
+    for (const type of nodeChanges(old, node)) this.#queue.wake({ type, node });
   }
 
-  #isOurs = (p: Pod): boolean =>
-    (p.spec?.schedulerName || 'default-scheduler') === this.#name &&
-    !p.metadata?.deletionTimestamp &&
-    (p.spec?.schedulingGates ?? []).length === 0;
+  #namespaceSeen(old: Stored<Namespace> | undefined, now: Stored<Namespace>): void {
+    const { name, labels = {} } = now.metadata;
+    this.#state.setNamespace(name, labels);
+    if (!sameJson(old?.metadata.labels ?? {}, labels)) this.#queue.wake({ type: 'namespace-labels' });
+  }
+
+  /** The lane of a pod that is to be scheduled now; undefined: it is not, or not by us. */
+  #laneOf(p: Pod): Lane | undefined {
+    const lane = this.#lanes.get(p.spec?.schedulerName || DEFAULT_SCHEDULER);
+    return lane && !p.metadata?.deletionTimestamp && lane.cycle.heldBack(p) === null ? lane : undefined;
+  }
 
   #podSeen(old: Stored<Pod> | undefined, pod: Stored<Pod>): void {
     const { uid } = pod.metadata;
@@ -96,11 +167,19 @@ export class Scheduler {
     const over = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (pod.spec?.nodeName || over) {
       this.#queue.remove(uid);
-      if (over && old?.status?.phase !== pod.status?.phase) this.#queue.wake('pod-gone');
-      else if (!old?.spec?.nodeName) this.#queue.wake('pod-bound');
+      if (over && old?.status?.phase !== pod.status?.phase) this.#queue.wake({ type: 'pod-gone', pod });
+      else if (!old?.spec?.nodeName) this.#queue.wake({ type: 'pod-bound', pod });
+      else {
+        if (!sameJson(old.metadata.labels, pod.metadata.labels) || isEnding(pod) !== isEnding(old)) {
+          this.#queue.wake({ type: 'pod-labels', pod, before: old });
+        }
+        if (hasShrunk(old, pod)) this.#queue.wake({ type: 'pod-shrunk', pod, before: old });
+      }
       return;
     }
-    if (!this.#isOurs(pod)) {
+    const nominated = pod.status?.nominatedNodeName;
+    if (nominated && nominated !== old?.status?.nominatedNodeName) this.#state.nominations.nominate(pod, nominated);
+    if (!this.#laneOf(pod)) {
       this.#queue.remove(uid);
       return;
     }
@@ -112,99 +191,104 @@ export class Scheduler {
   }
 
   #podGone(pod: Stored<Pod>): void {
-    this.#queue.remove(pod.metadata.uid);
-    this.#state.removePod(pod.metadata.uid);
-    if (pod.spec?.nodeName) this.#queue.wake('pod-gone');
+    const { uid } = pod.metadata;
+    this.#queue.remove(uid);
+    const keptNode = this.#state.nominations.nodeOf(uid) !== undefined;
+    this.#state.removePod(uid);
+    if (pod.spec?.nodeName || keptNode) this.#queue.wake({ type: 'pod-gone', pod });
   }
 
   async #schedule(q: QueuedPod, signal: AbortSignal): Promise<void> {
     const { metadata } = q.pod;
     const current = this.#pods.lister.get(metadata.name, metadata.namespace);
-    if (!current || current.metadata.uid !== metadata.uid || current.spec?.nodeName || !this.#isOurs(current)) {
+    const lane = current && current.metadata.uid === metadata.uid && this.#laneOf(current);
+    if (!lane || current.spec?.nodeName) {
       this.#queue.done(q);
       return;
     }
     q.pod = current;
-    const placement = this.#cycle.place(current, this.#state.nodes());
+    const extenders = this.#extenders.for(current);
+    let placement: Placement;
+    try {
+      placement =
+        extenders.length === 0
+          ? lane.cycle.place(current, this.#state)
+          : await this.#extenders.place(current, lane.cycle, extenders, signal);
+    } catch (e) {
+      this.#broken(q, lane, e as Error, signal);
+      return;
+    }
     if (!placement.node) {
       this.#queue.park(q, placement.wakesOn);
-      this.#reportFailure(current, placement, signal);
+      await this.#failed(current, lane, placement, signal);
       return;
     }
     const node = placement.node.name;
     this.#state.assume(current, node);
-    while (this.#binding >= MAX_BINDING) {
-      await new Promise<void>((resolve) => {
-        this.#bindingSlot = resolve;
-      });
+    const { events, profile } = lane;
+    const extender = extenders.find((e) => e.config.bindVerb);
+    await this.#binder.start(q, { node, events, volumeBinding: profile.volumeBinding, extender }, signal);
+  }
+
+  /** It could not be found out whether the pod fits anywhere. */
+  #broken(q: QueuedPod, { events }: Lane, { message }: Error, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    events.event(q.pod as never, 'Warning', 'FailedScheduling', message);
+    void report(this.#deps, q.pod, { message, reason: 'SchedulerError' }, signal);
+    this.#queue.retry(q);
+  }
+
+  /** Tells why the pod has no node, and makes room for it if pods of lower priority can go. */
+  async #failed(pod: Stored<Pod>, lane: Lane, failure: Failure, signal: AbortSignal): Promise<void> {
+    const { uid } = pod.metadata;
+    const tell = (message: string, nominatedNodeName?: string | null): void => {
+      lane.events.event(pod as never, 'Warning', 'FailedScheduling', message);
+      const what = { message, ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }) };
+      void report(this.#deps, pod, what, signal);
+    };
+    if (this.#state.nodes().length === 0 || !lane.profile.preemption) {
+      tell(failure.message);
+      return;
     }
-    this.#binding++;
-    void this.#bind(q, node, signal).finally(() => {
-      this.#binding--;
-      this.#bindingSlot?.();
-      this.#bindingSlot = undefined;
+    const found = await this.#victims(pod, lane, failure, signal);
+    if (found.node === null) {
+      if (found.gaveUp) this.#state.nominations.withdraw(uid);
+      tell(`${failure.message} ${found.message}`, found.gaveUp ? null : undefined);
+      return;
+    }
+    for (const other of this.#state.nominations.behind(found.node, pod)) this.#displace(other, signal);
+    this.#state.nominations.nominate(pod, found.node);
+    tell(failure.message, found.node);
+    void evictVictims({ ...this.#deps, events: lane.events }, pod, found, signal).then((all) => {
+      if (!all) this.#queue.activate(uid);
     });
   }
 
-  async #bind(q: QueuedPod, node: string, signal: AbortSignal): Promise<void> {
-    const { name, namespace = '', uid } = q.pod.metadata;
-    const body = {
-      apiVersion: 'v1',
-      kind: Bindings.kind,
-      metadata: { name, namespace, uid },
-      target: { kind: 'Node', name: node },
+  async #victims(pod: Stored<Pod>, lane: Lane, failure: Failure, signal: AbortSignal): Promise<PreemptionResult> {
+    const { profile, cycle } = lane;
+    if (!profile.preemption) return { node: null, message: '', gaveUp: false };
+    const context = {
+      state: this.#state,
+      budgets: [...this.#budgets.lister.list()],
+      fits: (p: Stored<Pod>, node: string) => cycle.fits(p, this.#state, node),
+      candidates: failure.resolvable,
+      args: profile.preemption,
     };
+    const found = preemptionCandidates(pod, context);
+    if ('node' in found) return found;
     try {
-      await this.#deps.client.createSubresource(Pods as never, { name, namespace, subresource: 'binding' }, body, {
-        signal,
-        timeoutMs: BIND_TIMEOUT_MS,
-      });
-      this.#queue.done(q);
-      this.#deps.events.event(
-        q.pod as never,
-        'Normal',
-        'Scheduled',
-        `Successfully assigned ${namespace}/${name} to ${node}`,
-      );
+      const left = await this.#extenders.preempt(pod, found, signal);
+      return leastHarm(left) ?? noVictims(context);
     } catch (e) {
-      this.#state.forget(uid);
-      if (signal.aborted || isNotFound(e)) {
-        this.#queue.done(q);
-        return;
-      }
-      // Bound after all (a lost answer, or a second scheduler): the informer will tell.
-      const bound = isConflict(e) && this.#pods.lister.get(name, namespace)?.spec?.nodeName;
-      this.#deps.logger.warn({ err: e, pod: `${namespace}/${name}`, node }, 'binding failed');
-      if (bound) this.#queue.done(q);
-      else this.#queue.retry(q);
+      return { node: null, message: `preemption: ${(e as Error).message}`, gaveUp: false };
     }
   }
 
-  #reportFailure(pod: Stored<Pod>, placement: Placement & { node: null }, signal: AbortSignal): void {
-    const { message } = placement;
-    this.#deps.events.event(pod as never, 'Warning', 'FailedScheduling', message);
-    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message };
-    const known = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
-    if (known?.status === 'False' && known.reason === condition.reason && known.message === message) return;
-    const lastTransitionTime =
-      known?.status === 'False'
-        ? known.lastTransitionTime
-        : `${new Date(this.#deps.clock.now()).toISOString().slice(0, 19)}Z`;
-    const { name, namespace = '' } = pod.metadata;
-    this.#deps.client
-      .patch(
-        Pods,
-        { name, namespace, subresource: 'status' },
-        {
-          type: 'strategic',
-          body: { metadata: { uid: pod.metadata.uid }, status: { conditions: [{ ...condition, lastTransitionTime }] } },
-        },
-        { signal },
-      )
-      .catch((e: unknown) => {
-        if (!signal.aborted && !isNotFound(e)) {
-          this.#deps.logger.warn({ err: e, pod: `${namespace}/${name}` }, 'could not write the PodScheduled condition');
-        }
-      });
+  /** A node that was kept for the pod goes to one of higher priority: it has to look again. */
+  #displace(pod: Stored<Pod>, signal: AbortSignal): void {
+    this.#state.nominations.withdraw(pod.metadata.uid);
+    const current = this.#pods.lister.get(pod.metadata.name, pod.metadata.namespace) ?? pod;
+    void report(this.#deps, current, { nominatedNodeName: null }, signal);
+    this.#queue.activate(pod.metadata.uid);
   }
 }

@@ -10,9 +10,11 @@ import {
   type Outcome,
   ownKey,
   splitKey,
+  type Watch,
   watching,
 } from '../harness/controller.ts';
 import { byController, orphansIn } from '../harness/indexes.ts';
+import { KindWrites } from '../harness/kind-writes.ts';
 import { LastWritten, RecentWrites } from '../harness/recent-writes.ts';
 import { claim } from '../ownership/claim.ts';
 import { controllerKeys, controllerOf } from '../ownership/controller-ref.ts';
@@ -36,69 +38,110 @@ interface Current {
 }
 
 /** Rolls Deployments out and back: one ReplicaSet per template, sized step by step ("Deployments"). */
-export function deploymentController(deps: ControllerDeps): Controller {
-  const deployments = deps.informers.informer(Deployments);
-  const sets = deps.informers.informer(ReplicaSets);
-  const pods = deps.informers.informer(Pods);
-  const setsOf = byController(sets);
-  const orphans = orphansIn(sets);
-  const podsOf = byController(pods);
-  const recent = new RecentWrites<ReplicaSet>(sets);
-  const written = new LastWritten<Deployment>();
-  const lastSets = new LastWritten<ReplicaSet>();
-  const events = deps.events('deployment-controller');
+class DeploymentController implements Controller {
+  readonly name = 'deployment';
+  readonly watches: readonly Watch[];
+  readonly #deps: ControllerDeps;
+  readonly #deployments;
+  readonly #sets;
+  readonly #pods;
+  readonly #setsOf;
+  readonly #orphans;
+  readonly #podsOf;
+  readonly #recent;
+  readonly #written;
+  readonly #lastSets = new LastWritten<ReplicaSet>();
+  readonly #events;
 
-  const keysOfSet = (rs: Stored<ReplicaSet>): readonly string[] => {
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+    this.#deployments = deps.informers.informer(Deployments);
+    this.#sets = deps.informers.informer(ReplicaSets);
+    this.#pods = deps.informers.informer(Pods);
+    this.#setsOf = byController(this.#sets);
+    this.#orphans = orphansIn(this.#sets);
+    this.#podsOf = byController(this.#pods);
+    this.#recent = new RecentWrites<ReplicaSet>(this.#sets);
+    this.#written = new KindWrites(deps.client, Deployments);
+    this.#events = deps.events('deployment-controller');
+    this.watches = [
+      watching(Deployments, (d, _old, gone) => {
+        if (!gone) return ownKey(d);
+        this.#recent.forget(d.metadata.uid);
+        this.#written.forget(d.metadata.uid);
+        return [];
+      }),
+      watching(
+        ReplicaSets,
+        (rs, old, gone) => {
+          if (gone) this.#lastSets.forget(rs.metadata.uid);
+          return old ? [...this.#keysOfSet(old), ...this.#keysOfSet(rs)] : this.#keysOfSet(rs);
+        },
+        { delayMs: GATHER_MS },
+      ),
+      watching(Pods, (pod, _old, gone) => this.#keysOfPod(pod, gone), { delayMs: GATHER_MS }),
+    ];
+  }
+
+  readonly #keysOfSet = (rs: Stored<ReplicaSet>): readonly string[] => {
     if (controllerOf(rs)) return controllerKeys(rs, Deployments);
     const keys: string[] = [];
-    for (const d of deployments.lister.list(rs.metadata.namespace)) {
+    for (const d of this.#deployments.lister.list(rs.metadata.namespace)) {
       if (compileLabelSelector(d.spec?.selector).matches(rs.metadata.labels ?? {})) keys.push(keyOf(d));
     }
     return keys;
   };
 
   /** Recreate waits until the last old pod is gone: pods lead to the Deployment of their ReplicaSet. */
-  const keysOfPod = (pod: Stored<Pod>, gone: boolean): readonly string[] => {
+  readonly #keysOfPod = (pod: Stored<Pod>, gone: boolean): readonly string[] => {
     if (!gone && !isTerminal(pod)) return [];
     const ref = controllerOf(pod);
-    const rs = ref && sets.lister.get(ref.name, pod.metadata.namespace);
+    const rs = ref && this.#sets.lister.get(ref.name, pod.metadata.namespace);
     return rs ? controllerKeys(rs, Deployments) : [];
   };
 
-  async function claimed(d: Stored<Deployment>): Promise<Stored<ReplicaSet>[]> {
+  readonly #oldPodsLeft = (old: readonly Stored<ReplicaSet>[]): boolean =>
+    old.some((rs) => this.#podsOf(rs.metadata.uid).some((p) => !isTerminal(p)));
+
+  async #claimed(d: Stored<Deployment>): Promise<Stored<ReplicaSet>[]> {
     const selector = compileLabelSelector(d.spec?.selector);
-    const owned = recent.overlay(d.metadata.uid, setsOf(d.metadata.uid));
-    const found = await claim(deps.client, {
+    const owned = this.#recent.overlay(d.metadata.uid, this.#setsOf(d.metadata.uid));
+    const found = await claim(this.#deps.client, {
       ownerKind: Deployments,
       owner: d,
       childKind: ReplicaSets,
       owned,
-      orphans: orphans(d.metadata.namespace ?? ''),
+      orphans: this.#orphans(d.metadata.namespace ?? ''),
       matches: (labels) => selector.matches(labels ?? {}),
     });
-    return found.map((rs) => lastSets.freshest(rs));
+    return found.map((rs) => this.#lastSets.freshest(rs));
   }
 
   /** The ReplicaSet of the present template, made if need be. */
-  async function ensureCurrent(d: Stored<Deployment>, r: Revisions): Promise<Current> {
+  async #ensureCurrent(d: Stored<Deployment>, r: Revisions): Promise<Current> {
     if (r.current) {
-      const rs = await annotate(d, r.current, r.revision);
+      const rs = await this.#annotate(d, r.current, r.revision);
       // The Deployment is stamped with the revision last of all: until then this counts as the start of a rollout, and a
       // rollback does not inherit the expired deadline of the rollout it ends.
       return revisionOf(d) === revisionOf(rs) ? { rs } : { rs, started: 'FoundNewReplicaSet' };
     }
     const wanted = newReplicaSet(d, r);
     try {
-      const made = await deps.client.create(ReplicaSets, wanted);
-      recent.created(d.metadata.uid, made);
+      const made = await this.#deps.client.create(ReplicaSets, wanted);
+      this.#recent.created(d.metadata.uid, made);
       const size = replicasOf(made);
       if (size > 0)
-        events.event(d, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${made.metadata.name} from 0 to ${size}`);
+        this.#events.event(
+          d,
+          'Normal',
+          'ScalingReplicaSet',
+          `Scaled up replica set ${made.metadata.name} from 0 to ${size}`,
+        );
       return { rs: made, started: 'NewReplicaSetCreated' };
     } catch (e) {
-      if (isAlreadyExists(e)) return takeExisting(d, wanted);
+      if (isAlreadyExists(e)) return this.#takeExisting(d, wanted);
       const message = e instanceof Error ? e.message : String(e);
-      events.event(
+      this.#events.event(
         d,
         'Warning',
         'ReplicaSetCreateError',
@@ -109,39 +152,37 @@ export function deploymentController(deps: ControllerDeps): Controller {
   }
 
   /** The name is taken: by our own earlier try, or by another template with the same hash. */
-  async function takeExisting(d: Stored<Deployment>, wanted: ReplicaSet): Promise<Current> {
-    const found = await deps.client.get(ReplicaSets, wanted.metadata?.name ?? '', d.metadata.namespace);
+  async #takeExisting(d: Stored<Deployment>, wanted: ReplicaSet): Promise<Current> {
+    const found = await this.#deps.client.get(ReplicaSets, wanted.metadata?.name ?? '', d.metadata.namespace);
     const ours = controllerOf(found)?.uid === d.metadata.uid;
     if (ours && found.spec?.template && d.spec?.template && sameTemplate(found.spec.template, d.spec.template)) {
-      recent.created(d.metadata.uid, found);
+      this.#recent.created(d.metadata.uid, found);
       return { rs: found };
     }
     return { rs: undefined, collisionCount: (d.status?.collisionCount ?? 0) + 1 };
   }
 
   /** Keeps annotations and minReadySeconds of the current ReplicaSet in step. */
-  async function annotate(
-    d: Stored<Deployment>,
-    rs: Stored<ReplicaSet>,
-    revision: number,
-  ): Promise<Stored<ReplicaSet>> {
+  async #annotate(d: Stored<Deployment>, rs: Stored<ReplicaSet>, revision: number): Promise<Stored<ReplicaSet>> {
     const annotations = replicaSetAnnotations(d, rs.metadata.annotations ?? {}, revision);
     const minReadySeconds = d.spec?.minReadySeconds ?? 0;
     if (sameJson(annotations, rs.metadata.annotations) && (rs.spec?.minReadySeconds ?? 0) === minReadySeconds)
       return rs;
     const body = { metadata: { annotations }, spec: { minReadySeconds } };
     const { name, namespace } = rs.metadata;
-    return lastSets.wrote(await deps.client.patch(ReplicaSets, { name, namespace }, { type: 'merge', body }));
+    return this.#lastSets.wrote(
+      await this.#deps.client.patch(ReplicaSets, { name, namespace }, { type: 'merge', body }),
+    );
   }
 
-  async function scale(d: Stored<Deployment>, { rs, to }: Scale): Promise<void> {
+  async #scale(d: Stored<Deployment>, { rs, to }: Scale): Promise<void> {
     const from = replicasOf(rs);
     const annotations = { [DESIRED]: String(replicasOf(d)), [MAX]: String(maxTotal(d)) };
     const body = { metadata: { annotations, resourceVersion: rs.metadata.resourceVersion }, spec: { replicas: to } };
     const { name, namespace } = rs.metadata;
-    lastSets.wrote(await deps.client.patch(ReplicaSets, { name, namespace }, { type: 'merge', body }));
+    this.#lastSets.wrote(await this.#deps.client.patch(ReplicaSets, { name, namespace }, { type: 'merge', body }));
     if (from === to) return;
-    events.event(
+    this.#events.event(
       d,
       'Normal',
       'ScalingReplicaSet',
@@ -149,10 +190,7 @@ export function deploymentController(deps: ControllerDeps): Controller {
     );
   }
 
-  const oldPodsLeft = (old: readonly Stored<ReplicaSet>[]): boolean =>
-    old.some((rs) => podsOf(rs.metadata.uid).some((p) => !isTerminal(p)));
-
-  function stepsOf(
+  #stepsOf(
     d: Stored<Deployment>,
     current: Stored<ReplicaSet> | undefined,
     old: readonly Stored<ReplicaSet>[],
@@ -164,45 +202,41 @@ export function deploymentController(deps: ControllerDeps): Controller {
     return replicasOf(current) === replicasOf(d) ? [] : [{ rs: current, to: replicasOf(d) }];
   }
 
-  async function advance(d: Stored<Deployment>): Promise<Rollout> {
-    const r = revisionsOf(d, await claimed(d));
-    const now = deps.clock.now();
+  async #advance(d: Stored<Deployment>): Promise<Rollout> {
+    const r = revisionsOf(d, await this.#claimed(d));
+    const now = this.#deps.clock.now();
     if (d.spec?.paused) {
-      for (const step of stepsOf(d, r.current, r.old)) await scale(d, step);
+      for (const step of this.#stepsOf(d, r.current, r.old)) await this.#scale(d, step);
       return { current: r.current, old: r.old, now };
     }
     if (!isRolling(d)) {
       // Recreate: nothing new starts while anything old still runs.
       const running = r.old.filter((rs) => replicasOf(rs) > 0);
-      for (const rs of running) await scale(d, { rs, to: 0 });
-      if (running.length > 0 || oldPodsLeft(r.old)) return { current: r.current, old: r.old, now, waiting: true };
+      for (const rs of running) await this.#scale(d, { rs, to: 0 });
+      if (running.length > 0 || this.#oldPodsLeft(r.old)) return { current: r.current, old: r.old, now, waiting: true };
     }
-    const { rs: current, ...found } = await ensureCurrent(d, r);
+    const { rs: current, ...found } = await this.#ensureCurrent(d, r);
     if (current) {
-      for (const step of stepsOf(d, current, r.old)) await scale(d, step);
-      await prune(d, current, r.old);
+      for (const step of this.#stepsOf(d, current, r.old)) await this.#scale(d, step);
+      await this.#prune(d, current, r.old);
     }
-    const latest = (rs: Stored<ReplicaSet>): Stored<ReplicaSet> => lastSets.freshest(rs);
+    const latest = (rs: Stored<ReplicaSet>): Stored<ReplicaSet> => this.#lastSets.freshest(rs);
     return { current: current && latest(current), old: r.old.map(latest), now, ...found };
   }
 
-  async function stampRevision(d: Stored<Deployment>, current: Stored<ReplicaSet> | undefined): Promise<void> {
+  async #stampRevision(d: Stored<Deployment>, current: Stored<ReplicaSet> | undefined): Promise<void> {
     const revision = current?.metadata.annotations?.[REVISION];
     if (!revision || d.metadata.annotations?.[REVISION] === revision) return;
     const body = { metadata: { annotations: { [REVISION]: revision } } };
     const { name, namespace } = d.metadata;
-    written.wrote(await deps.client.patch(Deployments, { name, namespace }, { type: 'merge', body }));
+    this.#written.wrote(await this.#deps.client.patch(Deployments, { name, namespace }, { type: 'merge', body }));
   }
 
-  async function prune(
-    d: Stored<Deployment>,
-    current: Stored<ReplicaSet>,
-    old: readonly Stored<ReplicaSet>[],
-  ): Promise<void> {
+  async #prune(d: Stored<Deployment>, current: Stored<ReplicaSet>, old: readonly Stored<ReplicaSet>[]): Promise<void> {
     if ((current.status?.availableReplicas ?? 0) < replicasOf(d)) return;
     for (const rs of surplusHistory(d, old)) {
       try {
-        await deps.client.delete(ReplicaSets, rs.metadata.name, rs.metadata.namespace, {
+        await this.#deps.client.delete(ReplicaSets, rs.metadata.name, rs.metadata.namespace, {
           preconditions: { uid: rs.metadata.uid },
         });
       } catch (e) {
@@ -211,41 +245,21 @@ export function deploymentController(deps: ControllerDeps): Controller {
     }
   }
 
-  async function reconcile(key: string): Promise<Outcome> {
+  async reconcile(key: string): Promise<Outcome> {
     const { namespace = '', name } = splitKey(key);
-    const cached = deployments.lister.get(name, namespace);
+    const cached = this.#deployments.lister.get(name, namespace);
     if (!cached) return undefined;
-    const d = written.freshest(cached);
+    const d = this.#written.freshest(cached);
     if (d.metadata.deletionTimestamp) return undefined;
-    const rollout = await advance(d);
+    const rollout = await this.#advance(d);
     const status = statusOf(d, rollout);
-    if (!sameJson(status, d.status)) written.wrote(await deps.client.updateStatus(Deployments, { ...d, status }));
-    if (!d.spec?.paused && !rollout.waiting) await stampRevision(d, rollout.current);
+    await this.#written.status(d, status);
+    if (!d.spec?.paused && !rollout.waiting) await this.#stampRevision(d, rollout.current);
     if (rollout.failure) throw new Error(rollout.failure);
     if (rollout.collisionCount !== undefined) return { afterMs: GATHER_MS };
-    const overdue = overdueIn(d, status, deps.clock.now());
+    const overdue = overdueIn(d, status, this.#deps.clock.now());
     return overdue === undefined ? undefined : { afterMs: overdue };
   }
-
-  return {
-    name: 'deployment',
-    watches: [
-      watching(Deployments, (d, _old, gone) => {
-        if (!gone) return ownKey(d);
-        recent.forget(d.metadata.uid);
-        written.forget(d.metadata.uid);
-        return [];
-      }),
-      watching(
-        ReplicaSets,
-        (rs, old, gone) => {
-          if (gone) lastSets.forget(rs.metadata.uid);
-          return old ? [...keysOfSet(old), ...keysOfSet(rs)] : keysOfSet(rs);
-        },
-        { delayMs: GATHER_MS },
-      ),
-      watching(Pods, (pod, _old, gone) => keysOfPod(pod, gone), { delayMs: GATHER_MS }),
-    ],
-    reconcile,
-  };
 }
+
+export const deploymentController = (deps: ControllerDeps): Controller => new DeploymentController(deps);

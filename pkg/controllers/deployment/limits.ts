@@ -1,5 +1,4 @@
 import type { Deployment, ReplicaSet } from '#api/kinds/index.ts';
-import type { Stored } from '#api/meta/objectmeta.ts';
 import { countOrShare } from '../harness/amounts.ts';
 
 export const replicasOf = (o: { spec?: { replicas?: number } }): number => o.spec?.replicas ?? 1;
@@ -22,13 +21,3 @@ export function rollingLimits(d: Deployment): { maxSurge: number; maxUnavailable
 /** Most replicas all ReplicaSets together may have. */
 export const maxTotal = (d: Deployment): number =>
   replicasOf(d) === 0 ? 0 : replicasOf(d) + rollingLimits(d).maxSurge;
-
-/** Oldest first; the uid settles ties. */
-export const byAge = (a: Stored<ReplicaSet>, b: Stored<ReplicaSet>): number =>
-  a.metadata.creationTimestamp === b.metadata.creationTimestamp
-    ? a.metadata.uid < b.metadata.uid
-      ? -1
-      : 1
-    : a.metadata.creationTimestamp < b.metadata.creationTimestamp
-      ? -1
-      : 1;

@@ -1,10 +1,11 @@
 import { apiVersionOf } from '#api/kind.ts';
 import { type Deployment, Deployments, type ReplicaSet, ReplicaSets } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { olderFirst } from '../harness/age.ts';
 import { controllerRefTo } from '../ownership/controller-ref.ts';
 import { DESIRED, MAX, replicaSetAnnotations, revisionOf } from './annotations.ts';
 import { HASH_LABEL, sameTemplate, templateHash } from './hash.ts';
-import { byAge, isRolling, maxTotal, replicasOf, sum } from './limits.ts';
+import { isRolling, maxTotal, replicasOf, sum } from './limits.ts';
 import { grownSize } from './rolling.ts';
 
 /** The ReplicaSets of a Deployment: the one that makes the pods of its template, if it exists, and all others. */
@@ -18,7 +19,7 @@ export interface Revisions {
 /** Of several ReplicaSets with the same template (left by a race) the oldest is the current one. */
 export function revisionsOf(d: Stored<Deployment>, sets: readonly Stored<ReplicaSet>[]): Revisions {
   const template = d.spec?.template;
-  const sorted = [...sets].sort(byAge);
+  const sorted = [...sets].sort(olderFirst);
   const current = template && sorted.find((rs) => rs.spec?.template && sameTemplate(rs.spec.template, template));
   const old = sorted.filter((rs) => rs !== current);
   const highestOld = old.reduce((n, rs) => Math.max(n, revisionOf(rs)), 0);
@@ -62,7 +63,7 @@ export function surplusHistory(d: Stored<Deployment>, old: readonly Stored<Repli
   const surplus = alive.length - limit;
   if (surplus <= 0) return [];
   return alive
-    .sort((a, b) => revisionOf(a) - revisionOf(b) || byAge(a, b))
+    .sort((a, b) => revisionOf(a) - revisionOf(b) || olderFirst(a, b))
     .slice(0, surplus)
     .filter(
       (rs) =>

@@ -1,6 +1,7 @@
 import type { Deployment, ReplicaSet } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { availableOf, byAge, maxTotal, replicasOf, rollingLimits, sum } from './limits.ts';
+import { olderFirst } from '../harness/age.ts';
+import { availableOf, maxTotal, replicasOf, rollingLimits, sum } from './limits.ts';
 
 /** A ReplicaSet and the size it should have. */
 export interface Scale {
@@ -45,7 +46,7 @@ function shrinkOld(d: Stored<Deployment>, r: Rollout): Scale[] {
   // New pods that are not available yet are counted as if they never would be.
   const newUnavailable = r.newSize - Math.min(r.newSize, availableOf(r.current));
   let budget = total - minAvailable - newUnavailable;
-  const oldest = [...sizes.keys()].sort(byAge);
+  const oldest = [...sizes.keys()].sort(olderFirst);
 
   // First pods that do not serve anyway (they cost no availability), then serving ones, oldest ReplicaSet first.
   for (const rs of oldest) {

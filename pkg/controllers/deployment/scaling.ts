@@ -1,7 +1,8 @@
 import type { Deployment, ReplicaSet } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { olderFirst } from '../harness/age.ts';
 import { desiredOf, maxOf } from './annotations.ts';
-import { availableOf, byAge, isRolling, maxTotal, replicasOf, sum } from './limits.ts';
+import { availableOf, isRolling, maxTotal, replicasOf, sum } from './limits.ts';
 import type { Scale } from './rolling.ts';
 
 /** True when `spec.replicas` changed since the ReplicaSets were last sized for it. */
@@ -20,7 +21,7 @@ export function scaleStep(
 ): Scale[] {
   const active = [...(current ? [current] : []), ...old].filter((rs) => replicasOf(rs) > 0);
   const wanted = replicasOf(d);
-  const only = active.length > 1 ? undefined : (active[0] ?? current ?? [...old].sort(byAge).at(-1));
+  const only = active.length > 1 ? undefined : (active[0] ?? current ?? [...old].sort(olderFirst).at(-1));
   if (only) return replicasOf(only) === wanted && desiredOf(only) === wanted ? [] : [{ rs: only, to: wanted }];
   if (current && isSaturated(d, current)) {
     return old.filter((rs) => replicasOf(rs) > 0).map((rs) => ({ rs, to: 0 }));
@@ -34,7 +35,9 @@ const isSaturated = (d: Stored<Deployment>, rs: Stored<ReplicaSet>): boolean =>
 function proportional(d: Stored<Deployment>, active: readonly Stored<ReplicaSet>[]): Scale[] {
   const toAdd = maxTotal(d) - sum(active, replicasOf);
   // Larger ones first; among equals growth favours the newest, shrinking the oldest.
-  const order = [...active].sort((a, b) => replicasOf(b) - replicasOf(a) || (toAdd > 0 ? byAge(b, a) : byAge(a, b)));
+  const order = [...active].sort(
+    (a, b) => replicasOf(b) - replicasOf(a) || (toAdd > 0 ? olderFirst(b, a) : olderFirst(a, b)),
+  );
   let added = 0;
   const sizes = order.map((rs) => {
     const share = toAdd === 0 ? 0 : shareOf(d, rs);

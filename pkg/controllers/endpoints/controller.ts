@@ -2,14 +2,16 @@ import { type Endpoints, EndpointsResource, type Pod, Pods, type Service, Servic
 import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { desiredGroups, type PortGroup } from '../endpointslice/desired.ts';
+import { desiredGroups, familiesOf, type PortGroup } from '../endpointslice/desired.ts';
 import { podConcernsServices, servicesSelecting } from '../endpointslice/selecting.ts';
 import {
   type Controller,
   type ControllerDeps,
+  type Enqueue,
   type Outcome,
   ownKey,
   splitKey,
+  type Watch,
   watching,
 } from '../harness/controller.ts';
 import { byLabels } from '../harness/indexes.ts';
@@ -84,39 +86,68 @@ function metadataOf(service: Stored<Service>, present: Endpoints | undefined, tr
 }
 
 /** The older Endpoints objects of services with a selector, for clients that do not know slices. */
-export function endpointsController(deps: ControllerDeps): Controller {
-  const services = deps.informers.informer(Services);
-  const pods = deps.informers.informer(Pods);
-  const endpoints = deps.informers.informer(EndpointsResource);
-  const podsWith = byLabels(pods);
-  const selecting = servicesSelecting(services);
-  const written = new LastWritten<Endpoints>();
+class EndpointsController implements Controller {
+  readonly name = 'endpoints';
+  readonly watches: readonly Watch[];
+  readonly #deps: ControllerDeps;
+  readonly #services;
+  readonly #pods;
+  readonly #endpoints;
+  readonly #podsWith;
+  readonly #selecting;
+  readonly #written = new LastWritten<Endpoints>();
 
-  async function write(service: Stored<Service>, groups: readonly PortGroup[]): Promise<void> {
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+    this.#services = deps.informers.informer(Services);
+    this.#pods = deps.informers.informer(Pods);
+    this.#endpoints = deps.informers.informer(EndpointsResource);
+    this.#podsWith = byLabels(this.#pods);
+    this.#selecting = servicesSelecting(this.#services);
+    this.watches = [
+      watching(Services, ownKey),
+      watching(Pods, (pod: Stored<Pod>, old) => (podConcernsServices(pod, old) ? this.#selecting(pod, old) : []), {
+        delayMs: GATHER_MS,
+      }),
+      watching(
+        EndpointsResource,
+        (e, _old, gone) => {
+          if (gone) this.#written.forget(e.metadata.uid);
+          return this.#services.lister.get(e.metadata.name, e.metadata.namespace) ? ownKey(e) : [];
+        },
+        { delayMs: GATHER_MS },
+      ),
+    ];
+  }
+
+  async #write(service: Stored<Service>, groups: readonly PortGroup[]): Promise<void> {
     const { name, namespace } = service.metadata;
     const { subsets, truncated } = subsetsOf(groups);
-    const cached = endpoints.lister.get(name, namespace);
-    const present = cached && written.freshest(cached);
+    const cached = this.#endpoints.lister.get(name, namespace);
+    const present = cached && this.#written.freshest(cached);
     const { labels, annotations } = metadataOf(service, present, truncated);
     if (!present) {
       const made = { metadata: { name, namespace, labels, ...(annotations ? { annotations } : {}) }, subsets };
-      written.wrote(await deps.client.create(EndpointsResource, made as Endpoints));
+      this.#written.wrote(await this.#deps.client.create(EndpointsResource, made as Endpoints));
       return;
     }
     const { annotations: _, ...metadata } = present.metadata;
     const next = { ...present, metadata: { ...metadata, labels, ...(annotations ? { annotations } : {}) }, subsets };
     if (sameJson({ ...present, subsets: present.subsets ?? [] }, next)) return;
-    written.wrote(await deps.client.update(EndpointsResource, next as Stored<Endpoints>));
+    this.#written.wrote(await this.#deps.client.update(EndpointsResource, next as Stored<Endpoints>));
   }
 
-  async function reconcile(key: string): Promise<Outcome> {
+  async reconcile(key: string): Promise<Outcome> {
     const { namespace = '', name } = splitKey(key);
-    const service = services.lister.get(name, namespace);
+    const service = this.#services.lister.get(name, namespace);
     try {
       if (service?.spec?.selector && service.spec.type !== 'ExternalName') {
-        await write(service, desiredGroups(service, podsWith(namespace, service.spec.selector)));
-      } else if (!service && endpoints.lister.get(name, namespace)) {
-        await deps.client.delete(EndpointsResource, name, namespace);
+        // They have one family only: the service's primary one.
+        const [family = 'IPv4'] = familiesOf(service);
+        const pods = this.#podsWith(namespace, service.spec.selector);
+        await this.#write(service, desiredGroups(service, pods, { family }));
+      } else if (!service && this.#endpoints.lister.get(name, namespace)) {
+        await this.#deps.client.delete(EndpointsResource, name, namespace);
       }
     } catch (e) {
       if (isAlreadyExists(e)) return { afterMs: 100 };
@@ -125,28 +156,12 @@ export function endpointsController(deps: ControllerDeps): Controller {
     return undefined;
   }
 
-  return {
-    name: 'endpoints',
-    watches: [
-      watching(Services, ownKey),
-      watching(Pods, (pod: Stored<Pod>, old) => (podConcernsServices(pod, old) ? selecting(pod, old) : []), {
-        delayMs: GATHER_MS,
-      }),
-      watching(
-        EndpointsResource,
-        (e, _old, gone) => {
-          if (gone) written.forget(e.metadata.uid);
-          return services.lister.get(e.metadata.name, e.metadata.namespace) ? ownKey(e) : [];
-        },
-        { delayMs: GATHER_MS },
-      ),
-    ],
-    reconcile,
-    start(enqueue) {
-      // The deletion of a service may have happened while nobody was looking. Leader locks of old have no service.
-      for (const e of endpoints.lister.list()) {
-        if (e.metadata.labels?.[MANAGED_LABEL] === MANAGER) enqueue(`${e.metadata.namespace}/${e.metadata.name}`);
-      }
-    },
-  };
+  start(enqueue: Enqueue): void {
+    // The deletion of a service may have happened while nobody was looking. Leader locks of old have no service.
+    for (const e of this.#endpoints.lister.list()) {
+      if (e.metadata.labels?.[MANAGED_LABEL] === MANAGER) enqueue(`${e.metadata.namespace}/${e.metadata.name}`);
+    }
+  }
 }
+
+export const endpointsController = (deps: ControllerDeps): Controller => new EndpointsController(deps);

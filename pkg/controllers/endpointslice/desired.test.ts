@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { subsetsOf } from '../endpoints/controller.ts';
 import { type PodSketch, pod, service } from '../fixtures.ts';
-import { desiredGroups } from './desired.ts';
+import { desiredGroups, familiesOf } from './desired.ts';
 
 const ports = [{ name: 'web', port: 80, targetPort: 'http', protocol: 'TCP' as const }];
 const base: PodSketch = { ip: '10.0.0.1', ready: 5, node: 'n1', ports: { http: 8080 } };
+const V4 = { family: 'IPv4' } as const;
 const conditionsOf = (p: PodSketch, publishNotReadyAddresses = false) =>
-  desiredGroups(service({ ports, publishNotReadyAddresses }), [pod({ ...base, ...p })])[0]?.endpoints[0]?.conditions;
+  desiredGroups(service({ ports, publishNotReadyAddresses }), [pod({ ...base, ...p })], V4)[0]?.endpoints[0]
+    ?.conditions;
 
 test.each([
   ['ready', {}, false, { ready: true, serving: true, terminating: false }],
@@ -28,13 +30,13 @@ test.each([
   ['succeeded', { phase: 'Succeeded' }],
   ['failed', { phase: 'Failed' }],
 ])('%s: no endpoint', (_why, p) => {
-  expect(desiredGroups(service({ ports }), [pod({ ...base, ...p })])).toEqual([]);
+  expect(desiredGroups(service({ ports }), [pod({ ...base, ...p })], V4)).toEqual([]);
 });
 
 describe('ports', () => {
   test('a name is looked up in each pod; pods that differ form groups', () => {
     const pods = [pod(base), pod({ ...base, ip: '10.0.0.2', ports: { http: 9090 } }), pod({ ...base, ip: '10.0.0.3' })];
-    const groups = desiredGroups(service({ ports }), pods);
+    const groups = desiredGroups(service({ ports }), pods, V4);
     expect(groups.map((g) => [g.ports[0]?.port, g.endpoints.map((e) => e.addresses[0])])).toEqual([
       [8080, ['10.0.0.1', '10.0.0.3']],
       [9090, ['10.0.0.2']],
@@ -42,11 +44,11 @@ describe('ports', () => {
   });
   test('a pod without that name offers no such port', () => {
     const both = [...ports, { name: 'raw', port: 7, protocol: 'UDP' as const }];
-    const [group] = desiredGroups(service({ ports: both }), [pod({ ...base, ports: {} })]);
+    const [group] = desiredGroups(service({ ports: both }), [pod({ ...base, ports: {} })], V4);
     expect(group?.ports).toEqual([{ name: 'raw', protocol: 'UDP', port: 7 }]);
   });
   test('a headless service needs none', () => {
-    expect(desiredGroups(service({ clusterIP: 'None' }), [pod(base)])).toMatchObject([{ ports: [] }]);
+    expect(desiredGroups(service({ clusterIP: 'None' }), [pod(base)], V4)).toMatchObject([{ ports: [] }]);
   });
 });
 
@@ -55,7 +57,10 @@ test('hostname only under the subdomain of the service; node and zone', () => {
     pod({ ...base, hostname: 'h', subdomain: 'svc' }),
     pod({ ...base, ip: '10.0.0.2', hostname: 'h', subdomain: 'other' }),
   ];
-  const [group] = desiredGroups(service({ ports }), pods, (n) => (n === 'n1' ? 'z' : undefined));
+  const [group] = desiredGroups(service({ ports }), pods, {
+    ...V4,
+    zoneOf: (n) => (n === 'n1' ? 'z' : undefined),
+  });
   expect(group?.endpoints).toMatchObject([{ hostname: 'h', nodeName: 'n1', zone: 'z' }, { zone: 'z' }]);
   expect(group?.endpoints[1]).not.toHaveProperty('hostname');
 });
@@ -66,6 +71,7 @@ describe('the older Endpoints', () => {
       desiredGroups(
         service({ ports }),
         pods.map((p) => pod({ ...base, ...p })),
+        V4,
       ),
     );
   test('ready, not ready, and neither of those being deleted', () => {
@@ -91,4 +97,22 @@ describe('the older Endpoints', () => {
     expect(truncated).toBe(true);
     expect([cut[0]?.addresses?.length, cut[0]?.notReadyAddresses?.length]).toEqual([800, 200]);
   });
+});
+
+test('of each pod the address of the family asked for; a pod without one has no endpoint', () => {
+  const both = pod(base);
+  both.status = { ...both.status, podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] };
+  const pods = [both, pod({ ...base, ip: '10.0.0.2' })];
+  const of = (family: 'IPv4' | 'IPv6') =>
+    desiredGroups(service({ ports }), pods, { family }).map((g) => g.endpoints.map((e) => e.addresses.join()));
+  expect([of('IPv4'), of('IPv6')]).toEqual([[['10.0.0.1', '10.0.0.2']], [['fd00::1']]]);
+});
+
+test.each([
+  [{ ipFamilies: ['IPv6', 'IPv4'] }, ['IPv6', 'IPv4']],
+  [{ clusterIP: 'fd00::1' }, ['IPv6']],
+  [{ clusterIP: 'None' }, ['IPv4']],
+  [{}, ['IPv4']],
+])('families of %j', (spec, want) => {
+  expect(familiesOf(service(spec as never))).toEqual(want);
 });

@@ -1,6 +1,10 @@
+import { podAddresses } from '#api/kinds/core/pod/pod-addresses.ts';
 import type { EndpointSlice, Pod, Service } from '#api/kinds/index.ts';
+import { ofFamily } from '#api/meta/families.ts';
+import { familyOf, type IpFamily } from '#api/meta/ip.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { isReady, isTerminal } from '../pods/state.ts';
+import { isReady } from '#api/meta/readiness.ts';
+import { isTerminal } from '../pods/state.ts';
 
 export type SliceEndpoint = NonNullable<EndpointSlice['endpoints']>[number];
 export type SlicePort = NonNullable<EndpointSlice['ports']>[number];
@@ -25,13 +29,22 @@ export function targetPort(pod: Pod, target: number | string | undefined, fallba
 /** Zone of a node, by its name; undefined when it has none. */
 export type ZoneOf = (node: string) => string | undefined;
 
-function endpointOf(pod: Stored<Pod>, service: Service, zoneOf: ZoneOf): SliceEndpoint {
+/** A pod's address of a family; undefined while it has none. */
+export const podAddress = (pod: Pod, family: IpFamily): string | undefined => ofFamily(family, podAddresses(pod));
+
+/** Families of a service's endpoints, its primary one first; of one stored before there were any, IPv4. */
+export function familiesOf({ spec }: Service): readonly IpFamily[] {
+  if (spec?.ipFamilies?.length) return spec.ipFamilies;
+  return spec?.clusterIP && spec.clusterIP !== 'None' ? [familyOf(spec.clusterIP)] : ['IPv4'];
+}
+
+function endpointOf(pod: Stored<Pod>, address: string, service: Service, zoneOf: ZoneOf): SliceEndpoint {
   const serving = isReady(pod);
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const { hostname, subdomain, nodeName } = pod.spec ?? {};
   const zone = nodeName ? zoneOf(nodeName) : undefined;
   return {
-    addresses: [pod.status?.podIP ?? ''],
+    addresses: [address],
     // A pod that is being deleted takes no new connections, from the moment of the request on.
     conditions: {
       ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating),
@@ -45,18 +58,16 @@ function endpointOf(pod: Stored<Pod>, service: Service, zoneOf: ZoneOf): SliceEn
   } as SliceEndpoint;
 }
 
-/** Pods that have an address and are not over. */
-export const hasEndpoint = (pod: Pod): boolean => Boolean(pod.status?.podIP) && !isTerminal(pod);
-
-/** Pure: what the slices of a service should hold, by port group. */
+/** Pure: what the slices of a service should hold of one address family, by port group. */
 export function desiredGroups(
   service: Service,
   pods: Iterable<Stored<Pod>>,
-  zoneOf: ZoneOf = () => undefined,
+  { family, zoneOf = () => undefined }: { readonly family: IpFamily; readonly zoneOf?: ZoneOf },
 ): PortGroup[] {
   const groups = new Map<string, { ports: SlicePort[]; endpoints: SliceEndpoint[] }>();
   for (const pod of pods) {
-    if (!hasEndpoint(pod)) continue;
+    const address = podAddress(pod, family);
+    if (address === undefined || isTerminal(pod)) continue;
     const ports: SlicePort[] = [];
     for (const p of service.spec?.ports ?? []) {
       const port = targetPort(pod, p.targetPort, p.port);
@@ -71,7 +82,7 @@ export function desiredGroups(
     const key = JSON.stringify(ports);
     const group = groups.get(key) ?? { ports, endpoints: [] };
     groups.set(key, group);
-    group.endpoints.push(endpointOf(pod, service, zoneOf));
+    group.endpoints.push(endpointOf(pod, address, service, zoneOf));
   }
   for (const g of groups.values())
     g.endpoints.sort((a, b) => ((a.addresses[0] ?? '') < (b.addresses[0] ?? '') ? -1 : 1));

@@ -1,12 +1,14 @@
 import type { Pod, Service } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { isReady } from '#api/meta/readiness.ts';
 import type { Informer } from '#client/types.ts';
-import { isReady, isTerminal } from '../pods/state.ts';
+import { isTerminal } from '../pods/state.ts';
 
 /** What of a pod endpoints are made of. */
 const relevant = (p: Pod): unknown => [
   p.status?.podIP,
+  p.status?.podIPs,
   isReady(p),
   isTerminal(p),
   p.metadata?.deletionTimestamp !== undefined,

@@ -2,8 +2,16 @@ import { apiVersionOf, type Kind } from '#api/kind.ts';
 import { builtinKinds } from '#api/kinds/index.ts';
 import { isInvalid, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, OwnerReference, Stored } from '#api/meta/objectmeta.ts';
+import { discoveredResources } from '../discovered/resources.ts';
 import { forEachLimited } from '../harness/batches.ts';
-import { type Controller, type ControllerDeps, type Enqueue, type Outcome, watching } from '../harness/controller.ts';
+import {
+  type Controller,
+  type ControllerDeps,
+  type Enqueue,
+  type Outcome,
+  type Watch,
+  watching,
+} from '../harness/controller.ts';
 import { refersTo } from '../ownership/controller-ref.ts';
 import { AbsentOwners } from './absent-owners.ts';
 import {
@@ -31,64 +39,101 @@ const isCollected = (k: Kind): boolean =>
  * Deletes dependents whose owners are all gone, and carries out foreground and orphan deletion ("Garbage Collection").
  * No key is worked on before every kind has been loaded: until then "no such owner" could not be told from "not seen yet".
  */
-export function garbageCollector(deps: ControllerDeps): Controller {
-  const kinds = builtinKinds.filter(isCollected);
-  const graph = new OwnerGraph();
-  const { client } = deps;
-  const absent = new AbsentOwners();
-  const events = deps.events('garbage-collector-controller');
-  let enqueue: Enqueue = () => {};
+class GarbageCollector implements Controller {
+  readonly name = 'garbage-collector';
+  readonly watches: readonly Watch[];
+  readonly #deps: ControllerDeps;
+  readonly #builtin;
+  readonly #discovered;
+  readonly #graph = new OwnerGraph();
+  readonly #client;
+  readonly #absent = new AbsentOwners();
+  readonly #events;
+  /** Objects with an owner of a kind that is not known (yet). */
+  readonly #undecided = new Set<string>();
+  /** Keys of discovered kinds from before the start. */
+  readonly #early = new Set<string>();
+  #enqueue: Enqueue = (key) => void this.#early.add(key);
+
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+    this.#builtin = builtinKinds.filter(isCollected);
+    this.#discovered = discoveredResources(deps);
+    this.#client = deps.client;
+    this.#events = deps.events('garbage-collector-controller');
+    this.#discovered.subscribe((kind, o, gone) => {
+      // With its kind an owner may go before it could be asked for.
+      if (gone) {
+        const { name, uid, namespace = '' } = o.metadata;
+        this.#absent.add({ apiVersion: apiVersionOf(kind), kind: kind.kind, name, uid }, namespace);
+      }
+      for (const key of this.#seen(kind, o, gone)) this.#enqueue(key);
+    });
+    this.#discovered.onKind(() => {
+      for (const key of this.#undecided) this.#enqueue(key);
+      this.#undecided.clear();
+    });
+    this.watches = this.#builtin.map((k) => watching(k, (o, _old, gone) => this.#seen(k, o, gone)));
+  }
+
+  /** Owners that may be waiting for this dependent. */
+  readonly #waitingOwners = (node: GraphNode): string[] =>
+    node.owners.map((o) => this.#graph.get(o.uid)).flatMap((o) => (o && awaitsDependents(o) ? [o.uid] : []));
+
+  readonly #target = (n: GraphNode) => ({ name: n.name, ...(n.namespace ? { namespace: n.namespace } : {}) });
 
   /** Takes in a change and says whose fate must be looked at. */
-  function seen(kind: Kind, o: Stored<KubeObject>, gone: boolean): string[] {
+  #seen(kind: Kind, o: Stored<KubeObject>, gone: boolean): string[] {
     const node = nodeOf(kind, o);
-    const before = graph.get(node.uid);
+    const before = this.#graph.get(node.uid);
     if (gone) {
-      graph.delete(node.uid);
-      return [...graph.dependents(node.uid).map((d) => d.uid), ...waitingOwners(node)];
+      this.#graph.delete(node.uid);
+      return [...this.#graph.dependents(node.uid).map((d) => d.uid), ...this.#waitingOwners(node)];
     }
-    graph.set(node);
+    this.#graph.set(node);
     if (before && sameFate(before, node)) return [];
     // An owner may have waited for this reference, or for this deletion to begin.
-    const owners = [...(before ? waitingOwners(before) : []), ...(node.deleting ? waitingOwners(node) : [])];
+    const owners = [
+      ...(before ? this.#waitingOwners(before) : []),
+      ...(node.deleting ? this.#waitingOwners(node) : []),
+    ];
     const concerns = node.deleting
       ? node.finalizers.some((f) => f === FOREGROUND || f === ORPHAN)
       : node.owners.length > 0;
     return concerns ? [node.uid, ...owners] : owners;
   }
 
-  /** Owners that may be waiting for this dependent. */
-  const waitingOwners = (node: GraphNode): string[] =>
-    node.owners.map((o) => graph.get(o.uid)).flatMap((o) => (o && awaitsDependents(o) ? [o.uid] : []));
-
   /** Whether an owner exists: from the graph, or asked live before anything is deleted for its absence. */
-  async function ownerState(node: GraphNode, ref: OwnerReference): Promise<OwnerState> {
-    const known = graph.get(ref.uid);
+  async #ownerState(node: GraphNode, ref: OwnerReference): Promise<OwnerState> {
+    const known = this.#graph.get(ref.uid);
     const elsewhere = known?.kind.namespaced === true && known.namespace !== node.namespace;
     if (known && !elsewhere) return awaitsDependents(known) && ref.blockOwnerDeletion ? 'waiting' : 'solid';
-    const kind = kinds.find((k) => refersTo(ref, k));
+    const kind = this.#builtin.find((k) => refersTo(ref, k)) ?? this.#discovered.kinds().find((k) => refersTo(ref, k));
+    const missing = this.#absent.has(ref, node.namespace) || this.#absent.has(ref, '');
+    if (!kind && missing) return 'absent';
+    if (!kind) this.#undecided.add(node.uid);
     // A kind we do not know may well exist, and so may an owner in a namespace we are not told: absence cannot be proven.
     if (!kind || (kind.namespaced && !node.namespace)) {
-      if (kind) warnOfScope(node, ref);
+      if (kind) this.#warnOfScope(node, ref);
       return 'solid';
     }
     const namespace = kind.namespaced ? node.namespace : '';
-    if (absent.has(ref, namespace)) return 'absent';
+    if (this.#absent.has(ref, namespace)) return 'absent';
     try {
-      const live = await client.get(kind, ref.name, namespace || undefined);
+      const live = await this.#client.get(kind, ref.name, namespace || undefined);
       if (live.metadata.uid === ref.uid) return 'unseen';
     } catch (e) {
       if (!isNotFound(e)) throw e;
     }
-    if (elsewhere) warnOfScope(node, ref);
-    absent.add(ref, namespace);
+    if (elsewhere) this.#warnOfScope(node, ref);
+    this.#absent.add(ref, namespace);
     return 'absent';
   }
 
   /** Owners must be of the same namespace, or of none. */
-  function warnOfScope(node: GraphNode, ref: OwnerReference): void {
+  #warnOfScope(node: GraphNode, ref: OwnerReference): void {
     const where = node.namespace ? `namespace "${node.namespace}"` : 'cluster scope';
-    events.event(
+    this.#events.event(
       {
         apiVersion: apiVersionOf(node.kind),
         kind: node.kind.kind,
@@ -100,85 +145,102 @@ export function garbageCollector(deps: ControllerDeps): Controller {
     );
   }
 
-  const target = (n: GraphNode) => ({ name: n.name, ...(n.namespace ? { namespace: n.namespace } : {}) });
-
-  async function dropOwners(node: GraphNode, uids: readonly string[]): Promise<void> {
-    const ownerReferences = uids.map((uid) => ({ $patch: 'delete', uid }));
-    const body = { metadata: { uid: node.uid, ownerReferences } };
-    await client.patch(node.kind, target(node), { type: 'strategic', body });
+  /** For kinds without strategic merge patch: the whole list, unless somebody has written in between. */
+  async #replaceOwners(
+    node: GraphNode,
+    change: (owners: readonly OwnerReference[]) => readonly OwnerReference[],
+  ): Promise<void> {
+    const { resourceVersion, uid } = node;
+    const ownerReferences = change(node.owners);
+    const body = { metadata: { uid, resourceVersion, ownerReferences } };
+    await this.#client.patch(node.kind, this.#target(node), { type: 'merge', body });
   }
 
-  async function removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {
-    const live = await client.get(node.kind, node.name, node.namespace || undefined);
+  async #dropOwners(node: GraphNode, uids: readonly string[]): Promise<void> {
+    if (node.kind.custom) {
+      await this.#replaceOwners(node, (owners) => owners.filter((o) => !uids.includes(o.uid)));
+      return;
+    }
+    const ownerReferences = uids.map((uid) => ({ $patch: 'delete', uid }));
+    const body = { metadata: { uid: node.uid, ownerReferences } };
+    await this.#client.patch(node.kind, this.#target(node), { type: 'strategic', body });
+  }
+
+  async #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {
+    const live = await this.#client.get(node.kind, node.name, node.namespace || undefined);
     if (live.metadata.uid !== node.uid || !live.metadata.finalizers?.includes(finalizer)) return;
     const finalizers = live.metadata.finalizers.filter((f) => f !== finalizer);
     const body = { metadata: { resourceVersion: live.metadata.resourceVersion, finalizers } };
-    await client.patch(node.kind, target(node), { type: 'merge', body });
+    await this.#client.patch(node.kind, this.#target(node), { type: 'merge', body });
   }
 
   /** Foreground: the dependents that block go first; when none is left, so does the owner. */
-  async function foreground(node: GraphNode): Promise<Outcome> {
-    const blocking = graph
+  async #foreground(node: GraphNode): Promise<Outcome> {
+    const blocking = this.#graph
       .dependents(node.uid)
       .filter((d) => d.owners.some((o) => o.uid === node.uid && o.blockOwnerDeletion));
-    if (blocking.length === 0) await removeFinalizer(node, FOREGROUND);
-    for (const d of blocking) if (!d.deleting) enqueue(d.uid);
+    if (blocking.length === 0) await this.#removeFinalizer(node, FOREGROUND);
+    for (const d of blocking) if (!d.deleting) this.#enqueue(d.uid);
     return undefined;
   }
 
   /** Two objects that own each other would wait for each other for ever: this one stops being waited for. */
-  async function unblock(node: GraphNode): Promise<void> {
+  async #unblock(node: GraphNode): Promise<void> {
+    if (node.kind.custom) {
+      await this.#replaceOwners(node, (owners) => owners.map((o) => ({ ...o, blockOwnerDeletion: false })));
+      return;
+    }
     const ownerReferences = node.owners.map(({ uid }) => ({ uid, blockOwnerDeletion: false }));
-    await client.patch(node.kind, target(node), {
+    await this.#client.patch(node.kind, this.#target(node), {
       type: 'strategic',
       body: { metadata: { uid: node.uid, ownerReferences } },
     });
   }
 
-  async function orphan(node: GraphNode): Promise<void> {
-    await forEachLimited(graph.dependents(node.uid), PARALLEL, async (d) => {
+  async #orphan(node: GraphNode): Promise<void> {
+    await forEachLimited(this.#graph.dependents(node.uid), PARALLEL, async (d) => {
       try {
-        await dropOwners(d, [node.uid]);
+        await this.#dropOwners(d, [node.uid]);
       } catch (e) {
         if (!isNotFound(e) && !isInvalid(e)) throw e;
       }
     });
-    await removeFinalizer(node, ORPHAN);
+    await this.#removeFinalizer(node, ORPHAN);
   }
 
-  async function judged(node: GraphNode): Promise<Outcome> {
+  async #judged(node: GraphNode): Promise<Outcome> {
     const states = new Map<string, OwnerState>();
-    for (const ref of node.owners) states.set(ref.uid, await ownerState(node, ref));
-    const dependents = graph.dependents(node.uid);
+    for (const ref of node.owners) states.set(ref.uid, await this.#ownerState(node, ref));
+    const dependents = this.#graph.dependents(node.uid);
     const verdict = judge(node, states, dependents.length > 0);
     if (verdict.do === 'keep')
       return node.owners.some((o) => states.get(o.uid) === 'unseen') ? { afterMs: RECHECK_MS } : undefined;
     if (verdict.do === 'dropOwners') {
-      await dropOwners(node, verdict.uids);
+      await this.#dropOwners(node, verdict.uids);
       return undefined;
     }
     if (verdict.policy === 'Foreground' && dependents.some(awaitsDependents)) {
-      await unblock(node);
+      await this.#unblock(node);
       return undefined;
     }
-    deps.log.debug(
+    this.#deps.log.debug(
       { kind: node.kind.kind, name: node.name, namespace: node.namespace, policy: verdict.policy },
       'collecting',
     );
-    await client.delete(node.kind, node.name, node.namespace || undefined, {
+    await this.#client.delete(node.kind, node.name, node.namespace || undefined, {
       propagationPolicy: verdict.policy,
       preconditions: { uid: node.uid, resourceVersion: node.resourceVersion },
     });
     return undefined;
   }
 
-  async function reconcile(uid: string): Promise<Outcome> {
-    const node = graph.get(uid);
+  async reconcile(uid: string): Promise<Outcome> {
+    const node = this.#graph.get(uid);
     if (!node) return undefined;
     try {
-      if (node.deleting && node.finalizers.includes(ORPHAN)) await orphan(node);
-      else if (awaitsDependents(node)) return await foreground(node);
-      else if (!node.deleting) return await judged(node);
+      if (node.deleting && node.finalizers.includes(ORPHAN)) await this.#orphan(node);
+      else if (awaitsDependents(node)) return await this.#foreground(node);
+      else if (!node.deleting) return await this.#judged(node);
     } catch (e) {
       // A conflict is tried again like any failure: by then the watch has brought what changed.
       if (!isNotFound(e)) throw e;
@@ -186,12 +248,11 @@ export function garbageCollector(deps: ControllerDeps): Controller {
     return undefined;
   }
 
-  return {
-    name: 'garbage-collector',
-    watches: kinds.map((k) => watching(k, (o, _old, gone) => seen(k, o, gone))),
-    reconcile,
-    start(given) {
-      enqueue = given;
-    },
-  };
+  start(given: Enqueue): void {
+    this.#enqueue = given;
+    for (const key of this.#early) given(key);
+    this.#early.clear();
+  }
 }
+
+export const garbageCollector = (deps: ControllerDeps): Controller => new GarbageCollector(deps);

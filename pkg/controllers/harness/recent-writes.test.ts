@@ -30,6 +30,22 @@ describe('children', () => {
     expect(recent.overlay('o', [])).toEqual([]);
   });
 
+  test('one that ends in its own time is shown as ending, even if its creation was not seen yet', () => {
+    const { cache, recent } = setup(5);
+    const ending = (uid: string) => at(uid, 8, { deletionTimestamp: 'now' });
+    recent.created('o', at('new', 7));
+    recent.deleted('o', 'new', ending('new'));
+    recent.deleted('o', 'a', ending('a'));
+    const shown = recent.overlay('o', [at('a', 3), at('b', 3)]);
+    expect(shown.map((o) => [o.metadata.uid, o.metadata.deletionTimestamp])).toEqual([
+      ['a', 'now'],
+      ['b', undefined],
+      ['new', 'now'],
+    ]);
+    cache.resourceVersion = '9';
+    expect(uids(recent.overlay('o', [at('b', 3)]))).toEqual(['b']);
+  });
+
   test('one just deleted does not count, until the cache says the same', () => {
     const { recent } = setup(5);
     recent.deleted('o', 'a');

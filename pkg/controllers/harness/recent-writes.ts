@@ -16,7 +16,10 @@ export type Cache<T extends KubeObject> = Pick<Informer<T>, 'resourceVersion'> &
  */
 export class RecentWrites<T extends KubeObject> {
   private readonly cache: Cache<T>;
-  private readonly byOwner = new Map<string, { created: Map<string, Stored<T>>; deleted: Set<string> }>();
+  private readonly byOwner = new Map<
+    string,
+    { created: Map<string, Stored<T>>; deleted: Map<string, Stored<T> | undefined> }
+  >();
 
   constructor(cache: Cache<T>) {
     this.cache = cache;
@@ -26,11 +29,15 @@ export class RecentWrites<T extends KubeObject> {
     this.entry(owner).created.set(child.metadata.uid, child);
   }
 
-  /** The deletion of the child was accepted; it counts as terminating from now on. */
-  deleted(owner: string, uid: string): void {
+  /**
+   * The deletion of the child was accepted. `ending` is its state as the server answered it, for a child that ends in
+   * its own time: it is shown instead of the cached one; without it the child counts as gone.
+   */
+  deleted(owner: string, uid: string, ending?: Stored<T>): void {
     const e = this.entry(owner);
-    e.deleted.add(uid);
-    e.created.delete(uid);
+    e.deleted.set(uid, ending);
+    if (ending && e.created.has(uid)) e.created.set(uid, ending);
+    else e.created.delete(uid);
   }
 
   /** The children of `owner`: the cached ones, plus those created, minus those deleted since. */
@@ -43,11 +50,13 @@ export class RecentWrites<T extends KubeObject> {
       if (known.has(uid) || !newer(child.metadata.resourceVersion, this.cache.resourceVersion)) e.created.delete(uid);
     }
     const result: Stored<T>[] = [];
-    const pending = new Set<string>();
+    const pending = new Map<string, Stored<T> | undefined>();
     for (const c of cached) {
       const deleted = e.deleted.has(c.metadata.uid) && !c.metadata.deletionTimestamp;
-      if (deleted) pending.add(c.metadata.uid);
-      else result.push(c);
+      const ending = deleted ? e.deleted.get(c.metadata.uid) : undefined;
+      if (deleted) pending.set(c.metadata.uid, ending);
+      if (!deleted) result.push(c);
+      else if (ending) result.push(ending);
     }
     e.deleted = pending;
     for (const child of e.created.values()) result.push(child);
@@ -60,10 +69,10 @@ export class RecentWrites<T extends KubeObject> {
     this.byOwner.delete(owner);
   }
 
-  private entry(owner: string): { created: Map<string, Stored<T>>; deleted: Set<string> } {
+  private entry(owner: string): { created: Map<string, Stored<T>>; deleted: Map<string, Stored<T> | undefined> } {
     let e = this.byOwner.get(owner);
     if (!e) {
-      e = { created: new Map(), deleted: new Set() };
+      e = { created: new Map(), deleted: new Map() };
       this.byOwner.set(owner, e);
     }
     return e;

@@ -1,4 +1,5 @@
 import type { Lease, Node, Taint } from '#api/kinds/index.ts';
+import { readinessOf } from '#api/meta/readiness.ts';
 
 export const NOT_READY = 'node.kubernetes.io/not-ready';
 export const UNREACHABLE = 'node.kubernetes.io/unreachable';
@@ -18,7 +19,7 @@ export type Health = 'ready' | 'not-ready' | 'unreachable';
 /** What a node's heartbeat says. `heardAt` is when we last saw its lease change, by our own clock. */
 export function healthOf(node: Node, heardAt: number, now: number, graceMs: number): Health {
   if (now - heardAt > graceMs) return 'unreachable';
-  const ready = node.status?.conditions?.find((c) => c.type === 'Ready')?.status;
+  const ready = readinessOf(node);
   // Unknown is our own mark; only the node itself takes it back, with its first status after the silence.
   return ready === 'True' ? 'ready' : ready === 'Unknown' ? 'unreachable' : 'not-ready';
 }

@@ -13,6 +13,8 @@ export interface ClaimRequest<O extends KubeObject, C extends KubeObject> {
   /** Objects of the namespace without a controller. */
   readonly orphans: Iterable<Stored<C>>;
   readonly matches: (labels: Readonly<Record<string, string>> | undefined) => boolean;
+  /** Held by each child of an owner: comes with adoption and goes with release. */
+  readonly finalizer?: string | undefined;
 }
 
 /**
@@ -56,19 +58,16 @@ async function mayAdopt<O extends KubeObject, C extends KubeObject>(
 }
 
 /** The uid in the patch makes the server refuse it if the name was reused meanwhile. */
-async function patchOwners<O extends KubeObject, C extends KubeObject>(
+async function patchMeta<O extends KubeObject, C extends KubeObject>(
   client: Client,
   r: ClaimRequest<O, C>,
   child: Stored<C>,
-  ownerReferences: readonly unknown[],
+  changes: object,
 ): Promise<Stored<C> | undefined> {
   const { name, namespace, uid } = child.metadata;
   try {
-    return await client.patch(
-      r.childKind,
-      { name, namespace },
-      { type: 'strategic', body: { metadata: { uid, ownerReferences } } },
-    );
+    const body = { metadata: { uid, ...changes } };
+    return await client.patch(r.childKind, { name, namespace }, { type: 'strategic', body });
   } catch (e) {
     // Gone, replaced, or given a controller by somebody else: not ours, and the watch will say what it is now.
     if (isNotFound(e) || isInvalid(e)) return undefined;
@@ -77,7 +76,13 @@ async function patchOwners<O extends KubeObject, C extends KubeObject>(
 }
 
 const adopt = <O extends KubeObject, C extends KubeObject>(client: Client, r: ClaimRequest<O, C>, child: Stored<C>) =>
-  patchOwners(client, r, child, [controllerRefTo(r.ownerKind, r.owner)]);
+  patchMeta(client, r, child, {
+    ownerReferences: [controllerRefTo(r.ownerKind, r.owner)],
+    ...(r.finalizer ? { finalizers: [r.finalizer] } : {}),
+  });
 
 const release = <O extends KubeObject, C extends KubeObject>(client: Client, r: ClaimRequest<O, C>, child: Stored<C>) =>
-  patchOwners(client, r, child, [{ $patch: 'delete', uid: r.owner.metadata.uid }]);
+  patchMeta(client, r, child, {
+    ownerReferences: [{ $patch: 'delete', uid: r.owner.metadata.uid }],
+    ...(r.finalizer ? { '$deleteFromPrimitiveList/finalizers': [r.finalizer] } : {}),
+  });

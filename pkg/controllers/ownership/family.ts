@@ -15,6 +15,10 @@ export interface FamilyOptions<O extends KubeObject, C extends KubeObject> {
   readonly childKind: Kind<C>;
   readonly children: Informer<C>;
   readonly selectorOf: (owner: Stored<O>) => Selector;
+  /** Of what the selector matches, what else makes it a child; default: nothing. */
+  readonly isMember?: (owner: Stored<O>, child: Stored<C>) => boolean;
+  /** Held by each child of an owner. */
+  readonly finalizer?: string;
 }
 
 /**
@@ -62,11 +66,16 @@ export class Family<O extends KubeObject, C extends KubeObject> {
       owner,
       childKind: this.#o.childKind,
       owned,
-      orphans: this.#orphans(namespace).filter((c) => !known.has(c.metadata.uid)),
+      orphans: this.#orphans(namespace).filter((c) => !known.has(c.metadata.uid) && this.#isMember(owner, c)),
       matches: (labels) => selector.matches(labels ?? {}),
+      finalizer: this.#o.finalizer,
     });
     for (const child of found) if (!known.has(child.metadata.uid)) this.recent.created(uid, child);
     return found;
+  }
+
+  #isMember(owner: Stored<O>, child: Stored<C>): boolean {
+    return this.#o.isMember?.(owner, child) ?? true;
   }
 
   /** The children `owner` has now, after writes of this round: without another claim. */

@@ -57,12 +57,16 @@ export class PodControl {
 
   async #delete(owner: Stored<KubeObject>, pod: Stored<Pod>): Promise<void> {
     const { name, namespace, uid } = pod.metadata;
+    let ending: Stored<Pod> | undefined;
     try {
-      await this.#client.delete(Pods, name, namespace, { preconditions: { uid }, propagationPolicy: 'Background' });
+      const options = { preconditions: { uid }, propagationPolicy: 'Background' } as const;
+      const answer = (await this.#client.delete(Pods, name, namespace, options)) as Partial<Stored<Pod>>;
+      // A pod on a node is there until its containers have ended.
+      if (answer.metadata?.uid === uid && answer.metadata.deletionTimestamp) ending = answer as Stored<Pod>;
       this.#events.event(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
     } catch (e) {
       if (!isNotFound(e)) throw e;
     }
-    this.#recent.deleted(owner.metadata.uid, uid);
+    this.#recent.deleted(owner.metadata.uid, uid, ending);
   }
 }

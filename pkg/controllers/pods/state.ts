@@ -1,13 +1,10 @@
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-
-const readyCondition = (pod: Pod) => pod.status?.conditions?.find((c) => c.type === 'Ready');
-
-export const isReady = (pod: Pod): boolean => readyCondition(pod)?.status === 'True';
+import { isReady } from '#api/meta/readiness.ts';
 
 /** When the pod became ready, epoch milliseconds; undefined while it is not. */
 export function readySince(pod: Pod): number | undefined {
-  const c = readyCondition(pod);
+  const c = pod.status?.conditions?.find((x) => x.type === 'Ready');
   return c?.status === 'True' && c.lastTransitionTime ? Date.parse(c.lastTransitionTime) : undefined;
 }
 

@@ -7,7 +7,6 @@ import {
   type ReplicationController,
   ReplicationControllers,
 } from '#api/kinds/index.ts';
-import { sameJson } from '#api/meta/equal.ts';
 import { compileLabelSelector, type Selector } from '#api/meta/labels.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import {
@@ -20,7 +19,7 @@ import {
   watching,
 } from '../harness/controller.ts';
 import { byController, type Lookup } from '../harness/indexes.ts';
-import { LastWritten } from '../harness/recent-writes.ts';
+import { KindWrites } from '../harness/kind-writes.ts';
 import { controllerOf, controllerRefTo } from '../ownership/controller-ref.ts';
 import { Family } from '../ownership/family.ts';
 import { podFromTemplate } from '../pods/from-template.ts';
@@ -53,12 +52,13 @@ class ReplicasController<T extends Replicated> implements Controller {
   readonly #siblings: Lookup<T>;
   readonly #family: Family<T, Pod>;
   readonly #control: PodControl;
-  readonly #written = new LastWritten<T>();
+  readonly #written: KindWrites<T>;
 
   constructor(deps: ControllerDeps, { name, kind, selectorOf }: Flavour<T>) {
     this.name = name;
     this.#deps = deps;
     this.#kind = kind;
+    this.#written = new KindWrites(deps.client, kind);
     this.#sets = deps.informers.informer(kind);
     this.#siblings = byController(this.#sets);
     this.#family = new Family<T, Pod>({
@@ -89,9 +89,7 @@ class ReplicasController<T extends Replicated> implements Controller {
       active = this.#family.present(rs).filter(isActive);
     }
     const { status, changesIn } = statusOf(rs, { active, failure, now: this.#deps.clock.now() });
-    if (!sameJson(status, rs.status)) {
-      this.#written.wrote(await this.#deps.client.updateStatus(this.#kind, { ...rs, status }));
-    }
+    await this.#written.status(rs, status);
     if (failure) throw new Error(failure.message);
     if (Math.abs(missing) > BURST) return { afterMs: GATHER_MS };
     return changesIn === undefined ? undefined : { afterMs: changesIn };

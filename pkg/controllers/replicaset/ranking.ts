@@ -1,6 +1,7 @@
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { isReady, readySince } from '../pods/state.ts';
+import { isReady } from '#api/meta/readiness.ts';
+import { readySince } from '../pods/state.ts';
 
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 

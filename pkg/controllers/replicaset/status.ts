@@ -1,8 +1,9 @@
 import type { Pod, ReplicaSet, ReplicationController } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { isReady } from '#api/meta/readiness.ts';
 import { apiTime } from '../harness/time.ts';
 import type { Failure } from '../pods/pod-control.ts';
-import { availableIn, isReady } from '../pods/state.ts';
+import { availableIn } from '../pods/state.ts';
 
 export type ReplicaSetStatus = NonNullable<ReplicaSet['status']>;
 
@@ -48,14 +49,15 @@ function conditionsOf(rs: Stored<ReplicaSet | ReplicationController>, seen: Obse
   const others = (rs.status?.conditions ?? []).filter((c) => c.type !== 'ReplicaFailure');
   if (!seen.failure) return others;
   const old = rs.status?.conditions?.find((c) => c.type === 'ReplicaFailure');
-  const same = old?.status === 'True' && old.reason === seen.failure.reason;
-  const since = same ? old.lastTransitionTime : undefined;
+  // The first message stays: the next ones differ in nothing but the generated name of the pod that was refused, and a
+  // status that changed would bring this controller back at once, again and again.
+  if (old?.status === 'True' && old.reason === seen.failure.reason) return [...others, old];
   return [
     ...others,
     {
       type: 'ReplicaFailure',
       status: 'True',
-      lastTransitionTime: since ?? apiTime(seen.now),
+      lastTransitionTime: apiTime(seen.now),
       reason: seen.failure.reason,
       message: seen.failure.message,
     },

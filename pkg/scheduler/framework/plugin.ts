@@ -1,17 +1,8 @@
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import type { ClusterState } from '../snapshot/cluster-state.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
-
-/** Something that happened in the cluster and may let a waiting pod fit. */
-export type ClusterEvent =
-  | 'node-added'
-  | 'node-resources'
-  | 'node-labels'
-  | 'node-taints'
-  | 'node-other'
-  | 'pod-gone'
-  | 'pod-bound'
-  | 'pod-changed';
+import type { WakesOn } from './events.ts';
 
 /** Why a node does not take a pod, in the words of FailedScheduling messages. */
 export interface Reason {
@@ -22,12 +13,18 @@ export interface Reason {
 
 /** A plugin's view of one scheduling attempt. State of the attempt lives in the closure, never on the plugin. */
 export interface Prepared {
+  /** No node will do, whatever it is like: why. */
+  readonly reject?: string;
+  /** Names of the only nodes worth looking at. */
+  readonly only?: ReadonlySet<string>;
   /** null: the node is fine. Several reasons may hold at once (cpu and memory). */
   filter?(node: NodeInfo): readonly Reason[] | null;
+  /** Called once before `score`, with all nodes that passed. false: to this plugin they are all alike. */
+  weigh?(feasible: readonly NodeInfo[]): boolean;
   /** Higher is better; scaled to 0..100 by `normalize` or by the plugin itself. */
   score?(node: NodeInfo): number;
-  /** Maps raw scores of all feasible nodes to 0..100, in place. */
-  normalize?(scores: number[]): void;
+  /** Maps raw scores of the feasible nodes to 0..100, in place. */
+  normalize?(scores: number[], feasible: readonly NodeInfo[]): void;
 }
 
 export const MAX_SCORE = 100;
@@ -38,9 +35,11 @@ export interface Plugin {
   /** Weight of the score. */
   readonly weight: number;
   /** Events that may turn a rejection by this plugin into a fit. */
-  readonly wakesOn: readonly ClusterEvent[];
+  readonly wakesOn: WakesOn;
+  /** Before the queue: why the pod must not be tried at all yet; null: it may. */
+  holdBack?(pod: Pod): string | null;
   /** null: the plugin has nothing to say about this pod. */
-  prepare(pod: Stored<Pod>, nodes: readonly NodeInfo[]): Prepared | null;
+  prepare(pod: Stored<Pod>, state: ClusterState): Prepared | null;
 }
 
 /** Stretches scores so that the best is 100; with `reverse`, so that the lowest raw score is best. */

@@ -1,20 +1,38 @@
+import { podRequests } from '#api/scheduling/pod-requests.ts';
 import { MAX_SCORE, type Plugin } from '../framework/plugin.ts';
-import { podRequests } from '../snapshot/resources.ts';
+import { DEFAULT_ARGS, type PluginArgs } from './args.ts';
 
-/** Prefers nodes whose cpu and memory would be used to a like degree: the standard deviation of the two shares. */
-export const balancedAllocation: Plugin = {
+/** Prefers nodes whose resources would be used to a like degree: the standard deviation of the shares. */
+export const balancing = ({ resources }: PluginArgs['NodeResourcesBalancedAllocation']): Plugin => ({
   name: 'NodeResourcesBalancedAllocation',
   weight: 1,
-  wakesOn: [],
+  wakesOn: {},
   prepare(pod) {
-    const { scored } = podRequests(pod);
+    const { amounts, scored } = podRequests(pod);
+    const plain = (name: string): name is 'cpu' | 'memory' => name === 'cpu' || name === 'memory';
+    const judged = resources.filter((name) => plain(name) || (amounts.get(name) ?? 0) > 0);
     return {
       score(node) {
-        const cpu = (node.scored.cpu + scored.cpu) / (node.allocatable.get('cpu') || 1);
-        const memory = (node.scored.memory + scored.memory) / (node.allocatable.get('memory') || 1);
-        const deviation = Math.abs(Math.min(cpu, 1) - Math.min(memory, 1)) / 2;
-        return (1 - deviation) * MAX_SCORE;
+        let sum = 0;
+        let squares = 0;
+        let count = 0;
+        for (const name of judged) {
+          const capacity = node.allocatable.get(name) ?? 0;
+          if (capacity <= 0) continue;
+          const used = plain(name)
+            ? node.scored[name] + scored[name]
+            : (node.requested.get(name) ?? 0) + (amounts.get(name) ?? 0);
+          const share = Math.min(used / capacity, 1);
+          sum += share;
+          squares += share * share;
+          count++;
+        }
+        if (count === 0) return MAX_SCORE;
+        const mean = sum / count;
+        return (1 - Math.sqrt(Math.max(squares / count - mean * mean, 0))) * MAX_SCORE;
       },
     };
   },
-};
+});
+
+export const balancedAllocation = balancing(DEFAULT_ARGS.NodeResourcesBalancedAllocation);

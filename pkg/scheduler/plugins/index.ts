@@ -1,19 +1,6 @@
 import type { Plugin } from '../framework/plugin.ts';
-import { balancedAllocation } from './balanced-allocation.ts';
-import { nodeAffinity } from './node-affinity.ts';
-import { nodeName } from './node-name.ts';
-import { nodePorts } from './node-ports.ts';
-import { nodeResourcesFit } from './node-resources-fit.ts';
-import { nodeUnschedulable } from './node-unschedulable.ts';
-import { taintToleration } from './taint-toleration.ts';
+import { DEFAULT_ARGS } from './args.ts';
+import { PLUGINS } from './registry.ts';
 
-/** The default profile. Filters run in this order: the cheapest and most telling first. */
-export const defaultPlugins: readonly Plugin[] = [
-  nodeUnschedulable,
-  nodeName,
-  taintToleration,
-  nodeAffinity,
-  nodePorts,
-  nodeResourcesFit,
-  balancedAllocation,
-];
+/** What runs when nothing is configured. */
+export const defaultPlugins: readonly Plugin[] = Object.values(PLUGINS).flatMap((p) => p.make?.(DEFAULT_ARGS) ?? []);

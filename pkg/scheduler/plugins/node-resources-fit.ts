@@ -1,7 +1,10 @@
+import type { Node, Pod } from '#api/kinds/index.ts';
+import { amountsOf, podRequests } from '#api/scheduling/pod-requests.ts';
+import { ifNode } from '../framework/events.ts';
 import type { Plugin, Reason } from '../framework/plugin.ts';
-import { MAX_SCORE } from '../framework/plugin.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
-import { podRequests } from '../snapshot/resources.ts';
+import { DEFAULT_ARGS, type FitArgs } from './args.ts';
+import { resourceScore } from './scoring-strategy.ts';
 
 const TOO_MANY_PODS: Reason = { text: 'Too many pods' };
 const insufficient = new Map<string, Reason>();
@@ -15,37 +18,50 @@ function insufficientReason(resource: string, unresolvable: boolean): Reason {
   return r;
 }
 
-/** Free share of a resource after the pod, 0..100. */
-const freeShare = (used: number, capacity: number): number =>
-  capacity <= 0 || used > capacity ? 0 : ((capacity - used) * MAX_SCORE) / capacity;
+const isIgnored = (name: string, { ignoredResources, ignoredGroups }: FitArgs): boolean =>
+  ignoredResources.has(name) || (ignoredGroups.size > 0 && ignoredGroups.has(name.slice(0, name.indexOf('/'))));
 
-/** PodFitsResources, and LeastAllocated: prefers nodes with the most room left. */
-export const nodeResourcesFit: Plugin = {
-  name: 'NodeResourcesFit',
-  weight: 1,
-  wakesOn: ['node-added', 'node-resources', 'pod-gone', 'pod-changed'],
-  prepare(pod) {
-    const { amounts, scored } = podRequests(pod);
-    return {
-      filter(node: NodeInfo) {
-        let reasons: Reason[] | null = null;
-        const maxPods = node.allocatable.get('pods') ?? 0;
-        if (node.pods.size + 1 > maxPods) reasons = [TOO_MANY_PODS];
-        for (const [name, wanted] of amounts) {
-          if (wanted === 0) continue;
-          const capacity = node.allocatable.get(name) ?? 0;
-          if (wanted > capacity - (node.requested.get(name) ?? 0)) {
-            reasons ??= [];
-            reasons.push(insufficientReason(name, wanted > capacity));
+/** What the pod asks for, as far as nodes are judged by it. */
+const judged = (pod: Pod, args: FitArgs): [string, number][] =>
+  [...podRequests(pod).amounts].filter(([name, wanted]) => wanted > 0 && !isIgnored(name, args));
+
+/** PodFitsResources, and by default LeastAllocated: prefers nodes with the most room left. */
+export const fitting = (args: FitArgs): Plugin => {
+  /** Whether an empty node would do. */
+  const couldFit = (pod: Pod, node: Node): boolean => {
+    const capacity = amountsOf(node.status?.allocatable);
+    return judged(pod, args).every(([name, wanted]) => wanted <= (capacity.get(name) ?? 0));
+  };
+  return {
+    name: 'NodeResourcesFit',
+    weight: 1,
+    wakesOn: {
+      'node-added': ifNode(couldFit),
+      'node-resources': ifNode(couldFit),
+      'pod-gone': true,
+      'pod-shrunk': true,
+      'pod-changed': true,
+    },
+    prepare(pod) {
+      const amounts = judged(pod, args);
+      return {
+        filter(node: NodeInfo) {
+          let reasons: Reason[] | null = null;
+          const maxPods = node.allocatable.get('pods') ?? 0;
+          if (node.pods.size + 1 > maxPods) reasons = [TOO_MANY_PODS];
+          for (const [name, wanted] of amounts) {
+            const capacity = node.allocatable.get(name) ?? 0;
+            if (wanted > capacity - (node.requested.get(name) ?? 0)) {
+              reasons ??= [];
+              reasons.push(insufficientReason(name, wanted > capacity));
+            }
           }
-        }
-        return reasons;
-      },
-      score(node: NodeInfo) {
-        const cpu = freeShare(node.scored.cpu + scored.cpu, node.allocatable.get('cpu') ?? 0);
-        const memory = freeShare(node.scored.memory + scored.memory, node.allocatable.get('memory') ?? 0);
-        return (cpu + memory) / 2;
-      },
-    };
-  },
+          return reasons;
+        },
+        score: resourceScore(args.strategy, podRequests(pod)),
+      };
+    },
+  };
 };
+
+export const nodeResourcesFit = fitting(DEFAULT_ARGS.NodeResourcesFit);

@@ -3,7 +3,9 @@ import type { Node, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { termMatches } from '#api/scheduling/node-selector.ts';
 import { tolerates } from '#api/scheduling/taints.ts';
+import { type ClusterEvent, mayHelp } from '../framework/events.ts';
 import type { Plugin } from '../framework/plugin.ts';
+import { ClusterState } from '../snapshot/cluster-state.ts';
 import { NodeInfo } from '../snapshot/node-info.ts';
 import { balancedAllocation } from './balanced-allocation.ts';
 import { nodeAffinity } from './node-affinity.ts';
@@ -26,14 +28,20 @@ const node = (o: { name?: string; labels?: object; spec?: object; allocatable?: 
   for (const p of o.pods ?? []) info.add(p);
   return info;
 };
+const stateOf = (nodes: NodeInfo[]): ClusterState => {
+  const state = new ClusterState();
+  for (const n of nodes) state.setNode(n.node);
+  return state;
+};
 /** Why the plugin refuses the node; '' when it does not. */
 const refusal = (plugin: Plugin, p: Stored<Pod>, n: NodeInfo): string =>
-  (plugin.prepare(p, [n])?.filter?.(n) ?? []).map((r) => r.text + (r.unresolvable ? '!' : '')).join(', ');
+  (plugin.prepare(p, stateOf([n]))?.filter?.(n) ?? []).map((r) => r.text + (r.unresolvable ? '!' : '')).join(', ');
 /** Scores of all nodes, normalized and rounded. */
 const scores = (plugin: Plugin, p: Stored<Pod>, nodes: NodeInfo[]): number[] => {
-  const prepared = plugin.prepare(p, nodes);
+  const prepared = plugin.prepare(p, stateOf(nodes));
+  prepared?.weigh?.(nodes);
   const raw = nodes.map((n) => prepared?.score?.(n) ?? 0);
-  prepared?.normalize?.(raw);
+  prepared?.normalize?.(raw, nodes);
   return raw.map(Math.round);
 };
 
@@ -208,5 +216,51 @@ describe('scores', () => {
     ],
   ])('%s', (_, plugin, p, nodes, expected) => {
     expect(scores(plugin, p, nodes)).toEqual(expected);
+  });
+});
+
+const names = (...values: string[]) => ({ matchFields: [{ key: 'metadata.name', operator: 'In', values }] });
+const anyOf = (...nodeSelectorTerms: object[]) =>
+  pod({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } } });
+test.each<[string, Stored<Pod>, string[] | undefined]>([
+  ['one named node', anyOf(names('a')), ['a']],
+  ['several terms', anyOf(names('a'), names('b', 'c')), ['a', 'b', 'c']],
+  ['one term that names none', anyOf(names('a'), { matchExpressions: [{ key: 'k', operator: 'Exists' }] }), undefined],
+  ['no terms', pod({ nodeSelector: { a: '1' } }), undefined],
+])('the only nodes worth a look: %s', (_, p, expected) => {
+  const only = nodeAffinity.prepare(p, new ClusterState())?.only;
+  expect(only && [...only]).toEqual(expected);
+});
+
+describe('queueing hints', () => {
+  const cordoned = node({ spec: { unschedulable: true } }).node;
+  const tainted = node({ spec: { taints: [hard] } }).node;
+  const free = node({ labels: { a: '1' } }).node;
+  test.each<[string, Plugin, Stored<Pod>, ClusterEvent, boolean]>([
+    [
+      'a node without the label',
+      nodeAffinity,
+      pod({ nodeSelector: { a: '1' } }),
+      { type: 'node-added', node: tainted },
+      false,
+    ],
+    [
+      'a node with the label',
+      nodeAffinity,
+      pod({ nodeSelector: { a: '1' } }),
+      { type: 'node-labels', node: free },
+      true,
+    ],
+    ['a pod that went', nodeAffinity, pod({ nodeSelector: { a: '1' } }), { type: 'pod-gone', pod: pod({}) }, false],
+    ['a cordoned node', nodeUnschedulable, pod({}), { type: 'node-added', node: cordoned }, false],
+    ['an uncordoned node', nodeUnschedulable, pod({}), { type: 'node-taints', node: free }, true],
+    ['a tainted node', taintToleration, pod({}), { type: 'node-taints', node: tainted }, false],
+    ['a node without taints', taintToleration, pod({}), { type: 'node-taints', node: free }, true],
+    ['a pod with the port', nodePorts, hostPort(80), { type: 'pod-gone', pod: hostPort(80, 'q') }, true],
+    ['a pod with another port', nodePorts, hostPort(80), { type: 'pod-gone', pod: hostPort(81, 'q') }, false],
+    ['a node that is too small', nodeResourcesFit, asking({ cpu: '5' }), { type: 'node-added', node: free }, false],
+    ['a node with room', nodeResourcesFit, asking({ cpu: '3' }), { type: 'node-resources', node: free }, true],
+  ])('%s', (_, plugin, p, event, helps) => {
+    expect(mayHelp(plugin.wakesOn, p, event)).toBe(helps);
   });
 });

@@ -1,14 +1,21 @@
+import type { Node, Pod } from '#api/kinds/index.ts';
 import { type Taint, tolerates, untolerated } from '#api/scheduling/taints.ts';
+import { ifNode } from '../framework/events.ts';
 import { normalizeMax, type Plugin, type Reason } from '../framework/plugin.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+
+const hasSoftTaint = ({ node }: NodeInfo): boolean =>
+  node.spec?.taints?.some((t) => t.effect === 'PreferNoSchedule') ?? false;
+const tolerated = (pod: Pod, node: Node): boolean => !untolerated(node.spec?.taints, pod.spec?.tolerations);
 
 /** Hard taints keep pods away; of soft ones (PreferNoSchedule), the fewer untolerated the better. */
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
   weight: 3,
-  wakesOn: ['node-added', 'node-taints'],
+  wakesOn: { 'node-added': ifNode(tolerated), 'node-taints': ifNode(tolerated), 'pod-changed': true },
   prepare(pod) {
     const tolerations = pod.spec?.tolerations ?? [];
-    const tolerated = (taint: Taint): boolean => tolerations.some((t) => tolerates(t, taint));
+    const isTolerated = (taint: Taint): boolean => tolerations.some((t) => tolerates(t, taint));
     return {
       filter(info) {
         const taint = untolerated(info.node.spec?.taints, tolerations);
@@ -19,8 +26,9 @@ export const taintToleration: Plugin = {
         };
         return [reason];
       },
+      weigh: (feasible) => feasible.some(hasSoftTaint),
       score: (info) =>
-        (info.node.spec?.taints ?? []).filter((t) => t.effect === 'PreferNoSchedule' && !tolerated(t)).length,
+        (info.node.spec?.taints ?? []).filter((t) => t.effect === 'PreferNoSchedule' && !isTolerated(t)).length,
       normalize: (scores) => normalizeMax(scores, true),
     };
   },

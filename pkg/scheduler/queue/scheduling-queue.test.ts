@@ -2,12 +2,13 @@ import { beforeEach, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
-import type { ClusterEvent } from '../framework/plugin.ts';
+import type { EventType, WakesOn } from '../framework/events.ts';
 import { type QueuedPod, SchedulingQueue } from './scheduling-queue.ts';
 
 const pod = (name: string, priority = 0): Stored<Pod> =>
   ({ metadata: { name, namespace: 'ns', uid: name }, spec: { priority } }) as unknown as Stored<Pod>;
-const on = (...events: ClusterEvent[]): ReadonlySet<ClusterEvent> => new Set(events);
+const on = (...events: EventType[]): WakesOn[] =>
+  events.length > 0 ? [Object.fromEntries(events.map((e) => [e, true]))] : [];
 
 let clock: FakeClock;
 let queue: SchedulingQueue;
@@ -56,28 +57,58 @@ test('a removed pod is not tried', async () => {
   expect(name(await next())).toBe('b');
 });
 
-test.each<[string, ReadonlySet<ClusterEvent>, ClusterEvent, boolean]>([
+test.each<[string, WakesOn[], EventType, boolean]>([
   ['the event it waits for', on('node-added'), 'node-added', true],
   ['another event', on('node-added'), 'pod-gone', false],
-  ['any event when nothing is known', on(), 'node-other', true],
+  ['any event when nothing is known', on(), 'claim', true],
 ])('a parked pod and %s', async (_, wakesOn, event, woken) => {
   queue.add(pod('a'));
   queue.park(await next(), wakesOn);
   await clock.advance(60_000);
-  queue.wake(event);
+  queue.wake({ type: event });
   expect(queue.sizes).toEqual({ ready: woken ? 1 : 0, backoff: 0, unschedulable: woken ? 0 : 1 });
   expect(queue.isParked('a')).toBe(!woken);
 });
 
-test.each<[ClusterEvent, boolean]>([
+test.each<[EventType, boolean]>([
   ['pod-gone', true],
   ['node-labels', false],
 ])('%s during the try counts: %s', async (event, counts) => {
   queue.add(pod('a'));
   const q = await next();
-  queue.wake(event);
+  queue.wake({ type: event });
   queue.park(q, on('pod-gone'));
   expect(queue.sizes).toMatchObject(counts ? { backoff: 1, unschedulable: 0 } : { backoff: 0, unschedulable: 1 });
+});
+
+test('a hint is asked about the event', async () => {
+  queue.add(pod('a'));
+  const asked: string[] = [];
+  const hint = (waiting: Stored<Pod>, event: { pod?: Stored<Pod> }): boolean => {
+    asked.push(`${waiting.metadata.name} ${event.pod?.metadata.name}`);
+    return event.pod?.metadata.name === 'right';
+  };
+  queue.park(await next(), [{ 'pod-gone': hint }]);
+  queue.wake({ type: 'pod-gone', pod: pod('wrong') });
+  expect(queue.isParked('a')).toBe(true);
+  queue.wake({ type: 'pod-gone', pod: pod('right') });
+  expect(queue.isParked('a')).toBe(false);
+  expect(asked).toEqual(['a wrong', 'a right']);
+});
+
+test('more events during a try than can be kept count as one that helps', async () => {
+  queue.add(pod('a'));
+  const q = await next();
+  for (let i = 0; i < 300; i++) queue.wake({ type: 'node-labels' });
+  queue.park(q, on('pod-gone'));
+  expect(queue.isParked('a')).toBe(false);
+});
+
+test('a parked pod can be asked to try again', async () => {
+  queue.add(pod('a'));
+  queue.park(await next(), on('node-added'));
+  queue.activate('a');
+  expect(queue.sizes).toMatchObject({ backoff: 1, unschedulable: 0 });
 });
 
 test('a change of the pod during its try counts', async () => {
@@ -101,10 +132,10 @@ test.each([
   for (let i = 1; i < attempts; i++) {
     queue.park(await next(), on());
     await clock.advance(20_000);
-    queue.wake('node-added');
+    queue.wake({ type: 'node-added' });
   }
   queue.park(await next(), on());
-  queue.wake('node-added');
+  queue.wake({ type: 'node-added' });
   await clock.advance(ms - 1);
   expect(queue.sizes).toMatchObject({ ready: 0, backoff: 1 });
   await clock.advance(1);

@@ -1,7 +1,8 @@
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Clock, Timer } from '#async/clock.ts';
-import type { ClusterEvent } from '../framework/plugin.ts';
+import { type ClusterEvent, mayHelp, type WakesOn } from '../framework/events.ts';
+import { comesBefore } from '../plugins/priority-sort.ts';
 import { Heap } from './heap.ts';
 
 /** A pod waiting to be scheduled. */
@@ -12,17 +13,28 @@ export interface QueuedPod {
   readonly since: number;
   /** When it was last put in a queue. */
   queuedAt: number;
-  /** Events that may help, from the plugins that rejected it. Empty: any. */
-  wakesOn: ReadonlySet<ClusterEvent>;
+  /** What may help, from each plugin that rejected it. None: any event. */
+  wakesOn: readonly WakesOn[];
 }
 
-const INITIAL_BACKOFF_MS = 1000;
-const MAX_BACKOFF_MS = 10_000;
+const BACKOFF = { initialMs: 1000, maxMs: 10_000 };
 /** A pod that nothing woke is tried again after this long, in case an event was misjudged. */
 const UNSCHEDULABLE_FLUSH_MS = 300_000;
 
+/** Events kept for a pod that is being tried; beyond that, anything may have happened. */
+const MAX_MISSED = 256;
+
+interface Missed {
+  readonly events: ClusterEvent[];
+  tooMany: boolean;
+}
+
+function note(missed: Missed, event: ClusterEvent): void {
+  if (missed.events.length < MAX_MISSED) missed.events.push(event);
+  else missed.tooMany = true;
+}
+
 const uidOf = (q: QueuedPod): string => q.pod.metadata.uid;
-const priorityOf = (q: QueuedPod): number => q.pod.spec?.priority ?? 0;
 
 /**
  * Three places for a waiting pod: ready (by priority, then age), backing off (until a time), unschedulable (until an
@@ -30,20 +42,21 @@ const priorityOf = (q: QueuedPod): number => q.pod.spec?.priority ?? 0;
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
-  readonly #ready = new Heap<QueuedPod>(uidOf, (a, b) =>
-    priorityOf(a) === priorityOf(b) ? a.queuedAt < b.queuedAt : priorityOf(a) > priorityOf(b),
-  );
+  readonly #backoffMs: typeof BACKOFF;
+  readonly #ready = new Heap<QueuedPod>(uidOf, comesBefore);
   readonly #backoff = new Heap<QueuedPod & { until: number }>(uidOf, (a, b) => a.until < b.until);
   readonly #unschedulable = new Map<string, QueuedPod>();
   /** Events that came while a pod was being tried: they must not be lost for it. */
-  readonly #inFlight = new Map<string, Set<ClusterEvent>>();
+  readonly #inFlight = new Map<string, Missed>();
   #waiting: ((q: QueuedPod | null) => void) | undefined;
   #timer: Timer | undefined;
   #flush: Timer | undefined;
   #closed = false;
 
-  constructor(clock: Clock) {
+  /** @param backoff pause after the first failure, which doubles with each further one up to a maximum */
+  constructor(clock: Clock, backoff: { readonly initialMs: number; readonly maxMs: number } = BACKOFF) {
     this.#clock = clock;
+    this.#backoffMs = backoff;
   }
 
   get sizes(): { ready: number; backoff: number; unschedulable: number } {
@@ -62,11 +75,9 @@ export class SchedulingQueue {
     const now = this.#clock.now();
     const parked = this.#unschedulable.get(uid);
     this.#unschedulable.delete(uid);
-    if (this.#inFlight.has(uid)) this.#inFlight.get(uid)?.add('pod-changed');
-    else
-      this.#makeReady(
-        parked ? { ...parked, pod } : { pod, attempts: 0, since: now, queuedAt: now, wakesOn: new Set() },
-      );
+    const flying = this.#inFlight.get(uid);
+    if (flying) note(flying, { type: 'pod-changed' });
+    else this.#makeReady(parked ? { ...parked, pod } : { pod, attempts: 0, since: now, queuedAt: now, wakesOn: [] });
   }
 
   /** The pod changed in a way that cannot matter for scheduling: only remember the new version. */
@@ -99,7 +110,7 @@ export class SchedulingQueue {
     const q = this.#ready.pop();
     if (!q) return undefined;
     q.attempts++;
-    this.#inFlight.set(uidOf(q), new Set());
+    this.#inFlight.set(uidOf(q), { events: [], tooMany: false });
     return q;
   }
 
@@ -109,12 +120,12 @@ export class SchedulingQueue {
   }
 
   /** The try failed; the pod waits for one of `wakesOn`. */
-  park(q: QueuedPod, wakesOn: ReadonlySet<ClusterEvent>): void {
+  park(q: QueuedPod, wakesOn: readonly WakesOn[]): void {
     const missed = this.#inFlight.get(uidOf(q));
     this.#inFlight.delete(uidOf(q));
     q.wakesOn = wakesOn;
     q.queuedAt = this.#clock.now();
-    if (missed && [...missed].some((e) => this.#wakes(q, e))) this.#delay(q);
+    if (missed?.tooMany || missed?.events.some((e) => this.#wakes(q, e))) this.#delay(q);
     else this.#unschedulable.set(uidOf(q), q);
     this.#flush ??= this.#clock.after(UNSCHEDULABLE_FLUSH_MS, () => this.#flushOld(), { unref: true });
   }
@@ -126,9 +137,17 @@ export class SchedulingQueue {
     this.#delay(q);
   }
 
+  /** Tries a parked pod again, whatever it waits for. */
+  activate(uid: string): void {
+    const q = this.#unschedulable.get(uid);
+    if (!q) return;
+    this.#unschedulable.delete(uid);
+    this.#delay(q);
+  }
+
   /** Moves every pod the event may help. */
   wake(event: ClusterEvent): void {
-    for (const missed of this.#inFlight.values()) missed.add(event);
+    for (const missed of this.#inFlight.values()) note(missed, event);
     for (const [uid, q] of this.#unschedulable) {
       if (!this.#wakes(q, event)) continue;
       this.#unschedulable.delete(uid);
@@ -144,7 +163,8 @@ export class SchedulingQueue {
     this.#waiting = undefined;
   }
 
-  #wakes = (q: QueuedPod, e: ClusterEvent): boolean => q.wakesOn.size === 0 || q.wakesOn.has(e) || e === 'pod-changed';
+  #wakes = (q: QueuedPod, e: ClusterEvent): boolean =>
+    q.wakesOn.length === 0 || e.type === 'pod-changed' || q.wakesOn.some((w) => mayHelp(w, q.pod, e));
 
   #makeReady(q: QueuedPod): void {
     q.queuedAt = this.#clock.now();
@@ -157,7 +177,7 @@ export class SchedulingQueue {
   }
 
   #delay(q: QueuedPod): void {
-    const wait = Math.min(INITIAL_BACKOFF_MS * 2 ** (q.attempts - 1), MAX_BACKOFF_MS);
+    const wait = Math.min(this.#backoffMs.initialMs * 2 ** (q.attempts - 1), this.#backoffMs.maxMs);
     const until = q.queuedAt + wait;
     if (until <= this.#clock.now()) this.#makeReady(q);
     else {

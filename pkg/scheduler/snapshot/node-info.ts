@@ -1,6 +1,7 @@
 import type { Node, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { type Amounts, amountsOf, podRequests } from './resources.ts';
+import { type Amounts, amountsOf, podRequests } from '#api/scheduling/pod-requests.ts';
+import { claimKeys } from '#api/scheduling/volume-match.ts';
 
 /** One host port a pod occupies: "protocol ip port". */
 export interface HostPort {
@@ -32,6 +33,8 @@ export class NodeInfo {
   readonly scored = { cpu: 0, memory: 0 };
   readonly pods = new Map<string, Stored<Pod>>();
   readonly ports = new Map<string, HostPort[]>();
+  /** Pod uid → keys of the claims it uses; pods without are absent. */
+  readonly claims = new Map<string, readonly string[]>();
 
   constructor(node: Stored<Node>) {
     this.node = node;
@@ -54,6 +57,13 @@ export class NodeInfo {
     this.#count(pod, 1);
     const ports = hostPortsOf(pod);
     if (ports.length > 0) this.ports.set(uid, ports);
+    const claims = claimKeys(pod);
+    if (claims.length > 0) this.claims.set(uid, claims);
+  }
+
+  /** Another version of a pod that needs the same. */
+  replace(pod: Stored<Pod>): void {
+    if (this.pods.has(pod.metadata.uid)) this.pods.set(pod.metadata.uid, pod);
   }
 
   remove(uid: string): void {
@@ -62,6 +72,7 @@ export class NodeInfo {
     this.pods.delete(uid);
     this.#count(pod, -1);
     this.ports.delete(uid);
+    this.claims.delete(uid);
   }
 
   #count(pod: Pod, sign: 1 | -1): void {

@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { PersistentVolume } from '#api/kinds/index.ts';
+import type { Volume } from './match.ts';
+import { isRecyclable, recycledBy, recycler } from './recycler.ts';
+
+const volume = (spec: object): Volume =>
+  ({ metadata: { name: 'v', uid: 'u' }, spec: { ...spec, claimRef: { uid: 'c' } } }) as unknown as Volume;
+
+test('the pod mounts the volume, goes where it is, and ends with it', () => {
+  const nodeAffinity = { required: { nodeSelectorTerms: [{ matchExpressions: [] }] } };
+  const pod = recycler(volume({ hostPath: { path: '/data' }, nodeAffinity }), 'tools:1');
+  expect(pod.spec).toMatchObject({
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: nodeAffinity.required } },
+    containers: [{ image: 'tools:1', volumeMounts: [{ mountPath: '/scrub' }] }],
+    volumes: [{ hostPath: { path: '/data' } }],
+  });
+  expect(pod.metadata?.ownerReferences).toMatchObject([{ kind: 'PersistentVolume', uid: 'u' }]);
+  expect(recycledBy(pod)).toBe('v');
+  expect(recycledBy({ metadata: { name: 'recycler-for-v', namespace: 'other' } })).toBeUndefined();
+});
+
+test.each([
+  [{ hostPath: { path: '/x' } }, true],
+  [{ nfs: { server: 's', path: '/x' } }, true],
+  [{ csi: { driver: 'd', volumeHandle: 'h' } }, false],
+])('%j can be recycled: %s', (spec, expected) => {
+  expect(isRecyclable({ spec } as unknown as PersistentVolume)).toBe(expected);
+});
+
+test('its command removes everything, hidden or not, and nothing else', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'recycler-'));
+  try {
+    const inside = join(folder, 'volume');
+    mkdirSync(join(inside, 'sub'), { recursive: true });
+    for (const name of ['a', '.b', '..c', '-r', 'sub/d']) writeFileSync(join(inside, name), '');
+    writeFileSync(join(folder, 'beside'), '');
+    const [shell = '', flag = '', script = ''] = recycler(volume({}), 'x').spec?.containers?.[0]?.command ?? [];
+    execFileSync(shell, [flag, script.replace('cd /scrub', `cd '${inside}'`)]);
+    expect([readdirSync(inside), readdirSync(folder).sort()]).toEqual([[], ['beside', 'volume']]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,206 @@
+import { apiVersionOf } from '#api/kind.ts';
+import { builtinKinds, type HorizontalPodAutoscaler, HorizontalPodAutoscalers, Pods } from '#api/kinds/index.ts';
+import { sameJson } from '#api/meta/equal.ts';
+import { isNotFound } from '#api/meta/errors.ts';
+import { parseLabelSelector } from '#api/meta/labels.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Client } from '#client/types.ts';
+import {
+  type Controller,
+  type ControllerDeps,
+  type Outcome,
+  ownKey,
+  splitKey,
+  type Watch,
+  watching,
+} from '../harness/controller.ts';
+import { KindWrites } from '../harness/kind-writes.ts';
+import { bounded, type Memory, type Past } from './behavior.ts';
+import { MetricReader, type Reading } from './metrics.ts';
+import { MetricsApis } from './metrics-apis.ts';
+import type { Caution } from './replicas.ts';
+import { Obstacle, StatusDraft } from './status.ts';
+
+export interface AutoscalerSettings extends Caution {
+  /** Between two looks at the metrics, milliseconds (--horizontal-pod-autoscaler-sync-period). */
+  readonly syncMs: number;
+  /** --horizontal-pod-autoscaler-downscale-stabilization, milliseconds. */
+  readonly downscaleStabilizationMs: number;
+}
+
+/** Longest stabilization window and period there can be. */
+const REMEMBER_MS = 3600_000;
+
+type Hpa = Stored<HorizontalPodAutoscaler>;
+interface Scale {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: object;
+  readonly spec: { readonly replicas?: number };
+  readonly status: { readonly replicas?: number; readonly selector?: string };
+}
+
+const lost = (kind: string, apiVersion: string): Obstacle =>
+  new Obstacle('AbleToScale', 'FailedGetScale', `no matches for kind "${kind}" in group "${apiVersion}"`);
+
+/** Plural of a kind with a scale subresource: a built-in one, or as discovery has it. @throws Obstacle */
+async function scaledPlural(client: Client, root: string, kind: string, apiVersion: string): Promise<string> {
+  const builtin = builtinKinds.find((k) => k.kind === kind && apiVersionOf(k) === apiVersion && k.scale);
+  if (builtin) return builtin.plural;
+  const { resources } = await client
+    .raw<{ resources: { name: string; kind: string }[] }>('GET', root)
+    .catch((e: unknown) => {
+      throw isNotFound(e) ? lost(kind, apiVersion) : e;
+    });
+  const found = resources.find(
+    (r) => r.kind === kind && !r.name.includes('/') && resources.some((s) => s.name === `${r.name}/scale`),
+  );
+  if (!found) throw lost(kind, apiVersion);
+  return found.name;
+}
+
+/** Path of the target's scale subresource. @throws Obstacle for kinds that have none */
+async function scalePath(client: Client, hpa: Hpa): Promise<string> {
+  const { kind = '', name = '', apiVersion = '' } = hpa.spec?.scaleTargetRef ?? {};
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const plural = await scaledPlural(client, root, kind, apiVersion);
+  return `${root}/namespaces/${encodeURIComponent(hpa.metadata.namespace ?? '')}/${plural}/${encodeURIComponent(name)}/scale`;
+}
+
+/** Scales what has a scale subresource by what its pods use ("Horizontal Pod Autoscaling"). */
+class PodAutoscaler implements Controller {
+  readonly name = 'horizontal-pod-autoscaler';
+  readonly watches: readonly Watch[];
+  readonly #deps: ControllerDeps;
+  readonly #settings: AutoscalerSettings;
+  readonly #hpas;
+  readonly #pods;
+  readonly #events;
+  readonly #apis: MetricsApis;
+  readonly #written: KindWrites<HorizontalPodAutoscaler>;
+  readonly #memories = new Map<string, Memory>();
+
+  constructor(deps: ControllerDeps, settings: AutoscalerSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#apis = new MetricsApis(deps.client, deps.clock);
+    this.#written = new KindWrites(deps.client, HorizontalPodAutoscalers);
+    this.#hpas = deps.informers.informer(HorizontalPodAutoscalers);
+    this.#pods = deps.informers.informer(Pods);
+    this.#events = deps.events('horizontal-pod-autoscaler');
+    this.watches = [
+      watching(HorizontalPodAutoscalers, (h, old, gone) => {
+        if (gone) {
+          this.#memories.delete(h.metadata.uid);
+          this.#written.forget(h.metadata.uid);
+        }
+        return gone || (old && sameJson(old.spec, h.spec)) ? [] : ownKey(h);
+      }),
+      watching(Pods, () => []),
+    ];
+  }
+
+  async reconcile(key: string): Promise<Outcome> {
+    const { namespace, name } = splitKey(key);
+    const cached = this.#hpas.lister.get(name, namespace);
+    if (!cached) return undefined;
+    const hpa = this.#written.freshest(cached);
+    const now = this.#deps.clock.now();
+    const draft = new StatusDraft(hpa.status, now);
+    try {
+      await this.#scaled(hpa, draft, now);
+    } catch (e) {
+      if (!(e instanceof Obstacle)) throw e;
+      this.#events.event(hpa, 'Warning', e.reason, e.message);
+      const unable = e.type === 'ScalingActive' ? 'the HPA was unable to compute the replica count: ' : '';
+      draft.condition(e.type, false, [e.reason, unable + e.message]);
+    }
+    await this.#written.status(hpa, draft.status);
+    return { afterMs: this.#settings.syncMs };
+  }
+
+  async #scaled(hpa: Hpa, draft: StatusDraft, now: number): Promise<void> {
+    const path = await scalePath(this.#deps.client, hpa);
+    const scale = await this.#scaleAt(path);
+    const current = scale.spec.replicas ?? 0;
+    const seen = "the HPA controller was able to get the target's current scale";
+    draft.condition('AbleToScale', true, ['SucceededGetScale', seen]);
+    draft.set({ currentReplicas: current });
+    if (current === 0) {
+      const message = 'scaling is disabled since the replica count of the target is zero';
+      draft.condition('ScalingActive', false, ['ScalingDisabled', message]);
+      draft.set({ desiredReplicas: 0 });
+      return;
+    }
+    const { advised, reason, currentMetrics } = await this.#advised(hpa, scale, { current, now });
+    const valid = 'the HPA was able to successfully calculate a replica count from the metrics';
+    draft.condition('ScalingActive', true, ['ValidMetricFound', valid]);
+    const memory = this.#memory(hpa, now);
+    const downSeconds = this.#settings.downscaleStabilizationMs / 1000;
+    const outcome = bounded(hpa, { current, advised, memory, now, downSeconds });
+    const change: Past[] = outcome.replicas === current ? [] : [{ at: now, replicas: outcome.replicas - current }];
+    if (change.length > 0) await this.#scale(hpa, path, { scale, reason, replicas: outcome.replicas });
+    this.#memories.set(hpa.metadata.uid, {
+      advice: [...memory.advice, { at: now, replicas: advised }],
+      changes: [...memory.changes, ...change],
+    });
+    draft.set({ currentMetrics });
+    draft.decided(outcome, change.length > 0);
+  }
+
+  async #scaleAt(path: string): Promise<Scale> {
+    try {
+      return await this.#deps.client.raw<Scale>('GET', path);
+    } catch (e) {
+      throw new Obstacle('AbleToScale', 'FailedGetScale', (e as Error).message);
+    }
+  }
+
+  /** The greatest of what the metrics advise. One that cannot be read must not let the others scale down. */
+  async #advised(hpa: Hpa, scale: Scale, { current, now }: { current: number; now: number }) {
+    const namespace = hpa.metadata.namespace ?? '';
+    const { selector: text = '', replicas: statusReplicas = current } = scale.status;
+    const selector = parseLabelSelector(text);
+    const pods = [...this.#pods.lister.list(namespace)].filter((p) => selector.matches(p.metadata.labels ?? {}));
+    const reader = new MetricReader(this.#apis, {
+      ...{ namespace, selector: text, pods, current, statusReplicas, now, caution: this.#settings },
+    });
+    const found: Reading[] = [];
+    let failure: Obstacle | undefined;
+    for (const metric of hpa.spec?.metrics ?? []) {
+      try {
+        found.push(await reader.read(metric));
+      } catch (e) {
+        if (!(e instanceof Obstacle)) throw e;
+        failure ??= e;
+      }
+    }
+    const most = found.reduce<Reading | undefined>((m, r) => (m && m.replicas >= r.replicas ? m : r), undefined);
+    const advised = most?.replicas ?? 0;
+    if (failure && (!most || advised < current)) throw failure;
+    return { advised, reason: `${most?.name ?? ''} above target`, currentMetrics: found.map((f) => f.status) };
+  }
+
+  #memory(hpa: Hpa, now: number): Memory {
+    const { advice = [], changes = [] } = this.#memories.get(hpa.metadata.uid) ?? {};
+    const recent = (p: Past): boolean => p.at > now - REMEMBER_MS;
+    return { advice: advice.filter(recent), changes: changes.filter(recent) };
+  }
+
+  async #scale(
+    hpa: Hpa,
+    path: string,
+    { scale, reason, replicas }: { scale: Scale; reason: string; replicas: number },
+  ): Promise<void> {
+    try {
+      await this.#deps.client.raw('PUT', path, { ...scale, spec: { replicas } });
+    } catch (e) {
+      throw new Obstacle('AbleToScale', 'FailedUpdateScale', (e as Error).message);
+    }
+    const why = replicas > (scale.spec.replicas ?? 0) ? reason : 'All metrics below target';
+    this.#events.event(hpa, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${why}`);
+  }
+}
+
+export const podAutoscaler = (deps: ControllerDeps, settings: AutoscalerSettings): Controller =>
+  new PodAutoscaler(deps, settings);

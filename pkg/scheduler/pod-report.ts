@@ -1,0 +1,55 @@
+import { type Pod, Pods } from '#api/kinds/index.ts';
+import { isNotFound } from '#api/meta/errors.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Clock } from '#async/clock.ts';
+import type { Client } from '#client/types.ts';
+import type { Logger } from '#process/logger.ts';
+
+export interface ReportDeps {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Report {
+  /** Why the pod could not be placed; undefined: only the nomination changes. */
+  readonly message?: string;
+  /** SchedulerError: it was not even found out whether it could. */
+  readonly reason?: 'Unschedulable' | 'SchedulerError';
+  /** The node that is being emptied for it; null: none any more; undefined: as before. */
+  readonly nominatedNodeName?: string | null;
+}
+
+/** The status patch that tells of a failed attempt; undefined when the pod says so already. Pure. */
+export function reportPatch(
+  pod: Stored<Pod>,
+  { message, reason = 'Unschedulable', nominatedNodeName }: Report,
+  nowMs: number,
+): object | undefined {
+  const status: Record<string, unknown> = {};
+  if (nominatedNodeName !== undefined && (pod.status?.nominatedNodeName ?? null) !== nominatedNodeName) {
+    status.nominatedNodeName = nominatedNodeName;
+  }
+  const known = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
+  const condition = { type: 'PodScheduled', status: 'False', reason, message };
+  const same = known?.status === 'False' && known.reason === condition.reason && known.message === message;
+  if (message !== undefined && !same) {
+    const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+    const lastTransitionTime = known?.status === 'False' ? known.lastTransitionTime : now;
+    status.conditions = [{ ...condition, lastTransitionTime }];
+  }
+  return Object.keys(status).length > 0 ? { metadata: { uid: pod.metadata.uid }, status } : undefined;
+}
+
+/** Writes it. A failure is logged: the next attempt reports again. */
+export async function report(deps: ReportDeps, pod: Stored<Pod>, what: Report, signal: AbortSignal): Promise<void> {
+  const body = reportPatch(pod, what, deps.clock.now());
+  if (!body) return;
+  const { name, namespace = '' } = pod.metadata;
+  try {
+    await deps.client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body }, { signal });
+  } catch (e) {
+    if (signal.aborted || isNotFound(e)) return;
+    deps.logger.warn({ err: e, pod: `${namespace}/${name}` }, 'could not write why the pod is not scheduled');
+  }
+}

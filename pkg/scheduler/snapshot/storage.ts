@@ -1,0 +1,31 @@
+import type { CSINode, PersistentVolume, PersistentVolumeClaim, StorageClass } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+
+/** What the scheduler knows of storage. */
+export interface Storage {
+  claim(key: string): Stored<PersistentVolumeClaim> | undefined;
+  volume(name: string): Stored<PersistentVolume> | undefined;
+  storageClass(name: string): Stored<StorageClass> | undefined;
+  /** What CSI drivers say of a node. */
+  csiNode(node: string): Stored<CSINode> | undefined;
+  /** Volumes of a storage class; '' for those of none. */
+  volumesOf(storageClass: string): readonly Stored<PersistentVolume>[];
+}
+
+export const NO_STORAGE: Storage = {
+  claim: () => undefined,
+  volume: () => undefined,
+  storageClass: () => undefined,
+  csiNode: () => undefined,
+  volumesOf: () => [],
+};
+
+const COMPLETED = 'pv.kubernetes.io/bind-completed';
+
+/** Bound from both sides. */
+export const isClaimBound = ({ metadata, spec, status }: Stored<PersistentVolumeClaim>): boolean =>
+  Boolean(spec?.volumeName) && (metadata.annotations?.[COMPLETED] !== undefined || status?.phase === 'Bound');
+
+/** Whether volumes of the class are chosen only when the node of the first pod is known. */
+export const waitsForConsumer = (storageClass: StorageClass | undefined): boolean =>
+  storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
