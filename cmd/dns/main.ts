@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { Counter, Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { systemClock } from '#async/clock.ts';
 import { aborted } from '#async/signals.ts';
 import { createClient } from '#client/client.ts';
@@ -12,8 +12,10 @@ import { Resolver } from '#dns/resolver.ts';
 import { type DnsServer, listenDns } from '#dns/server.ts';
 import { Forwarder } from '#dns/upstream/forwarder.ts';
 import { readNameServers } from '#dns/upstream/resolv-conf.ts';
+import { StubDomains } from '#dns/upstream/stub-domains.ts';
 import { startHealthServer } from '#process/health.ts';
-import { type MainContext, portFlag, runMain, UserError } from '#process/main.ts';
+import { keyValuesFlag, type MainContext, portFlag, runMain, UserError } from '#process/main.ts';
+import { processRegistry } from '#process/metrics.ts';
 
 interface Flags {
   kubeconfig: string;
@@ -23,6 +25,7 @@ interface Flags {
   clusterDns: string;
   clusterDomain: string;
   resolvConf: string;
+  stubDomains: Record<string, string>;
   healthAddress: string;
 }
 
@@ -36,6 +39,14 @@ function metrics(registry: Registry) {
     registers: [registry],
   });
   return (source: string, rcode: number): void => answers.inc({ source, rcode });
+}
+
+function stubDomains(flags: Flags): StubDomains {
+  try {
+    return new StubDomains(flags.stubDomains);
+  } catch (e) {
+    throw new UserError(`--stub-domains: ${(e as Error).message}`);
+  }
 }
 
 async function listen(flags: Flags, resolver: Resolver, logger: MainContext['logger']): Promise<DnsServer> {
@@ -53,25 +64,29 @@ async function listen(flags: Flags, resolver: Resolver, logger: MainContext['log
 async function run(flags: Flags, { logger, signal }: MainContext): Promise<void> {
   const config = await loadKubeconfig(flags.kubeconfig);
   const client = createClient({ ...config, userAgent: 'kube-dns', logger });
-  await requireServer({ client, server: config.server, clock: systemClock, signal });
   const informers = createInformerFactory({ client, clock: systemClock, signal, logger });
   const zone = new ClusterZone(informers, flags.clusterDomain, flags.clusterDns);
   const own = new Set([flags.clusterDns, flags.address]);
   // Asking ourselves would go round in circles.
   const servers = async () =>
     (await readNameServers(flags.resolvConf)).filter((s) => !own.has(s)).map((host) => ({ host, port: UPSTREAM_PORT }));
-  const registry = new Registry();
-  const forwarder = new Forwarder({ clock: systemClock, servers });
-  const resolver = new Resolver({ zone, forwarder, observe: metrics(registry) });
-  informers.start();
-  // An empty zone would tell clients that names do not exist.
-  await zone.synced(signal);
+  const registry = processRegistry();
+  const forwarder = new Forwarder({ clock: systemClock, servers, stubs: stubDomains(flags) });
+  let complete = false;
+  const resolver = new Resolver({ zone, forwarder, observe: metrics(registry), complete: () => complete });
+  const sync = (): void => {
+    if (!complete) throw new Error('the names of the cluster are not known yet');
+  };
+  const health = await startHealthServer({ address: flags.healthAddress, checks: {}, ready: { sync }, registry });
   const server = await listen(flags, resolver, logger);
-  const health = await startHealthServer({ address: flags.healthAddress, checks: {}, ready: {}, registry });
-  logger.info({ address: flags.address, port: server.port }, 'listening');
   const { nodeName, address, clusterDns } = flags;
   const registration = { client, clock: systemClock, logger, nodeName, address, port: server.port };
   try {
+    await requireServer({ client, server: config.server, clock: systemClock, signal, logger });
+    informers.start();
+    await zone.synced(signal);
+    complete = true;
+    logger.info({ address: flags.address, port: server.port }, 'ready');
     await Promise.all([keepRegistered({ ...registration, clusterIp: clusterDns }, signal), aborted(signal)]);
   } finally {
     await server.close();
@@ -92,6 +107,12 @@ await runMain(
       .option('--cluster-dns <ip>', 'address of the Service kube-dns, as pods are told', '10.96.0.10')
       .option('--cluster-domain <domain>', 'domain of the cluster', 'cluster.local')
       .option('--resolv-conf <file>', 'whose name servers are asked about everything else', '/etc/resolv.conf')
+      .option(
+        '--stub-domains <list>',
+        'domains with name servers of their own: corp.lan=10.0.0.1,x.org=10.0.0.2:5353+10.0.0.3',
+        keyValuesFlag,
+        {},
+      )
       .option(
         '--health-address <host:port>',
         'where /livez, /readyz and /metrics are served; empty: nowhere',

@@ -1,38 +1,79 @@
 import { hostname } from 'node:os';
-import { Registry } from 'prom-client';
+import { FAMILIES, ofFamily } from '#api/meta/families.ts';
+import type { IpFamily } from '#api/meta/ip.ts';
 import { systemClock } from '#async/clock.ts';
 import { createClient } from '#client/client.ts';
+import { createEventRecorder } from '#client/events.ts';
 import { createInformerFactory } from '#client/informer-factory.ts';
 import { loadKubeconfig } from '#client/kubeconfig.ts';
 import { requireServer } from '#client/reachable.ts';
 import { systemExec } from '#process/exec.ts';
 import { startHealthServer } from '#process/health.ts';
-import { type MainContext, runMain, UserError } from '#process/main.ts';
+import type { Logger } from '#process/logger.ts';
+import { cidrsFlag, type MainContext, runMain, UserError } from '#process/main.ts';
+import { processRegistry } from '#process/metrics.ts';
 import { IptablesBackend } from '#proxy/backends/iptables/backend.ts';
+import { IpvsBackend } from '#proxy/backends/ipvs/backend.ts';
+import { NftablesBackend } from '#proxy/backends/nftables/backend.ts';
+import { type FamilyModes, FamilyProxy } from '#proxy/family-proxy.ts';
 import { Proxier } from '#proxy/proxier.ts';
+import type { ProxyBackend } from '#proxy/table/types.ts';
 
 interface Flags {
   kubeconfig?: string;
   nodeName: string;
   proxyMode: string;
-  clusterCidr: string;
+  ipvsScheduler: string;
+  clusterCidr: readonly string[];
   healthAddress: string;
   cleanup: boolean;
 }
 
-async function run(flags: Flags, { logger, signal }: MainContext): Promise<void> {
-  if (flags.proxyMode !== 'iptables') throw new UserError(`--proxy-mode ${flags.proxyMode} is not known; use iptables`);
-  const backend = new IptablesBackend({ exec: systemExec, logger, clusterCidr: flags.clusterCidr });
-  if (flags.cleanup) {
-    await backend.cleanup();
-    return;
+/** @throws UserError when there is no such mode */
+function modesOf(family: IpFamily, flags: Flags, logger: Logger): FamilyModes {
+  const { proxyMode, ipvsScheduler: scheduler } = flags;
+  const options = { exec: systemExec, logger, family, clusterCidr: ofFamily(family, flags.clusterCidr) ?? '' };
+  const modes: ProxyBackend[] = [
+    new IptablesBackend(options),
+    new NftablesBackend(systemExec, options),
+    new IpvsBackend({ ...options, scheduler }),
+  ];
+  const backend = modes.find((m) => m.name === proxyMode);
+  if (!backend) {
+    throw new UserError(`--proxy-mode ${proxyMode} is not known; use one of ${modes.map((m) => m.name).join(', ')}`);
   }
+  const always = family === 'IPv4' || options.clusterCidr !== '';
+  return { family, backend, others: modes.filter((m) => m !== backend), always };
+}
+
+/** What is not there cannot be removed: a machine may have programs of one family only. */
+async function cleanUp(families: readonly FamilyModes[], logger: Logger): Promise<void> {
+  for (const modes of families) {
+    await new FamilyProxy(modes, { exec: systemExec, logger }).cleanup().catch((err: unknown) => {
+      if (modes.always) throw err;
+      logger.warn({ err, family: modes.family }, 'could not look for rules');
+    });
+  }
+}
+
+async function run(flags: Flags, { logger, signal }: MainContext): Promise<void> {
+  const families = FAMILIES.map((family) => modesOf(family, flags, logger));
+  if (flags.cleanup) return cleanUp(families, logger);
   if (!flags.kubeconfig) throw new UserError('--kubeconfig is required: it says how to reach the API server');
   const config = await loadKubeconfig(flags.kubeconfig);
   const client = createClient({ ...config, userAgent: 'kube-proxy', logger });
-  await requireServer({ client, server: config.server, clock: systemClock, signal });
   const informers = createInformerFactory({ client, clock: systemClock, signal, logger });
-  const proxier = new Proxier({ informers, backend, clock: systemClock, logger, nodeName: flags.nodeName });
+  const { nodeName } = flags;
+  const events = createEventRecorder({ client, clock: systemClock, component: 'kube-proxy', host: nodeName, logger });
+  const proxier = new Proxier({
+    informers,
+    events,
+    families,
+    exec: systemExec,
+    clock: systemClock,
+    logger,
+    nodeName,
+  });
   const ready = (): void => {
     if (proxier.lastSync === 0) throw new Error('no rules were written yet');
   };
@@ -40,13 +81,15 @@ async function run(flags: Flags, { logger, signal }: MainContext): Promise<void>
     address: flags.healthAddress,
     checks: {},
     ready: { sync: ready },
-    registry: new Registry(),
+    registry: processRegistry(),
   });
-  informers.start();
   try {
+    await requireServer({ client, server: config.server, clock: systemClock, signal, logger });
+    informers.start();
     await proxier.run(signal);
   } finally {
     await health.close();
+    await events.flush();
     await client.close();
   }
 }
@@ -58,8 +101,9 @@ await runMain(
       .description('Makes Services reachable on this node by kernel rules.')
       .option('--kubeconfig <file>', 'how to reach the API server')
       .option('--node-name <name>', 'the node this runs on', hostname())
-      .option('--proxy-mode <mode>', 'iptables', 'iptables')
-      .option('--cluster-cidr <cidr>', 'the pod network', '')
+      .option('--proxy-mode <mode>', 'how: iptables, nftables or ipvs', 'iptables')
+      .option('--ipvs-scheduler <name>', 'how ipvs spreads connections: rr, wrr, lc, wlc, sh, dh, sed or nq', 'rr')
+      .option('--cluster-cidr <cidrs>', 'the pod network, or one of each address family', cidrsFlag, [])
       .option(
         '--health-address <host:port>',
         'where /livez, /readyz and /metrics are served; empty: nowhere',

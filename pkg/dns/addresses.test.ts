@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { addressBytes, labelAddress, reverseName } from './addresses.ts';
+import { addressBytes } from '#api/meta/ip.ts';
+import { labelAddress, reverseName } from './addresses.ts';
 
 test.each([
   ['10.1.2.3', '0a010203'],

@@ -1,32 +1,20 @@
-import {
-  type EndpointSlice,
-  EndpointSlices,
-  type Namespace,
-  Namespaces,
-  type Service,
-  Services,
-} from '#api/kinds/index.ts';
+import { type Namespace, Namespaces } from '#api/kinds/index.ts';
+import { addressBytes } from '#api/meta/ip.ts';
+import { ServiceSlices } from '#client/service-slices.ts';
 import type { Informer, InformerFactory } from '#client/types.ts';
-import { addressBytes, labelAddress } from './addresses.ts';
+import { labelAddress } from './addresses.ts';
 import { serviceRecords } from './service-records.ts';
 import { type RecordData, TYPE } from './wire.ts';
 import { type Found, Zone } from './zone.ts';
 
-const SERVICE_LABEL = 'kubernetes.io/service-name';
-const BY_SERVICE = 'service';
 const SCHEMA_VERSION = '1.1.0';
 const POD_SUFFIX = '.pod';
 const EMPTY: readonly RecordData[] = [];
 
-const keyOf = (o: { metadata?: { namespace?: string; name?: string } }): string =>
-  `${o.metadata?.namespace}/${o.metadata?.name}`;
-const serviceKeyOf = (s: EndpointSlice): string => `${s.metadata?.namespace}/${s.metadata?.labels?.[SERVICE_LABEL]}`;
-
 /** The cluster's zone, kept up to date by informers: a change is visible as soon as its event is. */
 export class ClusterZone {
   readonly domain: string;
-  readonly #services: Informer<Service>;
-  readonly #slices: Informer<EndpointSlice>;
+  readonly #services: ServiceSlices;
   readonly #namespaces: Informer<Namespace>;
   readonly #forward = new Zone();
   readonly #reverse = new Zone();
@@ -34,21 +22,8 @@ export class ClusterZone {
   /** @param domain such as "cluster.local". @param server address that queries are sent to: the name server's own. */
   constructor(informers: InformerFactory, domain: string, server: string) {
     this.domain = domain;
-    this.#services = informers.informer(Services);
-    this.#slices = informers.informer(EndpointSlices);
+    this.#services = new ServiceSlices(informers, (key) => this.#update(key));
     this.#namespaces = informers.informer(Namespaces);
-    this.#slices.addIndex(BY_SERVICE, (s) => [serviceKeyOf(s)]);
-    const service = (s: Service): void => this.#update(keyOf(s));
-    const slice = (s: EndpointSlice): void => this.#update(serviceKeyOf(s));
-    this.#services.addHandlers({ onAdd: service, onUpdate: (_old, s) => service(s), onDelete: service });
-    this.#slices.addHandlers({
-      onAdd: slice,
-      onUpdate: (old, s) => {
-        slice(s);
-        if (serviceKeyOf(old) !== serviceKeyOf(s)) slice(old);
-      },
-      onDelete: slice,
-    });
     this.#forward.set('', this.#fixed(server));
   }
 
@@ -65,14 +40,13 @@ export class ClusterZone {
   }
 
   async synced(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#services, this.#slices, this.#namespaces].map((i) => i.synced(signal)));
+    await Promise.all([this.#services.synced(signal), this.#namespaces.synced(signal)]);
   }
 
   #update(key: string): void {
-    const [namespace = '', name = ''] = key.split('/');
-    const service = this.#services.lister.get(name, namespace);
+    const service = this.#services.service(key);
     const { forward, reverse } = service
-      ? serviceRecords(service, this.#slices.lister.byIndex(BY_SERVICE, key), this.domain)
+      ? serviceRecords(service, this.#services.slicesOf(key), this.domain)
       : { forward: new Map(), reverse: new Map() };
     this.#forward.set(key, forward);
     this.#reverse.set(key, reverse);

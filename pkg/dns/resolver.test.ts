@@ -194,6 +194,20 @@ async function raw(message: Buffer): Promise<Buffer | undefined> {
   }
 }
 
+test('a version of EDNS there is not is told so (RFC 6891 section 6.1.3)', async () => {
+  const withOpt = (version: number) => {
+    const start = head(0x0100);
+    start.writeUInt16BE(1, 10);
+    return Buffer.concat([start, question, Buffer.from([0, 0, TYPE.OPT, 0x10, 0, 0, version, 0, 0, 0, 0])]);
+  };
+  // Number of answers, the code's lower bits, and its upper ones, six bytes before the end: BADVERS is 16.
+  const told = (m?: Buffer) => [m?.readUInt16BE(6), (m?.readUInt16BE(2) ?? 0) & 0xf, m?.at(-6)];
+  expect([told(await raw(withOpt(0))), told(await raw(withOpt(1)))]).toEqual([
+    [1, 0, 0],
+    [0, 0, 1],
+  ]);
+});
+
 describe('messages that are no questions', () => {
   const rcode = async (message: Buffer) => (await raw(message))?.readUInt16BE(2);
 

@@ -20,6 +20,8 @@ import { ofType } from './zone.ts';
 export interface ResolverDeps {
   readonly zone: ClusterZone;
   readonly forwarder: Forwarder;
+  /** Whether the zone is known wholly. Until then clients are sent away: an empty zone would say that names do not exist. */
+  readonly complete?: () => boolean;
   /** Told of every answer, for metrics. */
   readonly observe?: (source: 'cluster' | 'upstream', rcode: number) => void;
 }
@@ -53,7 +55,9 @@ export class Resolver {
       throw e;
     }
     const limit = way === 'tcp' ? MAX_TCP : q.udpSize;
+    if (q.ednsVersion > 0) return this.#plain(q, RCODE.BADVERS, limit);
     if (q.opcode !== 0) return this.#plain(q, RCODE.NOTIMP, limit);
+    if (this.#deps.complete?.() === false) return this.#plain(q, RCODE.SERVFAIL, limit);
     if (q.class !== CLASS_IN && q.class !== CLASS_ANY) return this.#plain(q, RCODE.REFUSED, limit);
     const relative = this.#relative(q.name);
     if (relative !== undefined) return this.#cluster(q, relative, limit);

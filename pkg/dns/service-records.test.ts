@@ -86,3 +86,24 @@ test('an external name is an alias', () => {
     'web.shop.svc: CNAME db.example.com',
   ]);
 });
+
+test('headless with both families: each host once, with both addresses and names backwards', () => {
+  const v6 = [{ addresses: ['fd00::5'], hostname: 'db-0' }, { addresses: ['fd00::6'] }];
+  expect(of({ clusterIP: 'None' }, slice(endpoints.slice(0, 2)), slice(v6))).toEqual({
+    forward: [
+      'web.shop.svc: A 10.244.0.5, A 10.244.1.6, AAAA fd000000000000000000000000000005, AAAA fd000000000000000000000000000006',
+      'db-0.web.shop.svc: A 10.244.0.5, AAAA fd000000000000000000000000000005',
+      `_http._tcp.web.shop.svc: ${['db-0', '10-244-1-6', 'fd00--6'].map((h) => `SRV 8080 ${h}.web.shop.svc.cluster.local`).join(', ')}`,
+      '10-244-1-6.web.shop.svc: A 10.244.1.6',
+      'fd00--6.web.shop.svc: AAAA fd000000000000000000000000000006',
+    ],
+    reverse: [
+      '5.0.244.10.in-addr.arpa: PTR db-0.web.shop.svc.cluster.local',
+      '6.1.244.10.in-addr.arpa: PTR 10-244-1-6.web.shop.svc.cluster.local',
+      ...['5', '6'].map(
+        (n) =>
+          `${n}.${'0.'.repeat(27)}0.0.d.f.ip6.arpa: PTR ${n === '5' ? 'db-0' : 'fd00--6'}.web.shop.svc.cluster.local`,
+      ),
+    ],
+  });
+});

@@ -1,6 +1,7 @@
 import type { Endpoint, EndpointSlice, Service } from '#api/kinds/index.ts';
+import { addressBytes } from '#api/meta/ip.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { addressBytes, addressLabel, reverseName } from './addresses.ts';
+import { addressLabel, reverseName } from './addresses.ts';
 import { type RecordData, TYPE } from './wire.ts';
 
 /** What a Service contributes: below the cluster domain, and to the reverse zones (by full name). */
@@ -47,7 +48,10 @@ class Collector implements ServiceRecords {
   service(service: string, target: string, port: { name?: string; protocol?: string; port?: number }): void {
     if (!port.name || !port.port) return;
     const owner = `_${port.name}._${(port.protocol ?? 'TCP').toLowerCase()}.${service}`.toLowerCase();
-    this.add(owner, { type: TYPE.SRV, port: port.port, weight: SRV_WEIGHT, target: `${target}.${this.#domain}` });
+    const srv = { type: TYPE.SRV, port: port.port, weight: SRV_WEIGHT, target: `${target}.${this.#domain}` } as const;
+    // A host with addresses of both families stands in slices of both.
+    const same = (d: RecordData): boolean => d.type === TYPE.SRV && d.target === srv.target && d.port === srv.port;
+    if (!this.forward.get(owner)?.some(same)) this.add(owner, srv);
   }
 }
 

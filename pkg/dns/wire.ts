@@ -1,7 +1,8 @@
 /** The DNS message format: RFC 1035 section 4, RFC 6891 (EDNS). Only what a server has to read and write. */
 
 export const TYPE = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, TXT: 16, AAAA: 28, SRV: 33, OPT: 41, ANY: 255 } as const;
-export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
+/** BADVERS is of EDNS: its upper bits stand in the OPT record (RFC 6891 section 9). */
+export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const;
 const CLASS_IN = 1;
 const HEADER = 12;
 const MAX_NAME = 255;
@@ -22,6 +23,8 @@ export interface Query {
   /** Bytes of the question as they came: answers repeat the client's spelling. */
   readonly question: Buffer;
   readonly edns: boolean;
+  /** Of EDNS; 0 is the only one there is (RFC 6891). */
+  readonly ednsVersion: number;
   /** The largest answer the client takes over UDP, bytes. */
   readonly udpSize: number;
 }
@@ -103,19 +106,22 @@ export function parseQuery(message: Buffer): Query {
     class: message.readUInt16BE(end + 2),
     question: message.subarray(HEADER, end + 4),
     edns: edns !== undefined,
-    udpSize: Math.min(Math.max(edns ?? 0, PLAIN_UDP), MAX_UDP),
+    ednsVersion: edns?.version ?? 0,
+    udpSize: Math.min(Math.max(edns?.udpSize ?? 0, PLAIN_UDP), MAX_UDP),
   };
 }
 
-/** The UDP size an OPT record names, if there is one. */
-function findOpt(message: Buffer, at: number): number | undefined {
+/** What an OPT record says, if there is one. */
+function findOpt(message: Buffer, at: number): { udpSize: number; version: number } | undefined {
   const others = message.readUInt16BE(6) + message.readUInt16BE(8);
   const records = others + message.readUInt16BE(10);
   let next = at;
   for (let i = 0; i < records; i++) {
     const r = readRecord(message, next);
-    // The class of an OPT record is the size.
-    if (i >= others && r.type === TYPE.OPT) return message.readUInt16BE(r.ttlAt - 2);
+    // The class of an OPT record is the size; its time to live begins with the upper bits of the code, then the version.
+    if (i >= others && r.type === TYPE.OPT) {
+      return { udpSize: message.readUInt16BE(r.ttlAt - 2), version: message[r.ttlAt + 1] ?? 0 };
+    }
     next = r.end;
   }
   return undefined;
@@ -238,18 +244,18 @@ function writeHead(w: Writer, q: Query, h: Head, counts: readonly [number, numbe
     (q.recursionDesired ? 0x0100 : 0) |
     0x0080;
   w.u16(q.id);
-  w.u16(flags | h.rcode);
+  w.u16(flags | (h.rcode & 0xf));
   w.u16(1);
   for (const n of counts) w.u16(n);
   w.bytes(q.question);
 }
 
-function writeOpt(w: Writer, q: Query): void {
+function writeOpt(w: Writer, q: Query, rcode: number): void {
   if (!q.edns) return;
   w.u8(0);
   w.u16(TYPE.OPT);
   w.u16(MAX_UDP);
-  w.u32(0);
+  w.u32((rcode >> 4) << 24);
   w.u16(0);
 }
 
@@ -269,7 +275,7 @@ function encode(q: Query, head: Head, sections: readonly (readonly ResourceRecor
   writeHead(w, q, head, [answers.length, authority.length, additional.length + (q.edns ? 1 : 0)]);
   w.know(q.name, HEADER);
   for (const section of sections) for (const r of section) writeRecord(w, r);
-  writeOpt(w, q);
+  writeOpt(w, q, head.rcode);
   return w.done();
 }
 

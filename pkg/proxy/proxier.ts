@@ -1,15 +1,19 @@
 import type { Clock } from '#async/clock.ts';
 import { createCoalescingRunner } from '#async/coalesce.ts';
-import type { InformerFactory } from '#client/types.ts';
+import type { EventRecorder, InformerFactory } from '#client/types.ts';
+import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
+import { type FamilyModes, FamilyProxy } from './family-proxy.ts';
+import { HealthCheckPorts } from './health-check-ports.ts';
 import { ServiceTracker } from './table/tracker.ts';
-import type { ProxyBackend } from './table/types.ts';
 
 export interface ProxierDeps {
   readonly informers: InformerFactory;
-  readonly backend: ProxyBackend;
+  readonly families: readonly FamilyModes[];
+  readonly exec: Exec;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly events: EventRecorder;
   readonly nodeName: string;
 }
 
@@ -24,11 +28,24 @@ export class Proxier {
   readonly #deps: ProxierDeps;
   readonly #tracker: ServiceTracker;
   #trigger: () => void = () => {};
+  readonly #families: readonly FamilyProxy[];
+  readonly #healthChecks: HealthCheckPorts;
   #lastSync = 0;
+  #failing = false;
 
   constructor(deps: ProxierDeps) {
     this.#deps = deps;
     this.#tracker = new ServiceTracker(deps.informers, deps.nodeName, () => this.#trigger());
+    this.#families = deps.families.map((modes) => new FamilyProxy(modes, deps));
+    this.#healthChecks = new HealthCheckPorts(
+      deps.logger,
+      () => this.#lastSync > 0 && !this.#failing,
+      ({ namespace, name, uid, port }, problem) => {
+        const about = { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name, uid } };
+        const message = `node ${deps.nodeName} failed to start healthcheck of the service on port ${port}: ${problem}`;
+        deps.events.event(about, 'Warning', 'FailedToStartServiceHealthcheck', message);
+      },
+    );
   }
 
   /** Epoch ms of the last successful sync, 0 before the first. */
@@ -37,28 +54,56 @@ export class Proxier {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger, backend } = this.#deps;
+    try {
+      await this.#run(signal);
+    } finally {
+      await this.#healthChecks.close();
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const { clock, logger } = this.#deps;
+    const started = performance.now();
+    const { families, healthChecks } = this.#tracker.tables();
+    // What one family lacks in the kernel must not keep the other from being served.
+    const synced = await Promise.allSettled(
+      this.#families.map((f) => f.sync(families[f.family], this.#tracker.nodeIp(f.family))),
+    );
+    const failure = synced.find((s) => s.status === 'rejected');
+    if (failure) throw failure.reason;
+    this.#lastSync = clock.now();
+    this.#failing = false;
+    await this.#healthChecks.apply(healthChecks);
+    const ports = families.IPv4.ports.length + families.IPv6.ports.length;
+    logger.debug({ ports, ms: Math.round(performance.now() - started) }, 'synced');
+  }
+
+  async #intact(): Promise<boolean> {
+    for (const f of this.#families) if (!(await f.intact())) return false;
+    return true;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#deps;
     await this.#tracker.synced(signal);
     const runner = createCoalescingRunner({
       minIntervalMs: MIN_SYNC_INTERVAL_MS,
       retryMs: RETRY_MS,
       clock,
       signal,
-      run: async () => {
-        const started = performance.now();
-        const table = this.#tracker.table();
-        await backend.apply(table);
-        this.#lastSync = clock.now();
-        logger.debug({ ports: table.ports.length, ms: Math.round(performance.now() - started) }, 'synced');
+      run: () => this.#sync(),
+      onError: (err) => {
+        this.#failing = true;
+        logger.error({ err }, 'sync failed, will retry');
       },
-      onError: (err) => logger.error({ err }, 'sync failed, will retry'),
     });
     this.#trigger = () => runner.trigger();
     runner.trigger();
     while (!signal.aborted) {
       try {
         await clock.sleep(GUARD_INTERVAL_MS, signal);
-        if (!(await backend.intact())) {
+        if (!this.#healthChecks.complete) runner.trigger();
+        if (!(await this.#intact())) {
           logger.warn('rules were removed by somebody else, restoring them');
           runner.trigger();
         }

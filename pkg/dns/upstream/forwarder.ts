@@ -3,11 +3,14 @@ import type { Clock } from '#async/clock.ts';
 import type { Query } from '../wire.ts';
 import { answerFor, type CachedAnswer, cachedAnswer } from './cached-answer.ts';
 import { exchange, type Server } from './exchange.ts';
+import type { StubDomains } from './stub-domains.ts';
 
 export interface ForwarderDeps {
   readonly clock: Clock;
   /** Where to ask, in order of preference; read again now and then. */
   readonly servers: () => Promise<readonly Server[]>;
+  /** Domains that are asked of servers of their own instead. */
+  readonly stubs?: StubDomains;
 }
 
 /** One server gets this long, milliseconds; a client gives up after 5 s. */
@@ -16,6 +19,10 @@ const MAX_ENTRIES = 10_000;
 /** Questions under way at a time; more are refused rather than kept. */
 const MAX_RUNNING = 500;
 const SERVERS_KEPT_MS = 10_000;
+/** A server that did not answer is asked after the others for this long, milliseconds: clients shall not wait for it again. */
+const AVOIDED_MS = 10_000;
+
+const keyOf = ({ host, port }: Server): string => `${host} ${port}`;
 
 export class NoUpstream extends Error {}
 
@@ -26,6 +33,8 @@ export class Forwarder {
   readonly #cache = new Map<string, CachedAnswer>();
   readonly #running = new Map<string, Promise<CachedAnswer>>();
   #servers: readonly Server[] = [];
+  /** When servers last failed to answer. */
+  readonly #failed = new Map<string, number>();
   #serversAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ForwarderDeps) {
@@ -39,7 +48,7 @@ export class Forwarder {
   async answer(q: Query, message: Buffer): Promise<Buffer> {
     const { clock } = this.#deps;
     const key = `${q.name} ${q.type} ${q.class} ${q.edns} ${q.recursionDesired}`;
-    const found = this.#cached(key) ?? (await this.#shared(key, message));
+    const found = this.#cached(key) ?? (await this.#shared(key, q.name, message));
     return answerFor(found, q.id, q.question, clock.now());
   }
 
@@ -53,11 +62,11 @@ export class Forwarder {
   }
 
   /** Clients that ask the same at the same time share one question. */
-  #shared(key: string, message: Buffer): Promise<CachedAnswer> {
+  #shared(key: string, name: string, message: Buffer): Promise<CachedAnswer> {
     const running = this.#running.get(key);
     if (running) return running;
     if (this.#running.size >= MAX_RUNNING) return Promise.reject(new NoUpstream('too many questions under way'));
-    const asking = this.#ask(message).then((found) => {
+    const asking = this.#ask(name, message).then((found) => {
       this.#keep(key, found);
       return found;
     });
@@ -78,19 +87,36 @@ export class Forwarder {
     this.#cache.set(key, found);
   }
 
-  async #ask(message: Buffer): Promise<CachedAnswer> {
+  async #ask(name: string, message: Buffer): Promise<CachedAnswer> {
     const { clock } = this.#deps;
     const query = Buffer.from(message);
     query.writeUInt16BE(randomInt(0x10000), 0);
     let last: unknown = new NoUpstream('no name servers to ask');
-    for (const server of await this.#known()) {
+    for (const server of this.#inOrder(this.#deps.stubs?.serversFor(name) ?? (await this.#known()))) {
       try {
-        return cachedAnswer(await exchange(query, server, TRY_MS, clock), clock.now());
+        const answer = await exchange(query, server, TRY_MS, clock);
+        this.#failed.delete(keyOf(server));
+        return cachedAnswer(answer, clock.now());
       } catch (e) {
+        this.#fail(server);
         last = e;
       }
     }
     throw last;
+  }
+
+  /** Those that did not fail lately first, otherwise as configured. */
+  #inOrder(servers: readonly Server[]): readonly Server[] {
+    if (this.#failed.size === 0) return servers;
+    const since = this.#deps.clock.now() - AVOIDED_MS;
+    const bad = servers.filter((s) => (this.#failed.get(keyOf(s)) ?? since) > since);
+    return [...servers.filter((s) => !bad.includes(s)), ...bad];
+  }
+
+  #fail(server: Server): void {
+    const now = this.#deps.clock.now();
+    for (const [key, at] of this.#failed) if (now >= at + AVOIDED_MS) this.#failed.delete(key);
+    this.#failed.set(keyOf(server), now);
   }
 
   async #known(): Promise<readonly Server[]> {

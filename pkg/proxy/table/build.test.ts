@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { EndpointSlice, Service } from '#api/kinds/index.ts';
-import { isProxied, servicePorts } from './build.ts';
+import { announcedBy, healthCheckOf, isProxied, servicePorts } from './build.ts';
 
 const service = (spec: object = {}, status: object = {}): Service =>
   ({
@@ -21,8 +21,10 @@ const starting = { ready: false, serving: false, terminating: false };
 const ending = { ready: false, serving: true, terminating: true };
 const ended = { ready: false, serving: false, terminating: true };
 
+const PLACE = { node: 'n1', family: 'IPv4' } as const;
+
 const only = (s: Service, slices: EndpointSlice[]) => {
-  const [row] = servicePorts(s, slices, 'n1');
+  const [row] = servicePorts(s, slices, PLACE);
   if (!row) throw new Error('no row');
   return row;
 };
@@ -64,6 +66,35 @@ describe('endpoints', () => {
   });
 });
 
+const hinted = (ip: string, zone: string | undefined, conditions: object = ready): object => ({
+  ...at(ip, conditions),
+  ...(zone ? { hints: { forZones: [{ name: zone }] } } : {}),
+});
+test.each<[string, object[], string | undefined, string]>([
+  ['the hints name this zone', [hinted('10.0.0.1', 'a'), hinted('10.0.0.2', 'b')], 'a', '10.0.0.1:8080'],
+  ['no hint is for this zone', [hinted('10.0.0.1', 'b'), hinted('10.0.0.2', 'b')], 'a', '10.0.0.1:8080, 10.0.0.2:8080'],
+  ['one has no hint', [hinted('10.0.0.1', 'a'), hinted('10.0.0.2', undefined)], 'a', '10.0.0.1:8080, 10.0.0.2:8080'],
+  [
+    'this node has no zone',
+    [hinted('10.0.0.1', 'a'), hinted('10.0.0.2', 'b')],
+    undefined,
+    '10.0.0.1:8080, 10.0.0.2:8080',
+  ],
+  [
+    'who is not ready needs no hint',
+    [hinted('10.0.0.1', 'a'), hinted('10.0.0.2', undefined, starting)],
+    'a',
+    '10.0.0.1:8080',
+  ],
+])('zones: %s', (_, endpoints, zone, expected) => {
+  const [row] = servicePorts(service(), [slice(endpoints)], { ...PLACE, zone });
+  expect([shown(row?.internal ?? []), shown(row?.external ?? []), shown(row?.cluster ?? [])]).toEqual([
+    expected,
+    expected,
+    expected,
+  ]);
+});
+
 test.each<[string, object, string, string]>([
   ['Cluster', {}, '10.0.0.1:8080 local, 10.0.0.2:8080', '10.0.0.1:8080 local, 10.0.0.2:8080'],
   ['external Local', { externalTrafficPolicy: 'Local' }, '10.0.0.1:8080 local, 10.0.0.2:8080', '10.0.0.1:8080 local'],
@@ -98,11 +129,11 @@ test.each<[string, Service, object]>([
       {
         type: 'LoadBalancer',
         externalIPs: ['192.0.2.9'],
-        loadBalancerSourceRanges: ['198.51.100.0/24', '192.0.2.0/24'],
+        loadBalancerSourceRanges: [' 198.51.100.0/24', '192.0.2.0/24', 'fd00::/8'],
       },
       { loadBalancer: { ingress: [{ ip: '192.0.2.1' }, { ip: '192.0.2.5', ipMode: 'Proxy' }, { hostname: 'h' }] } },
     ),
-    { externalIPs: ['192.0.2.1', '192.0.2.9'], sourceRanges: ['192.0.2.0/24', '198.51.100.0/24'] },
+    { externalIPs: ['192.0.2.9'], loadBalancerIPs: ['192.0.2.1'], sourceRanges: ['192.0.2.0/24', '198.51.100.0/24'] },
   ],
 ])('%s', (_, s, row) => {
   expect(only(s, [])).toMatchObject(row);
@@ -115,5 +146,94 @@ test.each<[string, Service, boolean]>([
   ['ExternalName', service({ type: 'ExternalName', externalName: 'x' }), false],
 ])('%s', (_, s, proxied) => {
   expect(isProxied(s)).toBe(proxied);
-  expect(servicePorts(s, [], 'n1').length).toBe(proxied ? 1 : 0);
+  expect(servicePorts(s, [], PLACE).length).toBe(proxied ? 1 : 0);
+});
+
+test.each([
+  ['all are of the other family: nobody', ['fd00::/8'], ['255.255.255.255/32']],
+  ['none: everybody', [], []],
+])('source ranges, %s', (_, loadBalancerSourceRanges, expected) => {
+  expect(only(service({ loadBalancerSourceRanges }), []).sourceRanges).toEqual(expected);
+});
+
+const local = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 32000 };
+test.each<[string, object, EndpointSlice[], number | undefined]>([
+  ['one here, one elsewhere', local, [slice([at('10.0.0.1', ready, 'n1'), at('10.0.0.2', ready)])], 1],
+  ['none here', local, [slice([at('10.0.0.2', ready)])], 0],
+  ['one that ends does not count', local, [slice([at('10.0.0.1', ending, 'n1')])], 0],
+  ['a pod counts once', local, [slice([at('10.0.0.1', ready, 'n1')]), slice([at('10.0.0.1', ready, 'n1')])], 1],
+  ['no port', { ...local, healthCheckNodePort: undefined }, [], undefined],
+  ['Cluster policy', { ...local, externalTrafficPolicy: 'Cluster' }, [], undefined],
+])('health check, %s', (_, spec, slices, count) => {
+  const check = healthCheckOf(service(spec), slices, 'n1');
+  expect(check).toEqual(
+    count === undefined ? undefined : { namespace: 'ns', name: 'web', uid: '', port: 32000, localEndpoints: count },
+  );
+});
+
+test('addresses of a load balancer that a node answers for', () => {
+  const s = service({ type: 'LoadBalancer' });
+  const by = (node: string, o = {}) => ({
+    ...s,
+    metadata: { ...s.metadata, annotations: { 'coxswain.dev/announced-by': node } },
+    status: { loadBalancer: { ingress: [{ ip: '192.0.2.9' }, { ip: 'fd00::9' }] } },
+    ...o,
+  });
+  expect([announcedBy(by('n1') as never, PLACE), announcedBy(by('n2') as never, PLACE), announcedBy(s, PLACE)]).toEqual(
+    [['192.0.2.9'], [], []],
+  );
+  expect(announcedBy(by('n1') as never, { node: 'n1', family: 'IPv6' })).toEqual(['fd00::9']);
+});
+
+describe('a Service of both families', () => {
+  const dual = service(
+    {
+      type: 'LoadBalancer',
+      clusterIPs: ['10.96.0.7', 'fd00:96::7'],
+      externalIPs: ['fd00::e', '192.0.2.9'],
+      loadBalancerSourceRanges: ['198.51.100.0/24', 'fd00:5::/64'],
+      ports: [{ name: 'http', port: 80, nodePort: 30080 }],
+    },
+    { loadBalancer: { ingress: [{ ip: '192.0.2.1' }, { ip: 'fd00::1' }] } },
+  );
+  const six = (endpoints: object[]) => slice(endpoints, { addressType: 'IPv6' });
+  const slices = [slice([at('10.0.0.1', ready, 'n1'), at('10.0.0.2', ready)]), six([at('fd00:1::1', ready, 'n1')])];
+
+  test.each([
+    [
+      'IPv4',
+      ['10.96.0.7', '10.0.0.1:8080 local, 10.0.0.2:8080', ['192.0.2.9'], ['192.0.2.1'], ['198.51.100.0/24'], 30080],
+    ],
+    ['IPv6', ['fd00:96::7', 'fd00:1::1:8080 local', ['fd00::e'], ['fd00::1'], ['fd00:5::/64'], 30080]],
+  ] as const)('%s', (family, expected) => {
+    const [row] = servicePorts(dual, slices, { node: 'n1', family });
+    expect([
+      row?.clusterIP,
+      shown(row?.cluster ?? []),
+      row?.externalIPs,
+      row?.loadBalancerIPs,
+      row?.sourceRanges,
+      row?.nodePort,
+    ]).toEqual(expected);
+  });
+
+  test.each([
+    ['IPv6', ['IPv6']],
+    ['IPv4', ['IPv4']],
+  ] as const)('one of %s only has rows of it', (family, families) => {
+    const s = service({ clusterIP: family === 'IPv4' ? '10.96.0.7' : 'fd00:96::7' });
+    const of = (['IPv4', 'IPv6'] as const).filter((f) => servicePorts(s, slices, { node: 'n1', family: f }).length > 0);
+    expect(of).toEqual(families);
+  });
+
+  test('source ranges of one family let nobody in by the other', () => {
+    const s = service({ clusterIPs: ['10.96.0.7', 'fd00:96::7'], loadBalancerSourceRanges: ['10.0.0.0/8'] });
+    expect(servicePorts(s, [], { node: 'n1', family: 'IPv6' })[0]?.sourceRanges).toEqual(['::/128']);
+  });
+
+  test('a pod with two addresses is one ready endpoint', () => {
+    const s = service({ ...local, clusterIPs: ['10.96.0.7', 'fd00:96::7'] });
+    expect(healthCheckOf(s, slices, 'n1')?.localEndpoints).toBe(1);
+    expect(healthCheckOf(s, [six([at('fd00:1::1', ready, 'n1')])], 'n1')?.localEndpoints).toBe(1);
+  });
 });

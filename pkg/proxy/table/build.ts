@@ -1,73 +1,99 @@
+import { endpointsOfPort, type PortEndpoint, usableEndpoints } from '#api/discovery/endpoints.ts';
 import type { EndpointSlice, Service } from '#api/kinds/index.ts';
-import type { Endpoint, ServicePort } from './types.ts';
+import { FAMILIES, ofFamily } from '#api/meta/families.ts';
+import { familyOf, type IpFamily } from '#api/meta/ip.ts';
+import type { Endpoint, HealthCheck, ServicePort } from './types.ts';
 
-type SliceEndpoint = NonNullable<EndpointSlice['endpoints']>[number];
 type PortSpec = NonNullable<NonNullable<Service['spec']>['ports']>[number];
 
-interface Candidate extends Endpoint {
-  readonly ready: boolean;
-  /** Still serves while it terminates: the last resort. */
-  readonly lastResort: boolean;
+interface Candidate extends PortEndpoint {
+  readonly local: boolean;
 }
 
-function candidate(e: SliceEndpoint, ip: string, port: number, node: string): Candidate {
-  const c = e.conditions;
-  return {
-    ip,
-    port,
-    local: e.nodeName === node,
-    // Absent means unknown, which is to be read as ready.
-    ready: c?.ready ?? true,
-    lastResort: (c?.serving ?? c?.ready ?? true) && c?.terminating === true,
-  };
+const candidatesOf = (
+  slices: readonly EndpointSlice[],
+  portName: string,
+  { node, family }: Pick<Place, 'node' | 'family'>,
+): Candidate[] => endpointsOfPort(slices, portName, family).map((e) => ({ ...e, local: e.nodeName === node }));
+
+const plain = (candidates: readonly Candidate[]): Endpoint[] =>
+  candidates.map(({ ip, port, local }) => ({ ip, port, local }));
+
+/**
+ * Those whose hints name the zone of this node ("Topology Aware Routing", safeguards): all, when one of them has no hint or
+ * none is for this zone.
+ */
+function closest(candidates: readonly Candidate[], zone: string | undefined): readonly Candidate[] {
+  if (zone === undefined || candidates.some((c) => c.ready && !c.forZones?.length)) return candidates;
+  const close = candidates.filter((c) => c.forZones?.includes(zone));
+  return close.length > 0 ? close : candidates;
 }
 
-/** All endpoints of one named port over all slices of a service, each address once. */
-function candidatesOf(slices: readonly EndpointSlice[], portName: string, node: string): Candidate[] {
-  const found = new Map<string, Candidate>();
-  for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue;
-    const port = slice.ports?.find((p) => (p.name ?? '') === portName)?.port;
-    if (port === undefined) continue;
-    for (const e of slice.endpoints ?? []) {
-      const ip = e.addresses[0];
-      if (!ip) continue;
-      const c = candidate(e, ip, port, node);
-      const key = `${ip}:${port}`;
-      // During an update an address may be in two slices; the better news wins.
-      if (!found.has(key) || c.ready) found.set(key, c);
-    }
-  }
-  return [...found.values()].sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
-}
+/** Names the node that answers for the address of a load balancer (`pkg/controllers/servicelb`). */
+const ANNOUNCED_BY = 'coxswain.dev/announced-by';
 
-const plain = ({ ip, port, local }: Candidate): Endpoint => ({ ip, port, local });
+const addresses = (ips: readonly string[], family: IpFamily): string[] =>
+  [...new Set(ips.filter((ip) => familyOf(ip) === family))].sort();
 
-/** Ready ones; when there are none, those that still serve while terminating ("EndpointSlices", conditions). */
-function usable(candidates: readonly Candidate[]): Endpoint[] {
-  const ready = candidates.filter((c) => c.ready);
-  return (ready.length > 0 ? ready : candidates.filter((c) => c.lastResort)).map(plain);
-}
-
-function portOf(service: Service, p: PortSpec, candidates: readonly Candidate[]): ServicePort {
-  const spec = service.spec ?? {};
-  const local = candidates.filter((c) => c.local);
-  const externalLocal = spec.externalTrafficPolicy === 'Local';
-  const ingress = (service.status?.loadBalancer?.ingress ?? []).flatMap((i) =>
-    i.ip && i.ipMode !== 'Proxy' ? [i.ip] : [],
+const loadBalancerAddresses = (service: Service, family: IpFamily): string[] =>
+  addresses(
+    (service.status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip && i.ipMode !== 'Proxy' ? [i.ip] : [])),
+    family,
   );
+
+/** Addresses of a service's load balancer that a node answers for on its LAN. */
+export const announcedBy = (service: Service, { node, family }: Pick<Place, 'node' | 'family'>): string[] =>
+  isProxied(service) && service.metadata?.annotations?.[ANNOUNCED_BY] === node
+    ? loadBalancerAddresses(service, family)
+    : [];
+
+const NOBODY: Readonly<Record<IpFamily, string>> = { IPv4: '255.255.255.255/32', IPv6: '::/128' };
+
+/** Ranges of the other address family admit nobody here, but a list of only such ones still is a list. */
+function ranges(cidrs: readonly string[], family: IpFamily): string[] {
+  const mine = cidrs.map((c) => c.trim()).filter((c) => familyOf(c) === family);
+  return cidrs.length > 0 && mine.length === 0 ? [NOBODY[family]] : mine.sort();
+}
+
+/** A service's own address of a family. */
+function clusterIpOf({ spec }: Service, family: IpFamily): string | undefined {
+  const { clusterIP, clusterIPs = [] } = spec ?? {};
+  return ofFamily(family, clusterIP ? [clusterIP, ...clusterIPs] : clusterIPs);
+}
+
+/** Where a proxy runs, and the family of addresses it looks at. */
+export interface Place {
+  readonly node: string;
+  readonly family: IpFamily;
+  /** Zone of the node, if it has one. */
+  readonly zone?: string | undefined;
+}
+
+function portOf(
+  service: Service,
+  p: PortSpec,
+  o: { candidates: readonly Candidate[]; clusterIP: string; place: Place },
+): ServicePort {
+  const { candidates, clusterIP } = o;
+  const { zone, family } = o.place;
+  const spec = service.spec ?? {};
+  const local = plain(usableEndpoints(candidates.filter((c) => c.local)));
+  const cluster = plain(closest(usableEndpoints(candidates), zone));
+  const externalLocal = spec.externalTrafficPolicy === 'Local';
   return {
     id: `${service.metadata?.namespace}/${service.metadata?.name}:${p.name ?? ''}`,
     protocol: (p.protocol ?? 'TCP').toLowerCase() as ServicePort['protocol'],
-    clusterIP: spec.clusterIP ?? '',
+    clusterIP,
     port: p.port,
     nodePort: spec.type === 'ClusterIP' ? 0 : (p.nodePort ?? 0),
-    externalIPs: [...new Set([...(spec.externalIPs ?? []), ...ingress])].sort(),
-    sourceRanges: [...(spec.loadBalancerSourceRanges ?? [])].sort(),
+    externalIPs: addresses(spec.externalIPs ?? [], family),
+    loadBalancerIPs: loadBalancerAddresses(service, family),
+    sourceRanges: ranges(spec.loadBalancerSourceRanges ?? [], family),
     affinitySeconds:
       spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : 0,
-    internal: usable(spec.internalTrafficPolicy === 'Local' ? local : candidates),
-    external: usable(externalLocal ? local : candidates),
+    cluster,
+    internal: spec.internalTrafficPolicy === 'Local' ? local : cluster,
+    external: externalLocal ? local : cluster,
     externalLocal,
   };
 }
@@ -76,8 +102,35 @@ function portOf(service: Service, p: PortSpec, candidates: readonly Candidate[])
 export const isProxied = (s: Service): boolean =>
   s.spec?.type !== 'ExternalName' && Boolean(s.spec?.clusterIP) && s.spec?.clusterIP !== 'None';
 
-/** The table rows of one service. `node` is the name of the node the proxy runs on. */
-export function servicePorts(service: Service, slices: readonly EndpointSlice[], node: string): ServicePort[] {
-  if (!isProxied(service)) return [];
-  return (service.spec?.ports ?? []).map((p) => portOf(service, p, candidatesOf(slices, p.name ?? '', node)));
+/** The table rows of one service, as the proxy at this place needs them. */
+export function servicePorts(service: Service, slices: readonly EndpointSlice[], place: Place): ServicePort[] {
+  const clusterIP = clusterIpOf(service, place.family);
+  if (!isProxied(service) || clusterIP === undefined) return [];
+  return (service.spec?.ports ?? []).map((p) =>
+    portOf(service, p, { candidates: candidatesOf(slices, p.name ?? '', place), clusterIP, place }),
+  );
+}
+
+/** What load balancers may ask this node about the service; undefined when it offers no such check. */
+export function healthCheckOf(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  node: string,
+): HealthCheck | undefined {
+  const { metadata, spec } = service;
+  const port = spec?.healthCheckNodePort;
+  if (!isProxied(service) || spec?.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local' || !port) return;
+  const localEndpoints = Math.max(...FAMILIES.map((family) => readyHere(spec.ports ?? [], slices, { node, family })));
+  const { namespace = '', name = '', uid = '' } = metadata ?? {};
+  return { namespace, name, uid, port, localEndpoints };
+}
+
+/** Addresses at this node that take traffic for one of the ports. A pod has one in each family. */
+function readyHere(
+  ports: readonly PortSpec[],
+  slices: readonly EndpointSlice[],
+  place: Pick<Place, 'node' | 'family'>,
+): number {
+  const all = ports.flatMap((p) => candidatesOf(slices, p.name ?? '', place));
+  return new Set(all.flatMap((e) => (e.local && e.ready ? [e.ip] : []))).size;
 }

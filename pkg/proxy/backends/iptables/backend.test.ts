@@ -1,25 +1,14 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
+import { endpoints, servicePort, table } from '../../table/fixtures.ts';
 import type { ServicePort } from '../../table/types.ts';
 import { IptablesBackend } from './backend.ts';
 import { CHAINS } from './names.ts';
 
 const at = (n: number) => ({ ip: `10.244.1.${n}`, port: 53, local: false });
-const port = (protocol: 'tcp' | 'udp', ...ends: ReturnType<typeof at>[]): ServicePort => ({
-  id: 'ns/dns:',
-  protocol,
-  clusterIP: '10.96.0.10',
-  port: 53,
-  nodePort: 0,
-  externalIPs: [],
-  sourceRanges: [],
-  affinitySeconds: 0,
-  internal: ends,
-  external: ends,
-  externalLocal: false,
-});
-const table = (...ports: ServicePort[]) => ({ ports });
+const port = (protocol: 'tcp' | 'udp', ...ends: ReturnType<typeof at>[]): ServicePort =>
+  servicePort({ id: 'ns/dns:', protocol, clusterIP: '10.96.0.10', port: 53, ...endpoints(...ends) });
 
 /** A kernel that notes what it is told. */
 let calls: string[];
@@ -27,19 +16,26 @@ let restores: string[];
 let restoreCode: number;
 let chains: string;
 let checkCode: number;
+let parameter: string;
+let parameterCode: number;
+let warnings: number;
 const exec: Exec = async (command, args, options) => {
   calls.push([command, ...args].join(' '));
   const result = (code: number, stdout = '') => ({ code, stdout, stderr: code === 0 ? '' : 'sorry' });
   if (command === 'iptables-restore') {
-    restores.push(String(options?.input));
+    const input = String(options?.input);
+    if (/^-C /m.test(input))
+      return result(checkCode, [...input.matchAll(/^-S (.*)/gm)].map((m) => `-A ${m[1]} -j X\n`).join(''));
+    restores.push(input);
     return result(restoreCode);
   }
+  if (command === 'sysctl') return args[0] === '-n' ? result(0, parameter) : result(parameterCode);
   if (args.includes('-C')) return result(checkCode);
   if (args.includes('-D')) return result(1);
-  if (args.includes('-S')) return result(0, args.at(-1) === '-S' ? chains : `-A ${args.at(-1)} -j X\n`);
+  if (args.includes('-S')) return result(0, chains);
   return result(0);
 };
-const logger = { warn: () => {} } as unknown as Logger;
+const logger = { warn: () => warnings++ } as unknown as Logger;
 let backend: IptablesBackend;
 beforeEach(() => {
   calls = [];
@@ -47,7 +43,10 @@ beforeEach(() => {
   restoreCode = 0;
   chains = '';
   checkCode = 0;
-  backend = new IptablesBackend({ exec, logger, clusterCidr: '10.244.0.0/16' });
+  parameter = '0\n';
+  parameterCode = 0;
+  warnings = 0;
+  backend = new IptablesBackend({ exec, logger, family: 'IPv4', clusterCidr: '10.244.0.0/16' });
 });
 
 test('the first time writes everything and takes chains of a former life away, but no others', async () => {
@@ -71,7 +70,7 @@ test('the same again costs no restore, a change a small one', async () => {
 
 test.each([
   [0, 0],
-  [1, 9],
+  [1, 12],
 ])('jumps are put in only where they are missing (check: %i)', async (code, added) => {
   checkCode = code;
   await backend.apply(table());
@@ -96,13 +95,29 @@ test('lost rules are noticed, and all written again', async () => {
   expect(restores).toHaveLength(2);
 });
 
-test.each([
-  ['udp', ['conntrack -D -p udp --orig-dst 10.96.0.10 --dst-nat 10.244.1.1']],
-  ['tcp', []],
-] as const)('%s flows to a vanished endpoint are forgotten', async (protocol, expected) => {
-  await backend.apply(table(port(protocol, at(1), at(2))));
-  await backend.apply(table(port(protocol, at(2))));
-  expect(calls.filter((c) => c.startsWith('conntrack'))).toEqual(expected);
+test('a kernel parameter that is right already is not written: it may be read-only', async () => {
+  parameter = '1\n';
+  await backend.apply(table());
+  expect(calls.filter((c) => c.startsWith('sysctl'))).toEqual(['sysctl -n net.ipv4.conf.all.route_localnet']);
+  expect(warnings).toBe(0);
+});
+
+test('one that is wrong and cannot be set is told of', async () => {
+  parameterCode = 255;
+  await backend.apply(table());
+  expect(warnings).toBe(1);
+});
+
+test('where no chain of ours is, cleanup has nothing to do', async () => {
+  chains = '-N DOCKER\n';
+  await backend.cleanup();
+  expect([restores, calls.filter((c) => c.includes('-D'))]).toEqual([[], []]);
+});
+
+test('rules of IPv6 are no business of the ones of IPv4, nor is the loopback of that', async () => {
+  const six = new IptablesBackend({ exec, logger, family: 'IPv6', clusterCidr: 'fd00:244::/56' });
+  await six.apply(table());
+  expect(calls.filter((c) => !c.startsWith('ip6tables'))).toEqual([]);
 });
 
 test('cleanup removes every chain of ours', async () => {

@@ -1,42 +1,46 @@
 import { describe, expect, test } from 'vitest';
+import { endpoints as both, servicePort as port, table } from '../../table/fixtures.ts';
 import type { ServicePort } from '../../table/types.ts';
 import { incremental } from './backend.ts';
-import { CHAINS, endpointChain, externalChain, localChain, serviceChain } from './names.ts';
+import {
+  CHAINS,
+  clusterChain,
+  endpointChain,
+  externalChain,
+  localChain,
+  neighbourhoodChain,
+  rangeChain,
+  serviceChain,
+} from './names.ts';
 import { type Rendered, render } from './render.ts';
 
 const CIDR = '10.244.0.0/16';
 const ID = 'ns/web:http';
 const at = (n: number, local = false) => ({ ip: `10.244.1.${n}`, port: 8080, local });
-const port = (more: Partial<ServicePort> = {}): ServicePort => ({
-  id: ID,
-  protocol: 'tcp',
-  clusterIP: '10.96.0.7',
-  port: 80,
-  nodePort: 0,
-  externalIPs: [],
-  sourceRanges: [],
-  affinitySeconds: 0,
-  internal: [],
-  external: [],
-  externalLocal: false,
-  ...more,
-});
-const both = (...ends: ReturnType<typeof at>[]) => ({ internal: ends, external: ends });
-
 /** Chain names depend on a hash: told by what they are for. */
 const names: [string, string][] = [
+  [neighbourhoodChain('10.96.0.0/24'), 'NET'],
   [serviceChain(ID, 'tcp'), 'SVC'],
   [localChain(ID, 'tcp'), 'SVL'],
+  [clusterChain(ID, 'tcp'), 'SVA'],
+  [rangeChain(ID, 'tcp'), 'FW'],
   [externalChain(ID, 'tcp'), 'EXT'],
   ...[1, 2, 3].map((n): [string, string] => [endpointChain(ID, 'tcp', `10.244.1.${n}:8080`), `SEP${n}`]),
 ];
 const legible = (text: string): string => names.reduce((t, [hash, name]) => t.replaceAll(hash, name), text);
-const rendered = (p: ServicePort, clusterCidr = CIDR): Rendered => render({ ports: [p] }, { clusterCidr });
-/** Rules of a chain, legible; undefined when there is no such chain. */
+const rendered = (p: ServicePort, clusterCidr = CIDR): Rendered => render(table(p), { family: 'IPv4', clusterCidr });
+/** Rules of a chain, legible; undefined when there is no such chain. Those of a neighbourhood are where it is jumped to. */
 const nat = (r: Rendered, chain: string): string[] | undefined => {
+  if (chain === CHAINS.services)
+    return r.nat
+      .get(chain)
+      ?.flatMap((rule) => there(r, rule))
+      .map(legible);
   for (const [name, rules] of r.nat) if (legible(name) === chain) return rules.map(legible);
   return undefined;
 };
+const there = (r: Rendered, rule: string): readonly string[] =>
+  (rule.includes('-j COX-NET-') && r.nat.get(rule.split('-j ')[1] ?? '')) || [rule];
 const refusals = (r: Rendered) => [...(r.filter.get(CHAINS.services) ?? []), ...(r.filter.get(CHAINS.external) ?? [])];
 
 const COMMENT = `-m comment --comment "${ID}"`;
@@ -75,6 +79,10 @@ describe('cluster IP', () => {
     );
   });
 
+  test('internal Local policy, endpoints elsewhere: dropped', () => {
+    expect(refusals(rendered(port({ ...both(at(2)), internal: [] })))[0]).toMatch(/-j DROP$/);
+  });
+
   test('no endpoints: refused', () => {
     const r = rendered(port());
     expect(nat(r, 'SVC')).toBeUndefined();
@@ -96,9 +104,9 @@ describe('node ports and external addresses', () => {
     ['one is here', [at(1, true)]],
     ['none is here', []],
   ])('internal Local policy, %s: clients from outside still reach all', (_, internal) => {
-    const r = rendered(port({ internal, external: [at(1, true), at(2)], nodePort: 30080 }));
-    expect(nat(r, 'EXT')).toEqual([`-j ${CHAINS.markMasq}`, '-j SVL']);
-    expect(nat(r, 'SVL')).toHaveLength(2);
+    const r = rendered(port({ ...both(at(1, true), at(2)), internal, nodePort: 30080 }));
+    expect(nat(r, 'EXT')).toEqual([`-j ${CHAINS.markMasq}`, '-j SVA']);
+    expect(nat(r, 'SVA')).toHaveLength(2);
     expect(nat(r, 'SEP2')).toHaveLength(2);
     expect(nat(r, 'SVC')).toEqual(internal.length > 0 ? ['-j SEP1'] : undefined);
   });
@@ -130,10 +138,38 @@ describe('node ports and external addresses', () => {
     expect(rules[1]).toMatch(new RegExp(`^-d 192.0.2.1/32 .* -j ${verdict}$`));
   });
 
-  test('source ranges', () => {
-    const r = rendered(port({ ...both(at(1)), externalIPs: ['192.0.2.1'], sourceRanges: ['198.51.100.0/24'] }));
-    const rules = nat(r, CHAINS.services)?.filter((x) => x.includes('192.0.2.1'));
-    expect(rules).toEqual([`-s 198.51.100.0/24 -d 192.0.2.1/32 -p tcp -m tcp --dport 80 ${COMMENT} -j EXT`]);
+  test('internal and external Local policy: pods reach all through an address for outside, clients local ones', () => {
+    const here = [at(1, true)];
+    const r = rendered(
+      port({ cluster: [at(1, true), at(2)], internal: here, external: here, nodePort: 30080, externalLocal: true }),
+    );
+    expect(nat(r, 'EXT')?.[0]).toBe(`-s ${CIDR} -j SVA`);
+    expect(nat(r, 'SVA')).toHaveLength(2);
+    expect(nat(r, 'SVC')).toEqual(['-j SEP1']);
+  });
+
+  test('source ranges guard the address of the load balancer, not the external one', () => {
+    const r = rendered(
+      port({
+        ...both(at(1)),
+        externalIPs: ['192.0.2.9'],
+        loadBalancerIPs: ['192.0.2.1'],
+        sourceRanges: ['198.51.100.0/24', '203.0.113.0/24'],
+      }),
+    );
+    const to = (ip: string): string => `-d ${ip}/32 -p tcp -m tcp --dport 80`;
+    const rules = nat(r, CHAINS.services)?.filter((x) => x.includes('192.0.2.'));
+    expect(rules).toEqual([`${to('192.0.2.9')} ${COMMENT} -j EXT`, `${to('192.0.2.1')} ${COMMENT} -j FW`]);
+    expect(nat(r, 'FW')).toEqual(['-s 198.51.100.0/24 -j EXT', '-s 203.0.113.0/24 -j EXT']);
+    expect(r.filter.get(CHAINS.ranges)).toEqual([
+      `${to('192.0.2.1')} -m comment --comment "${ID} is not open to this client" -j DROP`,
+    ]);
+  });
+
+  test('without source ranges the load balancer is open', () => {
+    const r = rendered(port({ ...both(at(1)), loadBalancerIPs: ['192.0.2.1'] }));
+    expect(nat(r, CHAINS.services)).toContain(`-d 192.0.2.1/32 -p tcp -m tcp --dport 80 ${COMMENT} -j EXT`);
+    expect(r.filter.get(CHAINS.ranges)).toEqual([]);
   });
 });
 
@@ -153,6 +189,34 @@ test('every chain that is jumped to exists', () => {
       const target = /-j (COX-\S+)/.exec(rule)?.[1];
       if (target) expect([...r.nat.keys()]).toContain(target);
     }
+});
+
+test('addresses are found by their neighbourhood, and a change there touches no other', () => {
+  const at7 = port(both(at(1)));
+  const at9 = port({ ...both(at(1)), id: 'ns/near:http', clusterIP: '10.96.0.9' });
+  const far = port({ ...both(at(1)), id: 'ns/far:http', clusterIP: '10.96.3.1' });
+  const all = (...ports: ServicePort[]) => render(table(...ports), { family: 'IPv4', clusterCidr: CIDR });
+  const services = all(at7, at9, far).nat.get(CHAINS.services) ?? [];
+  expect(services.map((r) => r.split(' -j ')[0])).toEqual([
+    '-d 10.96.0.0/24',
+    '-d 10.96.3.0/24',
+    NODE_PORTS.split(' -j ')[0],
+  ]);
+  expect(services.slice(0, 2).map((r) => there(all(at7, at9, far), r).length)).toEqual([4, 2]);
+  const text = incremental(all(at7, far), all(at7, at9, far));
+  expect(text).toContain('-d 10.96.0.9/32');
+  expect(text).not.toContain(CHAINS.services);
+  expect(text).not.toContain('10.96.3.');
+});
+
+test('what has not changed is not rendered again', () => {
+  const known = new WeakMap();
+  const [one, other] = [port(both(at(1))), port({ ...both(at(2)), id: 'ns/other:http' })];
+  const o = { family: 'IPv4', clusterCidr: CIDR } as const;
+  const before = render(table(one, other), o, known);
+  const after = render(table(one, port({ ...both(at(3)), id: 'ns/other:http' })), o, known);
+  const chain = serviceChain(ID, 'tcp');
+  expect(after.nat.get(chain)).toBe(before.nat.get(chain));
 });
 
 describe('incremental', () => {
@@ -179,15 +243,17 @@ describe('incremental', () => {
   });
 
   test('the service goes: emptied, then removed; both tables only as needed', () => {
-    expect(legible(incremental(one, render({ ports: [] }, { clusterCidr: CIDR })))).toBe(
+    expect(legible(incremental(one, render(table(), { family: 'IPv4', clusterCidr: CIDR })))).toBe(
       [
         '*nat',
         `:${CHAINS.services} - [0:0]`,
         ':SVC - [0:0]',
         ':SEP1 - [0:0]',
+        ':NET - [0:0]',
         `-A ${CHAINS.services} ${NODE_PORTS}`,
         '-X SVC',
         '-X SEP1',
+        '-X NET',
         'COMMIT',
         '',
       ].join('\n'),
@@ -198,5 +264,32 @@ describe('incremental', () => {
     const text = incremental(one, rendered(port()));
     expect(text).toContain('*filter\n');
     expect(text.split('*filter')[1]).toContain('-j REJECT');
+  });
+});
+
+describe('IPv6', () => {
+  const cidr = 'fd00:244::/56';
+  const six = (more: Partial<ServicePort>) =>
+    render(table(port({ clusterIP: 'fd00:96::7', ...more })), { family: 'IPv6', clusterCidr: cidr });
+  const end = { ip: 'fd00:244:0:1::1', port: 8080, local: true };
+
+  test('a Service with node port, external address and an affine client', () => {
+    const r = six({ ...both(end), nodePort: 30080, externalIPs: ['fd00::9'], affinitySeconds: 60 });
+    const to = `-d fd00:96::7/128 -p tcp -m tcp --dport 80 ${COMMENT}`;
+    expect(nat(r, CHAINS.services)).toEqual([
+      `! -s ${cidr} ${to} -j ${CHAINS.markMasq}`,
+      `${to} -j SVC`,
+      `-d fd00::9/128 -p tcp -m tcp --dport 80 ${COMMENT} -j EXT`,
+      `! -d ::1/128 ${NODE_PORTS}`,
+    ]);
+    const sep = r.nat.get(endpointChain(ID, 'tcp', '[fd00:244:0:1::1]:8080')) ?? [];
+    expect(sep[0]).toBe(`-s fd00:244:0:1::1/128 ${COMMENT} -j ${CHAINS.markMasq}`);
+    expect(sep[1]).toMatch(/--set -m tcp -j DNAT --to-destination \[fd00:244:0:1::1\]:8080$/);
+  });
+
+  test('refusals and loopback', () => {
+    const r = six({ externalIPs: ['fd00::9'] });
+    expect(refusals(r).map((rule) => rule.split(' -p ')[0])).toEqual(['-d fd00:96::7/128', '-d fd00::9/128']);
+    expect(r.filter.get(CHAINS.firewall)?.[0]).toMatch(/^! -s ::1\/128 -d ::1\/128 .* -j DROP$/);
   });
 });

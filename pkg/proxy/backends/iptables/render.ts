@@ -1,5 +1,17 @@
+import { addressNumber, addressText, familyOf, hostPort, type IpFamily } from '#api/meta/ip.ts';
+import { LOOPBACK } from '../../addresses.ts';
 import type { Endpoint, ServicePort, ServiceTable } from '../../table/types.ts';
-import { CHAINS, endpointChain, externalChain, localChain, MASQ_MARK, serviceChain } from './names.ts';
+import {
+  CHAINS,
+  clusterChain,
+  endpointChain,
+  externalChain,
+  localChain,
+  MASQ_MARK,
+  neighbourhoodChain,
+  rangeChain,
+  serviceChain,
+} from './names.ts';
 
 /** Chain → its rules without "-A CHAIN". The chains of one table (nat or filter). */
 export type ChainSet = Map<string, string[]>;
@@ -10,16 +22,33 @@ export interface Rendered {
 }
 
 export interface RenderOptions {
+  readonly family: IpFamily;
   /** Pod network: traffic from it to a cluster IP keeps its source. Empty: everything from off the node is masqueraded. */
   readonly clusterCidr: string;
 }
+
+/** What one service port needs: chains of its own, and rules in those all share. */
+interface PortRules {
+  /** Of the nat table. */
+  readonly chains: ChainSet;
+  /** At its addresses, each with the small network it is in. */
+  readonly services: [neighbourhood: string, rule: string][];
+  readonly nodePorts: string[];
+  readonly refusals: string[];
+  readonly external: string[];
+  readonly ranges: string[];
+}
+
+/** Bits of one address. */
+const HOST: Readonly<Record<IpFamily, string>> = { IPv4: '/32', IPv6: '/128' };
+const host = (ip: string): string => `${ip}${HOST[familyOf(ip)]}`;
 
 const quote = (text: string): string => `"${text.replace(/["\\]/g, '')}"`;
 const comment = (text: string): string => `-m comment --comment ${quote(text.slice(0, 200))}`;
 
 /** Spreads connections evenly: the i-th of n endpoints takes 1/(n-i) of what reaches its rule. */
 function balance(chain: string[], s: ServicePort, endpoints: readonly Endpoint[]): void {
-  const name = (e: Endpoint): string => endpointChain(s.id, s.protocol, `${e.ip}:${e.port}`);
+  const name = (e: Endpoint): string => endpointChain(s.id, s.protocol, hostPort(e.ip, e.port));
   if (s.affinitySeconds > 0) {
     for (const e of endpoints) {
       chain.push(`-m recent --name ${name(e)} --rcheck --seconds ${s.affinitySeconds} --reap -j ${name(e)}`);
@@ -33,103 +62,154 @@ function balance(chain: string[], s: ServicePort, endpoints: readonly Endpoint[]
 }
 
 function endpointRules(s: ServicePort, e: Endpoint, chain: string): string[] {
-  const rules = [`-s ${e.ip}/32 ${comment(s.id)} -j ${CHAINS.markMasq}`];
+  const rules = [`-s ${host(e.ip)} ${comment(s.id)} -j ${CHAINS.markMasq}`];
   const affinity = s.affinitySeconds > 0 ? `-m recent --name ${chain} --set ` : '';
-  rules.push(`-p ${s.protocol} ${affinity}-m ${s.protocol} -j DNAT --to-destination ${e.ip}:${e.port}`);
+  rules.push(`-p ${s.protocol} ${affinity}-m ${s.protocol} -j DNAT --to-destination ${hostPort(e.ip, e.port)}`);
   return rules;
 }
 
 const matchPort = (s: ServicePort, port: number): string => `-p ${s.protocol} -m ${s.protocol} --dport ${port}`;
 
+const isOutside = (s: ServicePort): boolean => s.nodePort + s.externalIPs.length + s.loadBalancerIPs.length > 0;
+
+/** The network of 256 addresses that one is in. */
+function neighbourhood(ip: string): string {
+  const family = familyOf(ip);
+  const first = (addressNumber(ip) >> 8n) << 8n;
+  return `${addressText(first, family)}/${family === 'IPv4' ? 24 : 120}`;
+}
+
 /** Rules of one service port in the nat table. */
-function renderPort(nat: ChainSet, s: ServicePort, services: string[], nodePorts: string[], o: RenderOptions): void {
+function renderPort(s: ServicePort, rules: PortRules, o: RenderOptions): void {
+  const { services, nodePorts, chains: nat } = rules;
   const svc = serviceChain(s.id, s.protocol);
-  const fromOutside = s.nodePort > 0 || s.externalIPs.length > 0;
+  const put = (ip: string, what: string): void => {
+    services.push([neighbourhood(ip), what]);
+  };
   if (s.internal.length > 0) {
-    const rules: string[] = [];
-    balance(rules, s, s.internal);
-    nat.set(svc, rules);
-    const to = `-d ${s.clusterIP}/32 ${matchPort(s, s.port)} ${comment(s.id)}`;
+    balanced(nat, svc, s, s.internal);
+    const to = `-d ${host(s.clusterIP)} ${matchPort(s, s.port)} ${comment(s.id)}`;
     // Only pods keep their address towards the endpoint; everybody else could not be answered directly.
-    if (o.clusterCidr) services.push(`! -s ${o.clusterCidr} ${to} -j ${CHAINS.markMasq}`);
-    else services.push(`${to} -m addrtype ! --src-type LOCAL -j ${CHAINS.markMasq}`);
-    services.push(`${to} -j ${svc}`);
+    if (o.clusterCidr) put(s.clusterIP, `! -s ${o.clusterCidr} ${to} -j ${CHAINS.markMasq}`);
+    else put(s.clusterIP, `${to} -m addrtype ! --src-type LOCAL -j ${CHAINS.markMasq}`);
+    put(s.clusterIP, `${to} -j ${svc}`);
   }
-  const all = new Map([...s.internal, ...s.external].map((e) => [`${e.ip}:${e.port}`, e]));
-  for (const [address, e] of all) {
-    const chain = endpointChain(s.id, s.protocol, address);
-    nat.set(chain, endpointRules(s, e, chain));
-  }
-  if (!fromOutside || (s.external.length === 0 && s.internal.length === 0)) return;
+  if (!isOutside(s) || s.cluster.length === 0) return;
   const ext = externalChain(s.id, s.protocol);
   nat.set(ext, externalRules(nat, s, svc, o));
   if (s.nodePort > 0) nodePorts.push(`${matchPort(s, s.nodePort)} ${comment(s.id)} -j ${ext}`);
-  for (const ip of s.externalIPs) services.push(...addressRules(s, ip, ext));
+  const at = (ip: string, target: string): void =>
+    put(ip, `-d ${host(ip)} ${matchPort(s, s.port)} ${comment(s.id)} -j ${target}`);
+  for (const ip of s.externalIPs) at(ip, ext);
+  if (s.loadBalancerIPs.length === 0) return;
+  const guarded = s.sourceRanges.length > 0 ? rangeChain(s.id, s.protocol) : ext;
+  if (guarded !== ext)
+    nat.set(
+      guarded,
+      s.sourceRanges.map((range) => `-s ${range} -j ${ext}`),
+    );
+  for (const ip of s.loadBalancerIPs) at(ip, guarded);
 }
 
-function addressRules(s: ServicePort, ip: string, ext: string): string[] {
-  const to = `-d ${ip}/32 ${matchPort(s, s.port)} ${comment(s.id)}`;
-  if (s.sourceRanges.length === 0) return [`${to} -j ${ext}`];
-  return s.sourceRanges.map((range) => `-s ${range} ${to} -j ${ext}`);
+/** Fills a chain that spreads connections over endpoints, and makes the chains of those. */
+function balanced(nat: ChainSet, name: string, s: ServicePort, endpoints: readonly Endpoint[]): string {
+  const rules: string[] = [];
+  balance(rules, s, endpoints);
+  nat.set(name, rules);
+  for (const e of endpoints) {
+    const chain = endpointChain(s.id, s.protocol, hostPort(e.ip, e.port));
+    if (!nat.has(chain)) nat.set(chain, endpointRules(s, e, chain));
+  }
+  return name;
 }
 
 function externalRules(nat: ChainSet, s: ServicePort, svc: string, o: RenderOptions): string[] {
-  if (!s.externalLocal) {
-    if (s.external.length === 0) return [];
-    // internalTrafficPolicy Local narrows what the cluster IP reaches, not what clients from outside do.
-    const to = sameEndpoints(s.internal, s.external) ? svc : balanceExternal(nat, s);
-    return [`-j ${CHAINS.markMasq}`, `-j ${to}`];
-  }
+  // internalTrafficPolicy Local narrows what the cluster IP reaches, not what clients from outside do.
+  const all = (): string =>
+    sameEndpoints(s.internal, s.cluster) ? svc : balanced(nat, clusterChain(s.id, s.protocol), s, s.cluster);
+  if (!s.externalLocal) return [`-j ${CHAINS.markMasq}`, `-j ${all()}`];
+  const everywhere = all();
   const rules: string[] = [];
-  if (s.internal.length > 0) {
-    // From inside the cluster "external" addresses mean the service as such, with all its endpoints.
-    if (o.clusterCidr) rules.push(`-s ${o.clusterCidr} -j ${svc}`);
-    rules.push(`-m addrtype --src-type LOCAL -j ${CHAINS.markMasq}`, `-m addrtype --src-type LOCAL -j ${svc}`);
-  }
-  if (s.external.length > 0) rules.push(`-j ${balanceExternal(nat, s)}`);
+  // From inside the cluster "external" addresses mean the service as such, with all its endpoints.
+  if (o.clusterCidr) rules.push(`-s ${o.clusterCidr} -j ${everywhere}`);
+  rules.push(`-m addrtype --src-type LOCAL -j ${CHAINS.markMasq}`, `-m addrtype --src-type LOCAL -j ${everywhere}`);
+  if (s.external.length > 0) rules.push(`-j ${balanced(nat, localChain(s.id, s.protocol), s, s.external)}`);
   return rules;
 }
 
 const sameEndpoints = (a: readonly Endpoint[], b: readonly Endpoint[]): boolean =>
   a.length === b.length && a.every((e, i) => e.ip === b[i]?.ip && e.port === b[i]?.port);
 
-/** A chain for the endpoints of outside traffic, where they are not those of the cluster IP. */
-function balanceExternal(nat: ChainSet, s: ServicePort): string {
-  const name = localChain(s.id, s.protocol);
-  const rules: string[] = [];
-  balance(rules, s, s.external);
-  nat.set(name, rules);
-  return name;
-}
-
 /** Clients of a service without endpoints are told at once; a Local service without local endpoints stays silent. */
-function renderRefusals(s: ServicePort, services: string[], external: string[]): void {
-  if (s.internal.length === 0) {
-    services.push(`-d ${s.clusterIP}/32 ${matchPort(s, s.port)} ${comment(`${s.id} has no endpoints`)} -j REJECT`);
+function renderRefusals(s: ServicePort, { refusals, external, ranges }: PortRules): void {
+  const refuse = (what: string, why: string, local: boolean): string =>
+    `${what} ${comment(`${s.id} ${why}`)} -j ${local && s.cluster.length > 0 ? 'DROP' : 'REJECT'}`;
+  const at = (ip: string): string => `-d ${host(ip)} ${matchPort(s, s.port)}`;
+  if (s.internal.length === 0) refusals.push(refuse(at(s.clusterIP), 'has no endpoints', s.cluster.length > 0));
+  if (s.external.length === 0) {
+    const why = `has no ${s.externalLocal ? 'local ' : ''}endpoints`;
+    const nodePort = `-m addrtype --dst-type LOCAL ${matchPort(s, s.nodePort)}`;
+    if (s.nodePort > 0) external.push(refuse(nodePort, why, s.externalLocal));
+    for (const ip of [...s.externalIPs, ...s.loadBalancerIPs]) external.push(refuse(at(ip), why, s.externalLocal));
   }
-  if (s.external.length > 0) return;
-  const verdict = s.externalLocal && s.internal.length > 0 ? 'DROP' : 'REJECT';
-  const why = comment(`${s.id} has no ${s.externalLocal ? 'local ' : ''}endpoints`);
-  if (s.nodePort > 0) {
-    external.push(`-m addrtype --dst-type LOCAL ${matchPort(s, s.nodePort)} ${why} -j ${verdict}`);
+  if (s.sourceRanges.length === 0 || s.cluster.length === 0) return;
+  // What the nat table has let through does not have this address any more.
+  for (const ip of s.loadBalancerIPs) {
+    ranges.push(`${at(ip)} ${comment(`${s.id} is not open to this client`)} -j DROP`);
   }
-  for (const ip of s.externalIPs) external.push(`-d ${ip}/32 ${matchPort(s, s.port)} ${why} -j ${verdict}`);
 }
 
-/** Pure: the whole nat and filter content for a table. */
-export function render(table: ServiceTable, o: RenderOptions): Rendered {
-  const services: string[] = [];
-  const nodePorts: string[] = [];
-  const refusals: string[] = [];
-  const external: string[] = [];
+function rulesOf(s: ServicePort, o: RenderOptions): PortRules {
+  const rules: PortRules = {
+    ...{ chains: new Map(), services: [], nodePorts: [] },
+    ...{ refusals: [], external: [], ranges: [] },
+  };
+  renderPort(s, rules, o);
+  renderRefusals(s, rules);
+  return rules;
+}
+
+/** The rules of service ports as they were rendered: one that has not changed is the same object. */
+export type Known = WeakMap<ServicePort, PortRules>;
+
+/**
+ * Pure, but for what it remembers: the whole nat and filter content for a table. A packet is first led to the services of its
+ * address's neighbourhood, so that it, and a change, meet a few hundred rules and not those of all services.
+ */
+export function render(table: ServiceTable, o: RenderOptions, known: Known = new WeakMap()): Rendered {
   const nat: ChainSet = new Map();
+  const neighbourhoods: ChainSet = new Map();
+  const lists = {
+    nodePorts: [] as string[],
+    refusals: [] as string[],
+    external: [] as string[],
+    ranges: [] as string[],
+  };
   for (const s of table.ports) {
-    renderPort(nat, s, services, nodePorts, o);
-    renderRefusals(s, refusals, external);
+    let rules = known.get(s);
+    if (!rules) {
+      rules = rulesOf(s, o);
+      known.set(s, rules);
+    }
+    for (const [name, chain] of rules.chains) nat.set(name, chain);
+    for (const [cidr, rule] of rules.services) {
+      const list = neighbourhoods.get(cidr);
+      if (list) list.push(rule);
+      else neighbourhoods.set(cidr, [rule]);
+    }
+    for (const list of ['nodePorts', 'refusals', 'external', 'ranges'] as const) lists[list].push(...rules[list]);
   }
-  services.push(`${comment('node ports come last')} -m addrtype --dst-type LOCAL -j ${CHAINS.nodePorts}`);
+  const services: string[] = [];
+  for (const [cidr, rules] of [...neighbourhoods].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const chain = neighbourhoodChain(cidr);
+    nat.set(chain, rules);
+    services.push(`-d ${cidr} -j ${chain}`);
+  }
+  // Without route_localnet, which IPv6 does not have, what comes from the loopback address never leaves the node.
+  const here = o.family === 'IPv6' ? `! -d ${LOOPBACK.IPv6} ` : '';
+  services.push(`${here}${comment('node ports come last')} -m addrtype --dst-type LOCAL -j ${CHAINS.nodePorts}`);
   nat.set(CHAINS.services, services);
-  nat.set(CHAINS.nodePorts, nodePorts);
+  nat.set(CHAINS.nodePorts, lists.nodePorts);
   nat.set(CHAINS.markMasq, [`-j MARK --or-mark ${MASQ_MARK.split('/')[0]}`]);
   nat.set(CHAINS.postrouting, [
     `-m mark ! --mark ${MASQ_MARK} -j RETURN`,
@@ -137,20 +217,22 @@ export function render(table: ServiceTable, o: RenderOptions): Rendered {
     `-j MARK --xor-mark ${MASQ_MARK.split('/')[0]}`,
     '-j MASQUERADE --random-fully',
   ]);
+  const loopback = LOOPBACK[o.family];
   const filter: ChainSet = new Map([
-    [CHAINS.services, refusals],
-    [CHAINS.external, external],
-    [CHAINS.forward, forwardRules(o)],
+    [CHAINS.services, lists.refusals],
+    [CHAINS.external, lists.external],
+    [CHAINS.ranges, lists.ranges],
+    [CHAINS.forward, FORWARD],
     [
       CHAINS.firewall,
       // route_localnet, which node ports on 127.0.0.1 need, must not open loopback services to the network.
-      ['! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP'],
+      [`! -s ${loopback} -d ${loopback} -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP`],
     ],
   ]);
   return { nat, filter };
 }
 
-const forwardRules = (_o: RenderOptions): string[] => [
+const FORWARD = [
   '-m conntrack --ctstate INVALID -j DROP',
   `-m mark --mark ${MASQ_MARK} -j ACCEPT`,
   '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',

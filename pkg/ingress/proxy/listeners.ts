@@ -1,0 +1,106 @@
+import { createServer, type Server } from 'node:http';
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
+import type { Server as NetServer } from 'node:net';
+import type { Clock } from '#async/clock.ts';
+import type { Certificate } from '../rules/certificates.ts';
+import type { Front } from './front.ts';
+
+export interface ListenersOptions {
+  readonly front: Front;
+  readonly clock: Clock;
+  /** Address to listen on; "" for all. */
+  readonly address: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** Which certificate to show; undefined: none fits. */
+  readonly certificate: (serverName: string) => Certificate | undefined;
+}
+
+export interface Listeners {
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** The certificate for clients that name no server. */
+  setDefault(certificate: Certificate): void;
+  /** Takes no more connections and waits for requests under way, for a time. */
+  close(): Promise<void>;
+}
+
+const MAX_CONNECTIONS = 12_000;
+const HEADERS_MS = 30_000;
+const KEEP_ALIVE_MS = 75_000;
+const MAX_STREAMS = 256;
+/** Less than the time docker gives a container to end. */
+const DRAIN_MS = 8000;
+
+/** Listens for HTTP and HTTPS. @throws the system's error when a port cannot be had; then none is held. */
+export async function listen(o: ListenersOptions): Promise<Listeners> {
+  const limits = { headersTimeout: HEADERS_MS, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 };
+  const plain = createServer(limits, o.front.onRequest);
+  const secure = createSecureServer(
+    {
+      allowHTTP1: true,
+      minVersion: 'TLSv1.2',
+      settings: { maxConcurrentStreams: MAX_STREAMS },
+      SNICallback: (name, done) => {
+        const certificate = o.certificate(name);
+        if (certificate) done(null, certificate.context);
+        else done(new Error(`there is no certificate for ${name}`));
+      },
+    },
+    o.front.onRequest,
+  );
+  Object.assign(secure, limits);
+  const sessions = new Set<Http2Session>();
+  secure.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  });
+  for (const server of [plain, secure]) {
+    server.on('upgrade', o.front.onUpgrade);
+    server.maxConnections = MAX_CONNECTIONS;
+  }
+  try {
+    await bind(plain, o.httpPort, o.address);
+    await bind(secure, o.httpsPort, o.address);
+  } catch (e) {
+    plain.close();
+    throw e;
+  }
+  return {
+    httpPort: portOf(plain),
+    httpsPort: portOf(secure),
+    setDefault: ({ cert, key }) => secure.setSecureContext({ cert, key }),
+    close: () => drain(o.clock, { plain, secure, sessions }),
+  };
+}
+
+const portOf = (server: NetServer): number => (server.address() as { port: number }).port;
+
+function bind(server: NetServer, port: number, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, ...(address ? { host: address } : {}) }, () => {
+      server.off('error', reject);
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+}
+
+/** Sessions of HTTP/2 do not end with the server by themselves. */
+function drain(
+  clock: Clock,
+  o: { plain: Server; secure: Http2SecureServer; sessions: Set<Http2Session> },
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const late = clock.after(DRAIN_MS, resolve, { unref: true });
+  let open = 2;
+  const closed = (): void => {
+    open--;
+    if (open === 0) resolve();
+  };
+  o.plain.close(closed);
+  o.secure.close(closed);
+  for (const session of o.sessions) session.close();
+  return promise.finally(() => late.cancel());
+}

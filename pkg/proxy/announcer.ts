@@ -1,0 +1,173 @@
+import { createSocket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
+import type { IpFamily } from '#api/meta/ip.ts';
+import type { Exec, ExecResult } from '#process/exec.ts';
+import { succeed } from '#process/exec.ts';
+import type { Logger } from '#process/logger.ts';
+import type { Announcing } from './table/types.ts';
+
+/** Marks our routes in the kernel's table, so that only they are ever removed. */
+const ROUTE_PROTOCOL = '253';
+const TIMEOUT_MS = 5000;
+/** Nobody's address ever (RFC 7600): a question for it is heard by all and answered by none. */
+const NOBODY = '192.0.0.8';
+const DISCARD_PORT = 9;
+
+const ROUTES = ['table', 'local', 'proto', ROUTE_PROTOCOL];
+const FAMILY = { IPv4: { version: '-4', bits: 32 }, IPv6: { version: '-6', bits: 128 } } as const;
+
+/** Addresses of `ip -j route show table local proto 253`. */
+export function parseLocalRoutes(json: string): string[] {
+  const routes = JSON.parse(json || '[]') as { readonly dst: string }[];
+  return routes.map((r) => r.dst.replace(/\/(32|128)$/, ''));
+}
+
+/** The interface that has an address, so that the LAN is behind it. */
+export const interfaceOf = (address: string, all: ReturnType<typeof networkInterfaces>): string | undefined =>
+  Object.entries(all).find(([, has]) => has?.some((a) => a.address === address))?.[0];
+
+export interface AnnouncerOptions {
+  readonly exec: Exec;
+  readonly logger: Logger;
+  readonly family: IpFamily;
+  readonly how: Announcing;
+}
+
+/**
+ * Answers on the LAN for addresses of load balancers. A route of type local is all the kernel needs to reply to ARP for an
+ * address that no interface has; neighbour discovery, and ARP where it is limited to what interfaces have (ipvs), want the
+ * address on the interface of the LAN too, and the route then only tells that it is ours. Neighbours that know the address at
+ * another node are told by a question that bears it as the sender's, from which they learn (RFC 826).
+ */
+export class Announcer {
+  readonly #o: AnnouncerOptions;
+  readonly #onInterface: boolean;
+  #known: readonly string[] | undefined;
+
+  constructor(options: AnnouncerOptions) {
+    this.#o = options;
+    this.#onInterface = options.how === 'address' || options.family === 'IPv6';
+  }
+
+  /** True while the kernel still answers for what was applied last. */
+  async intact(): Promise<boolean> {
+    if (!this.#known?.length) return true;
+    const present = await this.#present();
+    return this.#known.every((a) => present.includes(a));
+  }
+
+  /** Answers no longer for others than these; before the rules change. */
+  async withdraw(wanted: readonly string[]): Promise<void> {
+    if (this.#known?.length === 0) return;
+    for (const a of await this.#present()) if (!wanted.includes(a)) await this.#stop(a);
+  }
+
+  /** Answers for these addresses. @param nodeIp where the node itself is in its LAN */
+  async announce(wanted: readonly string[], nodeIp: string | undefined): Promise<void> {
+    const known = this.#known;
+    if (known?.length === 0 && wanted.length === 0) return;
+    const present = await this.#present();
+    const lan = nodeIp === undefined ? undefined : interfaceOf(nodeIp, networkInterfaces());
+    const added = wanted.filter((a) => !present.includes(a));
+    for (const a of added) await this.#route('add', a);
+    for (const a of wanted) await this.#place(a, lan);
+    this.#known = wanted;
+    // After a restart everybody knows, unless somebody else answered in the meantime.
+    if (lan !== undefined) await this.#tell(known === undefined ? wanted : added, lan);
+  }
+
+  /** Removes everything that was ever made. */
+  async cleanup(): Promise<void> {
+    for (const a of await this.#present()) await this.#stop(a);
+    await this.#ip(['route', 'flush', 'proto', ROUTE_PROTOCOL]);
+    this.#known = undefined;
+  }
+
+  async #present(): Promise<string[]> {
+    const args = [FAMILY[this.#o.family].version, '-j', 'route', 'show', ...ROUTES];
+    return parseLocalRoutes(await succeed(this.#o.exec, 'ip', args, { timeoutMs: TIMEOUT_MS }));
+  }
+
+  async #stop(address: string): Promise<void> {
+    const lan = await this.#placeOf(address);
+    if (lan !== undefined) await this.#ip(['addr', 'del', this.#whole(address), 'dev', lan]);
+    await this.#route('del', address);
+  }
+
+  async #route(verb: 'add' | 'del', address: string): Promise<void> {
+    const { exec, logger, family } = this.#o;
+    const args = [FAMILY[family].version, 'route', verb, 'local', this.#whole(address), 'dev', 'lo', ...ROUTES];
+    await succeed(exec, 'ip', args, { timeoutMs: TIMEOUT_MS });
+    logger.info({ address }, verb === 'add' ? 'answering for an address' : 'no longer answering for an address');
+  }
+
+  /** The interface of the LAN that has the address, alone in its network as we put it there. */
+  async #placeOf(address: string): Promise<string | undefined> {
+    const { stdout } = await this.#ip(['-j', 'addr', 'show', 'to', this.#whole(address), 'scope', 'global']);
+    const links = JSON.parse(stdout || '[]') as { ifname?: string; addr_info?: { local?: string }[] }[];
+    // Those of the ipvs mode are that mode's.
+    const found = links.filter(
+      (l) => l.addr_info?.some((a) => a.local === address) && !l.ifname?.startsWith('cox-ipvs'),
+    );
+    return found[0]?.ifname;
+  }
+
+  /** Has the address on the interface of the LAN, or on none. */
+  async #place(address: string, lan: string | undefined): Promise<void> {
+    // A restarted proxy may be in another mode: what the former one did is undone.
+    if (this.#known?.includes(address)) return;
+    const at = await this.#placeOf(address);
+    if (!this.#onInterface) {
+      if (at !== undefined) await this.#ip(['addr', 'del', this.#whole(address), 'dev', at]);
+      return;
+    }
+    if (at !== undefined) return;
+    if (lan === undefined)
+      throw new Error(`no interface has this node's own address: ${address} cannot be answered for`);
+    // Nobody else has it, or he is to lose it: he is not asked.
+    const flags = this.#o.family === 'IPv6' ? ['nodad'] : [];
+    const added = await this.#ip(['addr', 'add', this.#whole(address), 'dev', lan, ...flags]);
+    if (added.code !== 0) throw new Error(`ip addr add ${address}: ${added.stderr.trim()}`);
+  }
+
+  #whole(address: string): string {
+    return `${address}/${FAMILY[this.#o.family].bits}`;
+  }
+
+  #ip(args: readonly string[]): Promise<ExecResult> {
+    return this.#o.exec('ip', [FAMILY[this.#o.family].version, ...args], { timeoutMs: TIMEOUT_MS });
+  }
+
+  /** Without it neighbours find out themselves, when what they know does not work any more; of IPv6 they always do. */
+  async #tell(addresses: readonly string[], lan: string): Promise<void> {
+    const { exec, logger, family } = this.#o;
+    if (family === 'IPv6') return;
+    for (const address of addresses) {
+      if (this.#onInterface) {
+        // The kernel chooses another sender's address where it is told to announce carefully, as ipvs wants it.
+        const words = ['-U', '-c', '1', '-w', '1', '-I', lan, '-s', address, address];
+        await exec('arping', words, { timeoutMs: TIMEOUT_MS }).catch((err: unknown) =>
+          logger.debug({ err, address }, 'neighbours were not told'),
+        );
+        continue;
+      }
+      await this.#ip(['route', 'replace', `${NOBODY}/32`, 'dev', lan, 'proto', ROUTE_PROTOCOL]);
+      // Otherwise the kernel asks only once for all.
+      await this.#ip(['neigh', 'del', NOBODY, 'dev', lan]);
+      await ask(address).catch((err: unknown) => logger.debug({ err, address }, 'neighbours were not told'));
+    }
+  }
+}
+
+function ask(from: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    const end = (e?: Error | null): void => {
+      socket.close();
+      if (e) reject(e);
+      else resolve();
+    };
+    socket.once('error', end);
+    socket.bind(0, from, () => socket.send('', DISCARD_PORT, NOBODY, end));
+  });
+}

@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest';
+import { endpoints as both, servicePort as port, table } from '../../table/fixtures.ts';
+import type { ServicePort } from '../../table/types.ts';
+import { ipvsCommands, parseListing, planIpvs, setCommands, setKinds } from './plan.ts';
+
+const at = (n: number, local = false) => ({ ip: `10.244.1.${n}`, port: 8080, local });
+const plan = (...ports: ServicePort[]) =>
+  planIpvs(table(...ports), { family: 'IPv4', scheduler: 'rr', nodeAddresses: ['192.0.2.10', '10.244.0.1'] });
+const set = (p: ReturnType<typeof plan>, name: string): string[] => [...(p.sets.get(name) ?? [])];
+const servers = (p: ReturnType<typeof plan>): Record<string, string> =>
+  Object.fromEntries([...p.virtual.values()].map((v) => [v.key, v.servers.join(' ')]));
+
+describe('plan', () => {
+  test('cluster IP', () => {
+    const p = plan(port(both(at(1, true), at(2))));
+    expect(servers(p)).toEqual({ '-t 10.96.0.7:80': '10.244.1.1:8080 10.244.1.2:8080' });
+    expect(p.addresses).toEqual(['10.96.0.7']);
+    expect(set(p, 'COX-CLUSTER')).toEqual(['10.96.0.7,tcp:80']);
+    expect(set(p, 'COX-HAIRPIN')).toEqual(['10.244.1.1,tcp:8080,10.244.1.1']);
+  });
+
+  test('node port: on every address of the node, masqueraded', () => {
+    const p = plan(port({ ...both(at(1)), nodePort: 30080 }));
+    expect(Object.keys(servers(p))).toEqual(['-t 10.96.0.7:80', '-t 192.0.2.10:30080', '-t 10.244.0.1:30080']);
+    expect(set(p, 'COX-MASQ-NP-TCP')).toEqual(['30080']);
+    expect(p.addresses).toEqual(['10.96.0.7']);
+  });
+
+  test('Local policy: local endpoints, the client keeps its address', () => {
+    const p = plan(
+      port({
+        ...both(at(1, true), at(2)),
+        external: [at(1, true)],
+        externalLocal: true,
+        nodePort: 30080,
+        externalIPs: ['198.51.100.1'],
+      }),
+    );
+    expect(servers(p)['-t 192.0.2.10:30080']).toBe('10.244.1.1:8080');
+    expect([set(p, 'COX-MASQ-NP-TCP'), set(p, 'COX-MASQ')]).toEqual([[], []]);
+  });
+
+  test('an external address of the node itself stays where it is', () => {
+    expect(plan(port({ ...both(at(1)), externalIPs: ['192.0.2.10', '198.51.100.1'] })).addresses).toEqual([
+      '10.96.0.7',
+      '198.51.100.1',
+    ]);
+  });
+
+  test('source ranges guard the address of the load balancer', () => {
+    const p = plan(
+      port({
+        ...both(at(1)),
+        loadBalancerIPs: ['198.51.100.1'],
+        externalIPs: ['198.51.100.2'],
+        sourceRanges: ['10.0.0.0/8', '0.0.0.0/0'],
+      }),
+    );
+    expect(set(p, 'COX-GUARDED')).toEqual(['198.51.100.1,tcp:80']);
+    expect(set(p, 'COX-ALLOWED')).toEqual(
+      ['10.0.0.0/8', '0.0.0.0/1', '128.0.0.0/1'].map((r) => `198.51.100.1,tcp:80,${r}`),
+    );
+  });
+
+  test.each([
+    ['udp', '-u 10.96.0.7:80'],
+    ['sctp', '--sctp-service 10.96.0.7:80'],
+  ] as const)('%s', (protocol, key) => {
+    expect(Object.keys(servers(plan(port({ ...both(at(1)), protocol }))))).toEqual([key]);
+  });
+
+  test('affinity', () => {
+    expect(plan(port({ ...both(at(1)), affinitySeconds: 60 })).virtual.get('-t 10.96.0.7:80')?.options).toBe(
+      '-s rr -p 60',
+    );
+  });
+});
+
+describe('commands', () => {
+  const one = plan(port(both(at(1), at(2)))).virtual;
+  const commands = (wanted: ReturnType<typeof plan>, ending?: Set<string>) => ipvsCommands(one, wanted.virtual, ending);
+
+  test('from nothing', () => {
+    expect(ipvsCommands(new Map(), one).commands).toEqual([
+      '-A -t 10.96.0.7:80 -s rr',
+      '-a -t 10.96.0.7:80 -r 10.244.1.1:8080 -m -w 1',
+      '-a -t 10.96.0.7:80 -r 10.244.1.2:8080 -m -w 1',
+    ]);
+  });
+
+  test('nothing to do', () => {
+    expect(commands(plan(port(both(at(1), at(2)))))).toEqual({ commands: [], ended: [] });
+  });
+
+  test('a real server that goes keeps its connections, one that comes gets new ones', () => {
+    expect(commands(plan(port(both(at(1), at(3)))))).toEqual({
+      commands: ['-a -t 10.96.0.7:80 -r 10.244.1.3:8080 -m -w 1', '-e -t 10.96.0.7:80 -r 10.244.1.2:8080 -m -w 0'],
+      ended: ['-t 10.96.0.7:80 -r 10.244.1.2:8080'],
+    });
+  });
+
+  test('one that comes back while it is ending is not added twice', () => {
+    const back = plan(port(both(at(1), at(2), at(3))));
+    expect(commands(back, new Set(['-t 10.96.0.7:80 -r 10.244.1.3:8080'])).commands).toEqual([
+      '-e -t 10.96.0.7:80 -r 10.244.1.3:8080 -m -w 1',
+    ]);
+  });
+
+  test('UDP has no connections to wait for', () => {
+    const udp = (n: number) => plan(port({ ...both(at(n)), protocol: 'udp' })).virtual;
+    expect(ipvsCommands(udp(1), udp(2)).commands).toContain('-d -u 10.96.0.7:80 -r 10.244.1.1:8080');
+  });
+
+  test('options change, services go', () => {
+    expect(commands(plan(port({ ...both(at(1), at(2)), affinitySeconds: 9 }))).commands).toEqual([
+      '-E -t 10.96.0.7:80 -s rr -p 9',
+    ]);
+    expect(commands(plan()).commands).toEqual(['-D -t 10.96.0.7:80']);
+  });
+
+  test('sets change by element', () => {
+    const [a, b] = [plan(port(both(at(1)))), plan(port({ ...both(at(1)), port: 81 }))];
+    expect(setCommands(a.sets, b.sets)).toEqual([
+      'del COX-CLUSTER 10.96.0.7,tcp:80 -exist',
+      'add COX-CLUSTER 10.96.0.7,tcp:81 -exist',
+    ]);
+    expect(setCommands(undefined, a.sets)).toEqual(['add COX-CLUSTER 10.96.0.7,tcp:80 -exist']);
+  });
+});
+
+test('the listing of ipvsadm', () => {
+  const text = `IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+TCP  10.96.0.7:80 rr persistent 60
+  -> 10.244.1.1:8080              Masq    1      2          3
+  -> 10.244.1.2:8080              Masq    0      0          0
+UDP  10.96.0.10:53 rr
+`;
+  const listed = parseListing(text, 'IPv4');
+  expect([...listed.keys()]).toEqual(['-t 10.96.0.7:80', '-u 10.96.0.10:53']);
+  expect(listed.get('-t 10.96.0.7:80')?.options).toBe('-s rr -p 60');
+  expect([...(listed.get('-t 10.96.0.7:80')?.servers ?? [])]).toEqual([
+    ['10.244.1.1:8080', 5],
+    ['10.244.1.2:8080', 0],
+  ]);
+});
+
+describe('IPv6', () => {
+  const end = { ip: 'fd00:244:0:1::1', port: 8080, local: true };
+  const six = (more: Partial<ServicePort>) =>
+    planIpvs(table(port({ clusterIP: 'fd00:96::7', ...both(end), ...more })), {
+      family: 'IPv6',
+      scheduler: 'rr',
+      nodeAddresses: ['fd00::10'],
+    });
+
+  test('addresses with ports are in brackets, in sets they are not', () => {
+    const p = six({ nodePort: 30080, loadBalancerIPs: ['fd00::1'], sourceRanges: ['::/0', 'fd00:5::/64'] });
+    expect(servers(p)).toEqual({
+      '-t [fd00:96::7]:80': '[fd00:244:0:1::1]:8080',
+      '-t [fd00::1]:80': '[fd00:244:0:1::1]:8080',
+      '-t [fd00::10]:30080': '[fd00:244:0:1::1]:8080',
+    });
+    expect(set(p, 'COX6-CLUSTER')).toEqual(['fd00:96::7,tcp:80']);
+    expect(set(p, 'COX6-HAIRPIN')).toEqual(['fd00:244:0:1::1,tcp:8080,fd00:244:0:1::1']);
+    expect(set(p, 'COX6-ALLOWED')).toEqual(['::/1', '8000::/1', 'fd00:5::/64'].map((r) => `fd00::1,tcp:80,${r}`));
+    expect(setKinds('IPv6').get('COX6-CLUSTER')).toBe('hash:ip,port family inet6');
+    expect(setKinds('IPv6').get('COX6-MASQ-NP-TCP')).toBe('bitmap:port range 0-65535');
+  });
+
+  test('the listing of a family leaves the other alone', () => {
+    const text = `TCP  10.96.0.7:80 rr
+  -> 10.244.1.1:8080              Masq    1      2          3
+TCP  [fd00:96::7]:80 rr persistent 60
+  -> [fd00:244:0:1::1]:8080       Masq    1      1          0
+`;
+    const listed = (family: 'IPv4' | 'IPv6') =>
+      [...parseListing(text, family)].map(([key, v]) => [key, v.options, [...v.servers]]);
+    expect(listed('IPv4')).toEqual([['-t 10.96.0.7:80', '-s rr', [['10.244.1.1:8080', 5]]]]);
+    expect(listed('IPv6')).toEqual([['-t [fd00:96::7]:80', '-s rr -p 60', [['[fd00:244:0:1::1]:8080', 1]]]]);
+  });
+});

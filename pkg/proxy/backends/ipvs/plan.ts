@@ -1,0 +1,196 @@
+import type { IpFamily } from '#api/meta/ip.ts';
+import { hostPort } from '#api/meta/ip.ts';
+import type { ServicePort, ServiceTable } from '../../table/types.ts';
+
+/** A virtual server and its real servers, as the kernel shall have them. */
+export interface VirtualServer {
+  /** ipvsadm's words for it: "-t 10.96.0.1:443". */
+  readonly key: string;
+  /** Scheduler and persistence: "-s rr -p 60". */
+  readonly options: string;
+  /** "10.244.1.2:8080" */
+  readonly servers: readonly string[];
+}
+
+export interface IpvsPlan {
+  /** Addresses the dummy interface carries, so that the kernel takes packets for them in. */
+  readonly addresses: readonly string[];
+  readonly virtual: ReadonlyMap<string, VirtualServer>;
+  /** Kind of set → its elements. */
+  readonly sets: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** The sets the constant rules look into, by what they are for. */
+export type SetName = 'CLUSTER' | 'MASQ' | 'MASQ-NP-TCP' | 'MASQ-NP-UDP' | 'HAIRPIN' | 'GUARDED' | 'ALLOWED';
+
+const PORTS = 'bitmap:port range 0-65535';
+const KINDS: Readonly<Record<SetName, string>> = {
+  CLUSTER: 'hash:ip,port',
+  /** Addresses for outside that hide their clients. */
+  MASQ: 'hash:ip,port',
+  'MASQ-NP-TCP': PORTS,
+  'MASQ-NP-UDP': PORTS,
+  /** A pod that reaches itself through its service. */
+  HAIRPIN: 'hash:ip,port,ip',
+  /** Addresses of load balancers that are not open to everybody, and who is let in. */
+  GUARDED: 'hash:ip,port',
+  ALLOWED: 'hash:ip,port,net',
+};
+
+const PREFIX: Readonly<Record<IpFamily, string>> = { IPv4: 'COX-', IPv6: 'COX6-' };
+/** Name of a set in the kernel. */
+export const setName = (family: IpFamily, name: SetName): string => `${PREFIX[family]}${name}`;
+
+/** The sets of a family: name → kind, as ipset is told. */
+export function setKinds(family: IpFamily): ReadonlyMap<string, string> {
+  const kind = (of: string): string => (family === 'IPv6' && of !== PORTS ? `${of} family inet6` : of);
+  return new Map(Object.entries(KINDS).map(([name, of]) => [setName(family, name as SetName), kind(of)]));
+}
+
+/** A set cannot hold the network of everybody in one element. */
+const HALVES: Readonly<Record<string, readonly string[]>> = {
+  '0.0.0.0/0': ['0.0.0.0/1', '128.0.0.0/1'],
+  '::/0': ['::/1', '8000::/1'],
+};
+
+const FLAG = { tcp: '-t', udp: '-u', sctp: '--sctp-service' } as const;
+
+class Planner {
+  readonly addresses = new Set<string>();
+  readonly virtual = new Map<string, VirtualServer>();
+  readonly sets: ReadonlyMap<string, Set<string>>;
+  readonly #o: PlanOptions;
+  readonly #nodeAddresses: readonly string[];
+
+  constructor(o: PlanOptions) {
+    this.#o = o;
+    this.#nodeAddresses = o.nodeAddresses;
+    this.sets = new Map([...setKinds(o.family).keys()].map((name) => [name, new Set<string>()]));
+  }
+
+  service(s: ServicePort): void {
+    this.#server(s, hostPort(s.clusterIP, s.port), s.internal);
+    this.addresses.add(s.clusterIP);
+    this.#add('CLUSTER', this.#element(s, s.clusterIP));
+    for (const ip of [...s.externalIPs, ...s.loadBalancerIPs]) {
+      this.#server(s, hostPort(ip, s.port), s.external);
+      // An address the node has anyway must not be taken from it with the service.
+      if (!this.#nodeAddresses.includes(ip)) this.addresses.add(ip);
+      if (!s.externalLocal) this.#add('MASQ', this.#element(s, ip));
+    }
+    this.#guard(s);
+    for (const e of s.cluster) if (e.local) this.#add('HAIRPIN', `${e.ip},${s.protocol}:${e.port},${e.ip}`);
+    if (s.nodePort === 0) return;
+    for (const ip of this.#nodeAddresses) this.#server(s, hostPort(ip, s.nodePort), s.external);
+    if (s.externalLocal) return;
+    if (s.protocol !== 'sctp') this.#add(s.protocol === 'tcp' ? 'MASQ-NP-TCP' : 'MASQ-NP-UDP', `${s.nodePort}`);
+    else for (const ip of this.#nodeAddresses) this.#add('MASQ', `${ip},sctp:${s.nodePort}`);
+  }
+
+  #guard(s: ServicePort): void {
+    if (s.sourceRanges.length === 0) return;
+    for (const ip of s.loadBalancerIPs) {
+      if (s.externalIPs.includes(ip)) continue;
+      const element = this.#element(s, ip);
+      this.#add('GUARDED', element);
+      for (const range of s.sourceRanges) {
+        for (const h of HALVES[range] ?? [range]) this.#add('ALLOWED', `${element},${h}`);
+      }
+    }
+  }
+
+  #element = (s: ServicePort, ip: string): string => `${ip},${s.protocol}:${s.port}`;
+
+  #add(set: SetName, element: string): void {
+    this.sets.get(setName(this.#o.family, set))?.add(element);
+  }
+
+  #server(s: ServicePort, at: string, ends: ServicePort['cluster']): void {
+    const key = `${FLAG[s.protocol]} ${at}`;
+    const options = `-s ${this.#o.scheduler}${s.affinitySeconds > 0 ? ` -p ${s.affinitySeconds}` : ''}`;
+    this.virtual.set(key, { key, options, servers: ends.map((e) => hostPort(e.ip, e.port)) });
+  }
+}
+
+export interface PlanOptions {
+  readonly family: IpFamily;
+  readonly scheduler: string;
+  /** Where node ports are served. */
+  readonly nodeAddresses: readonly string[];
+}
+
+/** Pure: what IPVS, ipsets and the dummy interface shall hold of a family. */
+export function planIpvs(table: ServiceTable, o: PlanOptions): IpvsPlan {
+  const p = new Planner(o);
+  for (const s of table.ports) p.service(s);
+  return { addresses: [...p.addresses].sort(), virtual: p.virtual, sets: p.sets };
+}
+
+/**
+ * Commands for `ipvsadm -R` that turn one state into another. A real server that goes gets weight 0: its connections go
+ * on, new ones avoid it. It is among `ended`, to be deleted when it has no connection left; UDP ones go at once.
+ * @param ending real servers of weight 0, as in `ended`
+ */
+export function ipvsCommands(
+  old: ReadonlyMap<string, VirtualServer>,
+  wanted: ReadonlyMap<string, VirtualServer>,
+  ending: ReadonlySet<string> = new Set(),
+): { readonly commands: readonly string[]; readonly ended: readonly string[] } {
+  const commands: string[] = [];
+  const ended: string[] = [];
+  for (const [key, v] of wanted) {
+    const before = old.get(key);
+    if (!before) commands.push(`-A ${key} ${v.options}`);
+    else if (before.options !== v.options) commands.push(`-E ${key} ${v.options}`);
+    for (const s of v.servers) {
+      if (before?.servers.includes(s)) continue;
+      // One that comes back while its last connections go on is still there.
+      commands.push(`${ending.has(`${key} -r ${s}`) ? '-e' : '-a'} ${key} -r ${s} -m -w 1`);
+    }
+    for (const s of before?.servers ?? []) {
+      if (v.servers.includes(s)) continue;
+      if (key.startsWith('-t')) {
+        commands.push(`-e ${key} -r ${s} -m -w 0`);
+        ended.push(`${key} -r ${s}`);
+      } else commands.push(`-d ${key} -r ${s}`);
+    }
+  }
+  for (const key of old.keys()) if (!wanted.has(key)) commands.push(`-D ${key}`);
+  return { commands, ended };
+}
+
+/** Elements to be taken out of and put into each set, as `ipset restore` reads them. */
+export function setCommands(old: IpvsPlan['sets'] | undefined, wanted: IpvsPlan['sets']): string[] {
+  const lines: string[] = [];
+  for (const [name, elements] of wanted) {
+    const before = old?.get(name);
+    for (const e of before ?? []) if (!elements.has(e)) lines.push(`del ${name} ${e} -exist`);
+    for (const e of elements) if (!before?.has(e)) lines.push(`add ${name} ${e} -exist`);
+  }
+  return lines;
+}
+
+/** Reads `ipvsadm -Ln`: virtual servers of a family, their real ones, and the connections of each. */
+export function parseListing(
+  text: string,
+  family: IpFamily,
+): Map<string, { options: string; servers: Map<string, number> }> {
+  const found = new Map<string, { options: string; servers: Map<string, number> }>();
+  let current: { options: string; servers: Map<string, number> } | undefined;
+  for (const line of text.split('\n')) {
+    const virtual = /^(TCP|UDP|SCTP)\s+(\S+)\s+(\S+)(?:.*persistent (\d+))?/.exec(line);
+    if (virtual) {
+      const [, protocol = '', at = '', scheduler = '', persistent] = virtual;
+      if (at.startsWith('[') !== (family === 'IPv6')) {
+        current = undefined;
+        continue;
+      }
+      current = { options: `-s ${scheduler}${persistent ? ` -p ${persistent}` : ''}`, servers: new Map() };
+      found.set(`${FLAG[protocol.toLowerCase() as keyof typeof FLAG]} ${at}`, current);
+      continue;
+    }
+    const real = /^\s+->\s+(\S+:\d+)\s+\S+\s+\d+\s+(\d+)\s+(\d+)/.exec(line);
+    if (real && current) current.servers.set(real[1] ?? '', Number(real[2]) + Number(real[3]));
+  }
+  return found;
+}

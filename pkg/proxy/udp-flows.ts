@@ -1,0 +1,101 @@
+import { networkInterfaces } from 'node:os';
+import type { IpFamily } from '#api/meta/ip.ts';
+import { hostPort } from '#api/meta/ip.ts';
+import type { Exec } from '#process/exec.ts';
+import type { Logger } from '#process/logger.ts';
+import type { ServicePort } from './table/types.ts';
+
+const TIMEOUT_MS = 10_000;
+/** At most this many kinds of stale flows are ended in one go; the rest with the next sync. */
+const MAX_AT_ONCE = 500;
+
+/** One flow the kernel remembers: where the client sent to, and who answers. */
+export interface Flow {
+  readonly to: string;
+  readonly port: number;
+  readonly replyFrom: string;
+  readonly replyPort: number;
+}
+
+/** Lines of `conntrack -L -p udp`. */
+export function parseFlows(text: string): Flow[] {
+  const line = /dst=(\S+) sport=\d+ dport=(\d+) .*?src=(\S+) dst=\S+ sport=(\d+) dport=\d+/g;
+  return [...text.matchAll(line)].map((m) => ({
+    to: m[1] ?? '',
+    port: Number(m[2]),
+    replyFrom: m[3] ?? '',
+    replyPort: Number(m[4]),
+  }));
+}
+
+/**
+ * Flows at addresses of these services that lead to no endpoint of theirs, each kind once: to an endpoint that has gone,
+ * or to nowhere, from the time before the first one came. A service without endpoints keeps nothing.
+ * @param local addresses of this node: node ports are there.
+ */
+export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[], local: ReadonlySet<string>): Flow[] {
+  const byAddress = new Map<string, ReadonlySet<string>>();
+  const byNodePort = new Map<number, ReadonlySet<string>>();
+  for (const s of ports) {
+    if (s.protocol !== 'udp') continue;
+    const ends = new Set([...s.cluster, ...s.internal, ...s.external].map((e) => hostPort(e.ip, e.port)));
+    for (const ip of [s.clusterIP, ...s.externalIPs, ...s.loadBalancerIPs]) byAddress.set(hostPort(ip, s.port), ends);
+    if (s.nodePort > 0) byNodePort.set(s.nodePort, ends);
+  }
+  const stale = new Map<string, Flow>();
+  for (const f of flows) {
+    const atAddress = byAddress.get(hostPort(f.to, f.port));
+    const ends = atAddress ?? (local.has(f.to) ? byNodePort.get(f.port) : undefined);
+    if (ends && !ends.has(hostPort(f.replyFrom, f.replyPort))) stale.set(`${f.to} ${f.port} ${f.replyFrom}`, f);
+  }
+  return [...stale.values()];
+}
+
+const localAddresses = (): Set<string> =>
+  new Set(Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((a) => a.address)));
+
+/**
+ * UDP has no connection that ends: the kernel goes on sending a client's packets where the first one went. What leads to
+ * a vanished endpoint is made to be forgotten (lessons.md).
+ */
+export class UdpFlows {
+  readonly #exec: Exec;
+  readonly #logger: Logger;
+  readonly #kind: readonly string[];
+  #known: readonly ServicePort[] = [];
+  #first = true;
+
+  constructor(exec: Exec, logger: Logger, family: IpFamily) {
+    this.#kind = ['-f', family.toLowerCase(), '-p', 'udp'];
+    this.#exec = exec;
+    this.#logger = logger;
+  }
+
+  /** Called after every sync; looks at the kernel's flows only if a UDP service changed. */
+  async reconcile(table: readonly ServicePort[]): Promise<void> {
+    const ports = table.filter((s) => s.protocol === 'udp');
+    const same = ports.length === this.#known.length && ports.every((s, i) => s === this.#known[i]);
+    if (same && !this.#first) return;
+    try {
+      // The addresses of services that went belong to nobody: their flows go too.
+      const gone = this.#known.filter((old) => !ports.some((s) => s.id === old.id));
+      const ended = gone.map((s) => ({ ...s, cluster: [], internal: [], external: [] }));
+      await this.#end([...ended, ...ports]);
+      this.#known = ports;
+      this.#first = false;
+    } catch (err) {
+      this.#logger.warn({ err }, 'could not end UDP flows to endpoints that are gone');
+    }
+  }
+
+  async #end(ports: readonly ServicePort[]): Promise<void> {
+    if (ports.length === 0) return;
+    const listed = await this.#exec('conntrack', ['-L', ...this.#kind], { timeoutMs: TIMEOUT_MS });
+    if (listed.code !== 0) throw new Error(`conntrack -L: ${listed.stderr.trim()}`);
+    for (const f of staleFlows(ports, parseFlows(listed.stdout), localAddresses()).slice(0, MAX_AT_ONCE)) {
+      const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, '--reply-src', f.replyFrom];
+      // Exits 1 when the flow has ended by itself in the meantime.
+      await this.#exec('conntrack', ['-D', ...this.#kind, ...flow], { timeoutMs: TIMEOUT_MS });
+    }
+  }
+}
