@@ -10,19 +10,39 @@ export class CliError extends Error {
   }
 }
 
+const STRANGER = "the server's certificate is not signed by the authority of the kubeconfig: is it another cluster?";
+
+/** What keeps a connection from being made, by Node's code of it. */
+const CONNECTION: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the server refused the connection; is the cluster up?',
+  ECONNRESET: 'the server closed the connection; does it speak https?',
+  EHOSTUNREACH: 'the server cannot be reached',
+  ENETUNREACH: 'the server cannot be reached',
+  ENOTFOUND: "the server's name cannot be resolved",
+  EAI_AGAIN: "the server's name cannot be resolved",
+  ETIMEDOUT: 'the server did not answer in time',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: STRANGER,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: STRANGER,
+  SELF_SIGNED_CERT_IN_CHAIN: STRANGER,
+  DEPTH_ZERO_SELF_SIGNED_CERT: STRANGER,
+  CERT_SIGNATURE_FAILURE: STRANGER,
+  CERT_HAS_EXPIRED: 'the server\'s certificate has ended; renew it with "cox cluster certs renew"',
+  CERT_NOT_YET_VALID: "the server's certificate is not valid yet: do the clocks agree?",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for other names than the one it was reached by",
+};
+
 /** What the user reads for any error. */
 export function sentence(e: unknown): string {
   if (e instanceof StatusError) {
     if (e.reason === 'Invalid') return invalid(e);
+    if (e.reason === 'Unauthorized') return 'error: You must be logged in to the server (Unauthorized)';
     return e.reason ? `Error from server (${e.reason}): ${e.message}` : e.message;
   }
   if (e instanceof CliError) return `error: ${e.message}`;
   const code = (e as NodeJS.ErrnoException).code ?? ((e as Error).cause as NodeJS.ErrnoException | undefined)?.code;
-  if (code === 'ECONNREFUSED')
-    return `error: the server refused the connection; is the cluster up? (${(e as Error).message})`;
-  if (code === 'ENOTFOUND') return `error: the server's name cannot be resolved (${(e as Error).message})`;
-  if (code === 'ETIMEDOUT') return 'error: the server did not answer in time';
-  return `error: ${(e as Error).message ?? String(e)}`;
+  const said = (e as Error).message ?? String(e);
+  const known = code === undefined ? undefined : CONNECTION[code];
+  return known === undefined ? `error: ${said}` : `error: ${known} (${said})`;
 }
 
 /** An object that is refused, with one line for each thing that is wrong with it. */

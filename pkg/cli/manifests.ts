@@ -1,16 +1,25 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import { StatusError } from '#api/meta/errors.ts';
+import { parseLabelSelector } from '#api/meta/labels.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { ApiResource, Discovery } from './api/discovery.ts';
 import type { CliContext } from './context.ts';
+import type { documentsIn } from './documents.ts';
 import { CliError, sentence } from './errors.ts';
 
 /** An object a user wrote, and the file it stands in. */
 export interface Manifest {
   readonly object: KubeObject;
   readonly file: string;
+}
+
+/** Text of a file; "-" is standard input, which is not there at once when another program writes it. */
+export async function readText(path: string): Promise<string> {
+  if (path !== '-') return readFileSync(path, 'utf8');
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function filesOf(path: string, recursive: boolean): string[] {
@@ -30,20 +39,10 @@ function filesOf(path: string, recursive: boolean): string[] {
     });
 }
 
-function parseText(text: string, file: string): Manifest[] {
+function parseText(text: string, file: string, documents: typeof documentsIn): Manifest[] {
   const found: Manifest[] = [];
   const add = (object: KubeObject): void => void found.push({ object, file });
-  for (const doc of parseAllDocuments(text, { version: '1.1', merge: true })) {
-    if (!('errors' in doc)) continue;
-    const problem = doc.errors[0];
-    if (problem) {
-      const at = problem.linePos?.[0];
-      throw new CliError(
-        `${file}${at ? `, line ${at.line}, column ${at.col}` : ''}: ${problem.message.split('\n')[0]}`,
-      );
-    }
-    const value = doc.toJS({ maxAliasCount: 100 }) as (KubeObject & { items?: KubeObject[] }) | null;
-    if (value === null) continue;
+  for (const value of documents(text, file) as (KubeObject & { items?: KubeObject[] })[]) {
     if (!value.kind || !value.apiVersion) throw new CliError(`${file}: each object needs "apiVersion" and "kind"`);
     if (value.kind === 'List' && value.items) value.items.forEach(add);
     else add(value);
@@ -51,15 +50,56 @@ function parseText(text: string, file: string): Manifest[] {
   return found;
 }
 
-/** All objects of files, directories and standard input ("-"). @throws CliError with file, line and column */
-export function readManifests(paths: readonly string[], recursive = false): Manifest[] {
-  const found = paths.flatMap((p) =>
-    filesOf(p, recursive).flatMap((file) =>
-      parseText(readFileSync(file === '-' ? 0 : file, 'utf8'), file === '-' ? 'STDIN' : file),
-    ),
-  );
+/** Where manifests come from: `-f`, `-R` and `-k`. */
+export interface Sources {
+  /** Files, folders and "-" for standard input. */
+  readonly filename?: readonly string[];
+  /** Folders below those, too. */
+  readonly recursive?: boolean;
+  /** A folder with a kustomization. */
+  readonly kustomize?: string;
+}
+
+export const hasSources = (o: Sources): boolean => o.filename !== undefined || o.kustomize !== undefined;
+
+async function builtBy(folder: string): Promise<Manifest[]> {
+  const { buildFolder } = await import('./kustomize/build.ts');
+  return buildFolder(folder).map((object) => ({ object, file: folder }));
+}
+
+/** All objects of files, directories and standard input, or of a kustomization. @throws CliError with file, line and column */
+export async function readManifests({ filename = [], recursive = false, kustomize }: Sources): Promise<Manifest[]> {
+  if (kustomize !== undefined && filename.length > 0) throw new CliError('only one of -f or -k can be specified');
+  // Most commands take no files, and need no parser.
+  const { documentsIn: documents } = await import('./documents.ts');
+  const found: Manifest[] = [];
+  for (const file of filename.flatMap((p) => filesOf(p, recursive)))
+    found.push(...parseText(await readText(file), file === '-' ? 'STDIN' : file, documents));
+  if (kustomize !== undefined) found.push(...(await builtBy(kustomize)));
   if (found.length === 0) throw new CliError('no objects passed');
   return found;
+}
+
+/** Manifests with the labels asked for. */
+export function selected(manifests: readonly Manifest[], selector: string | undefined): Manifest[] {
+  if (!selector) return [...manifests];
+  const wanted = parseLabelSelector(selector);
+  return manifests.filter((m) => wanted.matches(m.object.metadata?.labels ?? {}));
+}
+
+/** The objects of files with their resources: what commands with --local work on. */
+export async function localObjects(
+  ctx: CliContext,
+  o: Sources,
+): Promise<{ resource: ApiResource; object: KubeObject }[]> {
+  if (!hasSources(o)) throw new CliError('you must specify resources by --filename when --local is set');
+  const discovery = await ctx.discovery();
+  const local = async (m: Manifest): Promise<{ resource: ApiResource; object: KubeObject }> => {
+    const resource = await resourceOf(discovery, m);
+    namespaceOf(ctx, resource, m.object);
+    return { resource, object: m.object };
+  };
+  return Promise.all((await readManifests(o)).map(local));
 }
 
 /** The resource of a manifest. @throws CliError that names the file */
@@ -75,6 +115,25 @@ export async function resourceOf(discovery: Discovery, m: Manifest): Promise<Api
   }
 }
 
+/**
+ * The namespace an object of a file lives in; undefined for cluster-wide kinds.
+ * @throws CliError when the file names another one than -n
+ */
+export function namespaceOf(
+  ctx: Pick<CliContext, 'namespace' | 'namespaceGiven'>,
+  r: Pick<ApiResource, 'namespaced'>,
+  { metadata }: KubeObject,
+): string | undefined {
+  if (!r.namespaced) return undefined;
+  const namespace = metadata?.namespace || ctx.namespace;
+  if (ctx.namespaceGiven && namespace !== ctx.namespace) {
+    throw new CliError(
+      `the namespace from the provided object "${namespace}" does not match the namespace "${ctx.namespace}". You must pass '--namespace=${namespace}' to perform this operation.`,
+    );
+  }
+  return namespace;
+}
+
 /** What the server refused, with what was done to which file. */
 function withSource(e: unknown, doing: string, file: string): unknown {
   if (!(e instanceof StatusError) || e.reason === 'Invalid') return e;
@@ -83,17 +142,30 @@ function withSource(e: unknown, doing: string, file: string): unknown {
 
 /**
  * Does `work` for every object of the files, in their order. What fails is told and does not keep the others from being done.
- * @param work may say more exactly what it is doing, for what is told of a failure. @returns the exit code
+ * @returns the exit code
  */
 export async function eachManifest(
   ctx: CliContext,
-  files: { readonly filename: readonly string[]; readonly recursive?: boolean; readonly doing: string },
-  work: (resource: ApiResource, object: KubeObject, doing: { what: string }) => Promise<void>,
+  files: Sources & { readonly doing: string },
+  work: Work,
+): Promise<number> {
+  return eachOf(ctx, await readManifests(files), files.doing, work);
+}
+
+/** What is done with an object of a file. It may say more exactly what it is doing, for what is told of a failure. */
+export type Work = (resource: ApiResource, object: KubeObject, doing: { what: string }) => Promise<void>;
+
+/** The same for manifests that have been read. */
+export async function eachOf(
+  ctx: CliContext,
+  manifests: readonly Manifest[],
+  verb: string,
+  work: Work,
 ): Promise<number> {
   const discovery = await ctx.discovery();
   let code = 0;
-  for (const m of readManifests(files.filename, files.recursive)) {
-    const doing = { what: files.doing };
+  for (const m of manifests) {
+    const doing = { what: verb };
     try {
       await work(await resourceOf(discovery, m), m.object, doing);
     } catch (e) {

@@ -52,13 +52,13 @@ async function fetchResources(rest: Rest): Promise<ApiResource[]> {
 }
 
 /** One file per cluster: address and CA tell clusters apart. */
-function fileOf(config: Kubeconfig): string {
+function fileOf(config: Kubeconfig, folder: string): string {
   const key = createHash('sha256')
     .update(config.server)
     .update(config.ca ?? '')
     .digest('hex')
     .slice(0, 16);
-  return join(homedir(), '.kube/cache/cox', `${key}.json`);
+  return join(folder, 'cox', `${key}.json`);
 }
 
 function cached(file: string): ApiResource[] | undefined {
@@ -83,8 +83,12 @@ function keep(file: string, resources: readonly ApiResource[]): void {
 }
 
 /** What the server serves, from the last time it was asked if that is not long ago. */
-export async function loadDiscovery(rest: Rest, config: Kubeconfig): Promise<Discovery> {
-  const file = fileOf(config);
+export async function loadDiscovery(
+  rest: Rest,
+  config: Kubeconfig,
+  folder = join(homedir(), '.kube/cache'),
+): Promise<Discovery> {
+  const file = fileOf(config, folder);
   const reread = async (): Promise<ApiResource[]> => {
     const resources = await fetchResources(rest);
     keep(file, resources);

@@ -74,6 +74,11 @@ export class Discovery {
     return this.#resources;
   }
 
+  /** Everything, perhaps as it was some hours ago. */
+  get known(): readonly ApiResource[] {
+    return this.#resources;
+  }
+
   #refresh(): Promise<void> {
     this.#fresh ??= (async () => {
       if (this.#reread) this.#resources = await this.#reread();
@@ -103,9 +108,14 @@ export class Discovery {
     throw new CliError(`the server doesn't have a resource type "${text}"${near ? `; did you mean "${near}"?` : ''}`);
   }
 
-  /** Resources of a category such as "all". */
+  /** Resources of a category such as "all", each in the version the server names first. */
   category(name: string): ApiResource[] {
-    return this.#resources.filter((r) => r.categories.includes(name));
+    const first = new Map<string, ApiResource>();
+    for (const r of this.#resources) {
+      const key = `${r.group}/${r.plural}`;
+      if (r.categories.includes(name) && !first.has(key)) first.set(key, r);
+    }
+    return [...first.values()];
   }
 
   /** The resource of an object's apiVersion and kind. @throws CliError */

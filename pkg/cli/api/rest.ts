@@ -1,11 +1,18 @@
-import type { IncomingMessage } from 'node:http';
-import { request as plainRequest } from 'node:http';
-import { Agent, request } from 'node:https';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { Agent, type AgentOptions, request } from 'node:https';
+import type { Duplex, Readable } from 'node:stream';
 import { type Status, StatusError } from '#api/meta/errors.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
+import { CliError } from '../errors.ts';
+
+/** To import node:http is to load all of its exports, a WebSocket among them: a fifth of the time of a command. */
+const { request: plainRequest } = process.getBuiltinModule('node:http');
 
 /** Milliseconds to connect and to get a first answer; streams have no limit after that. */
 const ANSWER_TIMEOUT_MS = 60_000;
+
+/** How often a handshake is tried. */
+const HANDSHAKES = 3;
 
 export interface RestRequest {
   readonly method?: string;
@@ -16,6 +23,55 @@ export interface RestRequest {
   /** A string is sent as it is, anything else as JSON. */
   readonly body?: unknown;
   readonly signal?: AbortSignal;
+  /** That the object is not there is no failure: nobody asks why. */
+  readonly mayBeAbsent?: boolean;
+}
+
+/** The path of an object in a namespace, and of that. */
+const IN_NAMESPACE = /^\/(?:api\/v1|apis\/[^/]+\/[^/]+)(\/namespaces\/(?!default\/)[^/]+)\/[^/]+\/[^/]+$/;
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/** `--as`, `--as-group` and `--as-uid`. */
+export interface Impersonation {
+  readonly as?: string;
+  readonly asGroup?: readonly string[];
+  readonly asUid?: string;
+}
+
+/** How requests are made. */
+export interface RestOptions extends Impersonation {
+  /** To connect and to get a first answer; 0 for no limit. Default: a minute. */
+  readonly timeoutMs?: number;
+  /** Is told of every request once it is answered, and of its body. */
+  readonly trace?: (line: string, body: string | undefined) => void;
+}
+
+function identityOf(config: Kubeconfig, o: Impersonation): Record<string, string | string[]> {
+  const { token, username, password } = config;
+  const basic = username ? `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}` : undefined;
+  const authorization = token ? `Bearer ${token}` : basic;
+  return {
+    ...(authorization ? { authorization } : {}),
+    ...(o.as ? { 'impersonate-user': o.as } : {}),
+    ...(o.asGroup ? { 'impersonate-group': [...o.asGroup] } : {}),
+    ...(o.asUid ? { 'impersonate-uid': o.asUid } : {}),
+  };
+}
+
+/**
+ * How the server is reached when not directly: by the kubeconfig's proxy-url, else by $HTTPS_PROXY, but never to this machine.
+ * @throws CliError for a proxy that speaks no HTTP
+ */
+function proxyOf({ server, proxyUrl }: Kubeconfig): Pick<AgentOptions, 'proxyEnv'> {
+  if (proxyUrl) {
+    if (!/^https?:\/\/[^/]/.test(proxyUrl))
+      throw new CliError(`proxy-url "${proxyUrl}": only proxies of http:// and https:// are supported`);
+    return { proxyEnv: { HTTPS_PROXY: proxyUrl } };
+  }
+  const { HTTPS_PROXY = process.env.https_proxy, NO_PROXY = process.env.no_proxy } = process.env;
+  if (!HTTPS_PROXY || /^https:\/\/(localhost|127\.|\[::1\])/.test(server)) return {};
+  return { proxyEnv: { HTTPS_PROXY, ...(NO_PROXY ? { NO_PROXY } : {}) } };
 }
 
 /** Accept header of `get`: tables printed by the server. */
@@ -29,13 +85,18 @@ export const TABLE =
 export class Rest {
   readonly #server: string;
   readonly #agent: Agent;
-  readonly #token: string | undefined;
+  readonly #timeoutMs: number;
+  readonly #identity: Readonly<Record<string, string | string[]>>;
   readonly warnings: (text: string) => void;
+  readonly #trace: RestOptions['trace'];
 
-  constructor(config: Kubeconfig, warnings: (text: string) => void) {
+  /** @param o who the requests are made as, when the user of the kubeconfig may ("User impersonation") */
+  constructor(config: Kubeconfig, warnings: (text: string) => void, o: RestOptions = {}) {
     this.#server = config.server.replace(/\/$/, '');
-    this.#token = config.token;
+    this.#identity = identityOf(config, o);
+    this.#timeoutMs = o.timeoutMs ?? ANSWER_TIMEOUT_MS;
     this.warnings = warnings;
+    this.#trace = o.trace;
     this.#agent = new Agent({
       keepAlive: true,
       ...(config.ca ? { ca: config.ca } : {}),
@@ -43,6 +104,7 @@ export class Rest {
       ...(config.key ? { key: config.key } : {}),
       ...(config.tlsServerName ? { servername: config.tlsServerName } : {}),
       rejectUnauthorized: !config.insecureSkipTlsVerify,
+      ...proxyOf(config),
     });
   }
 
@@ -53,8 +115,9 @@ export class Rest {
     return `${this.#server}${path}${text ? `?${text}` : ''}`;
   }
 
-  authorization(): Record<string, string> {
-    return this.#token ? { authorization: `Bearer ${this.#token}` } : {};
+  /** Headers that say who asks, as far as the certificate does not. */
+  authorization(): Readonly<Record<string, string | string[]>> {
+    return this.#identity;
   }
 
   /** @throws StatusError for an answer of 400 and above */
@@ -64,11 +127,32 @@ export class Rest {
     // Several warnings come joined by commas; each begins with its code.
     for (const w of (warning ?? '').split(/, (?=299 )/)) if (w) this.warnings(warningText(w));
     const code = response.statusCode ?? 0;
-    if (code >= 400) throw failure(code, await textOf(response));
-    return response;
+    if (code < 400) return response;
+    const failed = failure(code, await textOf(response));
+    throw code === 404 ? ((await this.#withoutNamespace(r)) ?? failed) : failed;
   }
 
-  #send(r: RestRequest): Promise<IncomingMessage> {
+  /** What the server says of the namespace of an object that is not there, when that is not there either. */
+  async #withoutNamespace({ method = 'GET', path, mayBeAbsent }: RestRequest): Promise<StatusError | undefined> {
+    const [, namespace] = IN_NAMESPACE.exec(path) ?? [];
+    if (!namespace || method !== 'GET' || mayBeAbsent) return undefined;
+    const response = await this.#send({ path: `/api/v1${namespace}` });
+    const text = await textOf(response);
+    return response.statusCode === 404 ? failure(404, text) : undefined;
+  }
+
+  /** A balancer under load hangs up during the handshake: nothing was sent then, and it may be tried again. */
+  async #send(r: RestRequest): Promise<IncomingMessage> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#sendOnce(r);
+      } catch (e) {
+        if (attempt === HANDSHAKES || !/before secure TLS connection/.test((e as Error).message)) throw e;
+      }
+    }
+  }
+
+  #sendOnce(r: RestRequest): Promise<IncomingMessage> {
     const body = r.body === undefined || typeof r.body === 'string' ? r.body : JSON.stringify(r.body);
     const headers = {
       accept: r.accept ?? 'application/json',
@@ -80,22 +164,60 @@ export class Rest {
     };
     const url = this.url(r.path, r.query);
     const secure = url.startsWith('https:');
+    const method = r.method ?? 'GET';
+    const started = Date.now();
     return new Promise((resolve, reject) => {
       const sent = (secure ? request : plainRequest)(url, {
-        method: r.method ?? 'GET',
+        method,
         headers,
-        timeout: ANSWER_TIMEOUT_MS,
+        timeout: this.#timeoutMs,
         ...(secure ? { agent: this.#agent } : {}),
         ...(r.signal ? { signal: r.signal } : {}),
       });
       sent.on('response', (response) => {
         sent.setTimeout(0);
+        const { statusCode, statusMessage } = response;
+        const took = `in ${Date.now() - started} milliseconds`;
+        this.#trace?.(`${method} ${url} ${statusCode} ${statusMessage} ${took}`, body);
         resolve(response);
       });
       sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
       sent.on('error', reject);
       sent.end(body);
     });
+  }
+
+  /** Sends a request of somebody else, as the user of the kubeconfig, and gives the answer as it comes. */
+  pass(r: { method: string; path: string; headers: Headers; body: Readable }): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const sent = this.#request(r.path, { method: r.method, headers: { ...r.headers, ...this.#identity } });
+      sent.on('response', resolve);
+      sent.on('error', reject);
+      r.body.pipe(sent);
+    });
+  }
+
+  /** Changes over to another protocol. @throws StatusError when the server does not */
+  upgrade(path: string, headers: Headers): Promise<{ socket: Duplex; head: Buffer }> {
+    return new Promise((resolve, reject) => {
+      const sent = this.#request(path, {
+        method: 'POST',
+        headers: { ...headers, ...this.#identity, connection: 'Upgrade' },
+        timeout: ANSWER_TIMEOUT_MS,
+      });
+      sent.on('upgrade', (_response, socket, head) => resolve({ socket, head }));
+      sent.on('response', (response) => {
+        void textOf(response).then((text) => reject(failure(response.statusCode ?? 0, text)), reject);
+      });
+      sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
+      sent.on('error', reject);
+      sent.end();
+    });
+  }
+
+  #request(path: string, o: RequestOptions): ClientRequest {
+    const url = `${this.#server}${path}`;
+    return url.startsWith('https:') ? request(url, { ...o, agent: this.#agent }) : plainRequest(url, o);
   }
 
   async text(r: RestRequest): Promise<string> {

@@ -1,5 +1,6 @@
 import { type ApiResource, apiVersionOf, qualified } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
 import { formatColumns } from '../output/columns.ts';
 
 export interface ApiResourceFlags {
@@ -9,7 +10,9 @@ export interface ApiResourceFlags {
   readonly categories?: string;
   readonly sortBy?: string;
   readonly output?: string;
-  readonly noHeaders?: boolean;
+  readonly headers?: boolean;
+  /** As they were some hours ago; ask no server. */
+  readonly cached?: boolean;
 }
 
 const all = (wanted: string | undefined, has: readonly string[]): boolean =>
@@ -22,7 +25,9 @@ function rowOf(r: ApiResource, wide: boolean): string[] {
 
 /** `cox api-resources` */
 export async function apiResources(ctx: CliContext, o: ApiResourceFlags): Promise<void> {
-  const resources = await (await ctx.discovery()).all();
+  if (o.sortBy && o.sortBy !== 'name' && o.sortBy !== 'kind') throw new CliError('--sort-by accepts only name or kind');
+  const discovery = await ctx.discovery();
+  const resources = o.cached ? discovery.known : await discovery.all();
   const preferred = new Set<string>();
   const found = resources.filter((r) => {
     // One line for each resource, in the version the server prefers, which it lists first.
@@ -43,7 +48,7 @@ export async function apiResources(ctx: CliContext, o: ApiResourceFlags): Promis
   }
   const wide = o.output === 'wide';
   const header = ['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND', ...(wide ? ['VERBS', 'CATEGORIES'] : [])];
-  ctx.out(formatColumns([...(o.noHeaders ? [] : [header]), ...sorted.map((r) => rowOf(r, wide))]));
+  ctx.out(formatColumns([...(o.headers === false ? [] : [header]), ...sorted.map((r) => rowOf(r, wide))]));
 }
 
 /** `cox api-versions` */

@@ -1,53 +1,102 @@
-import type { Kind } from '#api/kind.ts';
-import { builtinKinds } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { isNotFound } from '#api/meta/errors.ts';
+import { isConflict, isInvalid, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { strategicMerge } from '#api/patch/strategic-merge.ts';
 import { threeWayMergePatch, threeWayStrategicPatch } from '#api/patch/three-way.ts';
-import { type ApiResource, pathOf } from '../api/discovery.ts';
+import { builtinKind } from '../api/builtin-discovery.ts';
+import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
+import { ApplySet } from '../apply/apply-set.ts';
+import { conflicts } from '../apply/conflicts.ts';
+import { type Applied, checkPruning, kindsToPrune, type PruneFlags, prune } from '../apply/prune.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { eachManifest } from '../manifests.ts';
-import { listOf, printObject, withoutManagedFields } from '../output/print.ts';
+import { eachOf, hasSources, type Manifest, readManifests, resourceOf, selected } from '../manifests.ts';
+import { listOf, printObject } from '../output/print.ts';
+import { type AskFlags, askOrStop, canAsk, contextInUse } from '../terminal/confirm.ts';
 import { LAST_APPLIED, withLastApplied } from './last-applied.ts';
-import { report, type WriteFlags, withNamespace, writeQuery } from './write.ts';
+import { report, withNamespace, writeQuery } from './write.ts';
 
-export interface ApplyFlags extends WriteFlags {
+export interface ApplyFlags extends PruneFlags, AskFlags {
   readonly serverSide?: boolean;
   readonly forceConflicts?: boolean;
+  /** Default true: what files say wins over what somebody else has changed. */
+  readonly overwrite?: boolean;
+  /** With --server-side: of this part of the object. */
+  readonly subresource?: string;
 }
 
 const MANAGER = 'kubectl-client-side-apply';
 
-const kindOf = (r: ApiResource): Kind | undefined =>
-  builtinKinds.find((k) => k.group === r.group && k.version === r.version && k.plural === r.plural);
+/** @throws CliError for flags that exclude each other, in kubectl's words */
+function refuseContradictions(o: ApplyFlags): void {
+  if (o.serverSide && o.force) throw new CliError('--force cannot be used with --server-side');
+  if (o.serverSide && o.dryRun === 'client')
+    throw new CliError("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)");
+  if (o.forceConflicts && !o.serverSide) throw new CliError('--force-conflicts only works with --server-side');
+  if (o.force && o.dryRun === 'server') throw new CliError('--dry-run=server cannot be used with --force');
+}
 
 /** `cox apply -f`: creates what is missing and patches what differs ("Declarative Management of Objects"). @returns the exit code */
 export async function apply(ctx: CliContext, o: ApplyFlags): Promise<number> {
-  if (!o.filename) throw new CliError('must specify -f: which files to apply');
-  const applied: KubeObject[] = [];
-  const files = { filename: o.filename, ...(o.recursive ? { recursive: true } : {}), doing: 'applying' };
+  refuseContradictions(o);
+  if ((o.dryRun ?? 'none') === 'none' && canAsk(o)) {
+    const { name, isProtected } = contextInUse(o);
+    if (isProtected || o.prune) {
+      const code = await applyAll(ctx, { ...o, dryRun: 'server', output: '' });
+      if (code !== 0) return code;
+      await askOrStop(ctx, `Do this in context "${name}"${isProtected ? ', which is protected' : ''}?`);
+    }
+  }
+  return applyAll(ctx, o);
+}
+
+async function applyAll(ctx: CliContext, o: ApplyFlags): Promise<number> {
+  if (!hasSources(o)) throw new CliError('must specify -f: which files to apply');
+  checkPruning(o);
+  const printed: KubeObject[] = [];
   // Several objects are printed as one list, so that the output is one document.
   const listed = o.output === 'yaml' || o.output === 'json';
-  const tell: Tell = (r, object, done) => (listed ? void applied.push(object) : report(ctx, o, r, object, done));
-  const code = await eachManifest(ctx, files, async (resource, manifest, doing) => {
+  const tell: Tell = (r, object, done) => {
+    if (object.metadata?.uid) applied.uids.add(object.metadata.uid);
+    if (listed) printed.push(object);
+    else report(ctx, o, r, object, done);
+  };
+  const applied: Applied = { uids: new Set(), namespaces: new Set() };
+  const manifests = selected(await readManifests(o), o.selector);
+  if (manifests.length === 0) throw new CliError('no objects passed to apply');
+  const kinds = o.prune && !o.applyset ? await kindsToPrune(ctx, o) : [];
+  const set = o.applyset ? await membersOf(ctx, o.applyset, manifests, o) : undefined;
+  const code = await eachOf(ctx, manifests, 'applying', async (resource, manifest, doing) => {
     if (!manifest.metadata?.name) throw new CliError(`${manifest.kind}: metadata.name is required to apply`);
-    const object = withNamespace(ctx, resource, manifest);
+    const placed = withNamespace(ctx, resource, manifest);
+    const object = set ? set.applySet.member(placed) : placed;
+    if (object.metadata?.namespace) applied.namespaces.add(object.metadata.namespace);
     if (o.serverSide) await applyServerSide(ctx, resource, object, { ...o, tell, doing });
     else await applyOne(ctx, resource, object, { ...o, tell, doing });
   });
-  const [first, second] = applied.map(withoutManagedFields);
-  if (first)
-    ctx.out(
-      printObject(
-        second ? { ...listOf(applied.map(withoutManagedFields)), metadata: {} } : first,
-        o.output ?? '',
-        () => '',
-      ),
-    );
+  const [first, second] = printed;
+  if (first) ctx.out(printObject(second ? { ...listOf(printed), metadata: {} } : first, o, () => ''));
+  // What could not be applied may be what would be deleted.
+  if (code !== 0 || !o.prune) return code;
+  if (!set) await prune(ctx, kinds, applied, o);
+  else {
+    await set.applySet.prune(set.resources, applied, o);
+    await set.applySet.announce(set.resources, [...applied.namespaces], o, true);
+  }
   return code;
+}
+
+/** Opens a set and writes down that what is applied now belongs to it. */
+async function membersOf(ctx: CliContext, parent: string, manifests: readonly Manifest[], o: ApplyFlags) {
+  const applySet = await ApplySet.open(ctx, parent);
+  const discovery = await ctx.discovery();
+  const resources = await Promise.all(manifests.map((m) => resourceOf(discovery, m)));
+  const namespaces = manifests.flatMap((m, i) =>
+    resources[i]?.namespaced ? [m.object.metadata?.namespace ?? ctx.namespace] : [],
+  );
+  await applySet.announce(resources, namespaces, o, false);
+  return { applySet, resources };
 }
 
 type Tell = (r: ApiResource, object: KubeObject, done: string) => void;
@@ -56,7 +105,7 @@ type Applying = ApplyFlags & { readonly tell: Tell; readonly doing: { what: stri
 async function applyServerSide(ctx: CliContext, r: ApiResource, object: KubeObject, o: Applying): Promise<void> {
   const answer = await ctx.rest.json<KubeObject>({
     method: 'PATCH',
-    path: pathOf(r, object.metadata?.namespace, object.metadata?.name),
+    path: pathOf(r, object.metadata?.namespace, object.metadata?.name, o.subresource),
     contentType: 'application/apply-patch+yaml',
     query: { ...writeQuery(o, 'kubectl'), force: o.forceConflicts === true },
     body: JSON.stringify(object),
@@ -70,7 +119,7 @@ async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: 
   const query = writeQuery(o, MANAGER);
   let current: KubeObject;
   try {
-    current = await ctx.rest.json<KubeObject>({ path });
+    current = await ctx.rest.json<KubeObject>({ path, mayBeAbsent: true });
   } catch (e) {
     if (!isNotFound(e)) throw e;
     if (o.dryRun === 'client') {
@@ -94,22 +143,70 @@ async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: 
     );
   }
   const last = lastText ? (JSON.parse(lastText) as KubeObject) : ({} as KubeObject);
-  const { body, contentType, unchanged } = patchFor(kindOf(r), last, modified, current);
+  if (o.overwrite === false) refuseConflicts(last, modified, current);
+  const { body, contentType, unchanged } = appliedPatch(r, last, modified, current);
+  if (o.dryRun === 'client') {
+    // kubectl does not look whether anything would change.
+    o.tell(
+      r,
+      { ...modified, metadata: { ...modified.metadata, uid: current.metadata?.uid } } as KubeObject,
+      'configured',
+    );
+    return;
+  }
   if (unchanged) {
     o.tell(r, current, 'unchanged');
     return;
   }
-  if (o.dryRun === 'client') {
-    o.tell(r, modified, 'configured');
-    return;
-  }
-  const patched = await ctx.rest.json<KubeObject>({ method: 'PATCH', path, query, contentType, body });
+  const patched = await ctx.rest
+    .json<KubeObject>({ method: 'PATCH', path, query, contentType, body })
+    .catch((e: unknown) => {
+      if (!o.force || o.dryRun === 'server' || !(isConflict(e) || isInvalid(e))) throw e;
+      return madeAnew(ctx, r, modified, { query, o });
+    });
   const same = patched.metadata?.resourceVersion === current.metadata?.resourceVersion;
   o.tell(r, patched, same ? 'unchanged' : 'configured');
 }
 
+/** --force: what cannot be changed is deleted, waited for, and made anew. */
+async function madeAnew(
+  ctx: CliContext,
+  r: ApiResource,
+  modified: KubeObject,
+  { query, o }: { query: ReturnType<typeof writeQuery>; o: ApplyFlags },
+): Promise<KubeObject> {
+  const { deleteObjects, deletionIn } = await import('./delete.ts');
+  // The file may name another namespace than the one worked in.
+  const quiet = { ...ctx, namespace: modified.metadata?.namespace ?? ctx.namespace, out: () => {}, err: () => {} };
+  await deleteObjects(quiet, [`${qualified(r)}/${modified.metadata?.name}`], {
+    ...deletionIn(o),
+    ignoreNotFound: true,
+    yes: true,
+  });
+  return ctx.rest.json<KubeObject>({
+    method: 'POST',
+    path: pathOf(r, modified.metadata?.namespace),
+    query,
+    body: modified,
+  });
+}
+
+/** --overwrite=false. @throws CliError naming the fields that both the files and somebody else have changed since the last apply */
+function refuseConflicts(last: KubeObject, modified: KubeObject, current: KubeObject): void {
+  const plain = (x: KubeObject): KubeObject => {
+    const { [LAST_APPLIED]: _l, ...annotations } = x.metadata?.annotations ?? {};
+    return { ...x, metadata: { ...x.metadata, annotations } };
+  };
+  const fields = conflicts(plain(last), plain(modified), plain(current));
+  if (fields.length > 0)
+    throw new CliError(
+      `${fields.join(', ')}: changed by somebody else since the last apply, and --overwrite is false; --overwrite takes what the files say`,
+    );
+}
+
 /** The patch that brings `current` to `modified`, forgetting what was in `last`: strategic where the kind is known. */
-function patchFor(kind: Kind | undefined, last: KubeObject, modified: KubeObject, current: KubeObject) {
+export function appliedPatch(r: ApiResource, last: KubeObject, modified: KubeObject, current: KubeObject) {
+  const kind = builtinKind(r);
   if (kind) {
     const body = threeWayStrategicPatch(kind.schema, last, modified, current) as Record<string, unknown>;
     return {

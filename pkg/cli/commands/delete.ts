@@ -1,26 +1,35 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
-import { type ApiResource, pathOf } from '../api/discovery.ts';
+import { pathOf } from '../api/discovery.ts';
 import { watchLines } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, sentence } from '../errors.ts';
-import { type Manifest, readManifests, resourceOf } from '../manifests.ts';
-import { parseTargets, type Target } from '../targets.ts';
+import { ALL_AND_SELECTOR, chosenObjects, type Named, namedTargets, refuseAllAndSelector } from '../targets.ts';
+import { type AskFlags, askOrStop, canAsk, contextInUse } from '../terminal/confirm.ts';
+import { WaitingLine } from '../terminal/screen.ts';
 import { parseSeconds } from './logs.ts';
 import { label, suffix, type WriteFlags } from './write.ts';
 
-export interface DeleteFlags extends WriteFlags {
+/** How objects are deleted. */
+export interface DeletionFlags {
+  readonly force?: boolean;
+  readonly gracePeriod?: string;
+  readonly wait?: boolean;
+  readonly cascade?: string;
+  readonly timeout?: string;
+}
+
+export interface DeleteFlags extends WriteFlags, AskFlags, DeletionFlags {
   readonly selector?: string;
   readonly all?: boolean;
   readonly allNamespaces?: boolean;
-  readonly force?: boolean;
-  readonly gracePeriod?: string;
   readonly now?: boolean;
-  readonly wait?: boolean;
-  readonly cascade?: string;
   readonly ignoreNotFound?: boolean;
   readonly fieldSelector?: string;
-  readonly timeout?: string;
+  readonly raw?: string;
+  readonly interactive?: boolean;
 }
 
 const POLICIES: Record<string, string> = {
@@ -31,73 +40,46 @@ const POLICIES: Record<string, string> = {
   false: 'Orphan',
 };
 
-function deleteBody(o: DeleteFlags): Record<string, unknown> {
+/** Of the flags of a command, those about what it deletes on its way. */
+export const deletionIn = ({ cascade, timeout, gracePeriod, force }: DeletionFlags): DeletionFlags => ({
+  ...(cascade === undefined ? {} : { cascade }),
+  ...(timeout === undefined ? {} : { timeout }),
+  ...(gracePeriod === undefined ? {} : { gracePeriod, force: force === true && Number(gracePeriod) === 0 }),
+});
+
+/** Seconds processes get to end; below zero: what their pods say. @throws CliError for flags that contradict each other */
+function graceOf(o: DeletionFlags & { readonly now?: boolean }): number {
+  const given = o.gracePeriod === undefined ? -1 : Number(o.gracePeriod);
+  if (!Number.isInteger(given)) throw new CliError(`--grace-period: "${o.gracePeriod}" is no number of seconds`);
+  if (o.now && given >= 0) throw new CliError('--now and --grace-period cannot be specified together');
+  const wanted = o.now ? 1 : given;
+  if (!o.force) return wanted === 0 ? 1 : wanted;
+  if (wanted > 0) throw new CliError('--force and --grace-period greater than 0 cannot be specified together');
+  return 0;
+}
+
+/** The options of a deletion, as they are sent. @throws CliError for flags that make no sense */
+export function deleteBody(o: DeletionFlags & { now?: boolean; dryRun?: string }): Record<string, unknown> {
   const propagationPolicy = POLICIES[o.cascade ?? 'background'];
   if (!propagationPolicy)
     throw new CliError(`invalid cascade value (${o.cascade}). Must be "background", "foreground", or "orphan"`);
-  const grace =
-    o.force && o.gracePeriod === undefined
-      ? 0
-      : o.now
-        ? 1
-        : o.gracePeriod === undefined
-          ? undefined
-          : Number(o.gracePeriod);
-  if (grace === 0 && !o.force)
-    throw new CliError('--grace-period=0 needs --force: the objects may live on although they are gone from the API');
+  const grace = graceOf(o);
   return {
     kind: 'DeleteOptions',
     apiVersion: 'v1',
     propagationPolicy,
-    ...(grace === undefined || grace < 0 ? {} : { gracePeriodSeconds: grace }),
+    ...(grace < 0 ? {} : { gracePeriodSeconds: grace }),
     ...(o.dryRun === 'server' ? { dryRun: ['All'] } : {}),
   };
 }
 
-interface Doomed {
-  readonly resource: ApiResource;
-  readonly namespace: string | undefined;
-  readonly name: string;
-}
-
-async function doomed(ctx: CliContext, args: readonly string[], o: DeleteFlags): Promise<Doomed[]> {
-  const discovery = await ctx.discovery();
-  if (o.filename) {
-    const of = async (m: Manifest): Promise<Doomed> => {
-      const resource = await resourceOf(discovery, m);
-      const { namespace = ctx.namespace, name = '' } = m.object.metadata ?? {};
-      return { resource, namespace: resource.namespaced ? namespace : undefined, name };
-    };
-    return Promise.all(readManifests(o.filename, o.recursive).map(of));
-  }
-  const found: Doomed[] = [];
-  for (const t of await parseTargets(args, discovery)) found.push(...(await expand(ctx, t, o)));
-  return found;
-}
-
-async function expand(ctx: CliContext, t: Target, o: DeleteFlags): Promise<Doomed[]> {
-  const namespace = t.resource.namespaced && !o.allNamespaces ? ctx.namespace : undefined;
-  if (t.name) return [{ resource: t.resource, namespace, name: t.name }];
-  if (!o.all && !o.selector && !o.fieldSelector)
-    throw new CliError('resource(s) were provided, but no name was specified');
-  const list = await ctx.rest.json<{ items: KubeObject[] }>({
-    path: pathOf(t.resource, namespace),
-    query: { labelSelector: o.selector, fieldSelector: o.fieldSelector },
-  });
-  return list.items.map((i) => ({
-    resource: t.resource,
-    namespace: i.metadata?.namespace,
-    name: i.metadata?.name ?? '',
-  }));
-}
-
-const nameText = (d: Doomed): string =>
+const nameText = (d: Named): string =>
   `${d.resource.group ? `${d.resource.singular}.${d.resource.group}` : d.resource.singular} "${d.name}"`;
 
 /** Deletes one object. @returns what to wait for: its uid */
 async function deleteOne(
   ctx: CliContext,
-  d: Doomed,
+  d: Named,
   body: Record<string, unknown>,
   o: DeleteFlags,
 ): Promise<string | undefined> {
@@ -111,16 +93,67 @@ async function deleteOne(
   return answer.metadata?.uid ?? answer.details?.uid;
 }
 
+/** More lines of a preview than this nobody reads. */
+const PREVIEW = 20;
+/** Kinds of which one takes much with it. */
+const GRAVE = new Set([
+  'namespaces',
+  'customresourcedefinitions',
+  'nodes',
+  'persistentvolumes',
+  'persistentvolumeclaims',
+]);
+
+/** Shows what will be deleted, and asks when it is much or the context is protected. @throws CliError unless the answer is yes */
+async function askFirst(ctx: CliContext, all: readonly Named[], o: DeleteFlags): Promise<void> {
+  const { name, isProtected } = contextInUse(o);
+  if (!isProtected && all.length < 2 && !all.some((d) => GRAVE.has(d.resource.plural))) return;
+  const lines = all
+    .slice(0, PREVIEW)
+    .map((d) => `  ${nameText(d)}${d.namespace ? ` in namespace ${d.namespace}` : ''}\n`);
+  const more = all.length > PREVIEW ? `  … and ${all.length - PREVIEW} more\n` : '';
+  const what = all.length === 1 ? 'this object' : `these ${all.length} objects`;
+  ctx.out(`${lines.join('')}${more}`);
+  await askOrStop(ctx, `Delete ${what} of context "${name}"${isProtected ? ', which is protected' : ''}?`);
+}
+
+/** --interactive: shows what will be deleted and asks, whoever answers. */
+async function confirmed(ctx: CliContext, all: readonly Named[]): Promise<boolean> {
+  const lines = all.map((d) => `${label(d.resource, d.name)}\n`).join('');
+  ctx.out(`You are about to delete the following ${all.length} resource(s):\n${lines}`);
+  const reader = createInterface({ input: process.stdin });
+  ctx.out('Do you want to continue? (y/n): ');
+  const [answer = ''] = (await Promise.race([once(reader, 'line'), once(reader, 'close')])) as [string?];
+  reader.close();
+  if (/^y(es)?$/i.test(answer.trim())) return true;
+  ctx.out('deletion is cancelled\n');
+  return false;
+}
+
 /** `cox delete`: by default waits until the objects are really gone. @returns the exit code */
 export async function deleteObjects(ctx: CliContext, args: readonly string[], o: DeleteFlags): Promise<number> {
+  if (o.raw) {
+    await (await import('./raw.ts')).rawRequest(ctx, 'DELETE', o.raw, o.filename);
+    return 0;
+  }
   const body = deleteBody(o);
-  const all = await doomed(ctx, args, o);
+  if (o.output && o.output !== 'name')
+    throw new CliError(`unexpected -o output mode: ${o.output}. We only support '-o name'`);
+  refuseAllAndSelector(o, ALL_AND_SELECTOR);
+  if (o.all && args.some((a) => a.includes('/')))
+    throw new CliError('selectors and the all flag cannot be used when passing resource/name arguments');
+  if (o.all && args.length > 1) throw new CliError('name cannot be provided when a selector is specified');
+  const all = await namedTargets(ctx, await chosenObjects(ctx, args, o), o);
+  if (o.interactive && all.length > 0 && !(await confirmed(ctx, all))) return 0;
   if (all.length === 0) ctx.out('No resources found\n');
+  else if (!o.interactive && (o.dryRun ?? 'none') === 'none' && canAsk(o)) await askFirst(ctx, all, o);
   if (o.force) {
     ctx.err(
-      'Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated.\n',
+      'Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n',
     );
   }
+  if (ctx.namespaceGiven && all.some((d) => !d.resource.namespaced))
+    ctx.err('Warning: deleting cluster-scoped resources, not scoped to the provided namespace\n');
   const waits: Promise<void>[] = [];
   let code = 0;
   for (const d of all) {
@@ -133,12 +166,18 @@ export async function deleteObjects(ctx: CliContext, args: readonly string[], o:
       ctx.err(`${sentence(e)}\n`);
     }
   }
-  await withinTime(Promise.all(waits), parseSeconds(o.timeout ?? '0s'));
+  const line = new WaitingLine(process.stderr);
+  let left = waits.length;
+  const tell = (): void => line.show(`Waiting for ${left} of ${waits.length} to be gone …`);
+  if (left > 0) tell();
+  const each = waits.map((w) => w.finally(() => (--left > 0 ? tell() : line.clear())));
+  await withinTime(Promise.all(each), o.timeout).finally(() => line.clear());
   return code;
 }
 
-/** @param seconds 0 for no limit */
-async function withinTime(work: Promise<unknown>, seconds: number): Promise<void> {
+/** @param timeout such as "30s"; zero for no limit. @throws CliError for work that takes longer */
+export async function withinTime(work: Promise<unknown>, timeout = '0s'): Promise<void> {
+  const seconds = parseSeconds(timeout);
   if (seconds <= 0) return void (await work);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -148,11 +187,11 @@ async function withinTime(work: Promise<unknown>, seconds: number): Promise<void
 }
 
 /** Watches one object until it is gone or replaced by another of the same name. */
-async function untilGone(ctx: CliContext, d: Doomed, uid: string | undefined): Promise<void> {
+export async function untilGone(ctx: CliContext, d: Named, uid: string | undefined): Promise<void> {
   while (!ctx.signal.aborted) {
     let current: KubeObject;
     try {
-      current = await ctx.rest.json<KubeObject>({ path: pathOf(d.resource, d.namespace, d.name) });
+      current = await ctx.rest.json<KubeObject>({ path: pathOf(d.resource, d.namespace, d.name), mayBeAbsent: true });
     } catch (e) {
       if (isNotFound(e)) return;
       throw e;

@@ -5,14 +5,15 @@ import { describerOf } from '../describe/describers.ts';
 import { eventsAbout, eventTable } from '../describe/events.ts';
 import { DescriptionWriter } from '../describe/writer.ts';
 import { CliError } from '../errors.ts';
+import { pages } from '../get/pages.ts';
+import { hasSources, type Sources } from '../manifests.ts';
 import { type Chosen, chosenObjects } from '../targets.ts';
 
-export interface DescribeOptions {
-  readonly filename?: readonly string[];
-  readonly recursive?: boolean;
+export interface DescribeOptions extends Sources {
   readonly selector?: string;
   readonly allNamespaces?: boolean;
   readonly showEvents?: boolean;
+  readonly chunkSize?: string;
 }
 
 /** Names may be given by their beginning, as kubectl allows. */
@@ -25,8 +26,9 @@ async function objects(ctx: CliContext, c: Chosen, o: DescribeOptions): Promise<
   const path = pathOf(c.resource, c.namespace, c.name);
   const typed = (x: KubeObject): KubeObject => ({ ...x, kind: c.resource.kind });
   if (!c.name) {
-    const query = { labelSelector: o.selector, limit: 500 };
-    return (await ctx.rest.json<{ items: KubeObject[] }>({ path, query })).items.map(typed);
+    type List = { items: KubeObject[]; metadata?: { continue?: string } };
+    const found = await pages<List>(ctx, { path, query: { labelSelector: o.selector } }, o.chunkSize ?? '500');
+    return found.flatMap((l) => l.items.map(typed));
   }
   try {
     return [await ctx.rest.json<KubeObject>({ path })];
@@ -52,6 +54,6 @@ export async function describe(ctx: CliContext, args: readonly string[], o: Desc
     }
   }
   if (count > 0) return;
-  if (args.length === 0 && !o.filename) throw new CliError('say what to describe');
+  if (args.length === 0 && !hasSources(o)) throw new CliError('say what to describe');
   ctx.err(o.allNamespaces ? 'No resources found\n' : `No resources found in ${ctx.namespace} namespace.\n`);
 }

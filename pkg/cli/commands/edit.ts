@@ -1,71 +1,94 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { parse } from 'yaml';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
-import { pathOf } from '../api/discovery.ts';
+import { mergePatch, mergePatchBetween } from '#api/patch/merge-patch.ts';
+import { toYaml } from '#api/yaml.ts';
+import { type ApiResource, pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
-import { CliError, sentence } from '../errors.ts';
-import { toYaml, withoutManagedFields } from '../output/print.ts';
+import { documentsIn } from '../documents.ts';
+import { CliError } from '../errors.ts';
+import { decoded } from '../get/objects.ts';
+import { ordered } from '../output/ordered.ts';
+import { withoutManagedFields } from '../output/print.ts';
 import { type Chosen, chosenObjects } from '../targets.ts';
+import { type EditorFlags, editedOnce, editUntilSaved } from './editor.ts';
+import { withLastApplied } from './last-applied.ts';
 import { report, type WriteFlags, writeQuery } from './write.ts';
 
-const HINT = `# Please edit the object below. Lines beginning with a '#' will be ignored,
-# and an empty file will abort the edit. If an error occurs while saving this file will be
-# reopened with the relevant failures.
-#
-`;
-
-const withoutComments = (text: string): string => text.replace(/^#.*\n?/gm, '').trim();
-
-function openEditor(file: string): void {
-  const editor = process.env.KUBE_EDITOR || process.env.EDITOR || 'vi';
-  const { status, error } = spawnSync(`${editor} "$0"`, [file], { shell: true, stdio: 'inherit' });
-  if (error || status !== 0) throw new CliError(`there was a problem with the editor "${editor}"`);
+export interface EditFlags extends WriteFlags, EditorFlags {
+  /** Values of Secrets as text. */
+  readonly decoded?: boolean;
+  /** Print the patch that is sent. */
+  readonly outputPatch?: boolean;
+  readonly subresource?: string;
+  /** Keep what was edited for a later apply. */
+  readonly saveConfig?: boolean;
 }
 
-/** Opens the editor until the object is saved, given up, or unchanged. What was typed is never lost. */
-async function editOne(ctx: CliContext, c: Chosen, o: WriteFlags): Promise<void> {
-  const path = pathOf(c.resource, c.namespace, c.name);
-  const original = withoutManagedFields(await ctx.rest.json<KubeObject>({ path }));
-  const folder = mkdtempSync(join(tmpdir(), 'kubectl-edit-'));
-  const file = join(folder, `${c.resource.singular}-${c.name}.yaml`);
-  let text = toYaml(original);
-  let problem = '';
-  for (;;) {
-    const shown = `${HINT}${problem ? `# ${problem.split('\n').join('\n# ')}\n#\n` : ''}${text}`;
-    writeFileSync(file, shown, { mode: 0o600 });
-    openEditor(file);
-    const edited = withoutComments(readFileSync(file, 'utf8'));
-    const same = edited === withoutComments(shown);
-    if (edited === '' || same) {
-      if (problem) throw new CliError(`the edit was not saved (${problem}); a copy of it is in ${file}`);
-      rmSync(folder, { recursive: true });
-      ctx.err('Edit cancelled, no changes made.\n');
-      return;
-    }
-    text = `${edited}\n`;
-    try {
-      const body = parse(edited) as KubeObject;
-      const answer = await ctx.rest.json<KubeObject>({
-        method: 'PUT',
-        path,
-        query: writeQuery(o, 'kubectl-edit'),
-        body,
-      });
-      rmSync(folder, { recursive: true });
-      report(ctx, o, c.resource, answer, 'edited');
-      return;
-    } catch (e) {
-      problem = sentence(e);
-    }
-  }
+/** What `decoded` shows as text, as base64 again. */
+function encoded(o: KubeObject & { data?: object; stringData?: Record<string, unknown> }): KubeObject {
+  if (o.kind !== 'Secret' || !o.stringData) return o;
+  const { stringData, ...rest } = o;
+  const values = Object.entries(stringData).map(([k, v]) => {
+    if (typeof v !== 'string') throw new CliError(`stringData.${k} must be text: write it in quotes`);
+    return [k, Buffer.from(v).toString('base64')];
+  });
+  return { ...rest, data: { ...o.data, ...Object.fromEntries(values) } } as KubeObject;
+}
+
+/** The change a text makes to an object. @throws CliError for text that is none, or is another object's */
+function changeBy(text: string, file: string, original: KubeObject): object {
+  const [edited, second] = documentsIn(text, file) as KubeObject[];
+  if (second !== undefined || typeof edited !== 'object' || Array.isArray(edited))
+    throw new CliError('the text must be one object');
+  const identity = (o: KubeObject): string =>
+    JSON.stringify([o.apiVersion, o.kind, o.metadata?.name, o.metadata?.namespace]);
+  if (identity(edited) !== identity(original))
+    throw new CliError('apiVersion, kind, name and namespace cannot be changed by an edit');
+  // Lists are compared as texts, so keys have to be in one order.
+  return mergePatchBetween(ordered(original), ordered(encoded(edited)));
+}
+
+/** Sends only what was changed, so that what others change meanwhile stays. */
+async function save(ctx: CliContext, c: Chosen, original: KubeObject, change: object, o: EditFlags): Promise<void> {
+  const after = mergePatch(original, change as Record<string, unknown>) as KubeObject;
+  const body = o.saveConfig ? mergePatchBetween(ordered(original), ordered(withLastApplied(after))) : change;
+  if (o.outputPatch) ctx.out(`Patch: ${JSON.stringify(body)}\n`);
+  const answer = await ctx.rest.json<KubeObject>({
+    method: 'PATCH',
+    path: pathOf(c.resource, c.namespace, c.name, o.subresource),
+    contentType: 'application/merge-patch+json',
+    query: writeQuery(o, 'kubectl-edit'),
+    body,
+  });
+  report(ctx, o, c.resource, answer, 'edited');
+}
+
+async function editOne(ctx: CliContext, c: Chosen, o: EditFlags): Promise<void> {
+  const original = withoutManagedFields(
+    await ctx.rest.json<KubeObject>({ path: pathOf(c.resource, c.namespace, c.name, o.subresource) }),
+  );
+  await editUntilSaved(ctx, {
+    ...o,
+    name: `${c.resource.singular}-${c.name}.yaml`,
+    text: toYaml(o.decoded ? decoded(original) : original),
+    async save(edited) {
+      const change = changeBy(edited, 'the edited text', original);
+      if (Object.keys(change).length === 0) return false;
+      await save(ctx, c, original, change, o);
+      return true;
+    },
+  });
+}
+
+/** `create --edit`: what becomes of a manifest in the editor; undefined when it was emptied. */
+export function editedManifest(r: ApiResource, manifest: KubeObject, o: EditorFlags): KubeObject | undefined {
+  const name = `${r.singular}.yaml`;
+  const text = editedOnce(name, toYaml(manifest), o);
+  return text === '' ? undefined : (documentsIn(text, name)[0] as KubeObject);
 }
 
 /** `cox edit TYPE/NAME` */
-export async function edit(ctx: CliContext, args: readonly string[], o: WriteFlags): Promise<void> {
-  for (const c of await chosenObjects(ctx, args, {})) {
+export async function edit(ctx: CliContext, args: readonly string[], o: EditFlags): Promise<void> {
+  for (const c of await chosenObjects(ctx, args, o)) {
     if (!c.name) throw new CliError('say which object to edit: TYPE/NAME');
     await editOne(ctx, c, o);
   }

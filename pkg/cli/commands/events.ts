@@ -3,6 +3,7 @@ import { watchLines } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { since } from '../describe/values.ts';
 import { CliError } from '../errors.ts';
+import { pages } from '../get/pages.ts';
 import { formatColumns } from '../output/columns.ts';
 import { printObject } from '../output/print.ts';
 import { parseTargets } from '../targets.ts';
@@ -11,14 +12,15 @@ export interface EventOptions {
   readonly for?: string;
   readonly types?: string;
   readonly watch?: boolean;
-  readonly noHeaders?: boolean;
+  readonly headers?: boolean;
   readonly output?: string;
   readonly allNamespaces?: boolean;
+  readonly chunkSize?: string;
 }
 
 interface EventList {
   items: Event[];
-  metadata: { resourceVersion: string };
+  metadata: { resourceVersion: string; continue?: string };
 }
 
 const timeOf = (e: Event): string =>
@@ -53,12 +55,17 @@ async function fieldsOf(ctx: CliContext, o: EventOptions): Promise<string | unde
 export async function events(ctx: CliContext, o: EventOptions): Promise<void> {
   const path = o.allNamespaces ? '/api/v1/events' : `/api/v1/namespaces/${ctx.namespace}/events`;
   const types = o.types?.split(',').map((t) => t.toLowerCase());
+  if (types?.some((t) => t !== 'normal' && t !== 'warning')) throw new CliError('valid --types are Normal or Warning');
   const wanted = (e: Event): boolean => !types || types.includes((e.type ?? '').toLowerCase());
   const fieldSelector = await fieldsOf(ctx, o);
-  const list = await ctx.rest.json<EventList>({ path, query: { fieldSelector } });
-  const items = list.items.filter(wanted).sort((a, b) => timeOf(a).localeCompare(timeOf(b)));
+  const found = await pages<EventList>(ctx, { path, query: { fieldSelector } }, o.chunkSize ?? '500');
+  const [list] = found as [EventList];
+  const items = found
+    .flatMap((l) => l.items)
+    .filter(wanted)
+    .sort((a, b) => timeOf(a).localeCompare(timeOf(b)));
   if (o.output) {
-    ctx.out(printObject({ ...list, items } as never, o.output, (e) => `event/${e.metadata?.name}`));
+    ctx.out(printObject({ ...list, items } as never, o, (e) => `event/${e.metadata?.name}`));
     return;
   }
   if (items.length === 0 && !o.watch) {
@@ -66,7 +73,7 @@ export async function events(ctx: CliContext, o: EventOptions): Promise<void> {
     return;
   }
   const header = [...(o.allNamespaces ? ['NAMESPACE'] : []), 'LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'];
-  ctx.out(formatColumns([...(o.noHeaders ? [] : [header]), ...items.map((e) => rowOf(e, o))]));
+  ctx.out(formatColumns([...(o.headers === false ? [] : [header]), ...items.map((e) => rowOf(e, o))]));
   if (!o.watch) return;
   const query = { fieldSelector, watch: true, resourceVersion: list.metadata.resourceVersion };
   for await (const e of watchLines(ctx.rest, { path, query, signal: ctx.signal })) {

@@ -1,10 +1,11 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { mergePatch } from '#api/patch/merge-patch.ts';
 import { pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { printObject, withoutManagedFields } from '../output/print.ts';
-import { type Chosen, chosenObjects } from '../targets.ts';
-import { label, type WriteFlags, writeQuery } from './write.ts';
+import { localObjects } from '../manifests.ts';
+import { chosenObjects, objectsOf, refuseAllAndSelector } from '../targets.ts';
+import { report, type WriteFlags, writeQuery } from './write.ts';
 
 export interface MetadataFlags extends WriteFlags {
   readonly overwrite?: boolean;
@@ -13,26 +14,34 @@ export interface MetadataFlags extends WriteFlags {
   readonly selector?: string;
   readonly allNamespaces?: boolean;
   readonly resourceVersion?: string;
+  readonly fieldSelector?: string;
+  /** Change what files say; ask no server. */
+  readonly local?: boolean;
 }
 
 /** `key=value` sets, `key-` removes; what is neither names objects. */
-function changes(args: readonly string[]): { what: string[]; set: Map<string, string | null> } {
+function changes(
+  kind: 'label' | 'annotate',
+  args: readonly string[],
+): { what: string[]; set: Map<string, string | null> } {
   const what: string[] = [];
   const set = new Map<string, string | null>();
+  const remove = new Set<string>();
   for (const arg of args) {
     const pair = /^([^=]+)=(.*)$/s.exec(arg);
     if (pair) set.set(pair[1] ?? '', pair[2] ?? '');
-    else if (arg.endsWith('-') && what.length > 0) set.set(arg.slice(0, -1), null);
+    else if (arg.endsWith('-') && what.length > 0) remove.add(arg.slice(0, -1));
     else what.push(arg);
   }
+  const both = [...remove].filter((k) => set.has(k));
+  if (both.length > 0) {
+    const what = kind === 'label' ? 'a label' : 'the following annotation(s)';
+    throw new CliError(
+      `can not both modify and remove ${what} in the same command${kind === 'label' ? '' : `: ${both.join(', ')}`}`,
+    );
+  }
+  for (const k of remove) set.set(k, null);
   return { what, set };
-}
-
-async function objects(ctx: CliContext, c: Chosen, o: MetadataFlags): Promise<KubeObject[]> {
-  if (c.name) return [await ctx.rest.json<KubeObject>({ path: pathOf(c.resource, c.namespace, c.name) })];
-  if (!o.all && !o.selector) throw new CliError('name the objects, or give -l or --all');
-  const query = { labelSelector: o.selector };
-  return (await ctx.rest.json<{ items: KubeObject[] }>({ path: pathOf(c.resource, c.namespace), query })).items;
 }
 
 const FIELD = { label: 'labels', annotate: 'annotations' } as const;
@@ -60,13 +69,36 @@ function check(
 
 function outcome(
   kind: 'label' | 'annotate',
-  present: Readonly<Record<string, string>>,
+  present: Readonly<Record<string, string>> | undefined,
   set: ReadonlyMap<string, string | null>,
 ): string {
   if (kind === 'annotate') return 'annotated';
+  // For kubectl an empty map where there was none is a change.
+  if (!present) return 'labeled';
   const changed = [...set].some(([k, v]) => (v === null ? k in present : present[k] !== v));
   if (!changed) return 'not labeled';
   return [...set.values()].every((v) => v === null) ? 'unlabeled' : 'labeled';
+}
+
+/** The change made to the objects of files. */
+async function changeLocally(
+  ctx: CliContext,
+  kind: 'label' | 'annotate',
+  set: ReadonlyMap<string, string | null>,
+  o: MetadataFlags,
+): Promise<void> {
+  for (const { resource, object } of await localObjects(ctx, o)) {
+    const present = object.metadata?.[FIELD[kind]];
+    check(kind, present ?? {}, set, o);
+    const patch = { metadata: { [FIELD[kind]]: Object.fromEntries(set) } };
+    report(
+      ctx,
+      { ...o, dryRun: 'none' },
+      resource,
+      mergePatch(object, patch) as KubeObject,
+      outcome(kind, present, set),
+    );
+  }
 }
 
 /** `cox label` and `cox annotate`. */
@@ -76,11 +108,13 @@ export async function setMetadata(
   args: readonly string[],
   o: MetadataFlags,
 ): Promise<void> {
-  const { what, set } = changes(args);
+  const { what, set } = changes(kind, args);
   if (set.size === 0 && !o.list)
     throw new CliError(`at least one ${kind === 'label' ? 'label' : 'annotation'} update is required`);
+  if (o.local) return changeLocally(ctx, kind, set, o);
+  refuseAllAndSelector(o);
   for (const c of await chosenObjects(ctx, what, o)) {
-    for (const object of await objects(ctx, c, o)) {
+    for (const object of await objectsOf(ctx, c, o)) {
       const present = object.metadata?.[FIELD[kind]] ?? {};
       const name = object.metadata?.name ?? '';
       if (o.list) {
@@ -98,15 +132,10 @@ export async function setMetadata(
         method: 'PATCH',
         path: pathOf(c.resource, object.metadata?.namespace, name),
         contentType: 'application/merge-patch+json',
-        query: { ...writeQuery(o, `kubectl-${kind}`), ...(o.dryRun === 'client' ? { dryRun: 'All' } : {}) },
+        query: writeQuery(o, `kubectl-${kind}`),
         body: { metadata },
       });
-      if (o.output)
-        ctx.out(printObject(withoutManagedFields(answer), o.output, (x) => label(c.resource, x.metadata?.name ?? '')));
-      else
-        ctx.out(
-          `${label(c.resource, name)} ${outcome(kind, present, set)}${o.dryRun === 'server' ? ' (server dry run)' : o.dryRun === 'client' ? ' (dry run)' : ''}\n`,
-        );
+      report(ctx, o, c.resource, answer, outcome(kind, object.metadata?.[FIELD[kind]], set));
     }
   }
 }

@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { builtinKinds } from '#api/kinds/index.ts';
+import { sameJson } from '#api/meta/equal.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { builtinKind } from '../api/builtin-discovery.ts';
 import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { eachManifest } from '../manifests.ts';
+import { eachManifest, hasSources, localObjects, readText } from '../manifests.ts';
 import { chosenObjects } from '../targets.ts';
+import type { DeletionFlags } from './delete.ts';
+import { withLastApplied } from './last-applied.ts';
+import { NO_STRATEGY, PATCH_TYPES, patchedObject } from './patched.ts';
 import { report, type WriteFlags, withNamespace, writeQuery } from './write.ts';
 
 export interface PatchFlags extends WriteFlags {
@@ -14,16 +18,19 @@ export interface PatchFlags extends WriteFlags {
   readonly patchFile?: string;
   readonly type?: string;
   readonly subresource?: string;
+  /** Change what files say; ask no server. */
+  readonly local?: boolean;
 }
 
-const TYPES: Readonly<Record<string, string>> = {
-  strategic: 'application/strategic-merge-patch+json',
-  merge: 'application/merge-patch+json',
-  json: 'application/json-patch+json',
-};
+export interface ReplaceFlags extends WriteFlags, DeletionFlags {
+  readonly saveConfig?: boolean;
+  readonly subresource?: string;
+  readonly raw?: string;
+}
 
-function patchOf(o: PatchFlags): unknown {
-  const text = o.patchFile ? readFileSync(o.patchFile === '-' ? 0 : o.patchFile, 'utf8') : o.patch;
+async function patchOf(o: PatchFlags): Promise<unknown> {
+  if (o.patchFile && o.patch) throw new CliError('cannot specify --patch and --patch-file together');
+  const text = o.patchFile ? await readText(o.patchFile) : o.patch;
   if (!text) throw new CliError('must specify --patch or --patch-file containing the contents of the patch');
   try {
     return parse(text) as unknown;
@@ -38,18 +45,26 @@ function typeOf(o: KubeObject, r: ApiResource): ApiResource {
   return { ...r, group, singular: o.kind?.toLowerCase() ?? r.singular };
 }
 
+async function patchLocally(ctx: CliContext, body: unknown, o: PatchFlags): Promise<void> {
+  for (const { resource, object } of await localObjects(ctx, o)) {
+    const after = patchedObject(object, { type: o.type ?? 'strategic', patch: body }, builtinKind(resource));
+    report(ctx, { ...o, dryRun: 'none' }, resource, after, sameJson(object, after) ? 'patched (no change)' : 'patched');
+  }
+}
+
 /** `cox patch TYPE/NAME -p …` */
 export async function patch(ctx: CliContext, args: readonly string[], o: PatchFlags): Promise<void> {
-  const contentType = TYPES[o.type ?? 'strategic'];
+  const contentType = PATCH_TYPES.get(o.type ?? 'strategic');
   if (!contentType) throw new CliError(`--type must be one of [json merge strategic], not "${o.type}"`);
-  const body = patchOf(o);
+  const body = await patchOf(o);
+  if (o.local) return patchLocally(ctx, body, o);
   for (const c of await chosenObjects(ctx, args, o)) {
     if (!c.name) throw new CliError('say which object to patch: TYPE/NAME');
     const known = builtinKinds.some((k) => k.group === c.resource.group && k.plural === c.resource.plural);
-    if (!known && o.type === undefined) throw new CliError('custom resources take --type=merge or --type=json');
+    if (!known && o.type === undefined) throw new CliError(NO_STRATEGY);
     const path = pathOf(c.resource, c.namespace, c.name, o.subresource);
     const before = await ctx.rest.json<KubeObject>({ path });
-    const query = { ...writeQuery(o, 'kubectl-patch'), ...(o.dryRun === 'client' ? { dryRun: 'All' } : {}) };
+    const query = writeQuery(o, 'kubectl-patch');
     const after = await ctx.rest.json<KubeObject>({ method: 'PATCH', path, contentType, query, body });
     const same =
       before.metadata?.resourceVersion === after.metadata?.resourceVersion && (o.dryRun ?? 'none') === 'none';
@@ -59,21 +74,32 @@ export async function patch(ctx: CliContext, args: readonly string[], o: PatchFl
 }
 
 /** `cox replace -f`. @returns the exit code */
-export async function replace(ctx: CliContext, o: WriteFlags & { force?: boolean }): Promise<number> {
-  if (!o.filename) throw new CliError('must specify -f: which files to take');
-  const files = { filename: o.filename, ...(o.recursive ? { recursive: true } : {}), doing: 'replacing' };
+export async function replace(ctx: CliContext, o: ReplaceFlags): Promise<number> {
+  if (!hasSources(o)) throw new CliError('must specify -f: which files to take');
+  if (o.raw) {
+    await (await import('./raw.ts')).rawRequest(ctx, 'PUT', o.raw, o.filename);
+    return 0;
+  }
+  if (o.gracePeriod !== undefined && !o.force) throw new CliError('--grace-period must have --force specified');
+  if (o.force && (o.dryRun ?? 'none') !== 'none') throw new CliError('--dry-run can not be used when --force is set');
+  if (o.timeout !== undefined && !o.force) throw new CliError('--timeout must have --force specified');
+  const files = { ...o, doing: 'replacing' };
   return eachManifest(ctx, files, async (r, manifest) => {
-    const object = withNamespace(ctx, r, manifest);
+    const placed = withNamespace(ctx, r, manifest);
+    const object = o.saveConfig ? withLastApplied(placed) : placed;
     const query = writeQuery(o, 'kubectl-replace');
     const collection = pathOf(r, object.metadata?.namespace);
-    const path = pathOf(r, object.metadata?.namespace, object.metadata?.name);
-    if (o.force) await remove(ctx, `${qualified(r)}/${object.metadata?.name}`);
+    const path = pathOf(r, object.metadata?.namespace, object.metadata?.name, o.subresource);
+    // The file may name another namespace than the one worked in.
+    const there = { ...ctx, namespace: object.metadata?.namespace ?? ctx.namespace, namespaceGiven: false };
+    if (o.force) await remove(there, `${qualified(r)}/${object.metadata?.name}`, o);
     const request = o.force ? { method: 'POST', path: collection } : { method: 'PUT', path };
     report(ctx, o, r, await ctx.rest.json<KubeObject>({ ...request, query, body: object }), 'replaced');
   });
 }
 
-async function remove(ctx: CliContext, what: string): Promise<void> {
-  const { deleteObjects } = await import('./delete.ts');
-  await deleteObjects(ctx, [what], { ignoreNotFound: true });
+/** Deletes what is about to be made anew, and waits until it is gone. */
+async function remove(ctx: CliContext, what: string, o: DeletionFlags): Promise<void> {
+  const { deleteObjects, deletionIn } = await import('./delete.ts');
+  await deleteObjects(ctx, [what], { ...deletionIn(o), ignoreNotFound: true, yes: true });
 }

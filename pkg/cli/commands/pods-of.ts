@@ -1,5 +1,6 @@
 import type { Pod } from '#api/kinds/index.ts';
 import { formatLabelSelector } from '#api/meta/labels.ts';
+import { systemClock } from '#async/clock.ts';
 import { pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -15,8 +16,22 @@ async function podsMatching(ctx: CliContext, labelSelector: string): Promise<Pod
   return list.items;
 }
 
+/** Which pods of a workload, and how long its first is waited for, seconds. */
+export interface PodChoice {
+  readonly all?: boolean;
+  readonly seconds?: number;
+}
+
+/** Between two looks whether a workload has a pod, milliseconds. */
+const LOOK_MS = 500;
+
 /** The pods an argument means: a pod by name, one pod of a workload (`deploy/x`), or all that match a selector. */
-export async function podsOf(ctx: CliContext, args: readonly string[], selector: string | undefined): Promise<Pod[]> {
+export async function podsOf(
+  ctx: CliContext,
+  args: readonly string[],
+  selector: string | undefined,
+  choice: PodChoice = {},
+): Promise<Pod[]> {
   if (selector) return podsMatching(ctx, selector);
   const [first] = args;
   if (!first) throw new CliError('say which pod');
@@ -33,7 +48,13 @@ export async function podsOf(ctx: CliContext, args: readonly string[], selector:
           .map(([k, v]) => `${k}=${v}`)
           .join(',')
       : formatLabelSelector(wanted as never);
-  const pods = await podsMatching(ctx, text);
+  const end = systemClock.now() + (choice.seconds ?? 0) * 1000;
+  let pods = await podsMatching(ctx, text);
+  while (pods.length === 0 && systemClock.now() < end) {
+    await systemClock.sleep(LOOK_MS, ctx.signal);
+    pods = await podsMatching(ctx, text);
+  }
+  if (choice.all && pods.length > 0) return pods;
   const running = pods.find((p) => p.status?.phase === 'Running' && !p.metadata?.deletionTimestamp) ?? pods[0];
   if (!running) throw new CliError(`${target.resource.singular}/${target.name} has no pods`);
   return [running];

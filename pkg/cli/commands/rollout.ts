@@ -6,12 +6,14 @@ import type { CliContext } from '../context.ts';
 import { podTemplate } from '../describe/workloads.ts';
 import { DescriptionWriter } from '../describe/writer.ts';
 import { CliError } from '../errors.ts';
+import { hasSources } from '../manifests.ts';
 import { alignTabs } from '../output/tab-writer.ts';
 import { progressOf } from '../rollout/progress.ts';
 import { chosenRevision, REVISION, type Revision, revisionsOf, type Workload } from '../rollout/revisions.ts';
-import { type Chosen, chosenObjects } from '../targets.ts';
+import { failOnTrouble } from '../rollout/trouble.ts';
+import { chosenObjects, type Named, namedTargets } from '../targets.ts';
 import { parseSeconds } from './logs.ts';
-import { label, report, type WriteFlags } from './write.ts';
+import { label, report, suffix, type WriteFlags } from './write.ts';
 
 export interface RolloutFlags extends WriteFlags {
   readonly selector?: string;
@@ -26,24 +28,43 @@ const JSON_PATCH = 'application/json-patch+json';
 /** Set on the template to make every pod anew, as kubectl does. */
 const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 
-type Verb = (ctx: CliContext, c: Chosen, o: RolloutFlags) => Promise<void>;
+type Verb = (ctx: CliContext, c: Named, o: RolloutFlags) => Promise<void>;
 
-const read = (ctx: CliContext, c: Chosen): Promise<Workload> =>
+const read = (ctx: CliContext, c: Named): Promise<Workload> =>
   ctx.rest.json<Workload>({ path: pathOf(c.resource, c.namespace, c.name) });
 
-function patch(ctx: CliContext, c: Chosen, contentType: string, body: unknown): Promise<KubeObject> {
+function patch(
+  ctx: CliContext,
+  c: Named,
+  { contentType, body }: { contentType: string; body: unknown },
+  o: RolloutFlags,
+): Promise<KubeObject> {
   const path = pathOf(c.resource, c.namespace, c.name);
   return ctx.rest.json<KubeObject>({
     method: 'PATCH',
     path,
     contentType,
-    query: { fieldManager: 'kubectl-rollout' },
+    query: { fieldManager: o.fieldManager ?? 'kubectl-rollout', ...(o.dryRun === 'server' ? { dryRun: 'All' } : {}) },
     body,
   });
 }
 
+/** Follows a roll-out until it ends, or until one of its pods shows that it will not. */
+async function status(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void> {
+  const over = new AbortController();
+  const following = { ...ctx, signal: AbortSignal.any([ctx.signal, over.signal]) };
+  const trouble =
+    o.watch === false ? new Promise<void>(() => {}) : failOnTrouble(ctx, () => read(ctx, c), following.signal);
+  try {
+    await Promise.race([follow(following, c, o), trouble.then(() => new Promise<void>(() => {}))]);
+  } finally {
+    over.abort();
+    trouble.catch(() => undefined);
+  }
+}
+
 /** Follows a roll-out by watch, one line per change, until it ends. */
-async function status(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> {
+async function follow(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void> {
   const seconds = parseSeconds(o.timeout ?? '0s');
   const signal = seconds > 0 ? AbortSignal.any([ctx.signal, AbortSignal.timeout(seconds * 1000)]) : ctx.signal;
   let last = '';
@@ -54,6 +75,10 @@ async function status(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void
     return progress.done || o.watch === false;
   };
   let current = await read(ctx, c);
+  const wanted = Number(o.revision ?? 0);
+  const is = Number(current.metadata?.annotations?.[REVISION] ?? 0);
+  if (wanted > 0 && current.kind === 'Deployment' && is !== wanted)
+    throw new CliError(`desired revision (${wanted}) is different from the running revision (${is})`);
   while (!tell(current)) {
     const query = {
       fieldSelector: `metadata.name=${c.name}`,
@@ -70,10 +95,22 @@ async function status(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void
   }
 }
 
-async function history(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> {
+/** A ReplicaSet of a Deployment, a ControllerRevision of other workloads. */
+const keeperResource = ({ resource }: Named, { kind }: KubeObject): Named['resource'] => ({
+  ...resource,
+  singular: (kind ?? '').toLowerCase(),
+});
+
+async function history(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void> {
   const all = await revisionsOf(ctx, await read(ctx, c));
-  const name = label(c.resource, c.name ?? '');
+  const name = label(c.resource, c.name);
   const wanted = Number(o.revision ?? 0);
+  if (wanted > 0 && !all.some((r) => r.number === wanted)) throw new CliError('unable to find the specified revision');
+  if (o.output) {
+    const shown = wanted > 0 ? [chosenRevision(all, wanted, name)] : all;
+    for (const { keeper } of shown) report(ctx, { ...o, dryRun: 'none' }, keeperResource(c, keeper), keeper, '');
+    return;
+  }
   if (wanted > 0) {
     const w = new DescriptionWriter();
     podTemplate(w, chosenRevision(all, wanted, name).template);
@@ -105,9 +142,10 @@ function withoutHash(r: Revision['template']): Revision['template'] {
   return { ...r, metadata: { ...r.metadata, labels } };
 }
 
-async function undo(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> {
+async function undo(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void> {
   const w = await read(ctx, c);
-  const name = label(c.resource, c.name ?? '');
+  const name = label(c.resource, c.name);
+  if (!w.spec?.template) throw new CliError(`no rollbacker has been implemented for "${w.kind}"`);
   if ((w.spec as { paused?: boolean }).paused)
     throw new CliError(
       `you cannot rollback a paused deployment; resume it first with 'cox rollout resume ${name}' and try again`,
@@ -118,6 +156,12 @@ async function undo(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> 
     `${c.resource.singular} "${c.name}"`,
   );
   const template = withoutHash(revision.template);
+  if (o.dryRun === 'client') {
+    const w = new DescriptionWriter();
+    podTemplate(w, revision.template);
+    ctx.out(`${name} ${w.toString()}${suffix(o)}\n`);
+    return;
+  }
   if (sameJson(template, w.spec?.template)) {
     ctx.out(`${name} skipped rollback (current template already matches revision ${revision.number})\n`);
     return;
@@ -129,18 +173,19 @@ async function undo(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> 
           { op: 'replace', path: '/metadata/annotations', value: rolledBackAnnotations(w, revision) },
         ]
       : (revision.keeper as { data?: unknown }).data;
-  const after = await patch(ctx, c, w.kind === 'Deployment' ? JSON_PATCH : STRATEGIC, body);
+  const after = await patch(ctx, c, { contentType: w.kind === 'Deployment' ? JSON_PATCH : STRATEGIC, body }, o);
   report(ctx, o, c.resource, after, 'rolled back');
 }
 
 const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 
-async function restart(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<void> {
+async function restart(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void> {
   const w = await read(ctx, c);
+  if (!w.spec?.template) throw new CliError(`${c.resource.plural} "${c.name}" restarting is not supported`);
   if ((w.spec as { paused?: boolean }).paused)
     throw new CliError(`can't restart paused deployment (run rollout resume first)`);
   const body = { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: now() } } } } };
-  report(ctx, o, c.resource, await patch(ctx, c, STRATEGIC, body), 'restarted');
+  report(ctx, o, c.resource, await patch(ctx, c, { contentType: STRATEGIC, body }, o), 'restarted');
 }
 
 const pausing =
@@ -158,7 +203,7 @@ const pausing =
       ctx,
       o,
       c.resource,
-      await patch(ctx, c, STRATEGIC, { spec: { paused: paused || null } }),
+      await patch(ctx, c, { contentType: STRATEGIC, body: { spec: { paused: paused || null } } }, o),
       paused ? 'paused' : 'resumed',
     );
   };
@@ -172,19 +217,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
   resume: pausing(false),
 };
 
-async function expand(ctx: CliContext, c: Chosen, o: RolloutFlags): Promise<Chosen[]> {
-  if (c.name) return [c];
-  const query = { labelSelector: o.selector };
-  const { items } = await ctx.rest.json<{ items: KubeObject[] }>({ path: pathOf(c.resource, c.namespace), query });
-  return items.map((i) => ({ ...c, namespace: i.metadata?.namespace, name: i.metadata?.name ?? '' }));
-}
-
 /** `cox rollout VERB TYPE/NAME`. @throws CliError */
 export async function rollout(ctx: CliContext, verb: string, args: readonly string[], o: RolloutFlags): Promise<void> {
   const act = VERBS[verb];
   if (!act) throw new CliError(`unknown command "rollout ${verb}"`);
-  if (args.length === 0 && !o.filename) throw new CliError('required resource not specified: TYPE/NAME');
-  const chosen = await chosenObjects(ctx, args, o);
-  const all = (await Promise.all(chosen.map((c) => expand(ctx, c, o)))).flat();
-  for (const c of all) await act(ctx, c, o);
+  if (args.length === 0 && !hasSources(o)) throw new CliError('required resource not specified: TYPE/NAME');
+  // A type alone means all of its objects.
+  const all = { selector: o.selector, all: true };
+  for (const c of await namedTargets(ctx, await chosenObjects(ctx, args, o), all)) await act(ctx, c, o);
 }

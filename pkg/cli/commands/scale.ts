@@ -1,8 +1,10 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { systemClock } from '#async/clock.ts';
 import { pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { type Chosen, chosenObjects } from '../targets.ts';
+import { chosenObjects, type Named, namedTargets } from '../targets.ts';
+import { parseSeconds } from './logs.ts';
 import { label, suffix, type WriteFlags, writeQuery } from './write.ts';
 
 export interface ScaleFlags extends WriteFlags {
@@ -11,22 +13,39 @@ export interface ScaleFlags extends WriteFlags {
   readonly all?: boolean;
   readonly selector?: string;
   readonly allNamespaces?: boolean;
+  /** Only if the object has this version. */
+  readonly resourceVersion?: string;
+  /** Wait so long until it has as many. */
+  readonly timeout?: string;
 }
 
-async function expand(ctx: CliContext, c: Chosen, o: ScaleFlags): Promise<Chosen[]> {
-  if (c.name) return [c];
-  if (!o.all && !o.selector) throw new CliError('resource(s) were provided, but no name was specified');
-  const query = { labelSelector: o.selector };
-  const { items } = await ctx.rest.json<{ items: KubeObject[] }>({ path: pathOf(c.resource, c.namespace), query });
-  return items.map((i) => ({ ...c, namespace: i.metadata?.namespace, name: i.metadata?.name ?? '' }));
+interface Scale extends KubeObject {
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: { readonly replicas?: number };
 }
 
-async function scaleOne(ctx: CliContext, c: Chosen, replicas: number, o: ScaleFlags): Promise<void> {
+/** Between two looks at how many there are, milliseconds. */
+const LOOK_MS = 1_000;
+
+/** @throws CliError when there are not as many in time */
+async function untilScaled(ctx: CliContext, path: string, replicas: number, seconds: number): Promise<void> {
+  const end = systemClock.now() + seconds * 1000;
+  while ((await ctx.rest.json<Scale>({ path })).status?.replicas !== replicas) {
+    if (systemClock.now() >= end) throw new CliError('timed out waiting for the condition');
+    await systemClock.sleep(LOOK_MS, ctx.signal);
+  }
+}
+
+async function scaleOne(ctx: CliContext, c: Named, replicas: number, o: ScaleFlags): Promise<void> {
   const path = pathOf(c.resource, c.namespace, c.name, 'scale');
-  if (o.currentReplicas !== undefined) {
-    const now = (await ctx.rest.json<{ spec?: { replicas?: number } }>({ path })).spec?.replicas ?? 0;
-    if (now !== Number(o.currentReplicas))
+  if (o.currentReplicas !== undefined || o.resourceVersion !== undefined) {
+    const scale = await ctx.rest.json<Scale>({ path });
+    const now = scale.spec?.replicas ?? 0;
+    if (o.currentReplicas !== undefined && now !== Number(o.currentReplicas))
       throw new CliError(`Expected replicas to be ${o.currentReplicas}, was ${now}`);
+    const version = scale.metadata?.resourceVersion;
+    if (o.resourceVersion !== undefined && version !== o.resourceVersion)
+      throw new CliError(`Expected resource version to be ${o.resourceVersion}, was ${version}`);
   }
   if (o.dryRun !== 'client') {
     const query = writeQuery(o, 'kubectl');
@@ -35,14 +54,12 @@ async function scaleOne(ctx: CliContext, c: Chosen, replicas: number, o: ScaleFl
       path,
       contentType: 'application/merge-patch+json',
       query,
-      body: { spec: { replicas } },
+      body: { ...(o.resourceVersion ? { metadata: { resourceVersion: o.resourceVersion } } : {}), spec: { replicas } },
     });
   }
-  ctx.out(
-    o.output === 'name'
-      ? `${label(c.resource, c.name ?? '')}\n`
-      : `${label(c.resource, c.name ?? '')} scaled${suffix(o)}\n`,
-  );
+  const seconds = parseSeconds(o.timeout ?? '0s');
+  if (seconds > 0 && (o.dryRun ?? 'none') === 'none') await untilScaled(ctx, path, replicas, seconds);
+  ctx.out(o.output === 'name' ? `${label(c.resource, c.name)}\n` : `${label(c.resource, c.name)} scaled${suffix(o)}\n`);
 }
 
 /** `cox scale TYPE/NAME --replicas N` */
@@ -51,7 +68,5 @@ export async function scale(ctx: CliContext, args: readonly string[], o: ScaleFl
   if (o.replicas === undefined || !Number.isInteger(replicas) || replicas < 0) {
     throw new CliError('The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0');
   }
-  const chosen = await chosenObjects(ctx, args, o);
-  const all = (await Promise.all(chosen.map((c) => expand(ctx, c, o)))).flat();
-  for (const c of all) await scaleOne(ctx, c, replicas, o);
+  for (const c of await namedTargets(ctx, await chosenObjects(ctx, args, o), o)) await scaleOne(ctx, c, replicas, o);
 }

@@ -4,7 +4,7 @@ import { watchLines } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { evaluateJsonPath } from '../output/jsonpath.ts';
-import { type Chosen, chosenObjects } from '../targets.ts';
+import { chosenObjects, type Named, namedTargets } from '../targets.ts';
 import { parseSeconds } from './logs.ts';
 import { label } from './write.ts';
 
@@ -59,27 +59,21 @@ function wantedBy(text: string): Wanted {
   throw new CliError(`unrecognized condition: "${text}"; use condition=NAME, delete, create or jsonpath={…}=VALUE`);
 }
 
-async function expand(ctx: CliContext, c: Chosen, o: WaitOptions): Promise<Chosen[]> {
-  if (c.name) return [c];
-  if (!o.all && !o.selector && !o.fieldSelector) throw new CliError('name the objects, or give -l or --all');
-  const query = { labelSelector: o.selector, fieldSelector: o.fieldSelector };
-  const { items } = await ctx.rest.json<{ items: KubeObject[] }>({ path: pathOf(c.resource, c.namespace), query });
-  return items.map((i) => ({ resource: c.resource, namespace: i.metadata?.namespace, name: i.metadata?.name ?? '' }));
-}
-
 /** Watches one object until it is as wanted. @returns false if it was already gone when it should go: nothing to tell of */
 async function until(
   ctx: CliContext,
-  c: Chosen,
-  how: { wanted: Wanted; absent: boolean; signal: AbortSignal },
+  c: Named,
+  how: { wanted: Wanted; absent: boolean; awaited: boolean; signal: AbortSignal },
 ): Promise<boolean> {
   const path = pathOf(c.resource, c.namespace);
+  let seen = false;
   for (let round = 0; !how.signal.aborted; round++) {
     const list = await ctx.rest.json<{ items: KubeObject[]; metadata: { resourceVersion: string } }>({
       path,
       query: { fieldSelector: `metadata.name=${c.name}` },
     });
     const [now] = list.items;
+    seen ||= now !== undefined;
     if (how.wanted(now)) return now !== undefined || round > 0;
     // The server's own words for an object that is not there.
     if (!now && !how.absent) await ctx.rest.json({ path: pathOf(c.resource, c.namespace, c.name) });
@@ -93,6 +87,7 @@ async function until(
     }
   }
   if (ctx.signal.aborted) return false;
+  if (!seen && how.awaited) throw new CliError('timed out waiting for the condition');
   throw new CliError(`timed out waiting for the condition on ${c.resource.plural}/${c.name}`);
 }
 
@@ -102,18 +97,24 @@ export async function wait(ctx: CliContext, args: readonly string[], o: WaitOpti
   if (wishes.length === 0) throw new CliError('say what to wait for: --for=condition=Ready, --for=delete, …');
   const seconds = parseSeconds(o.timeout ?? '30s');
   // kubectl: zero looks once, a negative time means a week.
-  const end = seconds === 0 ? AbortSignal.timeout(1) : AbortSignal.timeout(seconds * 1000);
+  const WEEK_MS = 7 * 86_400_000;
+  const end =
+    seconds < 0
+      ? AbortSignal.timeout(WEEK_MS)
+      : seconds === 0
+        ? AbortSignal.timeout(1)
+        : AbortSignal.timeout(seconds * 1000);
   const signal = AbortSignal.any([ctx.signal, end]);
   const absent = wishes.some((w) => w === 'create' || w === 'delete');
-  const chosen = await chosenObjects(ctx, args, o);
-  const objects = (await Promise.all(chosen.map((c) => expand(ctx, c, o)))).flat();
+  const objects = await namedTargets(ctx, await chosenObjects(ctx, args, o), o);
   if (objects.length === 0) {
     if (!absent) throw new CliError('no matching resources found');
     return;
   }
   for (const c of objects) {
     let told = true;
-    for (const wish of wishes) told = await until(ctx, c, { wanted: wantedBy(wish), absent, signal });
-    if (told) ctx.out(`${label(c.resource, c.name ?? '')} condition met\n`);
+    for (const wish of wishes)
+      told = await until(ctx, c, { wanted: wantedBy(wish), absent, awaited: wish === 'create', signal });
+    if (told) ctx.out(`${label(c.resource, c.name)} condition met\n`);
   }
 }

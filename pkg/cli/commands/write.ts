@@ -1,12 +1,10 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { ApiResource } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
-import { printObject, withoutManagedFields } from '../output/print.ts';
+import { namespaceOf, type Sources } from '../manifests.ts';
+import { type PrintFlags, printObject } from '../output/print.ts';
 
-export interface WriteFlags {
-  readonly filename?: readonly string[];
-  readonly recursive?: boolean;
-  readonly output?: string;
+export interface WriteFlags extends Sources, PrintFlags {
   readonly dryRun?: string;
   readonly validate?: string;
   readonly fieldManager?: string;
@@ -22,19 +20,20 @@ export const label = (r: ApiResource, name: string): string =>
 /** Prints the outcome of one write: "pod/x created", or the object in the format asked for. */
 export function report(ctx: CliContext, o: WriteFlags, r: ApiResource, object: KubeObject, done: string): void {
   if (!o.output) ctx.out(`${label(r, object.metadata?.name ?? '')} ${done}${suffix(o)}\n`);
-  else ctx.out(printObject(withoutManagedFields(object), o.output, (x) => label(r, x.metadata?.name ?? '')));
+  else ctx.out(printObject(object, o, (x) => label(r, x.metadata?.name ?? '')));
 }
 
 /** @param manager who owns the fields unless --field-manager says otherwise; kubectl's names, so that both may be used in turn */
 export const writeQuery = (o: WriteFlags, manager: string) => ({
   fieldManager: o.fieldManager ?? manager,
-  ...(o.dryRun === 'server' ? { dryRun: 'All' } : {}),
+  // What "client" means a command sees to itself; whatever it sends all the same must not be kept.
+  ...((o.dryRun ?? 'none') === 'none' ? {} : { dryRun: 'All' }),
   fieldValidation:
     o.validate === 'ignore' || o.validate === 'false' ? 'Ignore' : o.validate === 'warn' ? 'Warn' : 'Strict',
 });
 
 /** Sets the namespace an object will live in. @throws CliError when file and flag disagree */
 export function withNamespace(ctx: CliContext, r: ApiResource, o: KubeObject): KubeObject {
-  if (!r.namespaced) return o;
-  return { ...o, metadata: { ...o.metadata, namespace: o.metadata?.namespace ?? ctx.namespace } };
+  const namespace = namespaceOf(ctx, r, o);
+  return namespace === undefined ? o : { ...o, metadata: { ...o.metadata, namespace } };
 }

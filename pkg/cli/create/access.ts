@@ -32,10 +32,19 @@ async function resourceRules(i: GeneratorInput, verbs: string[]): Promise<Rule[]
   }));
 }
 
+/** What roles usually allow; others are taken with a warning. */
+const VERBS = new Set([
+  ...['*', 'get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection', 'proxy', 'use', 'bind'],
+  ...['escalate', 'impersonate', 'approve', 'sign'],
+]);
+
 async function rulesOf(i: GeneratorInput): Promise<Rule[]> {
   const verbs = [...new Set(list(i, 'verb'))];
   if (verbs.length === 0) throw new CliError('at least one verb must be specified');
+  for (const verb of verbs.filter((v) => list(i, 'resource').length > 0 && !VERBS.has(v)))
+    i.ctx.err(`Warning: '${verb}' is not a standard resource verb\n`);
   const urls = list(i, 'nonResourceUrl');
+  if (urls.some((u) => !u.startsWith('/') && u !== '*')) throw new CliError('nonResourceURL should start with /');
   if (urls.length === 0 && list(i, 'resource').length === 0)
     throw new CliError('at least one resource must be specified');
   const rules = await resourceRules(i, verbs.includes('*') ? ['*'] : verbs);

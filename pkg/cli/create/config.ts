@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { CliError } from '../errors.ts';
-import { type Generator, type GeneratorInput, pair, required, text, wholes } from './generator.ts';
+import { contentHash } from './content-hash.ts';
+import { type Generator, type GeneratorInput, required, text, wholes } from './generator.ts';
+import { envLines, isText, literalPair } from './sources.ts';
 
 const KEY = /^[-._a-zA-Z0-9]+$/;
 
@@ -16,31 +17,12 @@ function read(file: string): Buffer {
   }
 }
 
-/** Lines KEY=VALUE; a lone KEY takes its value from the environment. */
-function envFile(file: string): [string, Buffer][] {
-  const found: [string, Buffer][] = [];
-  for (const [n, raw] of read(file)
-    .toString('utf8')
-    .replace(/^\ufeff/, '')
-    .split('\n')
-    .entries()) {
-    const line = raw.replace(/\r$/, '').trimStart();
-    if (line === '' || line.startsWith('#')) continue;
-    const at = line.indexOf('=');
-    const key = at < 0 ? line : line.slice(0, at);
-    if (!/^[-._a-zA-Z][-._a-zA-Z0-9]*$/.test(key))
-      throw new CliError(`${file}, line ${n + 1}: "${key}" is not a valid key name`);
-    const value = at < 0 ? process.env[key] : line.slice(at + 1);
-    if (value !== undefined) found.push([key, Buffer.from(value)]);
-  }
-  return found;
-}
-
 /** `[key=]path`; of a folder each file whose name can be a key. */
 function fileSource(source: string): [string, Buffer][] {
   const at = source.indexOf('=');
   const path = at < 0 ? source : source.slice(at + 1);
   const key = at < 0 ? undefined : source.slice(0, at);
+  if (path.includes('=')) throw new CliError("key names or file paths cannot contain '='");
   if (at >= 0 && (!key || !path)) throw new CliError(`key names or file paths cannot be empty in "${source}"`);
   const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (!folder) return [[key ?? basename(path), read(path)]];
@@ -54,14 +36,12 @@ function fileSource(source: string): [string, Buffer][] {
 /** All values of --from-file, --from-env-file and --from-literal. @throws CliError for keys that are wrong or given twice */
 function values(i: GeneratorInput): Map<string, Buffer> {
   const found = new Map<string, Buffer>();
-  const literal = (v: string): [string, Buffer] => {
-    const [k, value] = pair(v, 'literal');
-    return [k, Buffer.from(value.replace(/^(['"])(.*)\1$/s, '$2'))];
-  };
+  if (wholes(i, 'fromEnvFile').length > 0 && wholes(i, 'fromFile').length + wholes(i, 'fromLiteral').length > 0)
+    throw new CliError('from-env-file cannot be combined with from-file or from-literal');
   const all = [
     ...wholes(i, 'fromFile').flatMap(fileSource),
-    ...wholes(i, 'fromEnvFile').flatMap(envFile),
-    ...wholes(i, 'fromLiteral').map(literal),
+    ...wholes(i, 'fromEnvFile').flatMap((f) => envLines(read(f), f)),
+    ...wholes(i, 'fromLiteral').map(literalPair),
   ];
   for (const [key, value] of all) {
     if (!KEY.test(key))
@@ -72,19 +52,9 @@ function values(i: GeneratorInput): Map<string, Buffer> {
   return found;
 }
 
-const isText = (b: Buffer): boolean => Buffer.from(b.toString('utf8'), 'utf8').equals(b);
 const sorted = <T>(map: Map<string, T>): [string, T][] => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 const base64 = (map: Map<string, Buffer>): Record<string, string> =>
   Object.fromEntries(sorted(map).map(([k, v]) => [k, v.toString('base64')]));
-
-/** Vowels and digits that look like them are replaced, so that no hash spells a word. */
-const SAFE: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' };
-
-/** Ten characters that change with the content: kubectl's --append-hash. */
-function contentHash(content: Record<string, unknown>): string {
-  const hex = createHash('sha256').update(JSON.stringify(content)).digest('hex');
-  return [...hex.slice(0, 10)].map((c) => SAFE[c] ?? c).join('');
-}
 
 function configMapOf(i: GeneratorInput): KubeObject {
   const all = sorted(values(i));

@@ -1,5 +1,6 @@
-import type { ConfigMap, Namespace, Secret, ServiceAccount } from '#api/kinds/index.ts';
+import type { ConfigMap, LimitRange, Namespace, ResourceQuota, Secret, ServiceAccount } from '#api/kinds/index.ts';
 import type { CliContext } from '../context.ts';
+import { limitLines, quotaLines } from './limits.ts';
 import { annotations, head } from './values.ts';
 import type { DescriptionWriter } from './writer.ts';
 
@@ -42,26 +43,38 @@ export async function describeNamespace(w: DescriptionWriter, n: Namespace, ctx:
     w.line(1, '----', '------', '------------------', '------', '-------');
     for (const c of conditions) w.line(1, c.type, c.status, '', c.reason ?? '', c.message ?? '');
   }
-  for (const [plural, none] of [
-    ['resourcequotas', 'No resource quota.'],
-    ['limitranges', 'No LimitRange resource.'],
-  ] as const) {
-    const path = `/api/v1/namespaces/${n.metadata?.name}/${plural}`;
-    const { items } = await ctx.rest.json<{ items: { metadata: { name: string } }[] }>({ path });
-    w.line(0, '');
-    if (items.length === 0) w.line(0, none);
-    else
-      w.line(
-        0,
-        `${plural === 'limitranges' ? 'Resource Limits' : 'Resource Quotas'}\n  ${items.map((i) => `Name:\t${i.metadata.name}`).join('\n  ')}`,
-      );
+  const listOf = async <T>(plural: string): Promise<T[]> =>
+    (await ctx.rest.json<{ items: T[] }>({ path: `/api/v1/namespaces/${n.metadata?.name}/${plural}` })).items;
+  const quotas = await listOf<ResourceQuota>('resourcequotas');
+  w.line(0, '');
+  w.line(0, quotas.length === 0 ? 'No resource quota.' : 'Resource Quotas');
+  for (const q of quotas) {
+    w.line(1, 'Name:', q.metadata?.name ?? '');
+    quotaLines(w, q, '  ');
   }
+  const limits = await listOf<LimitRange>('limitranges');
+  w.line(0, '');
+  w.line(0, limits.length === 0 ? 'No LimitRange resource.' : 'Resource Limits');
+  if (limits.length > 0) limitLines(w, limits, ' ');
 }
 
-export function describeServiceAccount(w: DescriptionWriter, s: ServiceAccount): void {
+const TOKEN = 'kubernetes.io/service-account-token';
+
+export async function describeServiceAccount(w: DescriptionWriter, s: ServiceAccount, ctx: CliContext): Promise<void> {
   head(w, s);
-  const names = (list: readonly { name?: string }[] | undefined): string[] => (list ?? []).map((r) => r.name ?? '');
+  const { name, namespace } = s.metadata ?? {};
+  const { items } = await ctx.rest.json<{ items: Secret[] }>({ path: `/api/v1/namespaces/${namespace}/secrets` });
+  const there = new Set(items.map((i) => i.metadata?.name));
+  const names = (list: readonly { name?: string }[] | undefined): string[] =>
+    (list ?? []).map((r) => `${r.name ?? ''}${there.has(r.name) ? '' : ' (not found)'}`);
+  const tokens = items.filter(
+    (i) => i.type === TOKEN && i.metadata?.annotations?.['kubernetes.io/service-account.name'] === name,
+  );
   w.list(0, 'Image pull secrets:', names(s.imagePullSecrets));
   w.list(0, 'Mountable secrets:', names(s.secrets));
-  w.list(0, 'Tokens:', []);
+  w.list(
+    0,
+    'Tokens:',
+    tokens.map((t) => t.metadata?.name ?? ''),
+  );
 }

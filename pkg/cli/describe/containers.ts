@@ -1,4 +1,5 @@
-import type { Container, ContainerStatus, Probe } from '#api/kinds/index.ts';
+import type { Container, ContainerStatus, Probe, ResourceFieldSelector } from '#api/kinds/index.ts';
+import { milliValue } from '#api/meta/quantity.ts';
 import { capital, timeText } from './values.ts';
 import type { DescriptionWriter } from './writer.ts';
 
@@ -94,14 +95,26 @@ function variables(w: DescriptionWriter, c: Container): void {
       for (const [i, part] of (e.value ?? '').split('\n').entries()) w.line(3, i === 0 ? `${e.name}:` : '', part);
     else if (from.fieldRef)
       w.line(3, `${e.name}:`, ` (${from.fieldRef.apiVersion ?? 'v1'}:${from.fieldRef.fieldPath})`);
-    else if (from.resourceFieldRef) w.line(3, `${e.name}:`, `${''} (${from.resourceFieldRef.resource})`);
-    else if (from.secretKeyRef) w.line(3, `${e.name}:`, keyText(from.secretKeyRef, 'secret'));
-    else if (from.configMapKeyRef) w.line(3, `${e.name}:`, keyText(from.configMapKeyRef, 'config map'));
+    else if (from.resourceFieldRef) w.line(3, `${e.name}:`, resourceText(c, from.resourceFieldRef));
+    else if (from.secretKeyRef) w.line(3, `${e.name}:`, keyText(from.secretKeyRef, 'in secret'));
+    else if (from.configMapKeyRef) w.line(3, `${e.name}:`, keyText(from.configMapKeyRef, 'of config map'));
   }
 }
 
-const keyText = (r: { key: string; name?: string; optional?: boolean }, kind: string): string =>
-  `<set to the key '${r.key}' of ${kind} '${r.name ?? ''}'>\tOptional: ${r.optional ?? false}`;
+/** "100 (limits.memory)": what the variable will be, rounded up to the divisor. */
+function resourceText(c: Container, { resource, divisor }: ResourceFieldSelector): string {
+  const [which = '', name = ''] = resource.split(/\.(.*)/s);
+  const amounts = (which === 'limits' ? c.resources?.limits : c.resources?.requests) as
+    | Record<string, string>
+    | undefined;
+  const unit = milliValue(String(divisor ?? '1')) || 1000;
+  const value = Math.ceil(milliValue(String(amounts?.[name] ?? '0')) / unit);
+  const whole = value === 0 && (resource === 'limits.cpu' || resource === 'limits.memory');
+  return `${whole ? 'node allocatable' : value} (${resource})`;
+}
+
+const keyText = (r: { key: string; name?: string; optional?: boolean }, where: string): string =>
+  `<set to the key '${r.key}' ${where} '${r.name ?? ''}'>\tOptional: ${r.optional ?? false}`;
 
 function mounts(w: DescriptionWriter, c: Container): void {
   const list = [...(c.volumeMounts ?? [])].sort((a, b) => (a.mountPath < b.mountPath ? -1 : 1));
@@ -123,14 +136,16 @@ export function containers(
   list: readonly Container[],
   statuses?: readonly ContainerStatus[],
 ): void {
+  // Those of a template stand within it; what is said of them stands where it does for a pod.
+  const level = statuses ? 0 : 1;
   if (list.length === 0) {
-    if (title === 'Containers:') w.line(0, title, '<none>');
+    if (title === 'Containers:') w.line(level, title, '<none>');
     return;
   }
-  w.line(0, title);
+  w.line(level, title);
   for (const c of list) {
     const s = statuses?.find((x) => x.name === c.name);
-    w.line(1, `${c.name}:`);
+    w.line(1, `${statuses ? '' : ' '}${c.name}:`);
     basics(w, c, s);
     words(w, 'Command:', c.command);
     words(w, 'Args:', c.args);

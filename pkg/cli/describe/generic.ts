@@ -2,11 +2,20 @@ import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { annotations } from './values.ts';
 import type { DescriptionWriter } from './writer.ts';
 
-/** "podIP" → "Pod IP", "creationTimestamp" → "Creation Timestamp". */
+const ACRONYMS = new Set(['API', 'URL', 'UID', 'OSB', 'GUID']);
+
+/** "podIP" → "Pod IP", "apiVersion" → "API Version"; what is no word, such as a key with dots or digits, stays as it is. */
 export function title(field: string): string {
-  if (field.includes('/') || field.includes('.')) return field;
-  const spaced = field.replace(/([a-z0-9])([A-Z])/g, '$1 $2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2');
-  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+  if (/[^\p{L}-]/u.test(field)) return field;
+  const words = field
+    .replace(/([a-z])([A-Z-])/g, '$1 $2')
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+    .split(' ');
+  return words
+    .map((word) =>
+      ACRONYMS.has(word.toUpperCase()) ? word.toUpperCase() : word.charAt(0).toUpperCase() + word.slice(1),
+    )
+    .join(' ');
 }
 
 /** Shown at the top already, or bookkeeping. */

@@ -1,4 +1,5 @@
 import type { EndpointSlice, Endpoints, Service } from '#api/kinds/index.ts';
+import { hostPort } from '#api/meta/ip.ts';
 import type { CliContext } from '../context.ts';
 import { annotations, head } from './values.ts';
 import type { DescriptionWriter } from './writer.ts';
@@ -6,12 +7,12 @@ import type { DescriptionWriter } from './writer.ts';
 const MAX_SHOWN = 3;
 
 /** "10.0.0.1:80,10.0.0.2:80,10.0.0.3:80 + 2 more..." */
-function endpointsText(slices: readonly EndpointSlice[], portName: string): string {
+export function endpointsText(slices: readonly EndpointSlice[], portName: string): string {
   const all = slices.flatMap((s) => {
     const ports = (s.ports ?? []).filter((p) => (p.name ?? '') === portName);
     return (s.endpoints ?? [])
       .filter((e) => e.conditions?.ready !== false)
-      .flatMap((e) => ports.flatMap((p) => e.addresses.map((a) => `${a.includes(':') ? `[${a}]` : a}:${p.port}`)));
+      .flatMap((e) => ports.flatMap((p) => e.addresses.map((a) => hostPort(a, p.port))));
   });
   if (all.length === 0) return '';
   const more = all.length > MAX_SHOWN ? ` + ${all.length - MAX_SHOWN} more...` : '';

@@ -141,4 +141,12 @@ async function pods(w: DescriptionWriter, node: Node, ctx: CliContext): Promise<
   for (const r of ['cpu', 'memory'] as const) {
     w.line(1, r, share(sums.get(`${r} requests`) ?? '0', r), share(sums.get(`${r} limits`) ?? '0', r));
   }
+  const total = (which: Resources, resource: string): string =>
+    items.reduce((n, p) => addQuantities(n, sumOf(p, which, resource)), '0');
+  const others = Object.keys(node.status?.allocatable ?? {}).filter((r) => !['cpu', 'memory', 'pods'].includes(r));
+  for (const r of others.sort()) {
+    // Devices are counted; a share of them says nothing.
+    const text = (n: string): string => (/^(ephemeral-storage|hugepages-.*)$/.test(r) ? share(n, r) : n);
+    w.line(1, r, text(total('requests', r)), text(total('limits', r)));
+  }
 }

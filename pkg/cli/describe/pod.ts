@@ -1,6 +1,6 @@
-import type { Pod, Toleration } from '#api/kinds/index.ts';
+import type { Pod, Toleration, TopologySpreadConstraint } from '#api/kinds/index.ts';
 import { containers } from './containers.ts';
-import { annotations, controller, timeText } from './values.ts';
+import { annotations, controller, selectorText, timeText } from './values.ts';
 import { volumes } from './volumes.ts';
 import type { DescriptionWriter } from './writer.ts';
 
@@ -62,6 +62,16 @@ export function describePod(w: DescriptionWriter, pod: Pod): void {
   if (status?.qosClass) w.line(0, 'QoS Class:', status.qosClass);
   w.map(0, 'Node-Selectors:', spec?.nodeSelector);
   tolerations(w, spec?.tolerations ?? []);
+  spreading(w, spec?.topologySpreadConstraints ?? []);
+}
+
+/** How pods are spread over the cluster; nothing for pods that may be anywhere. */
+export function spreading(w: DescriptionWriter, list: readonly TopologySpreadConstraint[], level = 0): void {
+  const texts = list.map(
+    (t) =>
+      `${t.topologyKey}:${t.whenUnsatisfiable} when max skew ${t.maxSkew} is exceeded for selector ${selectorText(t.labelSelector)}`,
+  );
+  if (texts.length > 0) w.list(level, 'Topology Spread Constraints:', texts.sort());
 }
 
 export function tolerations(w: DescriptionWriter, list: readonly Toleration[], level = 0): void {

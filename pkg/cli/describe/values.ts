@@ -1,4 +1,5 @@
 import { humanDuration } from '#api/kinds/print/duration.ts';
+import { formatLabelSelector } from '#api/meta/labels.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { DescriptionWriter } from './writer.ts';
 
@@ -23,6 +24,7 @@ export const since = (time: string | undefined | null, now: number): string =>
 /** Kept by kubectl and cox for their own use: of no interest to a reader. */
 const HIDDEN = new Set(['kubectl.kubernetes.io/last-applied-configuration']);
 const MAX_ANNOTATION = 140;
+const MAX_PART = MAX_ANNOTATION - 2;
 
 /** Annotations; one that is long or has several lines stands below its name. */
 export function annotations(w: DescriptionWriter, level: number, map: Record<string, string> | undefined): void {
@@ -42,7 +44,7 @@ export function annotations(w: DescriptionWriter, level: number, map: Record<str
     }
     w.line(level, title, `${k}:`);
     for (const part of value.split('\n')) {
-      w.line(level, '', `  ${part.length > MAX_ANNOTATION ? `${part.slice(0, MAX_ANNOTATION)}...` : part}`);
+      w.line(level, '', `  ${part.length > MAX_PART ? `${part.slice(0, MAX_PART)}...` : part}`);
     }
   }
 }
@@ -54,6 +56,17 @@ export function head(w: DescriptionWriter, o: KubeObject, namespaced = true): vo
   w.map(0, 'Labels:', o.metadata?.labels);
   annotations(w, 0, o.metadata?.annotations);
 }
+
+/** A label selector as text; "<none>" for one that takes everything. */
+export const selectorText = (s: Parameters<typeof formatLabelSelector>[0] | undefined): string =>
+  formatLabelSelector(s ?? {}) || '<none>';
+
+/** "a=b,c=d", everything in one line; "<none>" for an empty map. */
+export const flatMap = (map: Readonly<Record<string, string>> | undefined): string =>
+  Object.entries(map ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([k, v]) => `${k}=${v}`)
+    .join(',') || '<none>';
 
 /** "ReplicaSet/web-5d4", of the owner that manages the object. */
 export function controller(o: KubeObject): string | undefined {

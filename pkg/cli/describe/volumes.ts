@@ -1,4 +1,5 @@
 import type { Volume } from '#api/kinds/index.ts';
+import { flatMap } from './values.ts';
 import type { DescriptionWriter } from './writer.ts';
 
 type Facts = readonly (readonly [string, string | number | boolean | undefined])[];
@@ -35,6 +36,24 @@ const SORTS: { readonly [K in keyof Volume]?: (source: NonNullable<Volume[K]>) =
       ['Optional', s.optional ?? false],
     ],
   ],
+  nfs: (s) => [
+    'NFS (an NFS mount that lasts the lifetime of a pod)',
+    [
+      ['Server', s.server],
+      ['Path', s.path],
+      ['ReadOnly', s.readOnly ?? false],
+    ],
+  ],
+  csi: (s) => [
+    'CSI (a Container Storage Interface (CSI) volume source)',
+    [
+      ['Driver', s.driver],
+      ['FSType', s.fsType ?? ''],
+      ...('volumeHandle' in s ? [['VolumeHandle', s.volumeHandle as string] as const] : []),
+      ['ReadOnly', s.readOnly ?? false],
+      ['VolumeAttributes', flatMap(s.volumeAttributes)],
+    ],
+  ],
   persistentVolumeClaim: (s) => [
     'PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)',
     [
@@ -43,6 +62,16 @@ const SORTS: { readonly [K in keyof Volume]?: (source: NonNullable<Volume[K]>) =
     ],
   ],
 };
+
+/** Where a PersistentVolume is. */
+export function volumeSource(w: DescriptionWriter, source: Omit<Volume, 'name'> & { local?: { path: string } }): void {
+  if (!source.local) {
+    sort(w, { name: '', ...source });
+    return;
+  }
+  w.line(2, 'Type:', 'LocalVolume (a persistent volume backed by local storage on a node)');
+  w.line(2, 'Path:', source.local.path);
+}
 
 function projected(w: DescriptionWriter, v: NonNullable<Volume['projected']>): void {
   w.line(2, 'Type:', 'Projected (a volume that contains injected data from multiple sources)');
@@ -68,15 +97,15 @@ function downward(w: DescriptionWriter, v: NonNullable<Volume['downwardAPI']>): 
   }
 }
 
-/** The volumes of a pod or template. */
-export function volumes(w: DescriptionWriter, list: readonly Volume[], level = 0): void {
+/** The volumes of a pod or, at level 1, of a template. */
+export function volumes(w: DescriptionWriter, list: readonly Volume[], level: 0 | 1 = 0): void {
   if (list.length === 0) {
     w.line(level, 'Volumes:', '<none>');
     return;
   }
   w.line(level, 'Volumes:');
   for (const v of list) {
-    w.line(1, `${v.name}:`);
+    w.line(1, `${level === 0 ? '' : ' '}${v.name}:`);
     if (v.projected) projected(w, v.projected);
     else if (v.downwardAPI) downward(w, v.downwardAPI);
     else sort(w, v);

@@ -1,8 +1,9 @@
 import type { Deployment, PodTemplateSpec, ReplicaSet } from '#api/kinds/index.ts';
 import { formatLabelSelector } from '#api/meta/labels.ts';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { CliContext } from '../context.ts';
 import { containers } from './containers.ts';
-import { tolerations } from './pod.ts';
+import { spreading, tolerations } from './pod.ts';
 import { annotations, controller, timeText } from './values.ts';
 import { volumes } from './volumes.ts';
 import type { DescriptionWriter } from './writer.ts';
@@ -18,14 +19,14 @@ export function podTemplate(w: DescriptionWriter, t: PodTemplateSpec): void {
   templateSpec(w, t);
 }
 
-/** Containers of a template stand one level below the template's own. */
-function templateSpec(w: DescriptionWriter, t: PodTemplateSpec): void {
-  const inner = w.indented();
-  containers(inner, 'Init Containers:', t.spec?.initContainers ?? []);
-  containers(inner, 'Containers:', t.spec?.containers ?? []);
-  volumes(inner, t.spec?.volumes ?? []);
-  inner.map(0, 'Node-Selectors:', t.spec?.nodeSelector);
-  tolerations(inner, t.spec?.tolerations ?? []);
+function templateSpec(w: DescriptionWriter, { spec }: PodTemplateSpec): void {
+  containers(w, 'Init Containers:', spec?.initContainers ?? []);
+  containers(w, 'Containers:', spec?.containers ?? []);
+  volumes(w, spec?.volumes ?? [], 1);
+  spreading(w, spec?.topologySpreadConstraints ?? [], 1);
+  if (spec?.priorityClassName) w.line(1, 'Priority Class Name:', spec.priorityClassName);
+  w.map(1, 'Node-Selectors:', spec?.nodeSelector);
+  tolerations(w, spec?.tolerations ?? [], 1);
 }
 
 export const setText = (rs: ReplicaSet): string =>
@@ -63,17 +64,23 @@ export async function describeDeployment(w: DescriptionWriter, d: Deployment, ct
   if (rolling)
     w.line(0, 'RollingUpdateStrategy:', `${rolling.maxUnavailable} max unavailable, ${rolling.maxSurge} max surge`);
   podTemplate(w, spec?.template ?? {});
-  if ((status?.conditions ?? []).length > 0) {
-    w.line(0, 'Conditions:');
-    w.line(1, 'Type', 'Status', 'Reason');
-    w.line(1, '----', '------', '------');
-    for (const c of status?.conditions ?? []) w.line(1, c.type, c.status, c.reason ?? '');
-  }
+  conditionLines(w, status?.conditions ?? []);
   const sets = await setsOf(ctx, d);
   const current = newest(d, sets);
   const old = sets.filter((rs) => rs !== current);
   w.line(0, 'OldReplicaSets:', old.map(setText).join(', ') || '<none>');
   w.line(0, 'NewReplicaSet:', current ? setText(current) : '<none>');
+}
+
+export function conditionLines(
+  w: DescriptionWriter,
+  conditions: readonly { readonly type: string; readonly status: string; readonly reason?: string }[],
+): void {
+  if (conditions.length === 0) return;
+  w.line(0, 'Conditions:');
+  w.line(1, 'Type', 'Status', 'Reason');
+  w.line(1, '----', '------', '------');
+  for (const c of conditions) w.line(1, c.type, c.status, c.reason ?? '');
 }
 
 export async function describeReplicaSet(w: DescriptionWriter, rs: ReplicaSet, ctx: CliContext): Promise<void> {
@@ -86,27 +93,27 @@ export async function describeReplicaSet(w: DescriptionWriter, rs: ReplicaSet, c
   const owner = controller(rs);
   if (owner) w.line(0, 'Controlled By:', owner);
   w.line(0, 'Replicas:', `${status?.replicas ?? 0} current / ${spec?.replicas ?? 1} desired`);
-  w.line(0, 'Pods Status:', await podsText(ctx, rs));
+  w.line(0, 'Pods Status:', await podsText(ctx, rs, spec?.selector ?? {}));
   podTemplate(w, spec?.template ?? {});
-  if ((status?.conditions ?? []).length > 0) {
-    w.line(0, 'Conditions:');
-    w.line(1, 'Type', 'Status', 'Reason');
-    w.line(1, '----', '------', '------');
-    for (const c of status?.conditions ?? []) w.line(1, c.type, c.status, c.reason ?? '');
-  }
+  conditionLines(w, status?.conditions ?? []);
 }
 
-async function podsText(ctx: CliContext, rs: ReplicaSet): Promise<string> {
-  const path = `/api/v1/namespaces/${rs.metadata?.namespace}/pods`;
+/** "2 Running / 0 Waiting / …", of the pods an object has made. */
+export async function podsText(
+  ctx: CliContext,
+  owner: KubeObject,
+  selector: Parameters<typeof formatLabelSelector>[0],
+): Promise<string> {
+  const path = `/api/v1/namespaces/${owner.metadata?.namespace}/pods`;
   interface PodLike {
     metadata: { ownerReferences?: { uid: string }[] };
     status: { phase?: string };
   }
   const { items } = await ctx.rest.json<{ items: PodLike[] }>({
     path,
-    query: { labelSelector: formatLabelSelector(rs.spec?.selector ?? {}) },
+    query: { labelSelector: formatLabelSelector(selector) },
   });
-  const own = items.filter((p) => p.metadata.ownerReferences?.some((r) => r.uid === rs.metadata?.uid));
+  const own = items.filter((p) => p.metadata.ownerReferences?.some((r) => r.uid === owner.metadata?.uid));
   const n = (phase: string): number => own.filter((p) => p.status.phase === phase).length;
   return `${n('Running')} Running / ${n('Pending')} Waiting / ${n('Succeeded')} Succeeded / ${n('Failed')} Failed`;
 }

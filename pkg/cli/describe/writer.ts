@@ -2,23 +2,11 @@ import { alignTabs } from '../output/tab-writer.ts';
 
 /** Text of a description: lines with a level of two spaces each, columns aligned. */
 export class DescriptionWriter {
-  readonly #parts: string[];
-  readonly #level: number;
-
-  /** @param level added to that of every line */
-  constructor(parts: string[] = [], level = 0) {
-    this.#parts = parts;
-    this.#level = level;
-  }
-
-  /** Writes into the same text, one level deeper. */
-  indented(): DescriptionWriter {
-    return new DescriptionWriter(this.#parts, this.#level + 1);
-  }
+  readonly #parts: string[] = [];
 
   /** "Name:   value"; cells are aligned with those of the lines around. */
   line(level: number, ...cells: readonly (string | number)[]): void {
-    this.#parts.push(`${'  '.repeat(this.#level + level)}${cells.join('\t')}\n`);
+    this.#parts.push(`${'  '.repeat(level)}${cells.join('\t')}\n`);
   }
 
   /** A map with one entry a line, the first beside the title; "<none>" for an empty one. */

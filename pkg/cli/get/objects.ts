@@ -2,7 +2,7 @@ import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { apiVersionOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { printColumns } from '../output/custom-columns.ts';
-import { listOf, printObject, withoutManagedFields } from '../output/print.ts';
+import { listOf, printObject } from '../output/print.ts';
 import { sortedBy } from '../output/sort.ts';
 import type { Chosen } from '../targets.ts';
 import { each, type GetOptions, qualifiedSingular, requestOf } from './options.ts';
@@ -17,6 +17,23 @@ async function objectsOf(ctx: CliContext, c: Chosen, o: GetOptions): Promise<Kub
   return found.flatMap((l) => (l.items ?? []).map((i) => ({ ...i, ...type })));
 }
 
+/** A Secret with its data as text; what is no text stays base64 under `data`. Other objects as they are. */
+export function decoded(o: KubeObject & { data?: Record<string, string> }): KubeObject {
+  if (o.kind !== 'Secret' || !o.data) return o;
+  const text = new TextDecoder('utf-8', { fatal: true });
+  const data: Record<string, string> = {};
+  const stringData: Record<string, string> = {};
+  for (const [key, value] of Object.entries(o.data)) {
+    try {
+      stringData[key] = text.decode(Buffer.from(value, 'base64'));
+    } catch {
+      data[key] = value;
+    }
+  }
+  const { data: _encoded, ...rest } = o;
+  return { ...rest, ...(Object.keys(data).length > 0 ? { data } : {}), stringData } as KubeObject;
+}
+
 interface Found {
   readonly of: Chosen;
   readonly object: KubeObject;
@@ -24,10 +41,11 @@ interface Found {
 
 /** Prints objects in the format asked for; several as a List. @returns whether everything asked for was there */
 export async function printObjects(ctx: CliContext, chosen: readonly Chosen[], o: GetOptions): Promise<boolean> {
-  const format = o.output ?? '';
+  const decode = o.output === 'decoded';
+  const format = decode ? 'yaml' : (o.output ?? '');
   const { found, failed, tell } = await each(ctx, o, chosen, (c) => objectsOf(ctx, c, o));
   const every = found.flatMap(({ of, value }) =>
-    value.map((v): Found => ({ of, object: o.showManagedFields ? v : withoutManagedFields(v) })),
+    value.map((object): Found => ({ of, object: decode ? decoded(object) : object })),
   );
   const all = o.sortBy ? sortedBy(every, o.sortBy, (f) => f.object) : every;
   if (format === 'name') {
@@ -44,7 +62,13 @@ export async function printObjects(ctx: CliContext, chosen: readonly Chosen[], o
     const single = chosen.length === 1 && chosen[0]?.name !== undefined;
     const [first] = all;
     if (!single || first)
-      ctx.out(printObject(single && first ? first.object : listOf(all.map((a) => a.object)), format, () => ''));
+      ctx.out(
+        printObject(
+          single && first ? first.object : listOf(all.map((a) => a.object)),
+          { ...o, output: format },
+          () => '',
+        ),
+      );
   }
   tell();
   return !failed;

@@ -2,10 +2,11 @@ import { type ApiResource, pathOf } from '../api/discovery.ts';
 import type { RestRequest } from '../api/rest.ts';
 import type { CliContext } from '../context.ts';
 import { sentence } from '../errors.ts';
+import type { Sources } from '../manifests.ts';
 import type { TableStyle } from '../output/table.ts';
 import type { Chosen } from '../targets.ts';
 
-export interface GetOptions {
+export interface GetOptions extends Sources {
   readonly output?: string;
   readonly allNamespaces?: boolean;
   readonly selector?: string;
@@ -21,11 +22,11 @@ export interface GetOptions {
   readonly headers?: boolean;
   readonly ignoreNotFound?: boolean;
   readonly showManagedFields?: boolean;
-  readonly filename?: readonly string[];
-  readonly recursive?: boolean;
   readonly chunkSize?: string;
   readonly subresource?: string;
   readonly raw?: string;
+  /** false: name and age instead of the server's columns. */
+  readonly serverPrint?: boolean;
 }
 
 /** Formats that are columns the server prints; every other one needs the objects themselves. */
@@ -65,8 +66,10 @@ export async function each<T>(
   const answers = await Promise.allSettled(chosen.map(read));
   for (const [i, a] of answers.entries()) {
     if (a.status === 'fulfilled') found.push({ of: chosen[i] as Chosen, value: a.value });
-    else if (!(o.ignoreNotFound && (a.reason as { reason?: string }).reason === 'NotFound'))
-      problems.push(sentence(a.reason));
+    else if (!(o.ignoreNotFound && (a.reason as { reason?: string }).reason === 'NotFound')) {
+      const hints = await (await import('../hints.ts')).hintsFor(ctx, a.reason);
+      problems.push([sentence(a.reason), ...hints].join('\n'));
+    }
   }
   return { found, failed: problems.length > 0, tell: () => problems.forEach((p) => void ctx.err(`${p}\n`)) };
 }

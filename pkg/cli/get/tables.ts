@@ -14,11 +14,14 @@ export async function tableOf(ctx: CliContext, c: Chosen, o: GetOptions): Promis
   const all = { ...query, includeObject: o.sortBy ? 'Object' : undefined };
   const found = await pages<Table>(
     ctx,
-    { path, query: all, accept: TABLE },
+    { path, query: all, accept: o.serverPrint === false ? 'application/json' : TABLE },
     c.name ? undefined : (o.chunkSize ?? '500'),
   );
   const first = found[0] as Table;
-  if (first.kind !== 'Table') return plainTable(found as unknown as KubeObject[]);
+  if (first.kind !== 'Table') {
+    const objects = found as unknown as (KubeObject & { items?: KubeObject[] })[];
+    return plainTable(objects.flatMap((x) => x.items ?? [x]));
+  }
   return { ...first, rows: found.flatMap((t) => t.rows ?? []) };
 }
 

@@ -10,9 +10,13 @@ import type { Chosen } from '../targets.ts';
 import { type GetOptions, isTable, qualifiedSingular, styleOf } from './options.ts';
 import { tableOf } from './tables.ts';
 
-/** Shows a collection or object and then its changes, until the user or the server ends it. */
-export async function watchObjects(ctx: CliContext, c: Chosen, o: GetOptions): Promise<void> {
-  const style = styleOf(o, c.resource, false);
+/** Shows collections or objects and then their changes, until the user or the server ends it. */
+export async function watchObjects(ctx: CliContext, chosen: readonly Chosen[], o: GetOptions): Promise<void> {
+  await Promise.all(chosen.map((c) => watchOne(ctx, c, o, chosen.length > 1)));
+}
+
+async function watchOne(ctx: CliContext, c: Chosen, o: GetOptions, many: boolean): Promise<void> {
+  const style = styleOf(o, c.resource, many);
   const first = await tableOf(ctx, c, o);
   const columns = new ColumnStream();
   const print = (type: string, t: Table, noHeaders: boolean): void => {
@@ -31,8 +35,8 @@ export async function watchObjects(ctx: CliContext, c: Chosen, o: GetOptions): P
       print(e.type, e.object as Table, true);
       return;
     }
-    const object = withoutManagedFields(e.object as KubeObject);
-    ctx.out(printObject(o.outputWatchEvents ? ({ object, type: e.type } as never) : object, o.output ?? '', name));
+    const object = o.showManagedFields ? (e.object as KubeObject) : withoutManagedFields(e.object as KubeObject);
+    ctx.out(printObject(o.outputWatchEvents ? ({ object, type: e.type } as never) : object, o, name));
   };
   if (isTable(o.output)) print('ADDED', o.watchOnly ? { ...first, rows: [] } : first, false);
   else if (!o.watchOnly) {

@@ -1,4 +1,5 @@
 import { CliError } from '../errors.ts';
+import { goJson } from './ordered.ts';
 
 /** kubectl's JSONPath dialect: a template of text and {expressions}, with range/end ("JSONPath Support"). */
 
@@ -109,11 +110,13 @@ const children = (v: unknown): unknown[] =>
 
 const descendants = (v: unknown): unknown[] => [v, ...children(v).flatMap(descendants)];
 
-function walk(values: unknown[], step: Step): unknown[] {
+/** @param strict what is not there is an error */
+function walk(values: unknown[], step: Step, strict = false): unknown[] {
   switch (step.do) {
     case 'field':
       return values.flatMap((v) => {
         const found = typeof v === 'object' && v !== null ? (v as Record<string, unknown>)[step.name] : undefined;
+        if (found === undefined && strict) throw new CliError(`${step.name} is not found`);
         return found === undefined ? [] : [found];
       });
     case 'all':
@@ -124,7 +127,7 @@ function walk(values: unknown[], step: Step): unknown[] {
       return values.flatMap((v) => sliceOf(v, step));
     case 'filter':
       return values.flatMap(children).filter((v) => {
-        const found = step.path.reduce(walk, [v] as unknown[]);
+        const found = step.path.reduce((at, s) => walk(at, s), [v] as unknown[]);
         return step.op ? found.some((f) => compares(f, step.op ?? '', step.value)) : found.length > 0;
       });
   }
@@ -145,7 +148,7 @@ function sliceOf(v: unknown, step: Step & { do: 'slice' }): unknown[] {
 }
 
 /** A value as templates print it: objects and lists as JSON. */
-export const valueText = (v: unknown): string => (typeof v === 'object' ? JSON.stringify(v) : String(v));
+export const valueText = (v: unknown): string => (typeof v === 'object' ? goJson(v) : String(v));
 
 type Part = { readonly text: string } | { readonly expression: string };
 
@@ -159,17 +162,28 @@ function split(template: string): Part[] {
     last = m.index + m[0].length;
   }
   if (last < template.length) parts.push({ text: template.slice(last) });
+  const open = parts.find((p) => 'text' in p && p.text.includes('{'));
+  if (open && 'text' in open) {
+    const what = open.text.includes('[') ? 'array' : 'action';
+    throw new CliError(`error parsing jsonpath ${template}, ${what === 'array' ? 'unterminated' : 'unclosed'} ${what}`);
+  }
   return parts;
 }
 
 const unquote = (s: string): string =>
   s.slice(1, -1).replace(/\\([nrt"'\\])/g, (_m, c: string) => ({ n: '\n', r: '\r', t: '\t' })[c] ?? c);
 
+/** What a template is evaluated for. */
+interface Scope {
+  readonly root: unknown;
+  readonly strict: boolean;
+}
+
 /** Evaluates parts from `i` until the matching {end}; returns the text and where it stopped. */
 function evaluate(
   parts: readonly Part[],
   start: number,
-  root: unknown,
+  scope: Scope,
   current: unknown,
 ): { text: string; next: number } {
   let text = '';
@@ -183,12 +197,12 @@ function evaluate(
     const e = part.expression;
     if (e === 'end') return { text, next: i };
     if (e.startsWith('range')) {
-      const values = valuesOf(e.slice(5).trim(), root, current);
+      const values = valuesOf(e.slice(5).trim(), scope, current);
       let next = skip(parts, i + 1);
-      for (const v of values) ({ text: text, next } = append(text, evaluate(parts, i + 1, root, v)));
+      for (const v of values) ({ text: text, next } = append(text, evaluate(parts, i + 1, scope, v)));
       i = next;
     } else if (/^["']/.test(e)) text += unquote(e);
-    else text += valuesOf(e, root, current).map(valueText).join(' ');
+    else text += valuesOf(e, scope, current).map(valueText).join(' ');
   }
   return { text, next: i };
 }
@@ -209,8 +223,11 @@ function skip(parts: readonly Part[], from: number): number {
   throw new CliError('error parsing jsonpath: {range} without {end}');
 }
 
-const valuesOf = (expression: string, root: unknown, current: unknown): unknown[] =>
-  parsePath(expression).reduce(walk, [expression.startsWith('$') ? root : current]);
+const valuesOf = (expression: string, { root, strict }: Scope, current: unknown): unknown[] =>
+  parsePath(expression).reduce(
+    (at: unknown[], step) => walk(at, step, strict),
+    [expression.startsWith('$') ? root : current],
+  );
 
 /** `x.y`, `.x.y`, `{x.y}` and `{.x.y}` all mean `.x.y`. @throws CliError for anything with text around */
 export function relaxed(text: string): string {
@@ -226,17 +243,25 @@ export function relaxed(text: string): string {
 /** All values a path leads to; an index out of bounds leads nowhere. */
 export function evaluateValues(expression: string, value: unknown): unknown[] {
   try {
-    return valuesOf(expression, value, value);
+    return valuesOf(expression, { root: value, strict: false }, value);
   } catch (e) {
     if (e instanceof CliError && e.message.startsWith('array index')) return [];
     throw e;
   }
 }
 
-/** Text of a template such as `{.items[*].metadata.name}` or `{range .items[*]}…{end}` for a value. */
-export function evaluateJsonPath(template: string, value: unknown): string {
+/**
+ * Text of a template such as `{.items[*].metadata.name}` or `{range .items[*]}…{end}` for a value.
+ * @param strict fields that are not there are an error. @throws CliError
+ */
+export function evaluateJsonPath(template: string, value: unknown, strict = false): string {
   const wrapped = template.includes('{')
     ? template
     : `{${template.startsWith('.') || template.startsWith('[') ? '' : '.'}${template}}`;
-  return evaluate(split(wrapped), 0, value, value).text;
+  try {
+    return evaluate(split(wrapped), 0, { root: value, strict }, value).text;
+  } catch (e) {
+    if (!strict || !(e instanceof CliError)) throw e;
+    throw new CliError(`error executing jsonpath "${template}": ${e.message}`);
+  }
 }

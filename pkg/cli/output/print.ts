@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { stringify } from 'yaml';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { toYaml } from '#api/yaml.ts';
 import { CliError } from '../errors.ts';
 import { executeTemplate } from './go-template/template.ts';
 import { evaluateJsonPath, evaluateValues, relaxed } from './jsonpath.ts';
@@ -19,46 +19,47 @@ export function withoutManagedFields<T extends KubeObject>(o: T): T {
 export const listOf = (items: readonly KubeObject[]): KubeObject =>
   ({ apiVersion: 'v1', items, kind: 'List', metadata: { resourceVersion: '' } }) as KubeObject;
 
-/** YAML as kubectl writes it: keys in order, lists not indented, texts that look like other values quoted. */
-export const toYaml = (value: unknown): string =>
-  stringify(value, {
-    aliasDuplicateObjects: false,
-    indentSeq: false,
-    lineWidth: 0,
-    sortMapEntries: true,
-    version: '1.1',
-  });
-
 const FORMATS =
   'custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,name,template,templatefile,wide,yaml';
 
-type Printer = (o: KubeObject, argument: string) => string;
+/** How objects are printed. */
+export interface PrintFlags {
+  readonly output?: string;
+  /** In JSON and YAML; templates always see them. */
+  readonly showManagedFields?: boolean;
+  /** Default true: what a template names and is not there is left out, or shown as Go shows it. */
+  readonly allowMissingTemplateKeys?: boolean;
+}
 
-const template: Printer = (o, text) => executeTemplate(text, o);
+type Printer = (o: KubeObject, argument: string, strict: boolean) => string;
+
+const template: Printer = (o, text, strict) => executeTemplate(text, o, strict);
 const fileOf = (path: string): string => readFileSync(path, 'utf8');
 
 /** Formats that take an argument after "=". */
 const WITH_ARGUMENT: Readonly<Record<string, Printer>> = {
-  jsonpath: (o, text) => evaluateJsonPath(text, o),
-  'jsonpath-file': (o, path) => evaluateJsonPath(fileOf(path).trimEnd(), o),
+  jsonpath: (o, text, strict) => evaluateJsonPath(text, o, strict),
+  'jsonpath-file': (o, path, strict) => evaluateJsonPath(fileOf(path).trimEnd(), o, strict),
   'jsonpath-as-json': (o, text) => `${JSON.stringify(evaluateValues(relaxed(text), o), null, 4)}\n`,
   'go-template': template,
   template,
-  'go-template-file': (o, path) => executeTemplate(fileOf(path), o),
-  templatefile: (o, path) => executeTemplate(fileOf(path), o),
+  'go-template-file': (o, path, strict) => executeTemplate(fileOf(path), o, strict),
+  templatefile: (o, path, strict) => executeTemplate(fileOf(path), o, strict),
 };
 
 /** Text of an object or list for `-o yaml`, `json`, `name`, `jsonpath=…`, `go-template=…`. @throws CliError for others */
-export function printObject(o: KubeObject, format: string, nameOf: (o: KubeObject) => string): string {
-  if (format === 'yaml') return toYaml(o);
-  if (format === 'json') return `${JSON.stringify(ordered(o), null, 4)}\n`;
+export function printObject(o: KubeObject, flags: PrintFlags, nameOf: (o: KubeObject) => string): string {
+  const { output: format = '' } = flags;
+  const shown = (): KubeObject => (flags.showManagedFields ? o : withoutManagedFields(o));
+  if (format === 'yaml') return toYaml(shown());
+  if (format === 'json') return `${JSON.stringify(ordered(shown()), null, 4)}\n`;
   if (format === 'name') {
     const items = (o as { items?: KubeObject[] }).items ?? [o];
     return items.map((i) => `${nameOf(i)}\n`).join('');
   }
   const [name = '', argument] = /^([a-z-]+)=(.*)$/s.exec(format)?.slice(1) ?? [];
   const printer = WITH_ARGUMENT[name];
-  if (printer && argument !== undefined) return printer(o, argument);
+  if (printer && argument !== undefined) return printer(o, argument, flags.allowMissingTemplateKeys === false);
   if (format in WITH_ARGUMENT) throw new CliError(`template format specified but no template given: -o ${format}=…`);
   throw new CliError(
     `unable to match a printer suitable for the output format "${format}", allowed formats are: ${FORMATS}`,

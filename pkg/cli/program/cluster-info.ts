@@ -1,11 +1,31 @@
 import type { Command } from 'commander';
 import type { ApiResourceFlags } from '../commands/api-resources.ts';
+import type { DumpFlags } from '../commands/cluster-info.ts';
+import type { ExplainFlags } from '../commands/explain.ts';
 import type { GlobalOptions } from '../context.ts';
-import { flag, output } from './flags.ts';
+import { allNamespaces, collect, flag, output } from './flags.ts';
 import type { Session } from './session.ts';
 
 /** Commands about the cluster itself and how to reach it. */
 export function clusterInfo(program: Command, session: Session): void {
+  infoCommands(program, session);
+  kindCommands(program, session);
+}
+
+function infoCommands(program: Command, session: Session): void {
+  const info = program.command('cluster-info').description('Show where the control plane is reached');
+  session.action<GlobalOptions>(info, async (ctx, _args, o) =>
+    (await import('../commands/cluster-info.ts')).clusterInfo(ctx, o.namespace),
+  );
+  const dump = allNamespaces(output(info.command('dump')))
+    .description('Print objects and logs, to read elsewhere')
+    .option('--pod-running-timeout <duration>', 'taken, and not needed: logs of pods that do not run are left out')
+    .option('--output-directory <folder>', 'files there instead of printing')
+    .option('--namespaces <names>', 'of these namespaces instead of kube-system and the present one', collect);
+  session.action<DumpFlags>(dump, async (ctx, _args, o) => (await import('../commands/cluster-info.ts')).dump(ctx, o));
+}
+
+function kindCommands(program: Command, session: Session): void {
   const version = output(program.command('version')).description('Show the versions of cox and of the server');
   flag(version, '--client', 'of cox only');
   session.action<GlobalOptions & { client?: boolean; output?: string }>(version, async (ctx, _args, o) =>
@@ -18,7 +38,8 @@ export function clusterInfo(program: Command, session: Session): void {
     .option('--verbs <verbs>', 'only those that know these verbs')
     .option('--categories <names>', 'only those of these categories')
     .option('--sort-by <field>', 'name or kind');
-  flag(resources, '--no-headers', 'rows without column names');
+  flag(resources, '--cached', 'as they were when they were last asked for');
+  resources.option('--no-headers', 'rows without column names');
   session.action<ApiResourceFlags>(resources, async (ctx, _args, o) =>
     (await import('../commands/api-resources.ts')).apiResources(ctx, o),
   );
@@ -29,9 +50,10 @@ export function clusterInfo(program: Command, session: Session): void {
   const explain = program
     .command('explain <what>')
     .description('Show the fields of a kind: cox explain pod.spec.containers')
-    .option('--api-version <version>', 'of this API version');
+    .option('--api-version <version>', 'of this API version')
+    .option('-o, --output <format>', 'plaintext, or plaintext-openapiv2 as kubectl printed before 1.27', 'plaintext');
   flag(explain, '--recursive', 'with all fields below');
-  session.action<GlobalOptions & { recursive?: boolean; apiVersion?: string }>(explain, async (ctx, args, o) =>
+  session.action<ExplainFlags>(explain, async (ctx, args, o) =>
     (await import('../commands/explain.ts')).explain(ctx, args[0] ?? '', o),
   );
 }

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
-import type { CreateFlags } from '../commands/create.ts';
+import type { TokenFlags } from '../auth/token.ts';
+import type { CreateFileFlags } from '../commands/create.ts';
 import { type GeneratorFlags, generators } from '../create/generators.ts';
 import { CliError } from '../errors.ts';
-import { collect, files, flag, writes } from './flags.ts';
+import { collect, files, flag, output, selector, writes } from './flags.ts';
 import type { Session } from './session.ts';
 
 /** `create`, with its generators. */
@@ -11,12 +12,16 @@ export function creating(program: Command, session: Session): void {
     'Make objects from files, or of a kind: cox create -f app.yaml, cox create deployment web --image=nginx',
   );
   flag(create, '--save-config', 'keep what is created for a later apply');
+  flag(selector(create), '--edit', 'in your editor before it is created');
+  flag(create, '--windows-line-endings', 'with --edit: lines end in CR LF in the editor');
+  create.option('--raw <uri>', 'send the file to this path of the server, as it is');
   create.argument('[what...]').allowExcessArguments(true);
-  session.action<CreateFlags>(create, async (ctx, args, o) => {
+  session.action<CreateFileFlags>(create, async (ctx, args, o) => {
     if (args.length > 0)
       throw new CliError(`unknown kind "${args[0]}"; give a file with -f, or see "cox create --help"`);
     return (await import('../commands/create.ts')).createFromFiles(ctx, o);
   });
+  tokenCommand(create, session);
   for (const g of generators) {
     const command = new Command(g.name).description(g.description);
     for (const alias of g.aliases ?? []) command.alias(alias);
@@ -26,13 +31,27 @@ export function creating(program: Command, session: Session): void {
       else if (kind === 'list') command.option(flags, text, collect);
       else command.option(flags, text);
     }
-    writes(command).copyInheritedSettings(program).exitOverride();
+    flag(writes(command), '--save-config', 'keep what is created for a later apply');
+    command.copyInheritedSettings(program).exitOverride();
     session.action<GeneratorFlags>(command, async (ctx, args, o) => {
       const { createGenerated } = await import('../create/create.ts');
       await createGenerated(ctx, g, { args, flags: o, command: session.command });
     });
     parentOf(create, g.path).addCommand(command);
   }
+}
+
+function tokenCommand(create: Command, session: Session): void {
+  const token = output(create.command('token [account...]'))
+    .description('Make a token of a service account')
+    .option('--audience <name>', 'who shall believe it; repeatable', collect)
+    .option('--duration <duration>', 'how long it is good')
+    .option('--bound-object-kind <kind>', 'Pod, Secret or Node: good only as long as this object exists')
+    .option('--bound-object-name <name>', 'name of that object')
+    .option('--bound-object-uid <uid>', 'uid of that object');
+  session.action<TokenFlags>(token, async (ctx, args, o) =>
+    (await import('../auth/token.ts')).createToken(ctx, args, o),
+  );
 }
 
 /** `create service clusterip`: the middle word is a command of its own. */

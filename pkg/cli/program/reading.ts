@@ -3,6 +3,7 @@ import type { DescribeOptions } from '../commands/describe.ts';
 import type { EventOptions } from '../commands/events.ts';
 import type { WaitOptions } from '../commands/wait.ts';
 import type { GetOptions } from '../get/options.ts';
+import type { KustomizeFlags } from '../kustomize/kustomize.ts';
 import { allNamespaces, collect, files, flag, output, selector } from './flags.ts';
 import type { Session } from './session.ts';
 
@@ -12,6 +13,20 @@ export function reading(program: Command, session: Session): void {
   describeCommand(program, session);
   eventsCommand(program, session);
   waitCommand(program, session);
+  const build = program
+    .command('kustomize [folder...]')
+    .description('Show what the kustomization of a folder builds')
+    .option('-o, --output <path>', 'write there instead of printing')
+    .option('--load-restrictor <name>', 'LoadRestrictionsNone: files outside of the folder, too');
+  session.local<KustomizeFlags>(build, async (args, o) =>
+    (await import('../kustomize/kustomize.ts')).kustomize(session.out, args, o),
+  );
+  const why = program
+    .command('why [what...]')
+    .description('Why does it not run, is not reached, is pending or stuck? cox why POD, cox why deploy/web');
+  const tree = program.command('tree [what...]').description('An object and what it owns: cox tree deploy/web');
+  session.action(tree, async (ctx, args) => (await import('../tree/tree.ts')).tree(ctx, args));
+  session.action(why, async (ctx, args) => (await import('../why/why.ts')).why(ctx, args));
 }
 
 function getCommand(program: Command, session: Session): void {
@@ -31,11 +46,11 @@ function getCommand(program: Command, session: Session): void {
     ['--show-kind', 'the kind before each name'],
     ['--no-headers', 'rows without column names'],
     ['--ignore-not-found', 'absent objects are no error'],
-    ['--show-managed-fields', 'metadata.managedFields in JSON and YAML'],
   ] as const) {
     if (flags === '--no-headers') get.option(flags, text);
     else flag(get, flags, text);
   }
+  flag(get, '--server-print', 'columns as the server has them; without: name and age', true);
   session.action<GetOptions>(get, async (ctx, args, o) => (await import('../commands/get.ts')).get(ctx, args, o));
 }
 
@@ -44,6 +59,7 @@ function describeCommand(program: Command, session: Session): void {
     'Show objects in words, with what happened to them: cox describe pod web-0',
   );
   flag(describe, '--show-events', 'events about each object', true);
+  describe.option('--chunk-size <n>', 'objects per request; 0 for all at once', '500');
   session.action<DescribeOptions>(describe, async (ctx, args, o) =>
     (await import('../commands/describe.ts')).describe(ctx, args, o),
   );
@@ -53,8 +69,9 @@ function eventsCommand(program: Command, session: Session): void {
   const events = allNamespaces(output(program.command('events')))
     .description('Show events in the order they happened')
     .option('--for <object>', 'only those about TYPE/NAME')
-    .option('--types <types>', 'only Normal, only Warning');
-  flag(flag(events, '-w, --watch', 'go on showing new ones'), '--no-headers', 'rows without column names');
+    .option('--types <types>', 'only Normal, only Warning')
+    .option('--chunk-size <n>', 'objects per request; 0 for all at once', '500');
+  flag(events, '-w, --watch', 'go on showing new ones').option('--no-headers', 'rows without column names');
   session.action<EventOptions>(events, async (ctx, _args, o) => (await import('../commands/events.ts')).events(ctx, o));
 }
 

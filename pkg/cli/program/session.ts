@@ -1,5 +1,20 @@
 import type { Command } from 'commander';
 import { type CliContext, type GlobalOptions, openContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { withTemplate } from '../output/template-flag.ts';
+
+const DRY_RUNS = new Set(['none', 'server', 'client']);
+const VALIDATIONS = new Set(['strict', 'true', 'warn', 'ignore', 'false']);
+
+/** Words that many commands take: a mistyped one must not mean "really". @throws CliError in kubectl's words */
+function refuseUnknownWords({ dryRun = 'none', validate = 'strict' }: { dryRun?: string; validate?: string }): void {
+  if (!DRY_RUNS.has(dryRun))
+    throw new CliError(`Invalid dry-run value (${dryRun}). Must be "none", "server", or "client".`);
+  if (!VALIDATIONS.has(validate))
+    throw new CliError(
+      `invalid - validate option "${validate}"; must be one of: strict (or true), warn, ignore (or false)`,
+    );
+}
 
 /** One run of the program: its streams, its end, and the connection of the command that is chosen. */
 export class Session {
@@ -24,6 +39,11 @@ export class Session {
     return this.#abort.signal;
   }
 
+  /** The connection, once there is one. */
+  get opened(): CliContext | undefined {
+    return this.#context;
+  }
+
   readonly out = (text: string): void => void process.stdout.write(text);
   readonly err = (text: string): void => void process.stderr.write(text);
 
@@ -38,13 +58,29 @@ export class Session {
     work: (ctx: CliContext, args: string[], options: O) => Promise<number> | Promise<void>,
   ): Command {
     return command.action(async () => {
-      const options = command.optsWithGlobals<O & GlobalOptions>();
-      const code = await work(await this.context(options), command.args, options);
+      const options = withTemplate(command.optsWithGlobals<O & GlobalOptions>());
+      refuseUnknownWords(options as { dryRun?: string; validate?: string });
+      const ctx = await this.context(options);
+      const code = await work(ctx, command.args, options);
+      const warned = options.warningsAsErrors ? ctx.warnings() : 0;
+      if (warned > 0) throw new CliError(`${warned} ${warned === 1 ? 'warning' : 'warnings'} received`);
+      // What was interrupted has not succeeded.
+      if (typeof code === 'number' && !(this.signal.aborted && code === 0)) this.exitCode = code;
+    });
+  }
+
+  /** Makes `work` what `command` does, for commands that need no cluster. */
+  local<O>(
+    command: Command,
+    work: (args: string[], options: O & GlobalOptions) => Promise<number> | Promise<void>,
+  ): Command {
+    return command.action(async () => {
+      const code = await work(command.args, command.optsWithGlobals<O & GlobalOptions>());
       if (typeof code === 'number') this.exitCode = code;
     });
   }
 
   close(): void {
-    this.#context?.rest.close();
+    this.#context?.close();
   }
 }

@@ -29,7 +29,8 @@ async function keepers<T extends KubeObject>(ctx: CliContext, w: Workload, plura
     path: `/apis/apps/v1/namespaces/${w.metadata?.namespace}/${plural}`,
     query: { labelSelector: formatLabelSelector(w.spec?.selector ?? {}) },
   });
-  return items.filter((i) => owned(i, w));
+  const kind = plural === 'replicasets' ? 'ReplicaSet' : 'ControllerRevision';
+  return items.filter((i) => owned(i, w)).map((i) => ({ ...i, apiVersion: 'apps/v1', kind }));
 }
 
 const causeOf = (o: KubeObject): string => o.metadata?.annotations?.[CHANGE_CAUSE] || '<none>';

@@ -98,10 +98,12 @@ const MAX_DEPTH = 200;
 /** Prints a tree for one value. */
 class Run {
   readonly #defined: ReadonlyMap<string, Node[]>;
+  readonly #strict: boolean;
   #out = '';
 
-  constructor(defined: ReadonlyMap<string, Node[]>) {
+  constructor(defined: ReadonlyMap<string, Node[]>, strict: boolean) {
     this.#defined = defined;
+    this.#strict = strict;
   }
 
   text(nodes: readonly Node[], value: unknown): string {
@@ -163,7 +165,11 @@ class Run {
       if (!found) throw new CliError(`error parsing template: undefined variable "${e.name}"`);
       return found.value;
     }
-    if (e.is === 'field') return fieldOf(this.#value(e.of, dot, variables), e.name);
+    if (e.is === 'field') {
+      const found = fieldOf(this.#value(e.of, dot, variables), e.name);
+      if (found !== undefined || !this.#strict) return found;
+      throw new CliError(`error executing template: map has no entry for key "${e.name}"`);
+    }
     if (e.name === 'and' || e.name === 'or') return this.#logic(e.name, e.args, dot, variables);
     const call = FUNCTIONS[e.name];
     if (!call) throw new CliError(`error parsing template: function "${e.name}" not defined`);
@@ -203,9 +209,12 @@ function entriesOf(v: unknown): [unknown, unknown][] {
   throw new CliError(`error executing template: range can't iterate over ${goText(v)}`);
 }
 
-/** Text of a Go template (pkg.go.dev/text/template) for a value. @throws CliError */
-export function executeTemplate(template: string, value: unknown): string {
+/**
+ * Text of a Go template (pkg.go.dev/text/template) for a value.
+ * @param strict fields that are not there are an error. @throws CliError
+ */
+export function executeTemplate(template: string, value: unknown, strict = false): string {
   const parser = new Parser(template);
   const nodes = parser.whole();
-  return new Run(parser.defined).text(nodes, value);
+  return new Run(parser.defined, strict).text(nodes, value);
 }

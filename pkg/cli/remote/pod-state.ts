@@ -1,0 +1,55 @@
+import type { Pod } from '#api/kinds/index.ts';
+import { watchLines } from '../api/watch-lines.ts';
+import type { CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+
+const podPath = (namespace: string, name?: string): string =>
+  `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods${name ? `/${encodeURIComponent(name)}` : ''}`;
+
+/**
+ * Waits until a pod is as wanted. @param ms limit; absent: as long as it takes.
+ * @throws CliError when the time is over or the pod is deleted
+ */
+export async function untilPod(ctx: CliContext, name: string, wanted: (p: Pod) => boolean, ms?: number): Promise<Pod> {
+  const limit = ms === undefined ? undefined : AbortSignal.timeout(ms);
+  const signal = limit ? AbortSignal.any([ctx.signal, limit]) : ctx.signal;
+  for (;;) {
+    const now = await ctx.rest.json<Pod>({ path: podPath(ctx.namespace, name) });
+    if (wanted(now)) return now;
+    const query = {
+      fieldSelector: `metadata.name=${name}`,
+      watch: true,
+      resourceVersion: now.metadata?.resourceVersion,
+    };
+    for await (const e of watchLines(ctx.rest, { path: podPath(ctx.namespace), query, signal })) {
+      if (e.type === 'DELETED') throw new CliError(`pod ${ctx.namespace}/${name} was deleted`);
+      if (wanted(e.object as Pod)) return e.object as Pod;
+    }
+    if (ctx.signal.aborted) throw new CliError('interrupted', 130);
+    if (signal.aborted) throw new CliError('timed out waiting for the condition');
+  }
+}
+
+export const isFinished = (p: Pod): boolean => p.status?.phase === 'Succeeded' || p.status?.phase === 'Failed';
+
+/** The status of a container of any sort. */
+export const containerStatus = (p: Pod, container: string | undefined) =>
+  [
+    ...(p.status?.containerStatuses ?? []),
+    ...(p.status?.ephemeralContainerStatuses ?? []),
+    ...(p.status?.initContainerStatuses ?? []),
+  ].find((s) => s.name === container);
+
+/** The container runs, or has run. */
+export const hasStarted =
+  (container: string | undefined) =>
+  (p: Pod): boolean => {
+    const state = containerStatus(p, container)?.state;
+    return isFinished(p) || state?.running !== undefined || state?.terminated !== undefined;
+  };
+
+/** The container has ended. */
+export const hasEnded =
+  (container: string | undefined) =>
+  (p: Pod): boolean =>
+    isFinished(p) || containerStatus(p, container)?.state?.terminated !== undefined;
