@@ -4,7 +4,7 @@
 NODES = 1
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help install up down status logs dev dev-down dev-status test lint bench build clean
+.PHONY: help install install-tests up down status logs dev dev-down dev-status test lint bench soak fuzz build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 22
@@ -12,11 +12,14 @@ help: ## this list
 install: ## install what is missing on this machine
 	@deploy/install.sh
 
+install-tests:
+	@deploy/install.sh tests
+
 build: install ## bundle every program into dist/
 	@node deploy/build.ts
 
 up: build ## a cluster in containers, with a workload to try; NODES=3 for more nodes
-	@node deploy/up/main.ts up --nodes $(NODES)
+	@bin/cox cluster up --nodes $(NODES)
 
 down: ## remove its containers, networks, rules and mounts; keep its data in .cluster
 	@deploy/down.sh
@@ -38,7 +41,7 @@ dev-down: ## end them
 dev-status: ## are they running?
 	@node test/bed/main.ts status
 
-test: install ## lint, types, unit, integration and e2e tests
+test: install-tests ## lint, types, unit, integration and e2e tests
 	@deploy/dockerd.sh start; node deploy/test.ts; code=$$?; deploy/dockerd.sh stop; exit $$code
 
 lint: install ## format, lint, import rules and types
@@ -46,8 +49,16 @@ lint: install ## format, lint, import rules and types
 
 bench: build ## measure; figures as JSON and as a table
 	@deploy/dockerd.sh start
-	@node test/bench/main.ts
+	@node test/bench/main.ts; code=$$?; deploy/dockerd.sh stop; exit $$code
+
+fuzz: build ## tens of thousands of strange requests: does each get an answer?
+	@FUZZ_SEED=$${FUZZ_SEED:-$$$$} FUZZ_RUNS=$${FUZZ_RUNS:-50000} npx vitest run --project integration --testTimeout=3600000 \
+	  test/integration/api/contract/fuzz.test.ts
+
+soak: build ## hundreds of pods, a killed agent, a full node: is anything left behind?
+	@deploy/dockerd.sh start
+	@node test/soak/main.ts; code=$$?; deploy/dockerd.sh stop; exit $$code
 
 clean: down ## down, and forget data, images and bundles
 	@[ ! -d .cluster/dev ] || node test/bed/main.ts down
-	@rm -rf .cluster dist .test-artifacts
+	@rm -rf .cluster .env dist .test-artifacts

@@ -31,7 +31,7 @@ start_own() {
   [ -s /etc/docker/daemon.json ] || set -- "$@" --live-restore --userland-proxy=false \
     --log-driver json-file --log-opt max-size=10m --log-opt max-file=3
   [ "$(wc -c 2>/dev/null <$run/dockerd.log || echo 0)" -lt 10000000 ] || mv $run/dockerd.log $run/dockerd.log.1
-  setsid dockerd "$@" >>$run/dockerd.log 2>&1 </dev/null &
+  setsid dockerd "$@" >>$run/dockerd.log 2>&1 </dev/null 9>&- &
   echo $! >$run/dockerd.pid
   i=0
   until answers; do
@@ -96,7 +96,12 @@ sweep() {
 }
 
 case ${1-} in
-  start | stop) "$1" ;;
+  start | stop)
+    # Two at a time would each start a daemon, of which one ends and takes the note of the other along.
+    exec 9>$run/dockerd.lock
+    flock -w 120 9 || { echo 'another dockerd.sh does not end' >&2; exit 1; }
+    "$1"
+    ;;
   status) if answers; then ours && echo 'running, ours' || echo 'running'; else echo 'not running'; exit 1; fi ;;
   *) echo 'usage: dockerd.sh start | stop | status' >&2; exit 2 ;;
 esac

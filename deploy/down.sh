@@ -9,7 +9,13 @@ export PATH="$PATH:/usr/sbin:/sbin"
 [ ! -x "$node" ] || "$node" "$root/deploy/up/main.ts" release
 
 if docker version >/dev/null 2>&1; then
-  # The agent first: it would start again what is taken away from it.
+  # Leaders first, while there is an API server to give their leases back to: the next `make up` need not wait for those.
+  for service in scheduler controller-manager; do
+    ids=$(docker ps -q --filter label=com.docker.compose.project=coxswain --filter "label=com.docker.compose.service=$service")
+    # shellcheck disable=SC2086 — a list of words
+    [ -z "$ids" ] || docker stop -t 5 $ids >/dev/null
+  done
+  # Then what else runs, the agent with it: it would start again what is taken away from it.
   for label in com.docker.compose.project=coxswain io.coxswain.managed=true; do
     ids=$(docker ps -aq --filter "label=$label")
     # shellcheck disable=SC2086 — a list of words
@@ -20,29 +26,12 @@ if docker version >/dev/null 2>&1; then
   done
 fi
 
-# Rules of proxy and pod network: every chain of ours begins with COX.
-for tool in iptables ip6tables; do
-  command -v $tool >/dev/null || continue
-  for table in nat filter mangle raw; do
-    rules=$($tool -w 10 -t $table -S 2>/dev/null) || continue
-    case $rules in *COX*) ;; *) continue ;; esac
-    {
-      echo "*$table"
-      echo "$rules" | grep -E '^-A' | grep -E -- '-[jg] COX' | grep -vE '^-A COX' | sed 's/^-A/-D/'
-      echo "$rules" | sed -n 's/^-N \(COX.*\)/-F \1/p'
-      echo "$rules" | sed -n 's/^-N \(COX.*\)/-X \1/p'
-      echo COMMIT
-    } | $tool-restore --noflush -w 10
-  done
-done
+# The machine's files as the agent saw them. rmdir, never rm: those are the machine's own.
+if [ -d /run/coxswain/host ]; then
+  umount -R -l /run/coxswain/host 2>/dev/null
+  rmdir /run/coxswain/host
+fi
 
-# Routes to the pods of other nodes carry our protocol number.
-ip route flush proto 252 2>/dev/null
-
-# Mounts of pods' volumes, deepest first, then the shared mount they lie in.
-awk '$2 ~ "^/var/lib/coxswain" { print $2 }' /proc/self/mounts | sort -r | while read -r point; do
-  umount -l "$point" 2>/dev/null
-done
-rm -rf /var/lib/coxswain
+"$root/deploy/sweep.sh" /var/lib/coxswain
 
 "$root/deploy/dockerd.sh" stop

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what Coxswain needs on Debian 12, as root: one line a step, nothing where a step is satisfied already.
+# With "tests", also what only its tests need.
 set -eu
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 log=$root/.cluster/install.log
@@ -56,6 +57,7 @@ want docker.io docker_parts
 want etcd-server has etcd
 want etcd-client has etcdctl
 want haproxy has haproxy
+want curl has curl
 want iptables has iptables
 want nftables has nft
 want iproute2 has ip
@@ -68,6 +70,9 @@ want gcc has gcc
 want libc6-dev headers
 want docker-compose compose
 want kubernetes-client has kubectl
+[ "${1-}" != tests ] || want containernetworking-plugins [ -x /usr/lib/cni/bridge ]
+[ "${1-}" != tests ] || want python3-kubernetes /usr/bin/python3 -c 'import kubernetes'
+[ "${1-}" != tests ] || want musl-tools has musl-gcc
 
 if [ -n "$missing" ]; then
   [ "$(id -u)" = 0 ] || { echo "install: these packages are missing and only root can install them:$missing" >&2; exit 1; }

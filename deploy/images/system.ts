@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from '../run.ts';
 import { packLayer, writeArchive } from './archive.ts';
+import { baseImage, layOver } from './base.ts';
 import { type Archive, cached, contentKey, repository } from './store.ts';
 
 /** What the containers of the cluster run besides our own code, as installed on this machine. */
@@ -30,8 +31,8 @@ const NAME = 'coxswain/system';
 const INSTALLED = '/opt/coxswain';
 
 /**
- * The one image of all our containers: the programs of this machine with the libraries they need, Node, and dist/.
- * Made without a daemon, a registry or a chroot; a new dist/ costs only its own small layer.
+ * The one image of all our containers: the programs of this machine with the libraries they need, Node, and dist/, upon the
+ * image of this machine's distribution where that can be pulled. A new dist/ costs only its own small layer.
  */
 export async function systemImage(): Promise<Archive> {
   const node = realpathSync(join(repository, 'node_modules/.bin/node'));
@@ -40,11 +41,12 @@ export async function systemImage(): Promise<Archive> {
     return path ? [{ name, path }] : [];
   });
   const self = import.meta.filename;
-  const baseKey = contentKey([self, node, ...tools.map((t) => realpathSync(t.path))]);
+  const pulled = baseImage();
+  const baseKey = contentKey([self, node, ...tools.map((t) => realpathSync(t.path))], [pulled ?? 'none']);
   const bundles = globSync('dist/{*.mjs,proto/*.proto}', { cwd: repository }).sort();
   const key = contentKey([...bundles.map((b) => join(repository, b))], [baseKey]);
   const path = await cached('system', key, async (target) => {
-    const base = await cached('systembase', baseKey, (layer) => makeBase(node, tools, layer));
+    const base = await cached('systembase', baseKey, (layer) => makeBase({ node, tools, image: pulled }, layer));
     await make({ base, key, bundles }, target);
   });
   return { path, key, names: [NAME] };
@@ -58,7 +60,14 @@ interface Tool {
   readonly path: string;
 }
 
-async function makeBase(node: string, tools: readonly Tool[], target: string): Promise<void> {
+interface Base {
+  readonly node: string;
+  readonly tools: readonly Tool[];
+  /** What it is laid upon. */
+  readonly image: string | undefined;
+}
+
+async function makeBase({ node, tools, image }: Base, target: string): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'coxswain-system-'));
   try {
     await skeleton(root);
@@ -67,10 +76,24 @@ async function makeBase(node: string, tools: readonly Tool[], target: string): P
     for (const folder of globSync('/usr/lib/*/xtables')) await cp(folder, join(root, folder), { recursive: true });
     const programs = [node, ...tools.map((t) => t.path), ...globSync('/usr/lib/*/xtables/*.so')];
     for (const library of await libraries(programs)) await place(root, library, library);
+    if (image && (await upon(image, root, target))) return;
+    await accounts(root);
     await run('ldconfig', ['-r', root]);
     await packLayer(root, target);
   } finally {
     await rm(root, { recursive: true, force: true });
+  }
+}
+
+async function upon(image: string, root: string, target: string): Promise<boolean> {
+  const layer = `${root}.tar`;
+  try {
+    await packLayer(root, layer);
+    const missing = await layOver(image, layer, target);
+    if (missing !== undefined) console.log(`\nbase image ${image} cannot be pulled, so it is made here: ${missing}`);
+    return missing === undefined;
+  } finally {
+    await rm(layer, { force: true });
   }
 }
 
@@ -92,16 +115,21 @@ async function skeleton(root: string): Promise<void> {
   ]) {
     await mkdir(join(root, dir), { recursive: true });
   }
+  await chmod(root, 0o755);
   await chmod(join(root, 'tmp'), 0o1777);
   for (const dir of ['bin', 'sbin', 'lib', 'lib64']) await symlink(`usr/${dir}`, join(root, dir));
   await symlink('../run', join(root, 'var/run'));
   await symlink('dash', join(root, 'usr/bin/sh'));
-  await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
-  await writeFile(join(root, 'etc/group'), 'root:x:0:\n');
-  await writeFile(join(root, 'etc/nsswitch.conf'), 'hosts: files dns\n');
   for (const file of ['protocols', 'services', 'ethertypes']) {
     if (existsSync(`/etc/${file}`)) await copyFile(`/etc/${file}`, join(root, 'etc', file));
   }
+}
+
+/** What a base image has of its own. */
+async function accounts(root: string): Promise<void> {
+  await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\n');
+  await writeFile(join(root, 'etc/nsswitch.conf'), 'hosts: files dns\n');
 }
 
 /** iptables is a name under which a program of many names is called: the last link of the chain must keep its own. */

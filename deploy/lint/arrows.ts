@@ -2,24 +2,27 @@ import { posix } from 'node:path';
 
 /** What each folder of pkg/ may import, besides itself. Arrows point down the layers, never up, never sideways. */
 const BOTTOM = ['async', 'process', 'pki'];
-const API = ['api', ...BOTTOM];
+const API = ['api', 'cel', ...BOTTOM];
 const CLIENT = ['client', ...API];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   async: [],
   // Timeouts and waits of processes are timers, and timers live in async.
   process: ['async'],
   pki: [],
-  api: BOTTOM,
-  storage: API,
+  cel: [],
+  api: ['cel', ...BOTTOM],
+  grpc: ['async'],
+  storage: ['grpc', ...API],
   client: API,
   apiserver: ['storage', ...CLIENT],
   controllers: CLIENT,
   scheduler: CLIENT,
-  agent: CLIENT,
+  spdy: ['async'],
+  agent: ['grpc', 'spdy', ...CLIENT],
   proxy: CLIENT,
   dns: CLIENT,
   ingress: CLIENT,
-  cli: CLIENT,
+  cli: ['spdy', ...CLIENT],
   network: CLIENT,
 };
 

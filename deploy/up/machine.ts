@@ -5,6 +5,8 @@ import { run } from '../run.ts';
 
 /** Pods' volumes and the agent's state; mounts made below it must be seen by containers and the other way round. */
 const STATE = '/var/lib/coxswain';
+/** This machine's root directory once more: Docker binds "/" itself only on machines where that is a shared mount. */
+const HOST = '/run/coxswain/host';
 
 /** Name of this machine as a node. */
 export const nodeName = (): string => hostname().toLowerCase().split('.')[0] || 'node1';
@@ -26,8 +28,21 @@ export async function prepareMounts(): Promise<void> {
   const mounted = mountOptions(STATE);
   if (mounted === undefined) await run('mount', ['--bind', STATE, STATE]);
   if (!mounted?.includes('shared:')) await run('mount', ['--make-rshared', STATE]);
+  mkdirSync(HOST, { recursive: true });
+  if (mountOptions(HOST) === undefined) {
+    await run('mount', ['--rbind', '/', HOST]);
+    // What happens below must not come back to the machine.
+    await run('mount', ['--make-rslave', HOST]);
+  }
   if (!existsSync('/run/xtables.lock')) writeFileSync('/run/xtables.lock', '', { mode: 0o600 });
 }
+
+/**
+ * How the agent's container can see this machine's files: with what is mounted later where the root mount is shared, as
+ * systemd makes it, else without.
+ */
+export const rootPropagation = (): 'rslave' | 'rprivate' =>
+  mountOptions('/')?.includes('shared:') ? 'rslave' : 'rprivate';
 
 /** The propagation fields of a mount point, such as "shared:12"; undefined when nothing is mounted there. */
 function mountOptions(point: string): string | undefined {

@@ -11,9 +11,10 @@ import { systemImage } from '../images/system.ts';
 import { workloadImages } from '../images/workloads.ts';
 import { renderLoadBalancer } from '../loadbalancer.ts';
 import { run } from '../run.ts';
-import { clusterDir, compose, composeHere, writeEnvironment } from './compose.ts';
-import { inUse, machineAddress, nodeName, prepareMounts } from './machine.ts';
+import { clusterDir, composeHere, composeUp, readEnvironment, writeEnvironment } from './compose.ts';
+import { inUse, machineAddress, nodeName, prepareMounts, rootPropagation } from './machine.ts';
 import { extraNodes, holdExtraNodes, LAN_ADDRESS, startExtraNodes } from './nodes.ts';
+import { upgradeContainers } from './upgrade.ts';
 
 const kubeconfig = join(clusterDir, 'admin.conf');
 const MACHINE = '/var/run/docker.sock';
@@ -42,7 +43,9 @@ async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function up(nodes: number): Promise<void> {
-  await refuseStrangers();
+  const running = await isRunning();
+  if (!running) await refuseStrangers();
+  const ingress = await ingressPorts(running);
   process.stdout.write(await run(join(repository, 'deploy/dockerd.sh'), ['start']));
   const image = await step('images', loadImages);
   const name = nodeName();
@@ -55,10 +58,14 @@ async function up(nodes: number): Promise<void> {
   await prepareMounts();
   if (nodes > 1) await step(`${nodes - 1} more nodes`, () => startExtraNodes(nodes));
   else await startExtraNodes(1);
-  writeEnvironment({ COXSWAIN_IMAGE_TAG: image, COXSWAIN_NODE_NAME: name, COXSWAIN_NODE_IP: address });
-  await step('containers', () =>
-    compose(['up', '-d', '--remove-orphans', ...(issued > 0 ? ['--force-recreate'] : [])]),
-  );
+  const changed = writeEnvironment({
+    COXSWAIN_IMAGE_TAG: image,
+    COXSWAIN_NODE_NAME: name,
+    COXSWAIN_NODE_IP: address,
+    COXSWAIN_ROOT_PROPAGATION: rootPropagation(),
+    ...ingress,
+  });
+  await step('containers', () => composeUp({ changed, anew: issued > 0 }));
   await step('API server', apiReady);
   const names = [name, ...Object.keys(extraNodes(nodes))];
   await forgetNodes(names);
@@ -74,15 +81,29 @@ ${url} answers:  ${answer.trim()}
 `);
 }
 
+async function isRunning(): Promise<boolean> {
+  const ours = ['ps', '-q', '--filter', 'label=com.docker.compose.project=coxswain'];
+  const listed = await systemExec('docker', ours).catch(() => undefined);
+  return Boolean(listed?.stdout.trim());
+}
+
+/** Where Ingresses are reached: the ports of HTTP and HTTPS, or others where somebody has these. */
+async function ingressPorts(running: boolean): Promise<Record<string, string>> {
+  const before = running ? readEnvironment() : {};
+  const chosen: Record<string, string> = {};
+  for (const [name, port, instead] of [
+    ['COXSWAIN_INGRESS_HTTP_PORT', 80, 8080],
+    ['COXSWAIN_INGRESS_HTTPS_PORT', 443, 8443],
+  ] as const) {
+    const taken = before[name] === undefined && (await inUse(port));
+    if (taken) console.log(`port ${port} is in use by another program: Ingresses are reached at port ${instead}`);
+    chosen[name] = before[name] ?? String(taken ? instead : port);
+  }
+  return chosen;
+}
+
 /** A port of ours held by somebody else would show as a container that restarts for ever. */
 async function refuseStrangers(): Promise<void> {
-  const running = await systemExec('docker', [
-    'ps',
-    '-q',
-    '--filter',
-    'label=com.docker.compose.project=coxswain',
-  ]).catch(() => undefined);
-  if (running?.stdout.trim()) return;
   for (const [port, what] of [
     [6443, 'the API server'],
     [10250, 'the node agent'],
@@ -105,7 +126,7 @@ async function loadImages(): Promise<string> {
 }
 
 /** Files whose content the containers hold for as long as they run. */
-const HELD = /^(etcd\/|apiserver|service-account|users\/(scheduler|controller-manager|proxy|dns)$)|-ca$/;
+const HELD = /^(etcd\/|apiserver|service-account|users\/(scheduler|controller-manager|proxy|dns|ingress)$)|-ca$/;
 
 /** @returns how many files are new that running processes hold the old content of; node certificates come with others. */
 async function certificates(m: { name: string; addresses: readonly string[]; nodes: number }): Promise<number> {
@@ -133,7 +154,11 @@ async function certificates(m: { name: string; addresses: readonly string[]; nod
 
 const apiReady = async (): Promise<void> => {
   const ca = readFileSync(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`));
-  await waitFor('the API server', () => probe('https://127.0.0.1:6443/readyz', { ca }), { timeoutMs: READY_MS });
+  try {
+    await waitFor('the API server', () => probe('https://127.0.0.1:6443/readyz', { ca }), { timeoutMs: READY_MS });
+  } catch (e) {
+    throw new Error(`${(e as Error).message} (docker logs coxswain_apiserver1_1 may say why)`, { cause: e });
+  }
 };
 
 async function nodesReady(names: readonly string[]): Promise<void> {
@@ -182,13 +207,14 @@ const nodes = Number(values.nodes);
 const verbs: Record<string, () => Promise<unknown>> = {
   up: () => up(nodes),
   status,
+  upgrade: async () => upgradeContainers(await step('images', loadImages), kubectl),
   logs: () => composeHere(['logs', '--follow', '--tail=50']),
   hold: () => holdExtraNodes(nodes),
   release: () => startExtraNodes(1),
 };
 const verb = verbs[positionals[0] ?? ''];
 if (!verb || !Number.isInteger(nodes) || nodes < 1 || nodes > 20) {
-  console.error('usage: node deploy/up/main.ts up [--nodes N] | status | logs   (N from 1 to 20)');
+  console.error('usage: node deploy/up/main.ts up [--nodes N] | upgrade | status | logs   (N from 1 to 20)');
   process.exit(2);
 }
 try {

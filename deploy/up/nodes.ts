@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pkiFolder } from '#pki/pki.ts';
 import { createBed } from '../../test/bed/bed.ts';
 import { clusterNode } from '../../test/bed/cluster-node.ts';
+import { rangesOf } from '../../test/bed/layout.ts';
 import { waitFor } from '../../test/bed/wait.ts';
 import { clusterDir } from './compose.ts';
 
@@ -67,6 +68,7 @@ export async function holdExtraNodes(nodes: number): Promise<void> {
   const bed = await createBed({ nodes: nodes - 1, first: 2, network: LAN });
   const place = {
     dir: clusterDir,
+    ranges: rangesOf('IPv4'),
     pki: (file: string): string => join(pkiFolder(clusterDir), file),
     log: (name: string): string => join(dir, `${name}.log`),
   };

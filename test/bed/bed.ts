@@ -22,6 +22,8 @@ export interface BedOptions {
   readonly namePrefix?: string;
   /** Number of the first node; default 1. */
   readonly first?: number;
+  /** Nodes have addresses of both families; default false. */
+  readonly dualStack?: boolean;
   /** A fixed network such as "10.89.0" instead of one of the bed's own. */
   readonly network?: { readonly bed: number; readonly prefix: string };
 }
@@ -39,7 +41,7 @@ export async function createBed(options: BedOptions): Promise<Bed> {
   const lease = await takeBed(clean, options.network?.bed);
   const { number } = lease;
   try {
-    const lan = await createLan(number, options.network?.prefix ?? `198.18.${number}`);
+    const lan = await createLan(number, options.network?.prefix ?? `198.18.${number}`, options.dualStack ?? false);
     mkdirSync(folderOf(number), { recursive: true });
     const first = options.first ?? 1;
     const numbers = Array.from({ length: options.nodes }, (_, i) => first + i);

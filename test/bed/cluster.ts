@@ -14,7 +14,8 @@ import {
   loadBalancer,
   scheduler,
 } from './control-plane.ts';
-import { type EtcdAccess, etcdAccess, type Layout, layOut, repository } from './layout.ts';
+import { type EtcdAccess, etcdAccess, type Families, type Layout, layOut, rangesOf, repository } from './layout.ts';
+import type { BedNode } from './node.ts';
 import type { ManagedProcess } from './process.ts';
 import { waitFor } from './wait.ts';
 
@@ -23,11 +24,18 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** Default 2. With 1, `processes.apiserver2` does not exist. */
   readonly apiservers?: 1 | 2;
+  /** Machines of the test bed on which nothing runs: a test may make nodes of them; default 0. */
+  readonly spares?: number;
+  /** Of pods, Services and nodes; default IPv4 only. */
+  readonly families?: Families;
   /** Short lease and election times; default true. */
   readonly fast?: boolean;
   /** Default a new folder in /tmp, removed by `stop`. A folder given is kept, so a cluster can be started again from it. */
   readonly dir?: string;
-  readonly flags?: ExtraFlags;
+  /** Some depend on the network of the nodes: its first three numbers, such as "198.18.1". */
+  readonly flags?: ExtraFlags | ((lan: string) => ExtraFlags);
+  /** An Ingress on every node, at its ports 80 and 443; default false. */
+  readonly ingress?: boolean;
   /** Parts not to start: a test may stand in for them. */
   readonly without?: readonly ('scheduler' | 'controller-manager' | 'node-agent' | 'proxy' | 'dns')[];
 }
@@ -57,6 +65,7 @@ export interface Cluster {
   readonly kubeconfig: string;
   readonly processes: Readonly<Record<ProcessName, ManagedProcess>>;
   readonly nodes: readonly ClusterNode[];
+  readonly spares: readonly BedNode[];
   /** How to speak to etcd as the API servers do. */
   readonly etcd: EtcdAccess;
   /** Real kubectl as administrator; a failure is a result. */
@@ -76,20 +85,27 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   await build();
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'coxswain-'));
   mkdirSync(join(dir, 'logs'), { recursive: true, mode: 0o700 });
-  const bed = options.nodes ? await createBed({ nodes: options.nodes }) : undefined;
+  const machines = (options.nodes ?? 0) + (options.spares ?? 0);
+  const { families = 'IPv4' } = options;
+  const bed = machines > 0 ? await createBed({ nodes: machines, dualStack: families !== 'IPv4' }) : undefined;
   const parts = new Parts(options.dir === undefined ? dir : undefined, bed);
   try {
     const layout = await layOut({
       dir,
       apiservers: options.apiservers ?? 2,
       gateway: bed?.lan.gateway,
+      gateway6: bed?.lan.gateway6,
       fast: options.fast ?? true,
+      ranges: rangesOf(families),
     });
-    await certificates(layout, bed);
-    const nodes = (bed?.nodes ?? []).map((machine) => clusterNode(layout, machine, options.flags ?? {}));
-    await startAll(layout, nodes, { options, parts });
-    const cluster = describe(layout, nodes, parts);
+    const members = bed?.nodes.slice(0, options.nodes) ?? [];
+    await certificates(layout, members);
+    const flags = flagsOf(options, bed);
+    const nodes = members.map((machine) => clusterNode(layout, machine, flags));
+    await startAll(layout, nodes, { options, flags, parts });
+    const cluster = { ...describe(layout, nodes, parts), spares: bed?.nodes.slice(members.length) ?? [] };
     if (!options.without?.includes('node-agent')) await nodesReady(cluster);
+    if (members.length > 0 && !options.without?.includes('controller-manager')) await podsAllowed(cluster);
     return cluster;
   } catch (e) {
     const saved = parts.save(dir, `start-${new Date().toISOString().replaceAll(':', '')}`);
@@ -98,12 +114,17 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-async function certificates(layout: Layout, bed: Bed | undefined): Promise<void> {
+function flagsOf({ flags = {} }: ClusterOptions, bed: Bed | undefined): ExtraFlags {
+  return typeof flags === 'function' ? flags((bed?.lan.gateway ?? '').replace(/\.\d+$/, '')) : flags;
+}
+
+async function certificates(layout: Layout, members: readonly BedNode[]): Promise<void> {
   const plan = planPki({
     server: `https://127.0.0.1:${layout.port}`,
     nodeServer: `https://${layout.gateway ?? '127.0.0.1'}:${layout.port}`,
-    apiserverHosts: layout.gateway ? [layout.gateway] : [],
-    nodes: Object.fromEntries((bed?.nodes ?? []).map((n) => [n.name, [n.address]])),
+    apiserverHosts: [layout.gateway, layout.gateway6].filter((host) => host !== undefined),
+    serviceAddress: layout.ranges.kubernetes,
+    nodes: Object.fromEntries(members.map((n) => [n.name, [n.address, ...(n.address6 ? [n.address6] : [])]])),
   });
   await ensurePki(layout.dir, plan, Date.now());
 }
@@ -111,9 +132,8 @@ async function certificates(layout: Layout, bed: Bed | undefined): Promise<void>
 async function startAll(
   layout: Layout,
   nodes: readonly ClusterNode[],
-  { options, parts }: { options: ClusterOptions; parts: Parts },
+  { options, flags, parts }: { options: ClusterOptions; flags: ExtraFlags; parts: Parts },
 ): Promise<void> {
-  const flags = options.flags ?? {};
   const wanted = (process: ManagedProcess): boolean =>
     !options.without?.some((part) => process.name === part || process.name.startsWith(`${part}-node`));
   await parts.start(etcdMembers(layout, flags));
@@ -122,7 +142,7 @@ async function startAll(
   const rest = [
     scheduler(layout, flags),
     controllerManager(layout, flags),
-    ...nodes.flatMap((n) => [n.agent, n.proxy, n.dns]),
+    ...nodes.flatMap((n) => [n.agent, n.proxy, n.dns, ...(options.ingress ? [n.ingress] : [])]),
   ];
   await parts.start(rest.filter(wanted));
 }
@@ -166,13 +186,13 @@ class Parts {
   }
 }
 
-function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): Cluster {
+function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): Omit<Cluster, 'spares'> {
   const kubeconfig = join(layout.dir, 'admin.conf');
   const kubectl: Cluster['kubectl'] = (args, options) =>
     systemExec(
       options?.program ?? 'kubectl',
       ['--kubeconfig', kubeconfig, '--cache-dir', join(layout.dir, 'kubectl'), ...args],
-      options,
+      { timeoutMs: 60_000, ...options },
     );
   return {
     dir: layout.dir,
@@ -211,4 +231,10 @@ async function nodesReady(cluster: Cluster): Promise<void> {
     },
     { timeoutMs: 60_000, everyMs: 250 },
   );
+}
+
+/** Pods are refused before the account they run as is there. */
+async function podsAllowed(cluster: Cluster): Promise<void> {
+  const account = ['get', 'serviceaccount', 'default', '-n', 'default', '-o', 'name'];
+  await waitFor('the default service account', () => cluster.kubectlOk(account), { timeoutMs: 60_000, everyMs: 250 });
 }

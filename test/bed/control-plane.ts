@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hostPort } from '#api/meta/ip.ts';
 import { authorityFile } from '#pki/pki.ts';
 import { renderLoadBalancer } from '../../deploy/loadbalancer.ts';
 import { adminTls, bin, etcdTls, type Layout } from './layout.ts';
@@ -9,7 +10,15 @@ import { waitFor } from './wait.ts';
 
 /** Flags added to those of the bed, by component. */
 export type ExtraFlags = Readonly<Partial<Record<Component, readonly string[]>>>;
-export type Component = 'etcd' | 'apiserver' | 'scheduler' | 'controller-manager' | 'node-agent' | 'proxy' | 'dns';
+export type Component =
+  | 'etcd'
+  | 'apiserver'
+  | 'scheduler'
+  | 'controller-manager'
+  | 'node-agent'
+  | 'proxy'
+  | 'dns'
+  | 'ingress';
 
 const READY_MS = 60_000;
 
@@ -39,7 +48,8 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
         ...['--client-cert-auth', '--trusted-ca-file', ca(layout, 'etcd-client')],
         ...pair(layout, `etcd/${name}-peer`, '--peer-cert-file', '--peer-key-file'),
         ...['--peer-client-cert-auth', '--peer-trusted-ca-file', ca(layout, 'etcd-peer')],
-        ...(layout.fast ? ['--heartbeat-interval', '50', '--election-timeout', '500'] : []),
+        // As in docker-compose.yml, or quicker still.
+        ...(layout.fast ? ['--heartbeat-interval', '50', '--election-timeout', '500'] : ['--election-timeout', '600']),
         ...(extra.etcd ?? []),
       ],
       ready: (signal) =>
@@ -49,6 +59,8 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
 }
 
 export function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
+  // What the Service "kubernetes" leads to is of its family.
+  const advertised = layout.ranges.families.startsWith('IPv6') ? layout.gateway6 : layout.gateway;
   return layout.apiservers.map((port, i) => {
     const name = `apiserver${i + 1}`;
     return new ManagedProcess({
@@ -60,13 +72,17 @@ export function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] 
         ...['--etcd-cafile', ca(layout, 'etcd-client')],
         ...pair(layout, 'apiserver-etcd-client', '--etcd-certfile', '--etcd-keyfile'),
         ...['--bind-address', '127.0.0.1', '--secure-port', String(port)],
-        ...(layout.gateway ? ['--advertise-address', layout.gateway, '--advertise-port', String(layout.port)] : []),
+        ...(advertised ? ['--advertise-address', advertised, '--advertise-port', String(layout.port)] : []),
         ...pair(layout, 'apiserver', '--tls-cert-file', '--tls-private-key-file'),
         ...['--client-ca-file', ca(layout, 'client')],
         ...['--service-account-key-file', layout.pki('service-account.pub')],
         ...['--service-account-signing-key-file', layout.pki('service-account.key')],
         ...pair(layout, 'apiserver-kubelet-client', '--kubelet-client-certificate', '--kubelet-client-key'),
         ...['--kubelet-certificate-authority', ca(layout, 'node')],
+        ...pair(layout, 'front-proxy-client', '--proxy-client-cert-file', '--proxy-client-key-file'),
+        ...['--requestheader-client-ca-file', ca(layout, 'front-proxy')],
+        ...['--requestheader-allowed-names', 'front-proxy-client'],
+        ...['--service-cluster-ip-range', layout.ranges.services],
         ...(extra.apiserver ?? []),
       ],
       ready: (signal) => until(name, signal, () => probe(`https://127.0.0.1:${port}/readyz`, adminTls(layout))),
@@ -76,11 +92,11 @@ export function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] 
 
 export function loadBalancer(layout: Layout): ManagedProcess {
   const config = join(layout.dir, 'haproxy.cfg');
-  const hosts = ['127.0.0.1', ...(layout.gateway ? [layout.gateway] : [])];
+  const hosts = ['127.0.0.1', layout.gateway, layout.gateway6].filter((host) => host !== undefined);
   writeFileSync(
     config,
     renderLoadBalancer({
-      listen: hosts.map((host) => `${host}:${layout.port}`),
+      listen: hosts.map((host) => hostPort(host, layout.port)),
       servers: layout.apiservers.map((port) => `127.0.0.1:${port}`),
       caFile: ca(layout, 'apiserver'),
     }),
@@ -108,8 +124,15 @@ export function controllerManager(layout: Layout, extra: ExtraFlags): ManagedPro
   return elected(layout, 'controller-manager', layout.controllerManagerHealth, [
     ...['--root-ca-file', ca(layout, 'apiserver')],
     ...['--service-account-private-key-file', layout.pki('service-account.key')],
-    ...['--cluster-cidr', '10.244.0.0/16', '--allocate-node-cidrs=true'],
+    ...['--cluster-cidr', layout.ranges.pods, '--service-cluster-ip-range', layout.ranges.services],
+    '--allocate-node-cidrs=true',
     ...pair(layout, authorityFile('client'), '--cluster-signing-cert-file', '--cluster-signing-key-file'),
+    ...pair(
+      layout,
+      authorityFile('node'),
+      '--cluster-signing-kubelet-serving-cert-file',
+      '--cluster-signing-kubelet-serving-key-file',
+    ),
     ...(layout.fast ? ['--node-monitor-grace-period', '15s'] : []),
     ...(extra['controller-manager'] ?? []),
   ]);
@@ -125,6 +148,7 @@ function elected(layout: Layout, name: string, health: number, flags: readonly s
       ...flags,
     ],
     logFile: layout.log(name),
+    supervised: true,
     ready: (signal) => until(name, signal, () => probe(`http://127.0.0.1:${health}/healthz`)),
   });
 }

@@ -8,38 +8,54 @@ import { run } from '../../deploy/run.ts';
 export interface Lan {
   /** The machine's address in the LAN. */
   readonly gateway: string;
+  /** Of a LAN with IPv6; undefined in others. */
+  readonly gateway6: string | undefined;
   /** Namespace of a node, as in /run/netns. */
   namespace(node: number): string;
   address(node: number): string;
+  /** Of a LAN with IPv6; undefined in others. */
+  address6(node: number): string | undefined;
   /** Plugs a new namespace into the switch. Whatever had the same number before is gone. */
   plug(node: number): Promise<void>;
+  /** Pulls its cable: what it still says while it ends is heard by nobody. */
+  unplug(node: number): Promise<void>;
   remove(): Promise<void>;
 }
 
 /** The service range has to be routable somewhere for a connection from the node itself to reach the rules at all. */
 const SERVICES = '10.96.0.0/16';
+const SERVICES6 = 'fd00:10:96::/112';
 
 const ip = (lines: readonly string[], namespace?: string): Promise<string> =>
   run('ip', [...(namespace ? ['-n', namespace] : []), '-batch', '-'], { input: `${lines.join('\n')}\n` });
 
 const nameOf = (bed: number, part: string | number): string => `cx${bed}-${part}`;
 
-/** @param prefix first three numbers of a /24 such as "198.18.1". */
-export async function createLan(bed: number, prefix: string): Promise<Lan> {
+/** @param prefix first three numbers of a /24 such as "198.18.1". @param dualStack nodes have IPv6 addresses too. */
+export async function createLan(bed: number, prefix: string, dualStack: boolean): Promise<Lan> {
   const lan = nameOf(bed, 'lan');
   const cable = nameOf(bed, 'host');
   const gateway = `${prefix}.1`;
   await removeLan(bed);
   await ip([`netns add ${lan}`, `link add ${cable} type veth peer name uplink netns ${lan}`]);
   await ip(['link add br0 type bridge', 'link set lo up', 'link set br0 up', 'link set uplink master br0 up'], lan);
+  const prefix6 = dualStack ? `fd00:10:1:${bed.toString(16)}` : undefined;
+  const gateway6 = prefix6 && `${prefix6}::1`;
   await ip([`addr add ${gateway}/24 dev ${cable}`, `link set ${cable} up`]);
+  if (gateway6) await ip([`addr add ${gateway6}/64 dev ${cable} nodad`]);
   const namespace = (node: number): string => nameOf(bed, node);
   const address = (node: number): string => `${prefix}.${10 + node}`;
+  const address6 = (node: number): string | undefined => prefix6 && `${prefix6}::${(10 + node).toString(16)}`;
   return {
     gateway,
+    gateway6,
     namespace,
     address,
+    address6,
     remove: () => removeLan(bed),
+    async unplug(node) {
+      await ip([`link set port${node} down`], lan);
+    },
     async plug(node) {
       const ns = namespace(node);
       await run('ip', ['-n', lan, 'link', 'del', `port${node}`]).catch(() => undefined);
@@ -60,6 +76,8 @@ export async function createLan(bed: number, prefix: string): Promise<Lan> {
         ns,
       );
       await run('nsenter', [`--net=/run/netns/${ns}`, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+      const own6 = address6(node);
+      if (own6) await ip([`addr add ${own6}/64 dev eth0 nodad`, `route add ${SERVICES6} dev eth0`], ns);
     },
   };
 }

@@ -2,10 +2,45 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { authorityFile, pkiFolder } from '#pki/pki.ts';
 import type { ProbeTls } from './net.ts';
-import { freePorts } from './net.ts';
+import { freePorts } from './ports.ts';
 
 export const repository = resolve(import.meta.dirname, '../..');
 export const bin = (name: string): string => join(repository, 'bin', name);
+
+/** Address families of a cluster, the primary one first. */
+export type Families = 'IPv4' | 'IPv4,IPv6' | 'IPv6,IPv4' | 'IPv6';
+
+/** Address ranges as flags name them: one, or one of each family. */
+export interface Ranges {
+  readonly families: Families;
+  readonly pods: string;
+  readonly services: string;
+  /** The first address of the primary range of Services, and the one of kube-dns. */
+  readonly kubernetes: string;
+  readonly dns: string;
+}
+
+const OF_FAMILY = {
+  IPv4: { pods: '10.244.0.0/16', services: '10.96.0.0/16', kubernetes: '10.96.0.1', dns: '10.96.0.10' },
+  IPv6: { pods: 'fd00:10:244::/56', services: 'fd00:10:96::/112', kubernetes: 'fd00:10:96::1', dns: 'fd00:10:96::a' },
+};
+const list = (families: Families): (keyof typeof OF_FAMILY)[] =>
+  families.split(',').map((f) => (f === 'IPv6' ? 'IPv6' : 'IPv4'));
+
+export function rangesOf(families: Families): Ranges {
+  const all = list(families).map((f) => OF_FAMILY[f]);
+  const { kubernetes = '', dns = '' } = all[0] ?? {};
+  return {
+    ...{ families, kubernetes, dns },
+    pods: all.map((r) => r.pods).join(),
+    services: all.map((r) => r.services).join(),
+  };
+}
+
+/** Those addresses of a machine that its cluster uses, the primary one first. */
+export function addressesOf(families: Families, m: { address: string; address6: string | undefined }): string[] {
+  return list(families).flatMap((f) => (f === 'IPv6' ? (m.address6 ?? []) : m.address));
+}
 
 /** Where everything of one cluster of processes is. */
 export interface Layout {
@@ -19,8 +54,11 @@ export interface Layout {
   readonly controllerManagerHealth: number;
   /** The machine's address in the LAN of the nodes; undefined without nodes. */
   readonly gateway: string | undefined;
+  /** Its IPv6 address there, in a bed that has them. */
+  readonly gateway6: string | undefined;
   /** Short times for leases and elections: fail-over tests need not wait for production's patience. */
   readonly fast: boolean;
+  readonly ranges: Ranges;
   /** A file of the pki folder. */
   pki(file: string): string;
   log(name: string): string;
@@ -30,7 +68,9 @@ export interface LayoutOptions {
   readonly dir: string;
   readonly apiservers: number;
   readonly gateway: string | undefined;
+  readonly gateway6: string | undefined;
   readonly fast: boolean;
+  readonly ranges: Ranges;
 }
 
 const MEMBERS = ['etcd1', 'etcd2', 'etcd3'];

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { exclusively } from './lock.ts';
 
-/** Who uses which bed. One folder a bed; making it is atomic, so two runs never get the same. */
+/** Who uses which bed: a file for each, with its owner. */
 const REGISTER = '/run/coxswain/beds';
 const MAX_BEDS = 200;
 
@@ -15,26 +16,23 @@ export interface BedLease {
  * Takes a free bed number. Beds whose owner has died are cleaned by `clean` first, whatever way their owner ended.
  * @param wanted a fixed number; taken over from a dead owner, an error while its owner lives.
  */
-export async function takeBed(clean: (number: number) => Promise<void>, wanted?: number): Promise<BedLease> {
-  mkdirSync(REGISTER, { recursive: true });
-  for (const entry of readdirSync(REGISTER)) {
-    if (ownerLives(entry)) continue;
-    await clean(Number(entry));
-    rmSync(join(REGISTER, entry), { recursive: true, force: true });
-  }
-  const numbers = wanted === undefined ? Array.from({ length: MAX_BEDS }, (_, i) => i + 1) : [wanted];
-  for (const number of numbers) {
-    const folder = join(REGISTER, String(number));
-    try {
-      mkdirSync(folder);
-    } catch (e) {
-      if ((e as NodeJS.ErrnoException).code === 'EEXIST') continue;
-      throw e;
+export function takeBed(clean: (number: number) => Promise<void>, wanted?: number): Promise<BedLease> {
+  // One at a time: a bed that is just being taken looks like one whose owner has died.
+  return exclusively('beds', async () => {
+    mkdirSync(REGISTER, { recursive: true });
+    for (const entry of readdirSync(REGISTER)) {
+      if (ownerLives(entry)) continue;
+      await clean(Number(entry));
+      rmSync(join(REGISTER, entry), { recursive: true, force: true });
     }
-    writeFileSync(join(folder, 'owner'), owner(process.pid));
-    return { number, release: () => rmSync(folder, { recursive: true, force: true }) };
-  }
-  throw new Error(wanted === undefined ? 'every bed is taken' : `bed ${wanted} is in use by another run`);
+    const numbers = wanted === undefined ? Array.from({ length: MAX_BEDS }, (_, i) => i + 1) : [wanted];
+    const free = numbers.find((number) => !existsSync(join(REGISTER, String(number))));
+    if (free === undefined)
+      throw new Error(wanted === undefined ? 'every bed is taken' : `bed ${wanted} is in use by another run`);
+    const file = join(REGISTER, String(free));
+    writeFileSync(file, owner(process.pid));
+    return { number: free, release: () => rmSync(file, { force: true }) };
+  });
 }
 
 /** A process number can be used again; together with its start time it cannot. */
@@ -45,10 +43,8 @@ function owner(pid: number): string {
 }
 
 function ownerLives(entry: string): boolean {
-  const file = join(REGISTER, entry, 'owner');
-  if (!existsSync(file)) return false;
-  const recorded = readFileSync(file, 'utf8');
   try {
+    const recorded = readFileSync(join(REGISTER, entry), 'utf8');
     return owner(Number(recorded.split(' ')[0])) === recorded;
   } catch {
     return false;

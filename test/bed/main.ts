@@ -52,7 +52,15 @@ async function runCluster(nodes: number): Promise<void> {
   const stop = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
   });
-  const cluster = await startCluster({ nodes, dir, fast: false });
+  const cluster = await startCluster({
+    nodes,
+    dir,
+    fast: false,
+    ingress: true,
+    flags: {
+      'controller-manager': ['--local-path-storage-class', 'local-path', '--local-path-dir', join(dir, 'volumes')],
+    },
+  });
   const lines = [
     `cluster of ${nodes} nodes at ${cluster.server}; logs in ${join(dir, 'logs')}`,
     ...cluster.nodes.map((n) => `  ${n.name} ${n.address}  docker -H ${n.dockerHost} ps`),

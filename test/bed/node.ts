@@ -10,6 +10,8 @@ import { waitFor } from './wait.ts';
 export interface BedNode {
   readonly name: string;
   readonly address: string;
+  /** In a bed with IPv6. */
+  readonly address6: string | undefined;
   readonly dir: string;
   /** unix://… of its dockerd, usable from outside the node too. */
   readonly dockerHost: string;
@@ -81,6 +83,7 @@ export async function createNode(spec: NodeSpec): Promise<BedNode> {
     name,
     dir,
     address: lan.address(number),
+    address6: lan.address6(number),
     dockerHost: `unix://${socket}`,
     cgroupRoot: spec.cgroupRoot,
     init: () => holder.pid,
@@ -95,6 +98,7 @@ export async function createNode(spec: NodeSpec): Promise<BedNode> {
       );
     },
     async powerOff() {
+      await lan.unplug(number);
       await holder.kill('SIGKILL');
     },
     async powerOn() {

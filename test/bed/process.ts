@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { systemClock } from '#async/clock.ts';
+import { systemClock, type Timer } from '#async/clock.ts';
 
 export interface ProcessSpec {
   readonly name: string;
@@ -13,7 +13,14 @@ export interface ProcessSpec {
   readonly wrapped?: boolean;
   /** Resolves when the process does its work. */
   readonly ready?: (signal: AbortSignal) => Promise<void>;
+  /** Started again when it ends by itself, as a supervisor would: leaders that lost their lease end. */
+  readonly supervised?: boolean;
 }
+
+/** A supervised process is started again after this. */
+const AGAIN_MS = 1_000;
+/** So often on its way to being ready. */
+const MAX_STARTS = 3;
 
 /** What SIGTERM did not end in this time is killed. */
 const STOP_MS = 10_000;
@@ -27,6 +34,9 @@ export class ManagedProcess {
   private readonly spec: ProcessSpec;
   private child: ChildProcess | undefined;
   private exit: Promise<void> = Promise.resolve();
+  /** It has done its work, and nobody has sent it a signal since. */
+  private left = false;
+  private again: Timer | undefined;
 
   constructor(spec: ProcessSpec) {
     this.spec = spec;
@@ -51,25 +61,46 @@ export class ManagedProcess {
     });
     closeSync(log);
     const { promise, resolve } = Promise.withResolvers<void>();
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
+    const ended = (): void => {
+      if (this.spec.supervised && this.left) this.again = systemClock.after(AGAIN_MS, () => void this.relaunch());
+      resolve();
+    };
+    child.once('exit', ended);
+    child.once('error', ended);
     this.child = child;
     this.exit = promise;
+  }
+
+  private async relaunch(): Promise<void> {
+    await this.launch();
+    this.left = true;
   }
 
   async waitReady(): Promise<void> {
     if (!this.spec.ready) return;
     const abort = new AbortController();
-    const ended = this.exit.then(() => {
-      throw new Error(`${this.name} ended before it was ready:\n${this.logTail()}`);
-    });
+    const ended = this.endsForGood(abort.signal);
     try {
       await Promise.race([this.spec.ready(abort.signal), ended]);
+      this.left = true;
     } catch (e) {
       throw new Error(`${(e as Error).message}\n${this.name} log:\n${this.logTail()}`, { cause: e });
     } finally {
       abort.abort();
       ended.catch(() => {});
+    }
+  }
+
+  /** Rejects when it has ended before it was ready, a leader that lost its lease on the way: so for the last time. */
+  private async endsForGood(ready: AbortSignal): Promise<void> {
+    for (let starts = 1; ; starts++) {
+      await this.exit;
+      if (ready.aborted) return;
+      if (!this.spec.supervised || starts === MAX_STARTS) {
+        throw new Error(`${this.name} ended before it was ready:\n${this.logTail()}`);
+      }
+      await systemClock.sleep(AGAIN_MS);
+      await this.launch();
     }
   }
 
@@ -88,6 +119,7 @@ export class ManagedProcess {
 
   /** Sends a signal; for one that ends the process, `exited` tells when. */
   signal(signal: NodeJS.Signals): void {
+    this.leaveAlone();
     const pid = this.pid;
     if (pid !== undefined) process.kill(pid, signal);
   }
@@ -104,6 +136,7 @@ export class ManagedProcess {
 
   /** SIGTERM, then SIGKILL. */
   async stop(): Promise<void> {
+    this.leaveAlone();
     if (!this.running) return;
     const hard = systemClock.after(STOP_MS, () => {
       this.signal('SIGKILL');
@@ -114,6 +147,12 @@ export class ManagedProcess {
     } finally {
       hard.cancel();
     }
+  }
+
+  /** What a test does with it is the test's. */
+  private leaveAlone(): void {
+    this.left = false;
+    this.again?.cancel();
   }
 
   async restart(): Promise<void> {

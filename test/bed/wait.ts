@@ -1,7 +1,8 @@
 import { systemClock } from '#async/clock.ts';
+import type { Cluster } from './cluster.ts';
 
 export interface WaitOptions {
-  /** Default 30 s. */
+  /** Default 60 s: a wait that is met costs nothing, and machines may be busy. */
   readonly timeoutMs?: number;
   /** Time between looks; default 100 ms. */
   readonly everyMs?: number;
@@ -17,7 +18,7 @@ export async function waitFor<T>(
   check: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, undefined | null | false | '' | 0>> {
-  const { timeoutMs = 30_000, everyMs = 100, signal } = options;
+  const { timeoutMs = 60_000, everyMs = 100, signal } = options;
   const end = systemClock.now() + timeoutMs;
   let last: unknown;
   for (;;) {
@@ -36,3 +37,7 @@ export async function waitFor<T>(
     await systemClock.sleep(everyMs, signal);
   }
 }
+
+/** The balancer before the API servers looks at one that was away once a second. */
+export const balancerAnswers = (cluster: Cluster): Promise<string> =>
+  waitFor('the balancer finds a server', () => cluster.kubectlOk(['get', '--raw', '/readyz']));

@@ -1,5 +1,5 @@
 /**
- * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [pods] [idle] [failover]`, all of
+ * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [scale] [pods] [idle] [failover] [network]`, all of
  * them by default. Prints a table; figures go to .bench/latest.json (`--out FILE`), whose last contents and those of the
  * last release are compared with (`--against FILE`). The exit code tells of failures, not of missed goals.
  */
@@ -12,16 +12,18 @@ import { api } from './groups/api.ts';
 import { failover } from './groups/failover.ts';
 import { clientOf, type Group, type Sink } from './groups/group.ts';
 import { idle } from './groups/idle.ts';
+import { network } from './groups/network.ts';
 import { pods } from './groups/pods.ts';
+import { scale } from './groups/scale.ts';
 import { scheduling } from './groups/scheduling.ts';
 import { type Earlier, readReport, table, writeReport } from './report.ts';
 import type { Row } from './rows.ts';
 
 type OnCluster = (cluster: Cluster, client: Client, sink: Sink) => Promise<void>;
 
-const ALONE: Readonly<Record<string, Group>> = { api, scheduling };
+const ALONE: Readonly<Record<string, Group>> = { api, scheduling, scale };
 /** These share a cluster of one node, with the timing of production. */
-const ON_NODE: Readonly<Record<string, OnCluster>> = { pods, idle, failover };
+const ON_NODE: Readonly<Record<string, OnCluster>> = { pods, idle, failover, network };
 const NAMES = [...Object.keys(ALONE), ...Object.keys(ON_NODE)];
 
 async function onNode(parts: readonly OnCluster[], sink: Sink): Promise<void> {

@@ -66,7 +66,7 @@ describe('kill -9, the workload serves and new work is done', () => {
     expect(await answers()).toBe(true);
     await node?.proxy.start();
     expect((await node?.exec('iptables', ['-t', 'nat', '-F']))?.code).toBe(0);
-    await waitFor('the rules are back', answers, { timeoutMs: 10_000 });
+    await waitFor('the rules are back', answers);
   });
 });
 

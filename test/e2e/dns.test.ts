@@ -1,9 +1,13 @@
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { run } from '../../deploy/run.ts';
+import { repository } from '../bed/layout.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 
 const cluster = useCluster('e2e-dns', { nodes: 2 });
+const source = join(repository, 'test/e2e/network/lookup.c');
 const apply = (input: string) => cluster().kubectlOk(['apply', '-f', '-'], { input });
 
 /** Two named endpoints behind a headless Service, one Service with an address, one that is an alias. */
@@ -87,13 +91,47 @@ describe('from a pod on each node', () => {
   });
 });
 
-test('a new Service has its name within a second, a deleted one loses it', async () => {
+/** The resolvers of C libraries, each with its own way to ask: glibc one after the other, musl all at once. */
+test.each([
+  ['glibc', 'gcc'],
+  ['musl', 'musl-gcc'],
+])('%s finds names by the search path, and that one does not exist', async (library, compiler) => {
+  const [node] = cluster().nodes;
+  if (!node) throw new Error('there is no node');
+  const program = join(cluster().dir, `lookup-${library}`);
+  await run(compiler, ['-o', program, ...(library === 'musl' ? ['-static'] : []), source]);
+  const id = await cluster().kubectlOk([
+    'get',
+    'pod',
+    client(0),
+    '-o=jsonpath={.status.containerStatuses[0].containerID}',
+  ]);
+  const format = '{{.State.Pid}} {{.ResolvConfPath}}';
+  const inspect = ['-H', node.dockerHost, 'inspect', '-f', format, id.replace('docker://', '')];
+  const [pid = '', file = ''] = (await node.exec('docker', inspect)).stdout.trim().split(' ');
+  const nobody = 'nobody.default.svc.cluster.local.';
+  const names = ['web', 'web.default', 'web.default.svc.cluster.local', 'alias', 'db', 'db-1.db', nobody];
+  const script = `mount --bind ${file} /etc/resolv.conf && exec ${program} ${names.join(' ')}`;
+  const asPod = ['--net', '--target', pid, 'unshare', '--mount', 'sh', '-c', script];
+  const { stdout, stderr } = await node.exec('nsenter', asPod, { timeoutMs: 60_000 });
+  const vip = await cluster().kubectlOk(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}']);
+  const [zero, one] = await Promise.all([ip('db-0'), ip('db-1')]);
+  const found = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ').sort().join(' '));
+  const lines = names.slice(0, 4).map((name) => [name, vip]);
+  lines.push(['db', zero, one], ['db-1.db', one], [nobody, 'none']);
+  expect(found, stderr).toEqual(lines.map((line) => line.sort().join(' ')));
+});
+
+test('a new Service has its name soon, a deleted one loses it', async () => {
   await cluster().kubectlOk(['create', 'service', 'clusterip', 'fresh', '--tcp=80:80']);
   const address = await cluster().kubectlOk(['get', 'svc', 'fresh', '-o', 'jsonpath={.spec.clusterIP}']);
   const found = async (): Promise<string[]> => lookup(0, 'fresh.default.svc.cluster.local');
-  await waitFor('the name', async () => (await found()).includes(address), { timeoutMs: 1000, everyMs: 50 });
+  await waitFor('the name', async () => (await found()).includes(address), { timeoutMs: 10_000, everyMs: 50 });
   await cluster().kubectlOk(['delete', 'svc', 'fresh']);
-  await waitFor('no name', async () => (await found()).length === 0, { timeoutMs: 1000, everyMs: 50 });
+  await waitFor('no name', async () => (await found()).length === 0, { timeoutMs: 10_000, everyMs: 50 });
 });
 
 test('an endpoint that goes leaves the headless Service', async () => {

@@ -18,6 +18,34 @@ spec:
   containers:
   - { name: main, image: 'coxswain/busybox:1', imagePullPolicy: Never, command: [sleep, '3600'] }
 `,
+  /**
+   * A web server on port 8080 (named http) that tells whom it sees: "<client address> <pod>".
+   * @param o dualStack: at addresses of both families
+   */
+  whoami: (name: string, o: { node?: string; labels: Record<string, string>; dualStack?: boolean }): string => `
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, labels: ${JSON.stringify(o.labels)} }
+spec:
+  ${o.node ? `nodeSelector: { kubernetes.io/hostname: ${o.node} }` : ''}
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: main
+    image: coxswain/busybox:1
+    imagePullPolicy: Never
+    ports: [{ name: http, containerPort: 8080 }]
+    readinessProbe: { tcpSocket: { port: http }, periodSeconds: 1 }
+    command: [sh, -c]
+    args:
+    - |
+      mkdir -p /www/cgi-bin
+      cat > /www/cgi-bin/whoami <<"END"
+      #!/bin/sh
+      printf "Content-Type: text/plain\\r\\n\\r\\n$REMOTE_ADDR $HOSTNAME\\n"
+      END
+      chmod +x /www/cgi-bin/whoami
+      exec httpd -f -p ${o.dualStack ? "'[::]:8080'" : '0.0.0.0:8080'} -h /www
+`,
 };
 
 /** What tests read of a pod. */

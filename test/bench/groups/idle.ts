@@ -37,14 +37,18 @@ const each = (of: ReadonlyMap<string, number>, digits: number): string =>
 
 /** What a node costs that does nothing but hold ten pods. */
 export async function idle(cluster: Cluster, client: Client, sink: Sink): Promise<void> {
+  await cluster.nodes[0]?.ingress.start();
   await deploy(client, 'idle', PODS);
   await systemClock.sleep(SETTLE_MS);
   const { controlPlane, node, etcd } = partsOf(cluster);
+  const { dns, ingress } = cluster.nodes[0] ?? {};
+  const beside = { 'idle-cpu-dns': dns?.pid ?? 0, 'idle-cpu-ingress': ingress?.pid ?? 0 } as const;
   const ours = new Map([...controlPlane, ...node]);
   const machine = cluster.nodes[0]?.init();
-  const docker = machine === undefined ? [] : descendants(machine, new Set(node.values()));
+  const docker =
+    machine === undefined ? [] : descendants(machine, new Set([...node.values(), ...Object.values(beside)]));
   const used = (pids: Iterable<number>): Map<number, number> => new Map([...pids].map((p) => [p, cpuSeconds(p)]));
-  const all = [...ours.values(), ...etcd.values(), ...docker];
+  const all = [...ours.values(), ...etcd.values(), ...docker, ...Object.values(beside)];
   const before = used(all);
   const started = performance.now();
   await systemClock.sleep(WINDOW_MS);
@@ -55,6 +59,9 @@ export async function idle(cluster: Cluster, client: Client, sink: Sink): Promis
   sink(row('idle-cpu', sum(shares.values()), { note: each(shares, 2) }));
   sink(row('idle-cpu-etcd', sum([...etcd.values()].map(percent))));
   sink(row('idle-cpu-docker', sum(docker.map(percent))));
+  for (const id of ['idle-cpu-dns', 'idle-cpu-ingress'] as const) {
+    sink(row(id, percent(beside[id]), { note: `PSS ${proportionalMiB(beside[id]).toFixed(0)} MB` }));
+  }
   const memory = (of: ReadonlyMap<string, number>): { value: number; note: string } => {
     const shared = new Map([...of].map(([name, pid]) => [name, proportionalMiB(pid)]));
     const resident = sum([...of.values()].map(residentMiB));
@@ -65,4 +72,5 @@ export async function idle(cluster: Cluster, client: Client, sink: Sink): Promis
   const nodes = memory(node);
   sink(row('idle-memory-node', nodes.value, { note: nodes.note }));
   await undeploy(client, 'idle');
+  await ingress?.stop();
 }

@@ -30,6 +30,15 @@ export const residentMiB = (pid: number): number => field(`/proc/${pid}/status`,
 /** Resident memory in which pages shared between processes are counted once in all, MiB. */
 export const proportionalMiB = (pid: number): number => field(`/proc/${pid}/smaps_rollup`, 'Pss');
 
+/** Name of the program, up to 15 letters; '' once it is gone. */
+export function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
 /** A process and everything it has started, unless `without` names it. */
 export function descendants(pid: number, without: ReadonlySet<number> = new Set()): number[] {
   if (without.has(pid)) return [];

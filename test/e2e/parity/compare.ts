@@ -19,7 +19,7 @@ export interface Side {
   readonly kubeconfig: string;
 }
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 /** A side with the files command lines name. */
 export function sideOf(
@@ -34,10 +34,17 @@ export function sideOf(
   return { program, folder, namespace: o.namespace, kubeconfig: o.kubeconfig };
 }
 
-/** Runs a shell line in which `k` is the program in its namespace and `$NS` the namespace's name. */
+/** Runs a shell line in which `k` is the program in its namespace, `$NS` the namespace's name and `$PROGRAM` the program. */
 export function runLine(side: Side, line: string): Promise<Outcome> {
   const script = `k() { "${side.program}" -n "$NS" "$@"; }; ${line}`;
-  const env = { ...process.env, NS: side.namespace, KUBECONFIG: side.kubeconfig, HOME: side.folder, EDITOR: 'false' };
+  const env = {
+    ...process.env,
+    NS: side.namespace,
+    PROGRAM: side.program,
+    KUBECONFIG: side.kubeconfig,
+    HOME: side.folder,
+    EDITOR: 'false',
+  };
   return new Promise((resolve) => {
     const child = execFile('sh', ['-c', script], { cwd: side.folder, env, timeout: TIMEOUT_MS }, (e, out, err) => {
       resolve({ code: e ? (typeof e.code === 'number' ? e.code : 124) : 0, out, err });

@@ -81,6 +81,51 @@ spec:
 `,
   'app.env': '# settings\nMODE=fast\nLEVEL=3\nEMPTY=\n',
   'app.ini': '[main]\ncolour = red\n',
+  'rbac.yaml': `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: reader, namespace: $NS, labels: { a: b } }
+rules:
+- { apiGroups: [""], resources: [pods], verbs: [get, list] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: reader, namespace: $NS }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader }
+subjects: [{ kind: User, name: ann, apiGroup: rbac.authorization.k8s.io }]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: passed-over }
+`,
+  'rbac2.yaml': `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: reader, namespace: $NS, annotations: { c: d } }
+rules:
+- { apiGroups: ["", apps], resources: [pods, deployments], verbs: [get] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: reader, namespace: $NS }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader }
+subjects: [{ kind: ServiceAccount, name: default, namespace: $NS }]
+`,
+  'rbac3.yaml': `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: reader, namespace: $NS }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view }
+subjects: [{ kind: User, name: bob, apiGroup: rbac.authorization.k8s.io }]
+`,
+  'kust/kustomization.yaml':
+    'namePrefix: k-\nresources: [cm.yaml]\nconfigMapGenerator: [{ name: gen, literals: [a=b] }]\nlabels: [{ pairs: { set: kust } }]\n',
+  'kust/cm.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: plain }\ndata: { a: "1" }\n',
+  'set/one.yaml':
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: set-one, labels: { in: set } }\n---\napiVersion: v1\nkind: Secret\nmetadata: { name: set-two, labels: { in: set } }\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: set-three, labels: { in: other } }\n',
+  'set/less.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: set-one, labels: { in: set } }\n',
+  'elsewhere.yaml':
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: kube-root-ca.crt, namespace: default }\ndata: { a: b }\n',
   'patch.yaml': 'data: { patched: "yes" }\n',
   'columns.txt': 'NAME IMAGE\n.metadata.name .spec.template.spec.containers[*].image\n',
 };

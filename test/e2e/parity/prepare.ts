@@ -3,12 +3,13 @@ import { runLine, type Side } from './compare.ts';
 /** Lines that make what the scenarios are about, and wait for it. */
 const LINES = [
   'k create namespace $NS',
+  // A pod is refused before its account is there.
+  'k wait --for=create sa/default --timeout=60s',
   'k apply -f settings.yaml -f web.yaml -f pod.yaml',
   'k create -f secret.yaml',
   'k rollout status deploy/web --timeout=90s',
   'k wait --for=condition=Ready pod/solo --timeout=90s',
-  'k wait --for=create sa/default --timeout=30s',
-  'k wait --for=create cm/kube-root-ca.crt --timeout=30s',
+  'k wait --for=create cm/kube-root-ca.crt --timeout=60s',
 ];
 
 /** Prepares a side's namespace with real kubectl. @throws Error with what kubectl printed */

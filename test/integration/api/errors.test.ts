@@ -1,36 +1,18 @@
-import { request } from 'node:https';
-import { describe, expect, test } from 'vitest';
-import { loadKubeconfig } from '#client/kubeconfig.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Status } from '#api/meta/errors.ts';
 import { useCluster } from '../../bed/suite.ts';
+import { Wire } from './http.ts';
 
 const cluster = useCluster('integration-errors', { without: ['scheduler', 'controller-manager'] });
 
-interface Answer {
-  code: number;
-  reason?: string;
-  message?: string;
-  details?: { causes?: { reason?: string; field?: string; message?: string }[] };
-}
+let wire: Wire;
+beforeAll(async () => {
+  wire = await Wire.to(cluster());
+});
 
-/** POSTs an object as it is, with the administrator's certificate; the answer as it came over the wire. */
-async function create(path: string, object: unknown): Promise<Answer> {
-  const { server, ca, cert, key } = await loadKubeconfig(cluster().kubeconfig);
-  return new Promise((resolve, reject) => {
-    const r = request(
-      server + path,
-      { method: 'POST', ca, cert, key, headers: { 'content-type': 'application/json' }, agent: false },
-      (response) => {
-        let text = '';
-        response.on('data', (c: Buffer) => {
-          text += c.toString();
-        });
-        response.on('end', () => resolve(JSON.parse(text) as Answer));
-      },
-    );
-    r.on('error', reject);
-    r.end(JSON.stringify(object));
-  });
-}
+/** POSTs an object as it is, with the administrator's certificate; the Status as it came over the wire. */
+const create = async (path: string, object: unknown): Promise<Status> =>
+  (await wire.ask<Status>('POST', path, { body: object })).body;
 
 const labels = { app: 'x' };
 const container = { name: 'c', image: 'busybox:1' };
@@ -157,4 +139,19 @@ describe('wrong input gets the right Status', () => {
     expect(warned).toMatchObject({ code: 0 });
     expect(warned.stderr).toContain('Warning: unknown field "spec.replicaz"');
   });
+});
+
+test('what there is to be asked, and how the server is', async () => {
+  const { paths } = await wire.ok<{ paths: string[] } & Status>('GET', '/');
+  expect(paths).toEqual(
+    expect.arrayContaining(['/api/v1', '/apis/apps', '/apis/apps/v1', '/healthz', '/openapi/v3', '/version']),
+  );
+  const text = (await wire.raw('GET', '/readyz?verbose&exclude=etcd&exclude=ping')).body.toString();
+  expect(text.split('\n')).toEqual([
+    '[+]ping excluded: ok',
+    '[+]etcd excluded: ok',
+    '[+]informer-sync ok',
+    'readyz check passed',
+    '',
+  ]);
 });

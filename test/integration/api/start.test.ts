@@ -2,16 +2,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ensurePki, pkiFolder, planPki } from '#pki/pki.ts';
 import { systemExec } from '#process/exec.ts';
 import { bin } from '../../bed/layout.ts';
 
-let dir = '';
+/** What a user sees who starts a program of ours wrongly: one sentence, and which one. */
+
+const dir = mkdtempSync(join(tmpdir(), 'coxswain-start-'));
+const nobody = join(dir, 'nobody.conf');
+const pki = (file: string): string => join(pkiFolder(dir), file);
+/** A port of this machine that somebody else has. */
 let busy = 0;
 const server = createServer();
 
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'coxswain-start-'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   busy = (server.address() as { port: number }).port;
   const config = {
@@ -20,73 +25,124 @@ beforeAll(async () => {
     clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
     users: [{ name: 'u', user: { token: 'x' } }],
   };
-  writeFileSync(join(dir, 'nobody.conf'), JSON.stringify(config));
+  writeFileSync(nobody, JSON.stringify(config));
+  const plan = planPki({
+    server: 'https://127.0.0.1:1',
+    nodeServer: 'https://127.0.0.1:1',
+    apiserverHosts: [],
+    nodes: { n: ['127.0.0.1'] },
+  });
+  await ensurePki(dir, plan, Date.now());
 });
 afterAll(() => {
   server.close();
   rmSync(dir, { recursive: true, force: true });
 });
 
-const PROGRAMS = ['apiserver', 'scheduler', 'controller-manager', 'node-agent', 'proxy'];
+const pair = (certFlag: string, keyFlag: string, file: string): string[] => [
+  ...[certFlag, pki(`${file}.crt`)],
+  ...[keyFlag, pki(`${file}.key`)],
+];
+const config = ['--kubeconfig', nobody];
+const quiet = ['--health-address', ''];
 
-/** One sentence on stderr, exit code 1, and no stack trace. */
-function expectSentence(r: { code: number; stderr: string }, program: string, words: RegExp): void {
-  const lines = r.stderr.split('\n').filter((l) => l !== '' && !l.startsWith('{'));
-  expect(lines).toHaveLength(1);
-  expect(lines[0]).toMatch(new RegExp(`^${program}: `));
-  expect(lines[0]).toMatch(words);
-  expect(r.stderr).not.toContain('    at ');
-  expect(r.code).toBe(1);
+/** Flags with which each program would work if what it needs were there. */
+const right: Readonly<Record<string, () => readonly string[]>> = {
+  apiserver: () => [
+    ...['--etcd-servers', 'https://127.0.0.1:1', '--bind-address', '127.0.0.1', '--secure-port', '0'],
+    ...['--etcd-cafile', pki('etcd-client-ca.crt')],
+    ...pair('--etcd-certfile', '--etcd-keyfile', 'apiserver-etcd-client'),
+    ...pair('--tls-cert-file', '--tls-private-key-file', 'apiserver'),
+    ...['--client-ca-file', pki('client-ca.crt'), '--service-account-key-file', pki('service-account.pub')],
+    ...['--service-account-signing-key-file', pki('service-account.key')],
+    ...pair('--kubelet-client-certificate', '--kubelet-client-key', 'apiserver-kubelet-client'),
+    ...['--kubelet-certificate-authority', pki('node-ca.crt')],
+  ],
+  scheduler: () => [...config, ...quiet],
+  'controller-manager': () => [...config, ...quiet],
+  'node-agent': () => [
+    ...[...config, ...quiet, '--node-name', 'n', '--node-ip', '127.0.0.1', '--root-dir', join(dir, 'agent')],
+    ...[...pair('--tls-cert-file', '--tls-private-key-file', 'nodes/n'), '--client-ca-file', pki('client-ca.crt')],
+    ...['--port', '0', '--network-backend', 'none'],
+  ],
+  proxy: () => [...config, ...quiet],
+  dns: () => [...config, ...quiet, '--address', '127.0.0.1', '--port', '0'],
+  ingress: () => [...config, ...quiet, '--address', '127.0.0.1', '--http-port', '0', '--https-port', '0'],
+};
+
+/** Exit code 1, and on stderr one sentence of the program that has these words, but no stack trace. */
+async function expectSentence(program: string, flags: readonly string[], words: RegExp): Promise<void> {
+  const { code, stderr } = await systemExec(bin(program), flags, { timeoutMs: 60_000 });
+  const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+  expect(lines).toEqual([expect.stringMatching(new RegExp(`^${program}: [^]*${words.source}`))]);
+  expect(code).toBe(1);
 }
 
-test.each(PROGRAMS)('%s started wrongly', async (program) => {
-  expectSentence(
-    await systemExec(bin(program), ['--no-such-flag']),
-    program,
-    /unknown option '--no-such-flag'|required option/,
+describe.each(Object.entries(right))('%s says in one sentence', (program, flags) => {
+  test('that it does not know a flag', () => expectSentence(program, ['--no-such-flag'], /option '--no-such-flag'/));
+
+  test('that it takes no arguments', () => expectSentence(program, [...flags(), 'extra'], /too many arguments/));
+
+  test('that a value makes no sense', () =>
+    expectSentence(program, [...flags(), '--log-level', 'loud'], /--log-level.*'loud' is invalid/));
+});
+
+describe.concurrent('a server that is not there', () => {
+  test.each(Object.entries(right))('%s', (program, flags) =>
+    expectSentence(program, flags(), /127\.0\.0\.1:1\S* cannot be reached: /),
   );
 });
 
-test.concurrent.each(['scheduler', 'controller-manager', 'proxy'])(
-  '%s without a reachable API server',
-  async (program) => {
-    const r = await systemExec(bin(program), ['--kubeconfig', join(dir, 'nobody.conf'), '--health-address', ''], {
-      timeoutMs: 60_000,
-    });
-    expectSentence(r, program, /127\.0\.0\.1:1/);
-  },
-);
-
-test('a flag that does not exist, a value that makes no sense', async () => {
-  const config = ['--kubeconfig', join(dir, 'nobody.conf')];
-  expectSentence(
-    await systemExec(bin('scheduler'), [...config, '--no-such-flag']),
-    'scheduler',
-    /unknown option '--no-such-flag'/,
-  );
-  expectSentence(
-    await systemExec(bin('controller-manager'), [...config, '--cluster-cidr', 'x']),
-    'controller-manager',
-    /--cluster-cidr/,
-  );
-  expectSentence(
-    await systemExec(bin('controller-manager'), [...config, '--controllers', 'nope']),
-    'controller-manager',
-    /"nope" is not a controller/,
+describe('a port in use', () => {
+  const health = (): string[] => ['--health-address', `127.0.0.1:${busy}`];
+  test.each<[string, () => string[]]>([
+    ['apiserver', () => ['--secure-port', String(busy)]],
+    ['scheduler', health],
+    ['controller-manager', health],
+    ['node-agent', health],
+    ['node-agent', () => ['--address', '127.0.0.1', '--port', String(busy)]],
+    ['proxy', health],
+    ['dns', health],
+    ['dns', () => ['--port', String(busy)]],
+    ['ingress', health],
+    ['ingress', () => ['--http-port', String(busy)]],
+    ['ingress', () => ['--https-port', String(busy)]],
+  ])('%s', (program, flags) =>
+    expectSentence(program, [...(right[program]?.() ?? []), ...flags()], new RegExp(`${busy}.* in use`)),
   );
 });
 
-test('a port in use', async () => {
-  const r = await systemExec(bin('scheduler'), [
-    '--kubeconfig',
-    join(dir, 'nobody.conf'),
-    '--health-address',
-    `127.0.0.1:${busy}`,
-  ]);
-  expectSentence(r, 'scheduler', new RegExp(`${busy}.*in use`));
+describe('files', () => {
+  test.each(['scheduler', 'controller-manager', 'node-agent', 'proxy', 'dns', 'ingress'])(
+    '%s without its kubeconfig',
+    (program) =>
+      expectSentence(program, [...(right[program]?.() ?? []), '--kubeconfig', join(dir, 'none.conf')], /\/none\.conf/),
+  );
+
+  test.each(['apiserver', 'node-agent'])('%s without its certificate', (program) =>
+    expectSentence(
+      program,
+      [...(right[program]?.() ?? []), '--tls-cert-file', join(dir, 'none.crt')],
+      /--tls-cert-file.*\/none\.crt/,
+    ),
+  );
+
+  test('a kubeconfig that is none', async () => {
+    writeFileSync(join(dir, 'bad.conf'), 'clusters: [');
+    await expectSentence('scheduler', ['--kubeconfig', join(dir, 'bad.conf')], /bad\.conf/);
+  });
 });
 
-test('a kubeconfig that is not there', async () => {
-  const r = await systemExec(bin('proxy'), ['--kubeconfig', join(dir, 'none.conf')]);
-  expectSentence(r, 'proxy', /none\.conf/);
+test.each(Object.keys(right))('%s --help shows defaults as they are written', async (program) => {
+  const { code, stdout } = await systemExec(bin(program), ['--help'], { timeoutMs: 60_000 });
+  const defaults = [...stdout.matchAll(/\(default:\s+([^)]*)\)/g)].map(([, text]) => text);
+  expect(defaults).toContain('info');
+  expect(defaults.join('\n')).not.toMatch(/[{}[\]"]/);
+  if (program === 'controller-manager') expect(defaults).toContain('15s');
+  expect(code).toBe(0);
+});
+
+test('values only the controller manager has', async () => {
+  await expectSentence('controller-manager', [...config, '--cluster-cidr', 'x'], /--cluster-cidr/);
+  await expectSentence('controller-manager', [...config, '--controllers', 'nope'], /"nope" is not a controller/);
 });

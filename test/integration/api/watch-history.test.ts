@@ -1,10 +1,8 @@
-import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
-import { type Kubeconfig, loadKubeconfig } from '#client/kubeconfig.ts';
 import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
+import { type List, Wire } from './http.ts';
 
 const cluster = useCluster('integration-watch-history', {
   without: ['scheduler', 'controller-manager'],
@@ -21,29 +19,6 @@ interface Happening {
   readonly object: { readonly metadata: { readonly name?: string; readonly resourceVersion: string } };
 }
 
-/** A request as it goes over the wire; the answer's body is left to be read. */
-async function ask(kc: Kubeconfig, method: string, url: string, body?: unknown): Promise<IncomingMessage> {
-  const { ca, cert, key } = kc;
-  const headers = { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' };
-  return new Promise((resolve, reject) => {
-    const r = request(url, { method, ca, cert, key, headers, agent: false }, resolve);
-    r.on('error', reject);
-    r.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
-
-async function answer<T>(
-  kc: Kubeconfig,
-  method: string,
-  url: string,
-  body?: unknown,
-): Promise<{ code: number; body: T }> {
-  const response = await ask(kc, method, url, body);
-  const chunks: Buffer[] = [];
-  for await (const c of response) chunks.push(c as Buffer);
-  return { code: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(chunks).toString()) as T };
-}
-
 /** Watches one server from the beginning; drops its connection now and then and resumes from what it saw last. */
 class Watcher {
   readonly seen: string[] = [];
@@ -55,11 +30,11 @@ class Watcher {
   #last: number;
   #bookmark = 0;
   #over = false;
-  readonly #kc: Kubeconfig;
+  readonly #wire: Wire;
   readonly #server: string;
 
-  constructor(kc: Kubeconfig, server: string, from: string) {
-    this.#kc = kc;
+  constructor(wire: Wire, server: string, from: string) {
+    this.#wire = wire;
     this.#server = server;
     this.#last = Number(from);
   }
@@ -77,8 +52,8 @@ class Watcher {
   }
 
   async #once(): Promise<void> {
-    const url = `${this.#server}${MAPS}?watch=1&allowWatchBookmarks=true&resourceVersion=${this.revision}`;
-    const stream = await ask(this.#kc, 'GET', url);
+    const path = `${MAPS}?watch=1&allowWatchBookmarks=true&resourceVersion=${this.revision}`;
+    const stream = await this.#wire.stream('GET', path, { server: this.#server });
     // Any number of events between two drops, so that connections break at every kind of place.
     let left = 1 + Math.floor(Math.random() * 120);
     for await (const line of createInterface({ input: stream })) {
@@ -109,36 +84,32 @@ class Watcher {
 }
 
 /** One random write; conflicts and absences are part of the game, other failures are not. */
-async function write(kc: Kubeconfig, server: string, n: number): Promise<void> {
+async function write(wire: Wire, server: string, n: number): Promise<void> {
   const name = `m${Math.floor(Math.random() * OBJECTS)}`;
   const roll = Math.random();
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { n: String(n) } };
   const { code, body } =
     roll < 0.35
-      ? await answer(kc, 'POST', server + MAPS, object)
+      ? await wire.ask('POST', MAPS, { server, body: object })
       : roll < 0.8
-        ? await answer(kc, 'PATCH', `${server}${MAPS}/${name}`, { data: { n: String(n) } })
-        : await answer(kc, 'DELETE', `${server}${MAPS}/${name}`);
+        ? await wire.ask('PATCH', `${MAPS}/${name}`, { server, body: { data: { n: String(n) } } })
+        : await wire.ask('DELETE', `${MAPS}/${name}`, { server });
   if (![200, 201, 404, 409].includes(code)) throw new Error(`${code}: ${JSON.stringify(body)}`);
 }
 
 test('watches lose, repeat and reorder nothing, and no bookmark runs ahead', async () => {
-  const kc = await loadKubeconfig(cluster().kubeconfig);
+  const wire = await Wire.to(cluster());
   const { apiservers } = cluster();
-  interface List {
-    metadata: { resourceVersion: string };
-    items: { metadata: { name: string; resourceVersion: string } }[];
-  }
-  const start = (await answer<List>(kc, 'GET', cluster().server + MAPS)).body;
+  const start = await wire.ok<List>('GET', MAPS);
   const from = start.metadata.resourceVersion;
-  const watchers = [...apiservers, ...apiservers].map((server) => new Watcher(kc, server, from));
+  const watchers = [...apiservers, ...apiservers].map((server) => new Watcher(wire, server, from));
   const running = Promise.all(watchers.map((w) => w.run()));
   let n = 0;
   const writer = async (_: unknown, i: number): Promise<void> => {
-    while (n < WRITES) await write(kc, apiservers[i % apiservers.length] ?? '', n++);
+    while (n < WRITES) await write(wire, apiservers[i % apiservers.length] ?? '', n++);
   };
   await Promise.all(Array.from({ length: WRITERS }, writer));
-  const end = (await answer<List>(kc, 'GET', cluster().server + MAPS)).body;
+  const end = await wire.ok<List>('GET', MAPS);
   const revision = Number(end.metadata.resourceVersion);
   await waitFor('every watcher is told how far history has moved', () => watchers.every((w) => w.revision >= revision));
   for (const w of watchers) w.end();

@@ -4,41 +4,10 @@ import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { OwnerReference } from '#api/meta/objectmeta.ts';
 import { systemClock } from '#async/clock.ts';
 import { waitFor } from '../../bed/wait.ts';
+import { killing, randomSource, seed } from './chaos.ts';
 import { deployment, freshNamespace, isReady, livePods, rolledOut, setsOf, useWorld } from './world.ts';
 
 const world = useWorld('controllers-convergence');
-
-/** A reproducible sequence; the seed is printed with the test. */
-function randomSource(seed: number): (n: number) => number {
-  let state = seed;
-  return (n) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
-}
-const seed = Number(process.env.SEED ?? Date.now() % 100_000);
-
-/** `kill -9` and a new start of the controller manager, again and again, until `stop`. */
-function killing(random: (n: number) => number): { stop(): Promise<number> } {
-  const manager = world().cluster.processes['controller-manager'];
-  let running = true;
-  const done = (async () => {
-    let kills = 0;
-    while (running) {
-      await systemClock.sleep(1500 + random(2500));
-      await manager.kill('SIGKILL');
-      await manager.start();
-      kills++;
-    }
-    return kills;
-  })();
-  return {
-    stop() {
-      running = false;
-      return done;
-    },
-  };
-}
 
 test(`Deployments converge under random edits, deleted pods and a controller manager that is killed (SEED=${seed})`, async () => {
   const { client } = world();
@@ -49,7 +18,7 @@ test(`Deployments converge under random edits, deleted pods and a controller man
   for (const n of names) await client.create(Deployments, deployment(ns, n, { replicas: 4, strategy }));
   for (const n of names) await rolledOut(client, ns, n);
   const wanted = new Map(names.map((n) => [n, { replicas: 4, image: 'img:1' }]));
-  const killer = killing(random);
+  const killer = killing(world, random);
   const excess: string[] = [];
   for (let step = 0; step < 60; step++) {
     const name = names[random(names.length)] ?? 'a';
@@ -75,15 +44,19 @@ test(`Deployments converge under random edits, deleted pods and a controller man
     await systemClock.sleep(random(200));
   }
   const kills = await killer.stop();
-  for (const n of names) await rolledOut(client, ns, n, 60_000);
-  const pods = await livePods(client, ns);
-  for (const [name, want] of wanted) {
-    const mine = pods.filter((p) => p.metadata.labels?.app === name);
-    expect([name, mine.length, mine.every(isReady)]).toEqual([name, want.replicas, true]);
-    expect(mine.every((p) => p.spec?.containers?.[0]?.image === want.image)).toBe(true);
-  }
+  for (const n of names) await rolledOut(client, ns, n, 90_000);
+  // A status that was written before the last deeds may still say that all is well: the pods themselves tell.
+  const present = async (): Promise<string> =>
+    (await livePods(client, ns))
+      .map((p) => `${p.metadata.labels?.app} ${p.spec?.containers?.[0]?.image} ${isReady(p)}`)
+      .sort()
+      .join('; ');
+  const all = [...wanted]
+    .flatMap(([name, { replicas, image }]) => new Array<string>(replicas).fill(`${name} ${image} true`))
+    .sort();
+  await waitFor(`these pods: ${all.join('; ')}`, async () => (await present()) === all.join('; '));
   expect(excess).toEqual([]);
-  expect(kills).toBeGreaterThan(1);
+  expect(kills).toBeGreaterThan(0);
   const templates = (await setsOf(client, ns)).map(
     (rs) => `${rs.metadata.labels?.app} ${JSON.stringify(rs.spec?.template?.spec)}`,
   );
@@ -94,7 +67,7 @@ test(`the garbage collector deletes nothing whose owner exists, whatever happens
   const { client } = world();
   const random = randomSource(seed);
   const spaces = [await freshNamespace(client), await freshNamespace(client)];
-  const killer = killing(random);
+  const killer = killing(world, random);
   type Entry = { ns: string; name: string; uid: string; owners: Entry[]; deleted: boolean };
   const all: Entry[] = [];
   for (let i = 0; i < 150; i++) {
@@ -141,6 +114,6 @@ test(`the garbage collector deletes nothing whose owner exists, whatever happens
       .map((m) => m.metadata.uid)
       .sort();
   };
-  await waitFor('what must go is gone', async () => (await present()).length <= stays.length, { timeoutMs: 60_000 });
+  await waitFor('what must go is gone', async () => (await present()).length <= stays.length, { timeoutMs: 90_000 });
   expect(await present()).toEqual(stays);
 });

@@ -1,6 +1,7 @@
 import { type Lease, Leases, type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { requiresNode } from '#api/scheduling/node-selector.ts';
 import { systemClock } from '#async/clock.ts';
 import { createInformerFactory } from '#client/informer-factory.ts';
 import type { Client } from '#client/types.ts';
@@ -14,6 +15,8 @@ export interface Policy {
   ready?: (pod: Stored<Pod>) => boolean;
   /** Whether a pod that is being deleted ends; default: yes. */
   ends?: (pod: Stored<Pod>) => boolean;
+  /** With which exit code a ready pod's only container ends; undefined: it runs on. */
+  exits?: (pod: Stored<Pod>) => number | undefined;
 }
 
 /**
@@ -27,8 +30,11 @@ export class HollowNodes {
   readonly #client: Client;
   readonly #stop = new AbortController();
   readonly #names: string[] = [];
+  readonly #labels = new Map<string, Record<string, string>>();
   readonly #leases = new Map<string, Stored<Lease>>();
   readonly #factory;
+  #longestSilenceMs = 0;
+  #renewedAt = Number.POSITIVE_INFINITY;
   #turn = 0;
   #address = 1;
 
@@ -52,6 +58,11 @@ export class HollowNodes {
     this.#stop.abort();
   }
 
+  /** The longest that nodes which are not silent went without a renewed lease, up to now: of a busy machine. */
+  get longestSilenceMs(): number {
+    return Math.max(this.#longestSilenceMs, systemClock.now() - this.#renewedAt);
+  }
+
   async add(name: string, labels: Record<string, string> = {}): Promise<void> {
     const node = { metadata: { name, labels }, spec: {} } as Node;
     await this.#client.create(Nodes, node);
@@ -60,7 +71,10 @@ export class HollowNodes {
       name,
       await this.#client.create(Leases, { metadata: { name, namespace: LEASES }, spec: this.#beat(name) }),
     );
+    this.#labels.set(name, labels);
     this.#names.push(name);
+    // Pods made for this node may have come before it.
+    await this.poke();
   }
 
   /** What an agent reports once it is back. */
@@ -82,6 +96,7 @@ export class HollowNodes {
 
   async #renew(): Promise<void> {
     const { signal } = this.#stop;
+    this.#renewedAt = systemClock.now();
     while (!signal.aborted) {
       await Promise.all(
         this.#names.map(async (name) => {
@@ -90,6 +105,8 @@ export class HollowNodes {
           await this.#client.patch(Leases, { name, namespace: LEASES }, { type: 'merge', body }).catch(() => {});
         }),
       );
+      this.#longestSilenceMs = this.longestSilenceMs;
+      this.#renewedAt = systemClock.now();
       await systemClock.sleep(RENEW_MS, signal).catch(() => {});
     }
   }
@@ -100,7 +117,10 @@ export class HollowNodes {
     try {
       if (!node) {
         if (pod.metadata.deletionTimestamp) return;
-        const free = this.#names.filter((n) => !this.silent.has(n));
+        const fits = (n: string): boolean =>
+          requiresNode(pod.spec, { metadata: { name: n, labels: this.#labels.get(n) } });
+        const free = this.#names.filter((n) => !this.silent.has(n) && fits(n));
+        if (free.length === 0) return;
         const target = { apiVersion: 'v1', kind: 'Node', name: free[this.#turn++ % free.length] };
         const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target };
         await this.#client.createSubresource(Pods as never, { name, namespace, subresource: 'binding' }, body);
@@ -108,10 +128,13 @@ export class HollowNodes {
       }
       if (this.silent.has(node)) return;
       if (pod.metadata.deletionTimestamp) {
-        if (this.policy.ends?.(pod) ?? true)
-          await this.#client.delete(Pods, name, namespace, { gracePeriodSeconds: 0, preconditions: { uid } });
+        if (!(this.policy.ends?.(pod) ?? true)) return;
+        // Who counts its outcome holds it by a finalizer.
+        if (pod.metadata.finalizers?.length && !isOver(pod)) await this.#exit(pod, 143);
+        await this.#client.delete(Pods, name, namespace, { gracePeriodSeconds: 0, preconditions: { uid } });
         return;
       }
+      if (isOver(pod)) return;
       await this.#report(pod);
     } catch (e) {
       if (!isNotFound(e) && !isConflict(e)) throw e;
@@ -122,7 +145,11 @@ export class HollowNodes {
     const { name, namespace = '', uid } = pod.metadata;
     const ready = this.policy.ready?.(pod) ?? true;
     const now = pod.status?.conditions?.find((c) => c.type === 'Ready')?.status === 'True';
-    if (pod.status?.podIP && now === ready) return;
+    if (pod.status?.podIP && now === ready) {
+      const exitCode = ready ? this.policy.exits?.(pod) : undefined;
+      if (exitCode !== undefined) await this.#exit(pod, exitCode);
+      return;
+    }
     const podIP = pod.status?.podIP ?? `10.244.${this.#address >> 8}.${this.#address++ & 255}`;
     const at = new Date().toISOString().replace(/\.\d+/, '');
     const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: at };
@@ -130,4 +157,17 @@ export class HollowNodes {
     const body = { metadata: { uid }, status };
     await this.#client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
   }
+
+  async #exit(pod: Stored<Pod>, exitCode: number): Promise<void> {
+    const { name, namespace = '', uid } = pod.metadata;
+    const at = new Date().toISOString().replace(/\.\d+/, '');
+    const conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: at }];
+    const state = { terminated: { exitCode, startedAt: at, finishedAt: at } };
+    const containerStatuses = [{ name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state }];
+    const status = { phase: exitCode === 0 ? 'Succeeded' : 'Failed', conditions, containerStatuses };
+    const body = { metadata: { uid }, status };
+    await this.#client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
+  }
 }
+
+const isOver = (p: Pod): boolean => p.status?.phase === 'Succeeded' || p.status?.phase === 'Failed';

@@ -86,7 +86,7 @@ describe('namespace', () => {
     await cluster.kubectlOk(['delete', 'namespace', ns, '--timeout=20s']);
     const took = performance.now() - started;
     console.info(`namespace with 10 pods and 50 maps gone after ${took.toFixed(0)} ms`);
-    expect(took).toBeLessThan(5000);
+    expect(took).toBeLessThan(15_000);
     const all = 'pods,deployments,replicasets,services,endpoints,endpointslices,configmaps,secrets,serviceaccounts';
     expect(await cluster.kubectlOk(['-n', ns, 'get', all, '--ignore-not-found'])).toBe('');
   });
@@ -111,7 +111,7 @@ describe('namespace', () => {
     );
     await waitFor('gone', async () => !(await exists(client.get(Namespaces, ns))), { everyMs: 10 });
     // The event wakes it, no timer.
-    expect(performance.now() - started).toBeLessThan(900);
+    expect(performance.now() - started).toBeLessThan(3000);
   });
 
   test('pods end before the rest goes', async () => {

@@ -89,7 +89,7 @@ describe('a node falls silent', () => {
     await waitFor(
       'its pods are out of the slices',
       async () => (await readyEndpoints()).every((e) => e.nodeName !== 'hollow1'),
-      { timeoutMs: 1500, everyMs: 20 },
+      { timeoutMs: 10_000, everyMs: 20 },
     );
     await waitFor('tainted', async () => (await taintsOf('hollow1')).join() === UNREACHABLE.join());
     await waitFor('4 ready elsewhere', async () => {

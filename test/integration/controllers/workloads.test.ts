@@ -6,6 +6,7 @@ import {
   ReplicaSets,
   type ReplicationController,
   ReplicationControllers,
+  ServiceAccounts,
 } from '#api/kinds/index.ts';
 import { waitFor } from '../../bed/wait.ts';
 import {
@@ -54,6 +55,31 @@ describe('ReplicaSet', () => {
       return found.has('SuccessfulDelete') ? found : undefined;
     });
     expect([...reasons]).toContain('SuccessfulCreate');
+  });
+
+  test('that may not make its pods says why once, and tries again ever more slowly', async () => {
+    const { client } = world();
+    const ns = await freshNamespace(client);
+    const set = replicaSet(ns, 'refused', 3);
+    if (set.spec?.template?.spec) set.spec.template.spec.serviceAccountName = 'nobody';
+    await client.create(ReplicaSets, set);
+    const refusals = async (): Promise<number> => {
+      const events = (await client.list(Events, { namespace: ns })).items.filter((e) => e.reason === 'FailedCreate');
+      return events.reduce((sum, e) => sum + (e.count ?? 1), 0);
+    };
+    const first = await waitFor('the condition', async () => {
+      const found = await client.get(ReplicaSets, 'refused', ns);
+      return found.status?.conditions?.some((c) => c.type === 'ReplicaFailure') ? found : undefined;
+    });
+    expect(first.status?.conditions?.[0]?.message).toMatch(/serviceaccount "nobody" not found/);
+    await waitFor('further tries', async () => (await refusals()) >= 6);
+    // Each try is reported; none of them changes the set.
+    expect((await client.get(ReplicaSets, 'refused', ns)).metadata.resourceVersion).toBe(
+      first.metadata.resourceVersion,
+    );
+    await client.create(ServiceAccounts, { metadata: { name: 'nobody', namespace: ns } });
+    await waitFor('3 ready', async () => (await status(ns, 'refused'))?.readyReplicas === 3, { timeoutMs: 60_000 });
+    expect((await status(ns, 'refused'))?.conditions).toBeUndefined();
   });
 
   test('adopts a matching orphan in place of a new pod, and lets go of a pod whose labels change', async () => {

@@ -15,6 +15,7 @@ import { loadKubeconfig } from '#client/kubeconfig.ts';
 import type { Client } from '#client/types.ts';
 import { silentLogger } from '#process/logger.ts';
 import type { Cluster, ClusterOptions } from '../../bed/cluster.ts';
+import type { ExtraFlags } from '../../bed/control-plane.ts';
 import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { HollowNodes } from './hollow.ts';
@@ -25,9 +26,18 @@ export interface World {
   readonly nodes: HollowNodes;
 }
 
+/** One manager, that works as soon as it runs: after `kill -9` no lease has to run out first. */
+const ALONE = '--leader-elect=false';
+
+export interface WorldOptions extends Omit<ClusterOptions, 'flags'> {
+  readonly hollow?: number;
+  readonly flags?: ExtraFlags;
+}
+
 /** A cluster with the real controllers, and hollow nodes in place of scheduler and agents. */
-export function useWorld(label: string, options: ClusterOptions & { hollow?: number } = {}): () => World {
-  const cluster = useCluster(label, { apiservers: 1, without: ['scheduler'], ...options });
+export function useWorld(label: string, { hollow = 3, ...options }: WorldOptions = {}): () => World {
+  const flags = { ...options.flags, 'controller-manager': [ALONE, ...(options.flags?.['controller-manager'] ?? [])] };
+  const cluster = useCluster(label, { apiservers: 1, without: ['scheduler'], ...options, flags });
   let world: World | undefined;
   beforeAll(async () => {
     const client = createClient({
@@ -37,7 +47,7 @@ export function useWorld(label: string, options: ClusterOptions & { hollow?: num
     });
     const nodes = new HollowNodes(client);
     world = { cluster: cluster(), client, nodes };
-    await nodes.start(options.hollow ?? 3);
+    await nodes.start(hollow);
   });
   afterAll(async () => {
     world?.nodes.stop();
@@ -90,7 +100,7 @@ export const rolledOut = (
   client: Client,
   namespace: string,
   name: string,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<Stored<Deployment>> =>
   waitFor(
     `${name} rolled out`,

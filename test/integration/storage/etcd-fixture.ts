@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#async/clock.ts';
 import { openEtcd } from '#storage/etcd/open.ts';
 import type { Storage } from '#storage/storage.ts';
+import { freePorts } from '../../bed/ports.ts';
 
 export interface EtcdClusterOptions {
   /** Default 1. */
@@ -49,20 +49,6 @@ export interface EtcdCluster {
 }
 
 const START_TIMEOUT_MS = 20_000;
-
-/** Ports that were free a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const s = createServer().listen(0, '127.0.0.1');
-      await once(s, 'listening');
-      return s;
-    }),
-  );
-  const ports = servers.map((s) => (s.address() as { port: number }).port);
-  for (const s of servers) s.close();
-  return ports;
-}
 
 /** A CA, and one certificate for localhost that serves as server and client. */
 function makeCertificates(dir: string): TlsFiles {

@@ -1,0 +1,173 @@
+import { createSocket } from 'node:dgram';
+import { connect, type Socket } from 'node:net';
+import { systemClock } from '#async/clock.ts';
+import { type Exec, systemExec } from '#process/exec.ts';
+import { silentLogger } from '#process/logger.ts';
+import { IptablesBackend } from '#proxy/backends/iptables/backend.ts';
+import { NftablesBackend } from '#proxy/backends/nftables/backend.ts';
+import type { ProxyBackend, ServicePort } from '#proxy/table/types.ts';
+import { run } from '../../../deploy/run.ts';
+import type { Cluster } from '../../bed/cluster.ts';
+import { probe } from '../../bed/net.ts';
+import { waitFor } from '../../bed/wait.ts';
+import { HELLO } from '../../e2e/manifests.ts';
+import { cpuDuring, cpuSeconds, descendants, nameOf } from '../machine/processes.ts';
+import { type RowId, row } from '../rows.ts';
+import { median, type Sink } from './group.ts';
+
+const SERVICES = 10_000;
+const CHANGES = 20;
+const CONNECTIONS = 64;
+const WINDOW_MS = 5000;
+const OPTIONS = { family: 'IPv4', clusterCidr: '10.244.0.0/16' } as const;
+
+const service = (n: number, port = 8080): ServicePort => {
+  const ends = [1, 2].map((e) => ({ ip: `10.244.${n >> 8}.${((n & 127) << 1) | (e - 1)}`, port, local: false }));
+  return {
+    ...{
+      id: `ns/s${String(n).padStart(5, '0')}:http`,
+      protocol: 'tcp',
+      clusterIP: `10.96.${n >> 8}.${n & 255}`,
+      port: 80,
+    },
+    ...{
+      nodePort: 0,
+      externalIPs: [],
+      loadBalancerIPs: [],
+      sourceRanges: [],
+      affinitySeconds: 0,
+      externalLocal: false,
+    },
+    ...{ cluster: ends, internal: ends, external: ends },
+  };
+};
+
+type Rules = Readonly<Record<'load' | 'change', RowId>>;
+
+/** The rules of many Services in a network namespace of their own: all at once, then changes of one. */
+async function rules(make: (exec: Exec) => ProxyBackend, rows: Rules, sink: Sink): Promise<void> {
+  const namespace = `cox-bench-${process.pid}`;
+  await run('ip', ['netns', 'add', namespace]);
+  const exec: Exec = (command, args, o) =>
+    systemExec('nsenter', [`--net=/run/netns/${namespace}`, command, ...args], o);
+  try {
+    const backend = make(exec);
+    const ports = Array.from({ length: SERVICES }, (_, n) => service(n));
+    const took = async (): Promise<number> => {
+      const started = performance.now();
+      await backend.apply({ ports, announced: [] });
+      return performance.now() - started;
+    };
+    sink(row(rows.load, (await took()) / 1000));
+    const changes: number[] = [];
+    for (let i = 0; i < CHANGES; i++) {
+      ports[i * 7] = service(i * 7, 9090);
+      changes.push(await took());
+    }
+    sink(row(rows.change, median(changes)));
+  } finally {
+    await run('ip', ['netns', 'del', namespace]);
+  }
+}
+
+/** An A query for a name of the cluster, as a resolver sends it. */
+function query(id: number, name: string): Buffer {
+  const header = Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+  const labels = name.split('.').map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]));
+  return Buffer.concat([header, ...labels, Buffer.from([0, 0, 1, 0, 1])]);
+}
+
+/** Questions without pause, 64 under way; a lost one is asked again by the next round. */
+async function names(cluster: Cluster, sink: Sink): Promise<void> {
+  const node = cluster.nodes[0];
+  const pid = node?.dns.pid;
+  if (!node || pid === undefined) throw new Error('there is no name server');
+  const socket = createSocket('udp4');
+  let answered = 0;
+  let asked = 0;
+  const ask = (): void => {
+    asked = (asked + 1) & 0xffff;
+    socket.send(query(asked, 'kubernetes.default.svc.cluster.local'), 10_053, node.address);
+  };
+  socket.on('message', (answer) => {
+    if ((answer[7] ?? 0) > 0) answered++;
+    ask();
+  });
+  for (let i = 0; i < CONNECTIONS; i++) ask();
+  await systemClock.sleep(1000);
+  const [before, cpu, started] = [answered, cpuSeconds(pid), performance.now()];
+  await systemClock.sleep(WINDOW_MS);
+  const seconds = (performance.now() - started) / 1000;
+  const rate = (answered - before) / seconds;
+  const share = (cpuSeconds(pid) - cpu) / seconds;
+  socket.close();
+  sink(row('dns-rate', rate / share, { note: `${Math.round(rate)}/s at ${(share * 100).toFixed(0)} % of a core` }));
+}
+
+interface Answered {
+  /** Answers in a second. */
+  readonly rate: number;
+  /** Processor time for each, in the processes that were named, microseconds. */
+  readonly micros: number;
+}
+
+/** GETs on keep-alive connections, one under way on each. */
+async function gets(host: string, port: number, pids: readonly number[]): Promise<Answered> {
+  const request = `GET / HTTP/1.1\r\nHost: bench.example\r\n\r\n`;
+  let answered = 0;
+  const sockets: Socket[] = Array.from({ length: CONNECTIONS }, () => {
+    const socket = connect({ host, port, noDelay: true });
+    socket.on('connect', () => socket.write(request));
+    socket.on('data', (d) => {
+      if (!d.includes('hello from')) return;
+      answered++;
+      socket.write(request);
+    });
+    socket.on('error', () => socket.destroy());
+    return socket;
+  });
+  await systemClock.sleep(1000);
+  const before = answered;
+  const { cpu } = await cpuDuring(pids, () => systemClock.sleep(WINDOW_MS));
+  const count = answered - before;
+  for (const socket of sockets) socket.destroy();
+  return { rate: (count / WINDOW_MS) * 1000, micros: (cpu * 1e6) / count };
+}
+
+async function ingress(cluster: Cluster, sink: Sink): Promise<void> {
+  const node = cluster.nodes[0];
+  if (!node) throw new Error('there is no node');
+  await node.ingress.start();
+  const backend = { service: { name: 'hello', port: { name: 'http' } } };
+  const object = {
+    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'bench' } },
+    spec: { ingressClassName: 'coxswain', defaultBackend: backend },
+  };
+  await cluster.kubectlOk(['apply', '-f', '-'], { input: HELLO });
+  await cluster.kubectlOk(['apply', '-f', '-'], { input: JSON.stringify(object) });
+  await cluster.kubectlOk(['rollout', 'status', 'deployment/hello', '--timeout=60s']);
+  await waitFor('the Ingress to answer', () => probe(`http://${node.address}/`));
+  const pods = descendants(node.init() ?? 0).filter((pid) => nameOf(pid) === 'hello');
+  const direct = await gets(node.address, 30_080, pods);
+  const through = await gets(node.address, 80, [node.ingress.pid ?? 0]);
+  const note = `directly ${Math.round(direct.rate)}/s: ${(direct.rate / through.rate).toFixed(1)} times as many`;
+  sink(row('ingress-rate', through.rate, { bound: direct.rate, note }));
+  const times = (through.micros / direct.micros).toFixed(1);
+  sink(
+    row('ingress-cost', through.micros, {
+      note: `${times} times that of the pod, a program in C: ${direct.micros.toFixed(0)} µs`,
+    }),
+  );
+  await cluster.kubectlOk(['delete', 'ingress', 'bench']);
+  await cluster.kubectlOk(['delete', '-f', '-'], { input: HELLO });
+  await node.ingress.stop();
+}
+
+/** Services, names and HTTP from outside. */
+export async function network(cluster: Cluster, _client: unknown, sink: Sink): Promise<void> {
+  await rules((exec) => new NftablesBackend(exec, OPTIONS), { load: 'proxy-load', change: 'proxy-change' }, sink);
+  await names(cluster, sink);
+  await ingress(cluster, sink);
+  const iptables: Rules = { load: 'proxy-load-iptables', change: 'proxy-change-iptables' };
+  await rules((exec) => new IptablesBackend({ exec, logger: silentLogger, ...OPTIONS }), iptables, sink);
+}

@@ -1,0 +1,250 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Pod } from '#api/kinds/index.ts';
+import { systemExec } from '#process/exec.ts';
+import { probe } from '../bed/net.ts';
+import { freePorts } from '../bed/ports.ts';
+import { useCluster } from '../bed/suite.ts';
+import { waitFor } from '../bed/wait.ts';
+import { apply, conditionOf, exec, getPod, isReady, mainOf, onlyNode, pod, shell, sleeper } from './agent/pods.ts';
+
+const cluster = useCluster('e2e-agent-changes', { nodes: 1, apiservers: 1 });
+const { until } = onlyNode(cluster);
+
+/** Lines of a log written at a time, 12 MB as Docker keeps them, and how often. */
+const BURST = 80_000;
+const BURSTS = 4;
+
+const resources = (cpu: string, memory: string) => ({ limits: { cpu, memory }, requests: { cpu, memory } });
+const resize = (name: string, wanted: object) =>
+  cluster().kubectl([
+    ...['patch', 'pod', name, '--subresource', 'resize', '--patch'],
+    JSON.stringify({ spec: { containers: [{ name: 'main', resources: wanted }] } }),
+  ]);
+const quota = async (name: string): Promise<string> =>
+  (
+    await exec(
+      cluster(),
+      name,
+      'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d" " -f1 /sys/fs/cgroup/cpu.max',
+    )
+  ).trim();
+
+beforeAll(async () => {
+  const resizePolicy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }];
+  await apply(
+    cluster(),
+    pod('sized', sleeper({ resources: resources('200m', '32Mi') })),
+    pod('restarting', sleeper({ resources: resources('200m', '32Mi'), resizePolicy })),
+    pod('plain', shell('echo ready; trap "exit 0" TERM; sleep 3600 & wait')),
+    pod('hello', { name: 'main', image: 'coxswain/hello:1', imagePullPolicy: 'Never' }),
+    pod('cat', shell('while read line; do echo "got $line"; done', { stdin: true, stdinOnce: true }), {
+      restartPolicy: 'Never',
+    }),
+  );
+  for (const name of ['sized', 'restarting', 'plain', 'hello', 'cat']) await until(name, isReady);
+});
+
+describe('resize in place', () => {
+  test('CPU and memory change under the running process', async () => {
+    const before = mainOf(await getPod(cluster(), 'sized'));
+    expect(before).toMatchObject({ allocatedResources: { cpu: '200m' }, resources: resources('200m', '32Mi') });
+    expect(await quota('sized')).toBe('20000');
+    expect((await resize('sized', resources('400m', '48Mi'))).stderr).toBe('');
+    const after = mainOf(await until('sized', (p) => mainOf(p)?.resources?.limits?.cpu === '400m'));
+    expect(after).toMatchObject({
+      containerID: before?.containerID,
+      restartCount: 0,
+      resources: resources('400m', '48Mi'),
+    });
+    expect(await quota('sized')).toBe('40000');
+    expect(conditionOf(await getPod(cluster(), 'sized'), 'PodResizeInProgress')).toBeUndefined();
+  });
+
+  test('or by a restart, where the policy says so', async () => {
+    await resize('restarting', resources('200m', '40Mi'));
+    const p = await until('restarting', (x) => mainOf(x)?.restartCount === 1 && isReady(x));
+    expect(mainOf(p)?.resources).toEqual(resources('200m', '40Mi'));
+  });
+
+  test('what the node does not have is pending, and can be taken back', async () => {
+    await resize('sized', resources('4000', '48Mi'));
+    const p = await until('sized', (x) => conditionOf(x, 'PodResizePending'));
+    expect(conditionOf(p, 'PodResizePending')).toMatchObject({ status: 'True', reason: 'Infeasible' });
+    expect(mainOf(p)).toMatchObject({ allocatedResources: { cpu: '400m' }, resources: { limits: { cpu: '400m' } } });
+    await resize('sized', resources('400m', '48Mi'));
+    await until('sized', (x) => !conditionOf(x, 'PodResizePending'));
+  });
+
+  test.each([
+    [
+      'another class',
+      { limits: { cpu: '400m', memory: '48Mi' }, requests: { cpu: '100m', memory: '48Mi' } },
+      'Pod QOS Class may not change',
+    ],
+    ['less memory', resources('400m', '16Mi'), 'memory limits cannot be decreased'],
+    ['another resource', { limits: { 'ephemeral-storage': '1Gi' } }, 'only cpu and memory resources are mutable'],
+  ])('%s is refused', async (_, wanted, complaint) => {
+    const r = await resize('sized', wanted);
+    expect(r.code).toBe(1);
+    expect(r.stderr).toContain(complaint);
+  });
+});
+
+describe('kubectl debug', () => {
+  test('adds a container that sees the processes of its target', async () => {
+    const args = [
+      'debug',
+      'plain',
+      '--image=coxswain/busybox:1',
+      '--image-pull-policy=Never',
+      '--target=main',
+      '-c',
+      'dbg',
+    ];
+    await cluster().kubectlOk([...args, '--', 'sh', '-c', 'ps | grep -c "[s]leep 3600"; sleep 1; exit 7']);
+    const of = (p: Pod) => p.status?.ephemeralContainerStatuses?.[0];
+    const p = await until('plain', (x) => of(x)?.state?.terminated);
+    expect(of(p)).toMatchObject({
+      name: 'dbg',
+      restartCount: 0,
+      state: { terminated: { exitCode: 7, reason: 'Error' } },
+    });
+    expect(await cluster().kubectlOk(['logs', 'plain', '-c', 'dbg'])).toMatch(/^[1-9]/);
+    expect(isReady(p)).toBe(true);
+    expect(mainOf(p)?.restartCount).toBe(0);
+  });
+
+  test('what was added stays as it is', async () => {
+    const spec = { ephemeralContainers: [{ name: 'dbg', image: 'coxswain/other:1' }] };
+    const patch = ['patch', 'pod', 'plain', '--subresource', 'ephemeralcontainers', '-p', JSON.stringify({ spec })];
+    const r = await cluster().kubectl(patch);
+    expect(r.stderr).toContain('existing ephemeral containers "dbg" may not be changed');
+  });
+});
+
+describe('streams', () => {
+  test('attach speaks to the process, once', async () => {
+    const r = await cluster().kubectl(['attach', '-i', 'cat'], { input: 'one\ntwo\n' });
+    expect(r.stdout).toBe('got one\ngot two\n');
+    await until('cat', (p) => p.status?.phase === 'Succeeded');
+  });
+
+  test('attach returns when the container ends, whenever that is', async () => {
+    await apply(cluster(), pod('brief', shell('sleep 4'), { restartPolicy: 'Never' }));
+    await until('brief', isReady);
+    const attached: Promise<unknown>[] = [];
+    // Some come long before the end, some about then, some after it, who are told that there is nothing to attach to.
+    await waitFor('the container ended', async () => {
+      attached.push(cluster().kubectl(['attach', 'brief', '--pod-running-timeout=1s']));
+      return (await until('brief', (p) => p.status?.phase)).status?.phase === 'Succeeded';
+    });
+    await Promise.all(attached);
+  });
+
+  test('cp there and back', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'cox-cp-'));
+    try {
+      const text = 'x'.repeat(300_000);
+      writeFileSync(join(dir, 'there'), text);
+      await cluster().kubectlOk(['cp', join(dir, 'there'), 'plain:/tmp/file']);
+      await cluster().kubectlOk(['cp', 'plain:/tmp/file', join(dir, 'back')]);
+      expect(readFileSync(join(dir, 'back'), 'utf8')).toBe(text);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+
+  test('port-forward', async () => {
+    const [port] = await freePorts(1);
+    const args = ['--kubeconfig', cluster().kubeconfig, 'port-forward', 'pod/hello', `${port}:8080`];
+    const child = spawn('kubectl', args, { stdio: 'ignore' });
+    try {
+      const answer = await waitFor('the forwarded port answers', () => probe(`http://127.0.0.1:${port}/`));
+      expect(answer).toContain('hello from hello');
+    } finally {
+      child.kill();
+    }
+  });
+
+  test('exec with a terminal, and logs that are followed to the end', async () => {
+    const sized = 'for i in $(seq 50); do stty size | grep -q "33 77" && echo sized && exit; sleep 0.1; done';
+    // kubectl asks for a terminal only when it has one itself.
+    const line = `kubectl --kubeconfig ${cluster().kubeconfig} exec -it plain -c main -- sh -c '${sized}'`;
+    const terminal = await systemExec('script', ['-qec', `stty rows 33 cols 77; ${line}`, '/dev/null']);
+    expect(terminal.stdout).toContain('sized');
+    await apply(
+      cluster(),
+      pod('talker', shell('for i in 1 2 3; do echo $i; sleep 0.3; done'), { restartPolicy: 'Never' }),
+    );
+    await until('talker', (p) => mainOf(p)?.state?.running ?? mainOf(p)?.state?.terminated);
+    expect(await cluster().kubectlOk(['logs', '-f', 'talker'])).toBe('1\n2\n3\n');
+    expect(await cluster().kubectlOk(['logs', '--tail=1', 'talker'])).toBe('3\n');
+  });
+});
+
+describe('logs', () => {
+  const logs = (...args: string[]) => cluster().kubectlOk(['logs', ...args], { timeoutMs: 120_000 });
+
+  test('of the container before, from a point in time, so many bytes', async () => {
+    const script = `n=$(cat /keep/n 2>/dev/null || echo 0); echo $((n + 1)) > /keep/n; echo run-$n begins; sleep 2; echo run-$n goes on
+      [ $n = 0 ] && exit 1; trap "exit 0" TERM; sleep 3600 & wait`;
+    const main = shell(script, { volumeMounts: [{ name: 'keep', mountPath: '/keep' }] });
+    await apply(cluster(), pod('writer', main, { volumes: [{ name: 'keep', emptyDir: {} }] }));
+    await waitFor('the second run wrote', async () =>
+      (await cluster().kubectl(['logs', 'writer'])).stdout.includes('run-1 goes on'),
+    );
+    expect(await logs('writer', '--previous')).toContain('run-0 begins\nrun-0 goes on\n');
+    expect(await logs('writer')).not.toContain('run-0');
+    expect(await logs('writer', '--limit-bytes=5')).toBe('run-1');
+    const [first = '', second = ''] = (await logs('writer', '--timestamps')).trim().split('\n').slice(-2);
+    expect(first).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z run-1 begins$/);
+    const [at = ''] = second.split(' ');
+    // To the second, as the option is; the lines are two apart.
+    expect(await logs('writer', `--since-time=${at.slice(0, 19)}Z`)).toBe('run-1 goes on\n');
+    expect(await logs('writer', '--since=1h', '--tail=1')).toBe('run-1 goes on\n');
+  });
+
+  test('of a writer in a hurry, followed across rotations: no line is missing', async () => {
+    // Each burst fills more than a file, and less than what is kept of the log.
+    const script = `trap "exit 0" TERM; n=0; while [ $n -lt ${BURSTS} ]; do
+      until [ -e /keep/go-$n ]; do sleep 0.1; done
+      seq $((n * ${BURST})) $((n * ${BURST} + ${BURST - 1})) | sed "s/$/ ${'x'.repeat(60)}/"; n=$((n + 1)); done; sleep 3600 & wait`;
+    const main = shell(script, { volumeMounts: [{ name: 'keep', mountPath: '/keep' }] });
+    await apply(cluster(), pod('hasty', main, { volumes: [{ name: 'keep', emptyDir: {} }] }));
+    await until('hasty', isReady);
+    const follower = spawn('kubectl', ['--kubeconfig', cluster().kubeconfig, 'logs', '-f', 'hasty'], { stdio: 'pipe' });
+    try {
+      let rest = '';
+      let next = 0;
+      const wrong: string[] = [];
+      follower.stdout.on('data', (chunk: Buffer) => {
+        const lines = (rest + chunk.toString()).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+          const seen = Number.parseInt(line, 10);
+          if (seen !== next && wrong.length < 5) wrong.push(`${seen} after ${next - 1}`);
+          next = seen + 1;
+        }
+      });
+      for (let n = 0; n < BURSTS; n++) {
+        await exec(cluster(), 'hasty', `touch /keep/go-${n}`);
+        await waitFor(
+          `the end of burst ${n}`,
+          () => {
+            if (next < (n + 1) * BURST) throw new Error(`line ${next} is next; ${wrong.join(', ')}`);
+            return true;
+          },
+          { timeoutMs: 120_000 },
+        );
+      }
+      expect(wrong).toEqual([]);
+      expect(await logs('hasty', '--tail=1')).toMatch(new RegExp(`^${BURSTS * BURST - 1} x`));
+    } finally {
+      follower.kill();
+    }
+  });
+});

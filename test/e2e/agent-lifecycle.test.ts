@@ -1,0 +1,399 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Pod } from '#api/kinds/index.ts';
+import { useCluster } from '../bed/suite.ts';
+import { waitFor } from '../bed/wait.ts';
+import {
+  apply,
+  conditionOf,
+  endContainer,
+  eventsOf,
+  exec,
+  getPod,
+  isReady,
+  mainOf,
+  onlyNode,
+  PORTS,
+  pod,
+  shell,
+  sleeper,
+  startTarget,
+} from './agent/pods.ts';
+
+const cluster = useCluster('e2e-agent-lifecycle', { nodes: 1, apiservers: 1 });
+const { node, until } = onlyNode(cluster);
+const folder = (): string => join(node().dir, 'shared');
+const shared = () => [{ name: 'shared', hostPath: { path: folder() } }];
+const mounted = { volumeMounts: [{ name: 'shared', mountPath: '/shared' }] };
+const written = (file: string): string => {
+  const path = join(folder(), file);
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+};
+let requests = '';
+
+beforeAll(async () => {
+  mkdirSync(folder(), { mode: 0o777 });
+  requests = await startTarget(cluster());
+});
+
+type Outcome = Partial<Record<'phase' | 'waiting' | 'terminated' | 'last' | 'exit', string | number>>;
+
+/** What matters of how a pod of one container ended. */
+function outcome(p: Pod): Outcome {
+  const s = mainOf(p);
+  const end = s?.state?.terminated ?? s?.lastState?.terminated;
+  return {
+    phase: p.status?.phase ?? '',
+    ...(s?.state?.waiting ? { waiting: s.state.waiting.reason ?? '' } : {}),
+    ...(s?.state?.terminated ? { terminated: s.state.terminated.reason ?? '' } : {}),
+    ...(end ? { exit: end.exitCode } : {}),
+  };
+}
+
+describe('restartPolicy × exit code × probe outcome', () => {
+  const sick = {
+    exec: { command: ['false'] },
+    periodSeconds: 1,
+    failureThreshold: 1,
+    terminationGracePeriodSeconds: 1,
+  };
+  const backOff = { phase: 'Running', waiting: 'CrashLoopBackOff' };
+  const table: readonly (readonly [string, string, string, object, Outcome])[] = [
+    ['always-0', 'Always', 'exit 0', {}, { ...backOff, exit: 0 }],
+    ['always-3', 'Always', 'exit 3', {}, { ...backOff, exit: 3 }],
+    ['onfailure-0', 'OnFailure', 'exit 0', {}, { phase: 'Succeeded', terminated: 'Completed', exit: 0 }],
+    ['onfailure-3', 'OnFailure', 'exit 3', {}, { ...backOff, exit: 3 }],
+    ['never-0', 'Never', 'exit 0', {}, { phase: 'Succeeded', terminated: 'Completed', exit: 0 }],
+    ['never-3', 'Never', 'exit 3', {}, { phase: 'Failed', terminated: 'Error', exit: 3 }],
+    ['always-sick', 'Always', 'sleep 3600', { livenessProbe: sick }, { ...backOff, exit: 137 }],
+    ['onfailure-sick', 'OnFailure', 'sleep 3600', { livenessProbe: sick }, { ...backOff, exit: 137 }],
+    ['never-sick', 'Never', 'sleep 3600', { livenessProbe: sick }, { phase: 'Failed', terminated: 'Error', exit: 137 }],
+    ['always-slow', 'Always', 'sleep 3600', { startupProbe: sick }, { ...backOff, exit: 137 }],
+    ['never-slow', 'Never', 'sleep 3600', { startupProbe: sick }, { phase: 'Failed', terminated: 'Error', exit: 137 }],
+    ['never-ready', 'Never', 'sleep 1', { readinessProbe: { exec: { command: ['false'] } } }, { phase: 'Succeeded' }],
+  ];
+
+  beforeAll(() =>
+    apply(
+      cluster(),
+      ...table.map(([name, restartPolicy, script, more]) => pod(name, shell(script, { ...more }), { restartPolicy })),
+    ),
+  );
+
+  test.each(table)('%s', async (name, policy, _script, _more, expected) => {
+    const p = await until(name, (x) => {
+      const seen = outcome(x) as Record<string, unknown>;
+      return Object.entries(expected).every(([k, v]) => seen[k] === v);
+    });
+    const count = mainOf(p)?.restartCount ?? -1;
+    if (expected.waiting) expect(count).toBeGreaterThanOrEqual(1);
+    else expect(count).toBe(0);
+    if (policy === 'Never' && expected.phase === 'Failed') {
+      expect(conditionOf(p, 'Ready')).toMatchObject({ status: 'False', reason: 'PodFailed' });
+    }
+  });
+
+  test('the count of restarts goes on when the containers were taken away', async () => {
+    await apply(cluster(), pod('counted', sleeper()));
+    await until('counted', isReady);
+    await endContainer(cluster(), 'counted');
+    await until('counted', (x) => mainOf(x)?.restartCount === 1 && isReady(x));
+    const filter = ['--filter', 'label=io.coxswain.pod.name=counted', '--filter', 'label=io.coxswain.type=container'];
+    const ids = (await node().exec('docker', ['-H', node().dockerHost, 'ps', '-aq', ...filter])).stdout.split('\n');
+    await node().exec('docker', ['-H', node().dockerHost, 'rm', '-f', ...ids.filter(Boolean)]);
+    const p = await until('counted', (x) => mainOf(x)?.restartCount === 2 && isReady(x));
+    expect(mainOf(p)?.lastState?.terminated?.exitCode).toBe(137);
+  });
+});
+
+describe('what cannot be started says why', () => {
+  const bare = (image: string, more: object = {}) => ({ name: 'main', image, imagePullPolicy: 'Never', ...more });
+  const env = { env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'absent', key: 'a' } } }] };
+  const root = { securityContext: { runAsNonRoot: true } };
+  const table: readonly (readonly [string, Record<string, unknown>, string, RegExp])[] = [
+    ['no-image', bare('coxswain/nothing:1'), 'ErrImageNeverPull', /is not present with pull policy of Never/],
+    ['bad-image', bare('Not//valid'), 'InvalidImageName', /invalid reference format/],
+    ['no-pull', bare('registry.invalid/x:1', { imagePullPolicy: 'Always' }), 'ImagePullBackOff', /Back-off pulling/],
+    ['no-config', shell('true', env), 'CreateContainerConfigError', /configmap "absent" not found/],
+    ['is-root', shell('true', root), 'CreateContainerConfigError', /runAsNonRoot and image will run as root/],
+    ['no-command', shell('', { command: ['/absent'] }), 'CrashLoopBackOff', /back-off 10s restarting failed/],
+  ];
+
+  beforeAll(() => apply(cluster(), ...table.map(([name, c]) => pod(name, c))));
+
+  test.each(table)('%s', async (name, _c, reason, message) => {
+    const p = await until(name, (x) => mainOf(x)?.state?.waiting?.reason === reason);
+    expect(mainOf(p)?.state?.waiting?.message).toMatch(message);
+    expect(p.status?.phase).toBe(name === 'no-command' ? 'Running' : 'Pending');
+    if (name !== 'no-command') return;
+    const last = mainOf(p)?.lastState?.terminated;
+    expect(last).toMatchObject({ reason: 'StartError', exitCode: 128, startedAt: '1970-01-01T00:00:00Z' });
+    expect(last?.message).toContain('/absent');
+  });
+
+  test('and starts once the cause is gone', async () => {
+    await cluster().kubectlOk(['create', 'configmap', 'absent', '--from-literal=a=1']);
+    await until('no-config', (x) => mainOf(x)?.state?.terminated?.reason ?? mainOf(x)?.lastState?.terminated?.reason);
+  });
+
+  test('a pod is deleted while its image is being pulled', async () => {
+    const image = `${node().address}:${PORTS.silent}/slow:1`;
+    await apply(cluster(), pod('pulling', bare(image, { imagePullPolicy: 'Always' })));
+    await waitFor('the pull began', async () => (await eventsOf(cluster(), 'pulling', 'Pulling')).length > 0);
+    const since = Date.now();
+    await cluster().kubectlOk(['delete', 'pod', 'pulling', '--timeout=20s']);
+    expect(Date.now() - since).toBeLessThan(15_000);
+  });
+});
+
+describe('the status tells the truth, whoever else writes it', () => {
+  const patch = (name: string, status: object) =>
+    cluster().kubectlOk([
+      'patch',
+      'pod',
+      name,
+      '--subresource=status',
+      '--type=strategic',
+      '-p',
+      JSON.stringify({ status }),
+    ]);
+
+  test('what is the node’s is put right, and what is not stays', async () => {
+    await apply(cluster(), pod('told', sleeper(), { readinessGates: [{ conditionType: 'example.com/open' }] }));
+    const p = await until('told', (x) => conditionOf(x, 'ContainersReady')?.status === 'True');
+    expect(conditionOf(p, 'Ready')).toMatchObject({ status: 'False', reason: 'ReadinessGatesNotReady' });
+    await patch('told', { conditions: [{ type: 'example.com/open', status: 'True' }] });
+    await until('told', isReady);
+    const lie = { ...mainOf(p), ready: false, restartCount: 77, state: { waiting: { reason: 'Lie' } } };
+    await patch('told', { containerStatuses: [lie], message: 'lie', conditions: [{ type: 'Ready', status: 'False' }] });
+    const after = await until('told', (x) => isReady(x) && mainOf(x)?.restartCount === 0 && !x.status?.message);
+    expect(mainOf(after)).toMatchObject({ ready: true, containerID: mainOf(p)?.containerID });
+    expect(conditionOf(after, 'example.com/open')?.status).toBe('True');
+    await patch('told', { conditions: [{ type: 'example.com/open', status: 'False' }] });
+    const closed = await until('told', (x) => !isReady(x));
+    expect(conditionOf(closed, 'Ready')?.message).toContain('is not "True", but False');
+  });
+});
+
+describe('init containers and sidecars', () => {
+  const say = (name: string, then = '') => shell(`echo ${name} >> /shared/order; ${then}`, { name, ...mounted });
+  const endless = (name: string) =>
+    shell(`trap "echo end-${name} >> /shared/order; exit 0" TERM; echo ${name} >> /shared/order; sleep 3600 & wait`, {
+      name,
+      ...mounted,
+    });
+  const sidecar = (name: string) => ({
+    ...endless(name),
+    restartPolicy: 'Always',
+    startupProbe: { exec: { command: ['grep', '-q', name, '/shared/order'] }, periodSeconds: 1 },
+  });
+
+  test('start in order, and sidecars end last, in reverse', async () => {
+    const initContainers = [say('first', 'sleep 1'), sidecar('side-a'), say('second'), sidecar('side-b')];
+    const spec = { initContainers, containers: [endless('app')], volumes: shared(), terminationGracePeriodSeconds: 20 };
+    await apply(cluster(), pod('ordered', {}, spec));
+    const p = await until('ordered', isReady);
+    expect(written('order')).toBe('first\nside-a\nsecond\nside-b\napp\n');
+    expect(p.status?.initContainerStatuses?.map((s) => s.state?.terminated?.reason ?? s.started)).toEqual([
+      'Completed',
+      true,
+      'Completed',
+      true,
+    ]);
+    await cluster().kubectlOk(['delete', 'pod', 'ordered', '--timeout=30s']);
+    expect(written('order').split('\n').slice(5, 8)).toEqual(['end-app', 'end-side-b', 'end-side-a']);
+  });
+
+  test.each([
+    ['Never', 'Failed', 'Error'],
+    ['OnFailure', 'Pending', 'CrashLoopBackOff'],
+  ])('one that fails under %s', async (restartPolicy, phase, reason) => {
+    const name = `init-fails-${restartPolicy.toLowerCase()}`;
+    await apply(
+      cluster(),
+      pod(name, sleeper(), { restartPolicy, initContainers: [shell('exit 2', { name: 'init' })] }),
+    );
+    const stateOf = (x: Pod) => x.status?.initContainerStatuses?.[0]?.state;
+    const p = await until(name, (x) => (stateOf(x)?.terminated ?? stateOf(x)?.waiting)?.reason === reason);
+    expect(p.status?.phase).toBe(phase);
+    expect(mainOf(p)?.state?.waiting?.reason).toBe('PodInitializing');
+    expect(conditionOf(p, 'Initialized')).toMatchObject({ status: 'False', reason: 'ContainersNotInitialized' });
+  });
+
+  test('a sick sidecar is restarted, the others go on', async () => {
+    const livenessProbe = { exec: { command: ['grep', 'on', '/shared/side'] }, periodSeconds: 1, timeoutSeconds: 20 };
+    const side = shell('echo on > /shared/side; trap "exit 0" TERM; sleep 3600 & wait', { name: 'side', ...mounted });
+    const initContainers = [{ ...side, livenessProbe, restartPolicy: 'Always' }];
+    await apply(cluster(), pod('nursed', sleeper(mounted), { initContainers, volumes: shared() }));
+    await until('nursed', isReady);
+    await exec(cluster(), 'nursed', 'echo off > /shared/side');
+    const p = await until('nursed', (x) => x.status?.initContainerStatuses?.[0]?.restartCount === 1 && isReady(x));
+    expect(mainOf(p)).toMatchObject({ restartCount: 0, ready: true });
+  });
+
+  test('a sidecar does not keep a pod from its end', async () => {
+    const initContainers = [{ ...sleeper({ name: 'side' }), restartPolicy: 'Always' }];
+    await apply(cluster(), pod('job', shell('sleep 1'), { restartPolicy: 'Never', initContainers }));
+    const p = await until(
+      'job',
+      (x) => x.status?.phase === 'Succeeded' && x.status.initContainerStatuses?.[0]?.state?.terminated,
+    );
+    expect(p.status?.initContainerStatuses?.[0]?.state?.terminated?.exitCode).toBe(0);
+  });
+});
+
+describe('hooks', () => {
+  const sh = (script: string) => ({ exec: { command: ['sh', '-c', script] } });
+  const http = (path: string) => ({ httpGet: { host: node().address, port: PORTS.http, path } });
+  const asked = (path: string): boolean => existsSync(requests) && readFileSync(requests, 'utf8').includes(path);
+
+  test('postStart is over before the container is ready; preStop runs before SIGTERM, inside the grace', async () => {
+    const lifecycle = {
+      postStart: sh('sleep 1; echo started >> /shared/hooks'),
+      preStop: sh('sleep 1; echo stopping >> /shared/hooks'),
+    };
+    const script = 'trap "echo term >> /shared/hooks; exit 0" TERM; sleep 3600 & wait';
+    const spec = { terminationGracePeriodSeconds: 20, volumes: shared() };
+    await apply(cluster(), pod('hooked', shell(script, { ...mounted, lifecycle }), spec));
+    await until('hooked', isReady);
+    expect(written('hooks')).toBe('started\n');
+    await cluster().kubectlOk(['delete', 'pod', 'hooked', '--timeout=30s']);
+    expect(written('hooks')).toBe('started\nstopping\nterm\n');
+  });
+
+  test('over HTTP, and as a sleep', async () => {
+    const over = { lifecycle: { postStart: http('/post-start'), preStop: http('/pre-stop') } };
+    const pause = { lifecycle: { preStop: { sleep: { seconds: 3 } } } };
+    const spec = { terminationGracePeriodSeconds: 20 };
+    await apply(cluster(), pod('asking', sleeper(over), spec), pod('pausing', sleeper(pause), spec));
+    await waitFor('postStart was asked', () => asked('/post-start'));
+    await until('pausing', isReady);
+    const since = Date.now();
+    await cluster().kubectlOk(['delete', 'pod', 'asking', 'pausing', '--timeout=30s']);
+    expect(Date.now() - since).toBeGreaterThan(3000);
+    expect(asked('/pre-stop')).toBe(true);
+  });
+
+  test('a preStop hook that does not end is cut off with the grace', async () => {
+    const lifecycle = { preStop: sh('sleep 3600') };
+    await apply(cluster(), pod('stuck', sleeper({ lifecycle }), { terminationGracePeriodSeconds: 2 }));
+    await until('stuck', isReady);
+    const since = Date.now();
+    await cluster().kubectlOk(['delete', 'pod', 'stuck', '--timeout=30s']);
+    expect(Date.now() - since).toBeLessThan(10_000);
+  });
+
+  test('a postStart hook that fails ends the container', async () => {
+    await apply(cluster(), pod('unhooked', sleeper({ lifecycle: { postStart: sh('echo no; exit 4') } })));
+    await until('unhooked', (x) => (mainOf(x)?.restartCount ?? 0) > 0);
+    expect((await eventsOf(cluster(), 'unhooked', 'FailedPostStartHook')).join()).toContain('no');
+  });
+});
+
+test('last words: from a file, a path of its own, or the log', async () => {
+  const never = { restartPolicy: 'Never' };
+  const say = 'echo from the log; echo from the file > "$FILE"; exit 1';
+  const to = (value: string) => ({ env: [{ name: 'FILE', value }] });
+  const own = { terminationMessagePath: '/tmp/words', ...to('/tmp/words') };
+  const log = { terminationMessagePolicy: 'FallbackToLogsOnError' };
+  await apply(
+    cluster(),
+    pod('words-file', shell(say, to('/dev/termination-log')), never),
+    pod('words-path', shell(say, own), never),
+    pod('words-log', shell('echo from the log; exit 1', log), never),
+    pod('words-none', shell('echo from the log', log), never),
+  );
+  const message = async (name: string) =>
+    mainOf(await until(name, (x) => mainOf(x)?.state?.terminated))?.state?.terminated?.message;
+  expect(await message('words-file')).toBe('from the file\n');
+  expect(await message('words-path')).toBe('from the file\n');
+  expect(await message('words-log')).toBe('from the log\n');
+  expect(await message('words-none')).toBeUndefined();
+});
+
+test('activeDeadlineSeconds ends a pod', async () => {
+  await apply(cluster(), pod('late', sleeper(), { activeDeadlineSeconds: 2 }));
+  const p = await until('late', (x) => x.status?.phase === 'Failed' && !mainOf(x)?.state?.running);
+  expect(p.status).toMatchObject({ reason: 'DeadlineExceeded' });
+  expect(await eventsOf(cluster(), 'late', 'DeadlineExceeded')).toHaveLength(1);
+});
+
+describe('probes', () => {
+  const quick = { periodSeconds: 1, failureThreshold: 1 };
+  const http = (path: string, more: object = {}) => ({ httpGet: { port: PORTS.http, path, ...more } });
+  const header = { httpHeaders: [{ name: 'X-Probe', value: 'yes' }] };
+  const grpc = (service?: string) => ({ grpc: { port: PORTS.grpc, ...(service ? { service } : {}) } });
+  const table: readonly (readonly [string, object, RegExp | undefined])[] = [
+    ['exec-good', { exec: { command: ['true'] } }, undefined],
+    ['exec-bad', { exec: { command: ['sh', '-c', 'echo broken; exit 1'] } }, /broken/],
+    ['exec-slow', { exec: { command: ['sleep', '5'] } }, /timed out/],
+    ['http-good', http('/ok'), undefined],
+    ['http-bad', http('/bad'), /HTTP probe failed with statuscode: 500/],
+    ['http-header', http('/header', header), undefined],
+    ['http-redirect', http('/to-bad'), /statuscode: 500/],
+    ['http-elsewhere', http('/to-elsewhere'), undefined],
+    // The agent's own port, which nobody can ask for anything but over TLS.
+    ['https', { httpGet: { scheme: 'HTTPS', port: 10250, path: '/pods' } }, /statuscode: 401/],
+    ['tcp-good', { tcpSocket: { port: PORTS.http } }, undefined],
+    ['tcp-bad', { tcpSocket: { port: PORTS.closed } }, /connection refused/],
+    ['grpc-good', grpc(), undefined],
+    ['grpc-named', grpc('good'), undefined],
+    ['grpc-bad', grpc('bad'), /service unhealthy \(responded with "NOT_SERVING"\)/],
+    ['grpc-unknown', grpc('other'), /code = 5/],
+    ['grpc-other', { grpc: { port: PORTS.http } }, /./],
+  ];
+
+  beforeAll(() =>
+    apply(
+      cluster(),
+      ...table.map(([name, probe]) =>
+        pod(name, sleeper({ readinessProbe: { ...quick, ...probe } }), { hostNetwork: true }),
+      ),
+      pod('grpc-live', sleeper({ livenessProbe: { ...quick, ...grpc('bad') } }), { hostNetwork: true }),
+    ),
+  );
+
+  test.each(table)('readiness: %s', async (name, _probe, complaint) => {
+    if (!complaint) {
+      await until(name, isReady);
+      return;
+    }
+    await waitFor(`${name} is said to be unhealthy`, async () =>
+      (await eventsOf(cluster(), name, 'Unhealthy')).some((m) => complaint.test(m)),
+    );
+    const p = await until(name, (x) => mainOf(x)?.state?.running);
+    expect(isReady(p)).toBe(false);
+    expect(mainOf(p)?.restartCount).toBe(0);
+  });
+
+  test('liveness restarts', async () => {
+    await until('grpc-live', (x) => (mainOf(x)?.restartCount ?? 0) > 0);
+    expect((await eventsOf(cluster(), 'grpc-live', 'Killing')).join()).toContain(
+      'failed liveness probe, will be restarted',
+    );
+  });
+
+  test('the startup probe holds the others back', async () => {
+    const probes = {
+      startupProbe: { exec: { command: ['test', '-f', '/tmp/up'] }, periodSeconds: 1, failureThreshold: 60 },
+      livenessProbe: { ...quick, exec: { command: ['test', '-f', '/tmp/up'] }, terminationGracePeriodSeconds: 1 },
+      readinessProbe: { ...quick, exec: { command: ['test', '-f', '/tmp/ready'] } },
+    };
+    await apply(cluster(), pod('starting', sleeper(probes)));
+    await waitFor('the startup probe failed thrice', async () => {
+      const text = await cluster().kubectlOk(['describe', 'pod', 'starting']);
+      return /x[3-9] over.*Startup probe failed/.test(text);
+    });
+    expect(mainOf(await getPod(cluster(), 'starting'))).toMatchObject({ started: false, restartCount: 0 });
+    await exec(cluster(), 'starting', 'touch /tmp/up');
+    expect(mainOf(await until('starting', (x) => mainOf(x)?.started))).toMatchObject({ ready: false });
+    await exec(cluster(), 'starting', 'touch /tmp/ready');
+    await until('starting', isReady);
+    await exec(cluster(), 'starting', 'rm /tmp/ready');
+    await until('starting', (x) => !isReady(x));
+    expect(mainOf(await getPod(cluster(), 'starting'))?.restartCount).toBe(0);
+    await exec(cluster(), 'starting', 'rm /tmp/up');
+    await until('starting', (x) => mainOf(x)?.restartCount === 1);
+  });
+});

@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import type { Pod } from '#api/kinds/index.ts';
+import type { Cluster } from '../../bed/cluster.ts';
+import { repository } from '../../bed/layout.ts';
+import { probe } from '../../bed/net.ts';
+import { publish } from '../../bed/registry.ts';
+import { waitFor } from '../../bed/wait.ts';
+
+type Json = Record<string, unknown>;
+
+export const BUSYBOX = { image: 'coxswain/busybox:1', imagePullPolicy: 'Never' };
+
+/** A container that runs a shell script. */
+export const shell = (script: string, more: Json = {}): Json => ({
+  name: 'main',
+  ...BUSYBOX,
+  command: ['sh', '-c', script],
+  ...more,
+});
+
+/** Runs for an hour, and ends at once when it is told to. */
+export const sleeper = (more: Json = {}): Json => shell('trap "exit 0" TERM; sleep 3600 & wait', more);
+
+/** A pod of one container, or of what `spec` says. */
+export const pod = (name: string, main: Json, spec: Json = {}, metadata: Json = {}): Json => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, ...metadata },
+  spec: { terminationGracePeriodSeconds: 1, containers: [main], ...spec },
+});
+
+export async function apply(cluster: Cluster, ...objects: readonly Json[]): Promise<void> {
+  const list = { apiVersion: 'v1', kind: 'List', items: objects };
+  await cluster.kubectlOk(['apply', '-f', '-'], { input: JSON.stringify(list) });
+}
+
+export async function getPod(cluster: Cluster, name: string): Promise<Pod> {
+  return JSON.parse(await cluster.kubectlOk(['get', 'pod', name, '-o', 'json'])) as Pod;
+}
+
+/** Waits until a pod is as wanted. @returns it; the failure shows what it was like last. */
+export async function podUntil(
+  cluster: Cluster,
+  name: string,
+  wanted: (pod: Pod) => unknown,
+  timeoutMs = 60_000,
+): Promise<Pod> {
+  let last: Pod | undefined;
+  try {
+    await waitFor(
+      `pod ${name} is as wanted`,
+      async () => {
+        last = await getPod(cluster, name);
+        return Boolean(wanted(last));
+      },
+      { timeoutMs, everyMs: 200 },
+    );
+  } catch (e) {
+    throw new Error(`${(e as Error).message}\n${JSON.stringify(last?.status, null, 1)}`, { cause: e });
+  }
+  return last as Pod;
+}
+
+/** The node of a bed with one, and its pods. */
+export const onlyNode = (cluster: () => Cluster) => ({
+  node: (): Cluster['nodes'][number] => {
+    const [node] = cluster().nodes;
+    if (!node) throw new Error('the bed has no node');
+    return node;
+  },
+  until: (name: string, wanted: (p: Pod) => unknown, timeoutMs?: number) =>
+    podUntil(cluster(), name, wanted, timeoutMs),
+});
+
+export const conditionOf = (p: Pod, type: string) => p.status?.conditions?.find((c) => c.type === type);
+export const isReady = (p: Pod): boolean => conditionOf(p, 'Ready')?.status === 'True';
+export const mainOf = (p: Pod) => p.status?.containerStatuses?.[0];
+
+export const exec = (cluster: Cluster, name: string, script: string) =>
+  cluster.kubectlOk(['exec', name, '--', 'sh', '-c', script]);
+
+/** Ends the only container of a pod from within. */
+export const endContainer = (cluster: Cluster, name: string): Promise<unknown> =>
+  // The command ends with the container, sometimes before it can say that all went well.
+  cluster.kubectl(['exec', name, '--', 'kill', '-TERM', '1']);
+
+/** Messages of a pod's events with this reason. */
+export async function eventsOf(cluster: Cluster, name: string, reason: string): Promise<string[]> {
+  const selector = `involvedObject.name=${name},reason=${reason}`;
+  const text = await cluster.kubectlOk(['get', 'events', '--field-selector', selector, '-o', 'json']);
+  return (JSON.parse(text) as { items: { message: string }[] }).items.map((e) => e.message);
+}
+
+/** Puts an image of this node into the registry of `startTarget`. @returns the name to pull it by */
+export async function publishImage(cluster: Cluster, image: string): Promise<string> {
+  const [node] = cluster.nodes;
+  if (!node) throw new Error('no node');
+  await publish(node.dockerHost, image, join(node.dir, 'registry'));
+  return `127.0.0.1:${PORTS.http}/tiny:1`;
+}
+
+/** Ports of the servers that `startTarget` starts on a node, in its network namespace. */
+export const PORTS = { http: 18080, grpc: 18081, silent: 18082, closed: 18083, secure: 18084 } as const;
+
+/** Who may pull from the registry at PORTS.secure. */
+export const REGISTRY_USER = { username: 'puller', password: 'secret' } as const;
+
+/** Starts the servers of target.ts on the first node. @returns the file that holds the paths asked for. */
+export async function startTarget(cluster: Cluster): Promise<string> {
+  const [node] = cluster.nodes;
+  if (!node) throw new Error('no node');
+  const requests = join(node.dir, 'requests.log');
+  const target = node.process({
+    name: 'target',
+    command: join(repository, 'node_modules/.bin/node'),
+    args: [
+      join(import.meta.dirname, 'target.ts'),
+      requests,
+      join(node.dir, 'registry'),
+      ...[PORTS.http, PORTS.grpc, PORTS.silent, PORTS.secure].map(String),
+    ],
+    logFile: join(node.dir, 'target.log'),
+    ready: () =>
+      waitFor('the target answers', () => probe(`http://${node.address}:${PORTS.http}/ok`).then(() => true)).then(
+        () => undefined,
+      ),
+  });
+  await target.start();
+  return requests;
+}

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { type GuestKernel, guestKernel } from '../bed/guest/kernel.ts';
+import { checksInGuest } from '../bed/guest/run.ts';
+
+const TEST_MS = 900_000;
+const CHECKS = 21;
+const MODULES = [
+  ...['ip_vs', 'ip_vs_rr', 'ip_vs_sh', 'veth', 'bridge', 'br_netfilter', 'dummy'],
+  ...['ip_tables', 'iptable_nat', 'iptable_filter', 'nf_tables', 'nft_compat', 'nft_chain_nat', 'nf_conntrack_netlink'],
+  ...['ip_set', 'ip_set_hash_ip', 'ip_set_hash_ipport', 'ip_set_hash_ipportip', 'ip_set_hash_ipportnet'],
+  ...['ip_set_bitmap_port', 'xt_MASQUERADE', 'xt_REDIRECT', 'xt_nat', 'xt_ipvs', 'xt_set', 'xt_comment', 'xt_mark'],
+  ...[
+    'xt_conntrack',
+    'xt_addrtype',
+    'xt_tcpudp',
+    'xt_statistic',
+    'xt_recent',
+    'ipt_REJECT',
+    'ip6t_REJECT',
+    'xt_multiport',
+  ],
+];
+
+test(
+  'the ipvs mode, with real traffic under a kernel that has IPVS',
+  async ({ skip }) => {
+    let kernel: GuestKernel;
+    try {
+      kernel = await guestKernel();
+    } catch (e) {
+      return skip(`the ipvs mode is not tested: no kernel with IPVS to be had: ${(e as Error).message}`);
+    }
+    const { seen, wanted, log } = await checksInGuest(kernel, { entry: 'test/e2e/ipvs/guest.ts', modules: MODULES });
+    expect(seen, log).toEqual(wanted);
+    expect(Object.keys(seen)).toHaveLength(CHECKS);
+  },
+  TEST_MS,
+);

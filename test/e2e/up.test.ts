@@ -1,0 +1,172 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../deploy/run.ts';
+import { inUse } from '../../deploy/up/machine.ts';
+import { waitFor } from '../bed/wait.ts';
+import { type Checkout, freshCheckout } from './machine/checkout.ts';
+import { leftBehind, type Traces, tracesOf } from './machine/traces.ts';
+
+/**
+ * What the README promises: `make up`, the demo, `make up` again, `make up NODES=3`, `make down`; on this machine itself,
+ * with its own dockerd, in the order a user would type it.
+ */
+
+let checkout: Checkout;
+let before: Traces;
+const PORTS = [6443, 10250, 30080];
+const COMPOSE = 'label=com.docker.compose.project=coxswain';
+
+/** A command that must succeed. @returns what it printed. */
+async function ok(line: string, timeoutMs?: number): Promise<string> {
+  const { code, text } = await checkout.sh(line, timeoutMs ? { timeoutMs } : {});
+  expect({ line, code, text }).toMatchObject({ code: 0 });
+  return text;
+}
+const kubectl = (line: string): Promise<string> => ok(`kubectl --kubeconfig .cluster/admin.conf ${line}`);
+
+beforeAll(async () => {
+  const containers = await run('docker', ['ps', '-aq', '--filter', COMPOSE]);
+  const taken = (await Promise.all(PORTS.map(async (port) => ((await inUse(port)) ? [port] : [])))).flat();
+  if (containers || taken.length > 0) {
+    throw new Error(
+      `this machine has a cluster already (ports in use: ${taken.join(' ')}): make down, then test again`,
+    );
+  }
+  checkout = await freshCheckout();
+  before = await tracesOf(checkout.dir);
+});
+
+afterAll(async () => {
+  await checkout?.sh('make down');
+  checkout?.remove();
+  // `make down` ends the dockerd that our scripts started; the files after this one expect it.
+  await run('deploy/dockerd.sh', ['start']);
+});
+
+test('make up starts the whole cluster and says how to go on', async () => {
+  const text = await ok('make up', 290_000);
+  expect(text).toMatch(/^http:\/\/\S+:30080\/ answers: .*hello/m);
+  expect(text).toContain('export KUBECONFIG=');
+  const named = await run('docker', ['ps', '--filter', COMPOSE, '--format', '{{.Label "com.docker.compose.service"}}']);
+  expect(named.trim().split('\n').sort()).toEqual(
+    [
+      ...['apiserver1', 'apiserver2', 'controller-manager', 'dns', 'etcd1', 'etcd2', 'etcd3', 'ingress', 'lb'],
+      ...['node-agent', 'proxy', 'scheduler'],
+    ].sort(),
+  );
+});
+
+test('certificates and kubeconfigs are readable by their owner alone', () => {
+  const dir = join(checkout.dir, '.cluster');
+  const files = ['pki', 'conf'].flatMap((folder) =>
+    readdirSync(join(dir, folder), { recursive: true }).map((name) => join(dir, folder, String(name))),
+  );
+  const open = [join(dir, 'admin.conf'), ...files].filter(
+    (file) => statSync(file).isFile() && (statSync(file).mode & 0o077) !== 0,
+  );
+  expect(open).toEqual([]);
+  expect(files.filter((file) => /-ca\.key$/.test(file))).toHaveLength(6);
+});
+
+test('the demo of the README works as printed', async () => {
+  const blocks = [...readFileSync(join(checkout.dir, 'README.md'), 'utf8').matchAll(/```sh\n([^`]+)```/g)];
+  const demo = blocks[1]?.[1] ?? '';
+  expect(demo).toContain('KUBECONFIG');
+  const text = await ok(demo);
+  expect(text).toContain('deployment.apps/web created');
+  expect(text).toContain('service/web exposed');
+  expect(text).toContain('deployment.apps/web scaled');
+  expect(text).toMatch(/deployment.apps "web" deleted/);
+  await kubectl('wait pod -l app=web --for=delete --timeout=60s');
+});
+
+test('cox, make status and make logs show the cluster', async () => {
+  expect(await ok('KUBECONFIG=.cluster/admin.conf bin/cox get deployment hello')).toMatch(/hello +3\/3/);
+  const status = await ok('make status');
+  expect(status).toMatch(/etcd3/);
+  expect(status).toMatch(/ Ready /);
+  expect(status.match(/hello-\S+ +1\/1 +Running/g)).toHaveLength(3);
+  const { text } = await checkout.sh('make logs', { until: /(apiserver|controller-manager)\S* *\|/ });
+  expect(text).toMatch(/(apiserver|controller-manager)\S* *\|/);
+});
+
+test('plain docker-compose knows the cluster too', async () => {
+  const compose = 'c() { docker compose version >/dev/null 2>&1 && docker compose "$@" || docker-compose "$@"; }';
+  expect(await ok(`${compose}; c ps`)).toMatch(/apiserver2/);
+  await ok(`${compose}; c stop -t 5 scheduler; c up -d`);
+  await kubectl('scale deployment hello --replicas=4');
+  await kubectl('rollout status deployment hello --timeout=60s');
+  await kubectl('scale deployment hello --replicas=3');
+  await waitFor('the fourth pod to be gone', async () => {
+    return (await kubectl('get pods -l app=hello -o name')).trim().split('\n').length === 3;
+  });
+});
+
+test("hostPath volumes are the machine's, though the agent runs in a container", async () => {
+  const folder = join(checkout.dir, 'shared');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'file'), 'from the machine');
+  const spec = {
+    restartPolicy: 'Never',
+    containers: [
+      {
+        name: 'main',
+        image: 'coxswain/busybox:1',
+        imagePullPolicy: 'Never',
+        command: ['sh', '-c', 'cat /all/file && echo done >/made/by-pod && echo sub >/sub/by-pod'],
+        volumeMounts: [
+          { name: 'all', mountPath: '/all' },
+          { name: 'made', mountPath: '/made' },
+          { name: 'all', mountPath: '/sub', subPath: 'a/b' },
+        ],
+      },
+    ],
+    volumes: [
+      { name: 'all', hostPath: { path: folder, type: 'Directory' } },
+      { name: 'made', hostPath: { path: join(folder, 'made'), type: 'DirectoryOrCreate' } },
+    ],
+  };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'host-path' }, spec };
+  writeFileSync(join(checkout.dir, 'pod.json'), JSON.stringify(pod));
+  await kubectl('apply -f pod.json');
+  await waitFor('the end of the pod', async () => {
+    return (await kubectl("get pod host-path -o 'jsonpath={.status.phase}'")) === 'Succeeded';
+  });
+  expect(await kubectl('logs host-path')).toBe('from the machine');
+  expect(readFileSync(join(folder, 'made/by-pod'), 'utf8')).toBe('done\n');
+  expect(readFileSync(join(folder, 'a/b/by-pod'), 'utf8')).toBe('sub\n');
+  await kubectl('delete pod host-path');
+});
+
+test('make up once more changes nothing that runs', async () => {
+  const running = (): Promise<string> => run('docker', ['ps', '-q', '--no-trunc']);
+  const old = new Set((await running()).trim().split('\n'));
+  await ok('make up');
+  const now = (await running()).trim().split('\n');
+  expect(now.filter((id) => !old.has(id))).toEqual([]);
+  expect(now).toHaveLength(old.size);
+});
+
+test('make up NODES=3 adds two nodes that run pods', async () => {
+  await ok('make up NODES=3', 200_000);
+  const ready = await kubectl(`get nodes -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'`);
+  expect(ready).toBe('True True True');
+  await kubectl('scale deployment hello --replicas=9');
+  await kubectl('rollout status deployment hello --timeout=60s');
+  const nodes = await kubectl(`get pods -l app=hello -o 'jsonpath={.items[*].spec.nodeName}'`);
+  expect(new Set(nodes.split(' ')).size).toBe(3);
+  const pod = await kubectl(`get pods -o 'jsonpath={.items[?(@.spec.nodeName=="node3")].metadata.name}'`);
+  expect(await kubectl(`logs ${pod.split(' ')[0]}`)).not.toBe('');
+});
+
+test('make up with one node again forgets the others', async () => {
+  await ok('make up', 200_000);
+  expect((await kubectl('get nodes -o name')).trim().split('\n')).toHaveLength(1);
+});
+
+test('make down removes every trace', async () => {
+  await ok('make down');
+  expect(leftBehind(before, await tracesOf(checkout.dir))).toEqual([]);
+  expect(await Promise.all(PORTS.map(inUse))).toEqual([false, false, false]);
+});

@@ -1,0 +1,111 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { systemExec } from '#process/exec.ts';
+import { bin } from '../../bed/layout.ts';
+import { useCluster } from '../../bed/suite.ts';
+import { waitFor } from '../../bed/wait.ts';
+import { Wire } from './http.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'coxswain-audit-'));
+const policy = join(dir, 'policy.yaml');
+const log = join(dir, 'audit.log');
+writeFileSync(
+  policy,
+  `apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- level: Metadata
+  resources: [{group: "", resources: [secrets]}]
+- level: RequestResponse
+  verbs: [create, delete]
+  resources: [{group: "", resources: [configmaps]}]
+`,
+);
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const cluster = useCluster('integration-audit', {
+  apiservers: 1,
+  without: ['scheduler', 'controller-manager'],
+  flags: {
+    apiserver: [
+      '--audit-policy-file',
+      policy,
+      '--audit-log-path',
+      log,
+      '--audit-log-maxsize',
+      '1',
+      '--audit-log-maxbackup',
+      '2',
+    ],
+  },
+});
+
+interface Line {
+  level: string;
+  verb: string;
+  auditID: string;
+  user: { username: string };
+  objectRef: { resource: string; name?: string; namespace?: string };
+  responseStatus: { code: number };
+  requestObject?: { metadata: { name: string } };
+  responseObject?: { metadata?: { uid?: string } };
+}
+const lines = (path = log): Line[] =>
+  readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((l) => JSON.parse(l) as Line);
+
+test('requests are written down as the policy says, in files of bounded size', async () => {
+  const wire = await Wire.to(cluster());
+  const ns = '/api/v1/namespaces/default';
+  await wire.ok('POST', `${ns}/secrets`, { metadata: { name: 's' }, stringData: { password: 'hush' } });
+  await wire.ok('POST', `${ns}/configmaps`, { metadata: { name: 'm' } });
+  await wire.ok('GET', `${ns}/configmaps/m`);
+  await wire.fails('POST', `${ns}/configmaps`, { body: { metadata: { name: 'm' } } });
+  await wire.fails('GET', `${ns}/secrets/s`, { headers: { 'impersonate-user': 'jane' } });
+  // A line is written once its answer has gone out.
+  const seen = await waitFor('four lines', () => (lines().length >= 4 ? lines() : undefined));
+  expect(seen.map((l) => [l.level, l.verb, l.objectRef.resource, l.responseStatus.code, l.user.username])).toEqual([
+    ['Metadata', 'create', 'secrets', 201, 'kubernetes-admin'],
+    ['RequestResponse', 'create', 'configmaps', 201, 'kubernetes-admin'],
+    ['RequestResponse', 'create', 'configmaps', 409, 'kubernetes-admin'],
+    ['Metadata', 'get', 'secrets', 403, 'jane'],
+  ]);
+  expect(seen[1]).toMatchObject({
+    requestObject: { metadata: { name: 'm' } },
+    responseObject: { metadata: { uid: expect.any(String) } },
+  });
+  expect(readFileSync(log, 'utf8')).not.toContain('hush');
+  expect(new Set(seen.map((l) => l.auditID)).size).toBe(4);
+
+  const data = { filler: 'x'.repeat(100_000) };
+  for (let i = 0; i < 20; i++) await wire.ok('POST', `${ns}/configmaps`, { metadata: { name: `big${i}` }, data });
+  await waitFor('a second old file', () => existsSync(`${log}.2`));
+  expect(existsSync(`${log}.3`)).toBe(false);
+  expect(lines(`${log}.1`).length).toBeGreaterThan(0);
+});
+
+test('a policy that is none is refused at the start', async () => {
+  const bad = join(dir, 'bad.yaml');
+  writeFileSync(bad, 'kind: Policy\nrules: [{level: Loud}]\n');
+  const required = [
+    'etcd-servers',
+    'tls-cert-file',
+    'tls-private-key-file',
+    'client-ca-file',
+    'service-account-key-file',
+  ];
+  const more = [
+    'service-account-signing-key-file',
+    'kubelet-client-certificate',
+    'kubelet-client-key',
+    'kubelet-certificate-authority',
+  ];
+  const flags = [...required, ...more].flatMap((f) => [`--${f}`, f === 'etcd-servers' ? 'http://127.0.0.1:1' : policy]);
+  const r = await systemExec(bin('apiserver'), [...flags, '--audit-policy-file', bad, '--audit-log-path', log]);
+  expect(r.code).toBe(1);
+  expect(r.stderr).toContain('rules[0].level "Loud" is none of None, Metadata, Request, RequestResponse');
+});

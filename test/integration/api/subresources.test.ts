@@ -1,0 +1,135 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { useCluster } from '../../bed/suite.ts';
+import { waitFor } from '../../bed/wait.ts';
+import { type Obj, Wire } from './http.ts';
+
+const cluster = useCluster('integration-subresources', { without: ['scheduler', 'controller-manager'] });
+let wire: Wire;
+const NS = '/api/v1/namespaces/default';
+/** A program in a pod, as far as the API server can tell: it listens on an address of this machine. */
+const backend = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (c: Buffer) => chunks.push(c));
+  request.on('end', () => {
+    response.writeHead(request.url === '/missing' ? 404 : 200, { 'x-from': 'backend', 'content-type': 'text/plain' });
+    const { authorization = 'none' } = request.headers;
+    response.end(`${request.method} ${request.url} ${Buffer.concat(chunks)} auth=${authorization}`);
+  });
+});
+const address = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .find((a) => a.family === 'IPv4' && !a.internal)?.address;
+let port = 0;
+
+beforeAll(async () => {
+  wire = await Wire.to(cluster());
+  await new Promise<void>((resolve) => backend.listen(0, '0.0.0.0', resolve));
+  port = (backend.address() as AddressInfo).port;
+  await wire.ok('POST', `${NS}/serviceaccounts`, { metadata: { name: 'default' } });
+  const containers = [{ name: 'c', image: 'i:1', ports: [{ containerPort: port, name: 'web' }] }];
+  await wire.ok('POST', `${NS}/pods`, { metadata: { name: 'p' }, spec: { containers } });
+});
+afterAll(() => void backend.close());
+
+describe('certificatesigningrequests/approval', () => {
+  const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
+  const body = [
+    'MIHWMH8CAQAwHTENMAsGA1UEAwwEamFuZTEMMAoGA1UECgwDZGV2MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEa7zjMO5udzB8',
+    'w1ZpmEvvoImgdGL0PSPVcDesfQgYkdWjH0SQpl5EH3FItMvtl7+6W9cuiou12w2L3pKmBz+DOKAAMAoGCCqGSM49BAMCA0cAMEQC',
+    'IHHvK5/hvoWfZuHmmNP08th4MxjxjKHiz0VRJjt7Xv0zAiAjww42O21Q3z1eI4MHNxJSyzeWe382Ce+1VCr4BVXIcw==',
+  ];
+  const pem = `-----BEGIN CERTIFICATE REQUEST-----\n${body.join('')}\n-----END CERTIFICATE REQUEST-----\n`;
+
+  test('kubectl approves; the requester is who asked, and decisions are final', async () => {
+    const spec = {
+      request: Buffer.from(pem).toString('base64'),
+      signerName: 'example.com/s',
+      usages: ['client auth'],
+      username: 'root',
+    };
+    const made = await wire.ok<Obj>('POST', path, { metadata: { name: 'csr' }, spec });
+    expect(made.spec).toMatchObject({
+      username: 'kubernetes-admin',
+      groups: expect.arrayContaining(['system:masters']),
+    });
+    expect(await cluster().kubectlOk(['certificate', 'approve', 'csr'])).toContain('csr approved');
+    expect(await cluster().kubectlOk(['get', 'csr', 'csr'])).toMatch(/Approved/);
+    const both = await wire.ok<Obj & { status: { conditions: object[] } }>('GET', `${path}/csr`);
+    both.status.conditions.push({ type: 'Denied', status: 'True' });
+    expect((await wire.fails('PUT', `${path}/csr/approval`, { body: both })).message).toContain('mutually exclusive');
+    both.status.conditions = [];
+    expect((await wire.fails('PUT', `${path}/csr/approval`, { body: both })).message).toContain('may not remove');
+  });
+
+  test('only by those who may for the signer', async () => {
+    const rules = [
+      { apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests/approval'], verbs: ['update'] },
+    ];
+    await wire.ok('POST', '/apis/rbac.authorization.k8s.io/v1/clusterroles', { metadata: { name: 'approver' }, rules });
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'approver' };
+    const subjects = [{ kind: 'User', name: 'eve', apiGroup: 'rbac.authorization.k8s.io' }];
+    await wire.ok('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+      metadata: { name: 'approver' },
+      roleRef,
+      subjects,
+    });
+    const csr = await wire.ok('GET', `${path}/csr`);
+    const as = { headers: { 'impersonate-user': 'eve', 'content-type': 'application/json' }, body: csr };
+    await waitFor('refused for the signer', async () => {
+      const { message } = await wire.fails('PUT', `${path}/csr/approval`, as);
+      return message?.includes('user not permitted to approve requests with signerName "example.com/s"');
+    });
+  });
+});
+
+describe('proxy', () => {
+  test('to a pod, by port number, name or the first', async () => {
+    await wire.ok('PATCH', `${NS}/pods/p/status`, { status: { podIP: address, podIPs: [{ ip: address }] } });
+    for (const name of [`p:${port}`, 'p:web', 'p', 'http:p:web']) {
+      const path = `${NS}/pods/${name}/proxy/a/b?x=1`;
+      const answer = await wire.raw('GET', path);
+      expect({ name, code: answer.code, body: answer.body.toString() }).toEqual({
+        name,
+        code: 200,
+        body: 'GET /a/b?x=1  auth=none',
+      });
+      expect(answer.headers['x-from']).toBe('backend');
+    }
+  });
+
+  test('with bodies, and codes as they are; credentials stay here', async () => {
+    const headers = { 'content-type': 'text/plain', authorization: 'Basic x' };
+    const post = await wire.raw('POST', `${NS}/pods/p/proxy/post`, {
+      body: Buffer.from('hello'),
+      headers: { 'content-type': 'text/plain' },
+    });
+    expect(post.body.toString()).toBe('POST /post hello auth=none');
+    expect((await wire.raw('GET', `${NS}/pods/p/proxy/missing`)).code).toBe(404);
+    expect((await wire.raw('GET', `${NS}/pods/p/proxy/x`, { headers })).code).toBe(401);
+    expect((await wire.fails('GET', `${NS}/pods/p:1/proxy/`)).message).toContain('error trying to reach service');
+  });
+
+  test('to a Service with endpoints', async () => {
+    await wire.ok('POST', `${NS}/services`, {
+      metadata: { name: 's' },
+      spec: { ports: [{ name: 'http', port: 80, targetPort: port }] },
+    });
+    expect((await wire.fails('GET', `${NS}/services/s/proxy/`)).message).toContain(
+      'no endpoints available for service "s"',
+    );
+    await wire.ok('POST', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
+      metadata: { name: 's', labels: { 'kubernetes.io/service-name': 's' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: [address], conditions: { ready: true } }],
+      ports: [{ name: 'http', port }],
+    });
+    const raw = await waitFor('served', async () => {
+      const out = await cluster().kubectl(['get', '--raw', `${NS}/services/s:http/proxy/hi`]);
+      return out.code === 0 ? out.stdout : undefined;
+    });
+    expect(raw).toBe('GET /hi  auth=none');
+  });
+});

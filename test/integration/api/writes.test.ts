@@ -1,0 +1,175 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { useCluster } from '../../bed/suite.ts';
+import { waitFor } from '../../bed/wait.ts';
+import { type List, type Obj, Wire } from './http.ts';
+
+/** Ways to write that clients seldom go, over the wire. */
+const cluster = useCluster('integration-writes', { without: ['scheduler', 'controller-manager'] });
+const MAPS = '/api/v1/namespaces/default/configmaps';
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+let wire: Wire;
+beforeAll(async () => {
+  wire = await Wire.to(cluster());
+  await wire.ok('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+});
+
+const deployment = (name: string, spec: object = {}) => ({
+  metadata: { name },
+  spec: {
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: {
+        containers: ['a', 'b', 'c'].map((c) => ({ name: c, image: `${c}:1`, env: [{ name: 'X', value: c }] })),
+      },
+    },
+    ...spec,
+  },
+});
+
+describe('strategic merge patch', () => {
+  interface Container {
+    readonly name: string;
+    readonly image: string;
+    readonly env?: readonly { name: string; value: string }[];
+  }
+  const patched = async (name: string, body: unknown) => {
+    const headers = { 'content-type': 'application/strategic-merge-patch+json' };
+    const { spec } = await wire.ok('PATCH', `${DEPLOYMENTS}/${name}`, body, { headers });
+    return spec as { strategy: object; template: { spec: { containers: Container[] } } };
+  };
+  const containers = (list: unknown, more: object = {}) => ({
+    spec: { template: { spec: { containers: list, ...more } } },
+  });
+
+  test('elements of lists are found by their keys, deleted, and put in order', async () => {
+    await wire.ok('POST', DEPLOYMENTS, deployment('merge'));
+    const list = [
+      { name: 'b', image: 'b:2', env: [{ name: 'Y', value: 'y' }] },
+      { name: 'a', $patch: 'delete' },
+    ];
+    const order = { '$setElementOrder/containers': [{ name: 'c' }, { name: 'b' }] };
+    const { template } = await patched('merge', containers(list, order));
+    expect(template.spec.containers.map((c) => [c.name, c.image, c.env?.map((e) => e.name).sort()])).toEqual([
+      ['c', 'c:1', ['X']],
+      ['b', 'b:2', ['X', 'Y']],
+    ]);
+  });
+
+  test('$patch: replace replaces a list, $retainKeys what a union held', async () => {
+    await wire.ok('POST', DEPLOYMENTS, deployment('replace'));
+    const only = [{ $patch: 'replace' }, { name: 'd', image: 'd:1' }];
+    expect((await patched('replace', containers(only))).template.spec.containers.map((c) => c.name)).toEqual(['d']);
+    const strategy = { $retainKeys: ['type'], type: 'Recreate' };
+    expect((await patched('replace', { spec: { strategy } })).strategy).toEqual({ type: 'Recreate' });
+  });
+});
+
+test('generateName: names are made, and another one where one is taken', async () => {
+  const made = await Promise.all(
+    Array.from({ length: 20 }, () => wire.ok('POST', MAPS, { metadata: { generateName: 'made-' } })),
+  );
+  const names = made.map((m) => m.metadata.name);
+  for (const name of names) expect(name).toMatch(/^made-[a-z0-9]{5}$/);
+  expect(new Set(names).size).toBe(20);
+  // A name that is given counts.
+  const both = await wire.ok('POST', MAPS, { metadata: { name: 'given', generateName: 'made-' } });
+  expect(both.metadata.name).toBe('given');
+});
+
+test('YAML bodies, and what is wrong with one', async () => {
+  const headers = { 'content-type': 'application/yaml' };
+  const yaml = (text: string) => ({ headers, body: Buffer.from(text) });
+  const made = await wire.ask('POST', MAPS, yaml('metadata:\n  name: from-yaml\ndata:\n  a: |\n    two\n    lines\n'));
+  expect([made.code, made.body.data]).toEqual([201, { a: 'two\nlines\n' }]);
+  const text = (
+    await wire.raw('GET', `${MAPS}/from-yaml`, { headers: { accept: 'application/yaml' } })
+  ).body.toString();
+  expect(text).toMatch(/^apiVersion: v1\ndata:\n {2}a: \|\n {4}two\n {4}lines\nkind: ConfigMap\nmetadata:\n/);
+  expect(text).toMatch(/^ {2}creationTimestamp: "2\S+Z"$/m);
+  expect(await wire.fails('POST', MAPS, yaml('metadata: [\n'))).toMatchObject({ code: 400, reason: 'BadRequest' });
+});
+
+test('deletecollection: what the selectors say, with preconditions and dry runs', async () => {
+  await Promise.all(
+    Array.from({ length: 6 }, (_, i) =>
+      wire.ok('POST', MAPS, { metadata: { name: `many-${i}`, labels: { many: String(i % 2) } } }),
+    ),
+  );
+  const left = async () =>
+    (await wire.ok<List>('GET', `${MAPS}?labelSelector=many`)).items.map((m) => m.metadata.name).sort();
+  const query = 'labelSelector=many%3D1';
+  const dry = await wire.ok<List>('DELETE', `${MAPS}?${query}&dryRun=All`);
+  expect(dry.items.map((m) => m.metadata.name).sort()).toEqual(['many-1', 'many-3', 'many-5']);
+  expect(await left()).toHaveLength(6);
+  await wire.ok('DELETE', `${MAPS}?${query}`);
+  expect(await left()).toEqual(['many-0', 'many-2', 'many-4']);
+  await wire.ok('DELETE', `${MAPS}?labelSelector=many&fieldSelector=metadata.name%3Dmany-2`);
+  expect(await left()).toEqual(['many-0', 'many-4']);
+});
+
+describe('nobody gives what they do not have', () => {
+  const rule = (verbs: string[]) => [{ apiGroups: [''], resources: ['pods'], verbs }];
+  const role = (name: string, rules: object[]) => ({ metadata: { name }, rules });
+  const binding = (name: string, roleName: string, user: string) => ({
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: roleName },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+  });
+  const as = (user: string) => ({ headers: { 'impersonate-user': user, 'content-type': 'application/json' } });
+
+  beforeAll(async () => {
+    const manages = [
+      { apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'clusterroles'], verbs: ['create', 'update'] },
+      { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterrolebindings'], verbs: ['create'] },
+      ...rule(['get']),
+    ];
+    const mays = { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'] };
+    await wire.ok('POST', `${RBAC}/clusterroles`, role('manager', manages));
+    await wire.ok('POST', `${RBAC}/clusterroles`, role('escalates', [{ ...mays, verbs: ['escalate', 'bind'] }]));
+    await wire.ok('POST', `${RBAC}/clusterroles`, role('deletes-pods', rule(['delete'])));
+    for (const user of ['ann', 'eve'])
+      await wire.ok('POST', `${RBAC}/clusterrolebindings`, binding(`manager-${user}`, 'manager', user));
+    await wire.ok('POST', `${RBAC}/clusterrolebindings`, binding('escalates-eve', 'escalates', 'eve'));
+    const may = `${RBAC}/clusterroles?dryRun=All`;
+    for (const user of ['ann', 'eve']) {
+      await waitFor('roles act', async () => {
+        const body = role('probe', user === 'ann' ? rule(['get']) : rule(['delete']));
+        return (await wire.ask('POST', may, { ...as(user), body })).code === 201;
+      });
+    }
+  });
+
+  test('a role holds what its writer may, unless they may escalate', async () => {
+    const path = `${RBAC}/clusterroles`;
+    await wire.ok('POST', path, role('ann-gets', rule(['get'])), as('ann'));
+    const refused = await wire.fails('POST', path, { ...as('ann'), body: role('ann-deletes', rule(['delete'])) });
+    expect(refused).toMatchObject({ code: 403, reason: 'Forbidden' });
+    expect(refused.message).toMatch(
+      /user "ann" \(groups=\["system:authenticated"\]\) is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["pods"\], Verbs:\["delete"\]\}/,
+    );
+    const wider = role('ann-gets', rule(['get', 'list']));
+    expect((await wire.fails('PUT', `${path}/ann-gets`, { ...as('ann'), body: wider })).code).toBe(403);
+    await wire.ok('POST', path, role('eve-deletes', rule(['delete'])), as('eve'));
+  });
+
+  test('a binding gives a role whose rules its writer has, unless they may bind it', async () => {
+    const path = `${RBAC}/clusterrolebindings`;
+    const refused = await wire.fails('POST', path, { ...as('ann'), body: binding('b1', 'deletes-pods', 'ann') });
+    expect(refused).toMatchObject({ code: 403, reason: 'Forbidden' });
+    await wire.ok('POST', path, binding('b2', 'ann-gets', 'joe'), as('ann'));
+    await wire.ok('POST', path, binding('b3', 'deletes-pods', 'joe'), as('eve'));
+  });
+});
+
+test('generation counts changes of what is wanted, not of labels or status', async () => {
+  const made = await wire.ok<Obj>('POST', DEPLOYMENTS, deployment('counted'));
+  const path = `${DEPLOYMENTS}/counted`;
+  const after = async (query: string, body: unknown) => (await wire.ok('PATCH', query, body)).metadata.generation;
+  expect(made.metadata.generation).toBe(1);
+  expect(await after(path, { metadata: { labels: { a: 'b' } } })).toBe(1);
+  expect(await after(`${path}/status`, { status: { replicas: 3 } })).toBe(1);
+  expect(await after(path, { spec: { replicas: 5 } })).toBe(2);
+  expect(await after(path, { spec: { replicas: 5 } })).toBe(2);
+});
