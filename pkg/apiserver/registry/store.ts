@@ -95,7 +95,7 @@ export class ObjectStore {
 
   /**
    * Changes one object: `decide` sees the current state (possibly a slightly stale cached one) and says what to do.
-   * What it throws, and a lost race, count only when they hold for the state read freshly from etcd.
+   * What it throws, a lost race, and that there is nothing to do count only when they hold for the state etcd has.
    */
   async change(
     key: string,
@@ -112,7 +112,10 @@ export class ObjectStore {
         fresh = true;
       }
       try {
-        return await this.#attempt(key, current, await decide(current.object));
+        const change = await decide(current.object);
+        const idle = change.do === 'nothing' || change.do === 'keep';
+        if (fresh || !idle || (await this.#isLatest(key, current))) return await this.#attempt(key, current, change);
+        current = undefined;
       } catch (e) {
         const lostRace = e instanceof StorageError && (e.kind === 'conflict' || e.kind === 'missing');
         const maybeStale = !fresh && e instanceof StatusError;
@@ -121,6 +124,11 @@ export class ObjectStore {
         fresh = false;
       }
     }
+  }
+
+  /** Only a write that changes nothing would not notice that it was decided by an older state. */
+  async #isLatest(key: string, { revision }: Current): Promise<boolean> {
+    return (await this.#storage.get(this.#resource.prefix + key))?.modRevision === revision;
   }
 
   /** The object in the version it would be stored in now. */

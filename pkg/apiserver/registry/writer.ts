@@ -113,7 +113,8 @@ export class Writer {
       }
       const key = objectKey(kind, target.namespace, name);
       if (options.dryRun) {
-        if (resource.cache.get(key)) throw errors.alreadyExists(resource.ref, name);
+        const exists = resource.cache.get(key) ?? (await this.deps.storage.get(resource.prefix + key));
+        if (exists) throw errors.alreadyExists(resource.ref, name);
         return this.#dry(resource, object, '');
       }
       return await new ObjectStore(resource, this.deps.storage).create(key, name, object);
@@ -205,8 +206,9 @@ export class Writer {
       undo();
       throw e;
     }
-    if (target.options.dryRun) undo();
-    return undo;
+    if (!target.options.dryRun) return undo;
+    undo();
+    return () => {};
   }
 
   /** Reservations for an update about to be stored. */
