@@ -210,7 +210,7 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
   const writer = new Writer({ storage, clock, admission, hooks: [allocator, quotas] });
   const writes = new WriteHandlers(writer);
   const deleter = new Deleter(writer);
-  const accounts = await serviceAccountTokens(o.serviceAccounts, resources, clock);
+  const accounts = await serviceAccountTokens(o.serviceAccounts, lookup, clock);
   const tokens: TokenAuthenticator[] = [
     ...(o.staticTokens ? [o.staticTokens] : []),
     bootstrapTokens(resources, clock),
@@ -233,7 +233,7 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
         guard: new DisruptionGuard({ lookup, resources, storage, clock }),
       }),
       namespaceFinalizeHandler(writes),
-      tokenHandler({ tokens: accounts, admission, resources, storeOf }),
+      tokenHandler({ tokens: accounts, admission, resources, lookup, storeOf }),
     ],
   });
   const custom = new CustomResources({ resources, cache, writes, deleter, clock, logger, resolve: serviceEndpoint });

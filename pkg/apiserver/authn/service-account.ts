@@ -4,8 +4,7 @@ import type { Kind } from '#api/kind.ts';
 import { Nodes, Pods, Secrets, ServiceAccounts } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { Clock } from '#async/clock.ts';
-import type { ResourceTable } from '../registry/resource.ts';
-import { objectKey } from '../registry/resource.ts';
+import type { Lookup } from '../admission/lookup.ts';
 import type { UserInfo } from '../request/context.ts';
 import type { TokenUser } from './authenticator.ts';
 import { keyId } from './issuer.ts';
@@ -63,7 +62,7 @@ export const serviceAccountUser = (namespace: string, name: string, uid: string)
 /** Signs and checks service-account JWTs ("Managing Service Accounts", bound tokens). Verified tokens are remembered. */
 export async function serviceAccountTokens(
   keys: ServiceAccountKeys,
-  resources: ResourceTable,
+  lookup: Lookup,
   clock: Clock,
 ): Promise<ServiceAccountTokens> {
   const alg = keyAlgorithm(keys.publicKey);
@@ -72,9 +71,10 @@ export async function serviceAccountTokens(
   const privateKey = await importPKCS8(keys.signingKey, alg);
   const verified = new Map<string, { claims: JWTPayload; until: number }>();
 
-  const alive = (kind: Kind, namespace: string, ref: { name?: string; uid?: string }): boolean => {
-    const found = resources.of(kind as Kind<KubeObject>).cache.get(objectKey(kind, namespace, ref.name ?? ''));
-    return found !== undefined && (!ref.uid || found.object.metadata.uid === ref.uid);
+  /** A token is good at once: what another server made a moment ago and this one has not seen yet is there, too. */
+  const alive = async (kind: Kind, namespace: string, ref: { name?: string; uid?: string }): Promise<boolean> => {
+    const found = await lookup.find(kind as Kind<KubeObject>, namespace, ref.name ?? '');
+    return found !== undefined && (!ref.uid || found.metadata.uid === ref.uid);
   };
 
   const verify = async (token: string): Promise<JWTPayload | undefined> => {
@@ -127,11 +127,11 @@ export async function serviceAccountTokens(
       const namespace = bound?.namespace;
       const account = bound?.serviceaccount;
       if (!namespace || !account?.name) return undefined;
-      if (!alive(ServiceAccounts, namespace, account)) return undefined;
-      if (bound.pod && !alive(Pods, namespace, bound.pod)) return undefined;
-      if (bound.secret && !alive(Secrets, namespace, bound.secret)) return undefined;
+      if (!(await alive(ServiceAccounts, namespace, account))) return undefined;
+      if (bound.pod && !(await alive(Pods, namespace, bound.pod))) return undefined;
+      if (bound.secret && !(await alive(Secrets, namespace, bound.secret))) return undefined;
       // A token of a pod lives as long as the pod; one of a node alone as long as that.
-      if (bound.node && !bound.pod && !alive(Nodes, '', bound.node)) return undefined;
+      if (bound.node && !bound.pod && !(await alive(Nodes, '', bound.node))) return undefined;
       const user = serviceAccountUser(namespace, account.name, account.uid ?? '');
       return { ...user, extra: extraOf(claims?.jti, bound), audiences: matched };
     },

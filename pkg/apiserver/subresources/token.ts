@@ -10,6 +10,7 @@ import {
 import { errors } from '#api/meta/errors.ts';
 import { invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import type { Lookup } from '../admission/lookup.ts';
 import type { Admission } from '../admission/types.ts';
 import type { ServiceAccountTokens } from '../authn/service-account.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
@@ -30,6 +31,7 @@ export interface TokenDeps {
   readonly tokens: ServiceAccountTokens;
   readonly admission: Admission;
   readonly resources: ResourceTable;
+  readonly lookup: Lookup;
   readonly storeOf: (resource: Resource) => ObjectStore;
 }
 
@@ -110,7 +112,7 @@ async function boundObject(deps: TokenDeps, ctx: RequestContext, request: TokenR
     );
   }
   const nodeName = ref.kind === 'Pod' ? (object as Pod).spec?.nodeName : undefined;
-  const uid = nodeName && deps.resources.of(Nodes).cache.get(nodeName)?.object.metadata.uid;
+  const uid = nodeName && (await deps.lookup.find(Nodes, '', nodeName))?.metadata.uid;
   const node = nodeName ? { node: { name: nodeName, ...(uid ? { uid } : {}) } } : {};
   return { kind: ref.kind, name: ref.name, uid: object.metadata.uid, ...node };
 }
