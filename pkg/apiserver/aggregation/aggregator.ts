@@ -195,12 +195,16 @@ export class Aggregator {
     const { resources, client, clock } = this.#deps;
     const { group = '', version = '' } = r.api.spec ?? {};
     const target = findTarget(resources, r.api, client);
-    r.fresh = false;
-    if ('reason' in target) return target;
+    // Until there is an answer, what was true at the last look is.
+    if ('reason' in target) {
+      r.fresh = false;
+      return target;
+    }
     try {
       const list = await askJson<{ resources?: readonly ApiResource[] }>(target, `/apis/${group}/${version}`, clock);
       r.resources = list.resources ?? [];
     } catch (e) {
+      r.fresh = false;
       return { reason: 'FailedDiscoveryCheck', message: (e as Error).message };
     }
     r.fresh = true;
@@ -234,8 +238,7 @@ export class Aggregator {
     const { name } = api.metadata;
     const target = systemTarget(this.#table, name, '', 'status');
     const now = timestamp(clock.now());
-    const { status, reason, message } = availableOf(api) ?? {};
-    if (status === condition.status && reason === condition.reason && message === condition.message) return;
+    // Also if it seems to be said already: another server, or this one, may have said otherwise since.
     await writes.change(target, (current) => {
       const conditions = (current as APIService).status?.conditions ?? [];
       return {
