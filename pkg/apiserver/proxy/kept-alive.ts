@@ -29,7 +29,8 @@ export function askKeptAlive(options: RequestOptions, body: Buffer, signal: Abor
   const send = (agent: Agent | false): void => {
     const outgoing: ClientRequest = request({ ...options, agent, signal }, resolve);
     outgoing.on('error', (e: NodeJS.ErrnoException) => {
-      if (agent && outgoing.reusedSocket && e.code === 'ECONNRESET' && !signal.aborted) send(false);
+      const closed = e.code === 'ECONNRESET' || e.code === 'EPIPE';
+      if (agent && outgoing.reusedSocket && closed && !signal.aborted) send(false);
       else reject(e);
     });
     outgoing.end(body);
