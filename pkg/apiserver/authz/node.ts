@@ -1,11 +1,11 @@
 import { type PersistentVolumeClaim, PersistentVolumeClaims } from '#api/kinds/index.ts';
+import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
 import type { UserInfo } from '../request/context.ts';
 import { type NodePods, type References, referencesOf } from './node-pods.ts';
 import type { AuthorizationRequest, Authorizer } from './rules.ts';
 
 const NODE_PREFIX = 'system:node:';
-const SETTLE_MS = 3000;
 const READ = new Set(['get', 'list', 'watch']);
 
 /** The node a user speaks for; undefined for everybody else. */
@@ -34,7 +34,7 @@ export class NodeAuthorizer implements Authorizer {
 
   async allowsFresh(user: UserInfo, r: AuthorizationRequest): Promise<boolean> {
     if (nodeOf(user) === undefined) return false;
-    await this.#pods.settle(SETTLE_MS);
+    await this.#pods.settle(MOST_RECENT_MS);
     return this.allows(user, r);
   }
 

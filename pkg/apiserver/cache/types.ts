@@ -12,6 +12,12 @@ export interface CacheEntry {
   readonly revision: number;
 }
 
+/**
+ * How long whoever needs the most recent state waits for it, milliseconds: as long as a write waits for etcd, which may be
+ * about to elect another leader.
+ */
+export const MOST_RECENT_MS = 10_000;
+
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 /** The encoded forms of an event, each made by whoever sends it first. */

@@ -6,6 +6,7 @@ import type { Logger } from '#process/logger.ts';
 import type { ServiceResolver } from '../admission/webhooks/call.ts';
 import { followCache } from '../cache/follow.ts';
 import type { RegistryCache } from '../cache/registry-cache.ts';
+import { MOST_RECENT_MS } from '../cache/types.ts';
 import type { Deleter } from '../registry/deleter.ts';
 import type { Resource, ResourceTable } from '../registry/resource.ts';
 import { type Target, timestamp } from '../registry/writer.ts';
@@ -27,7 +28,6 @@ export interface CustomResourcesDeps {
   readonly logger: Logger;
 }
 
-const FRESH_MS = 3000;
 /** Between two looks at what could not be finished, milliseconds. */
 const RETRY_MS = 1000;
 const PARALLEL_DELETES = 16;
@@ -125,13 +125,13 @@ export class CustomResources {
     const resource = this.#serving.serve(crd);
     if (resource) {
       await resource.cache.ready(this.#signal);
-      await resource.cache.consistent(FRESH_MS);
+      await resource.cache.consistent(MOST_RECENT_MS);
       const left = resource.cache.list('').map((e) => e.object);
       await this.#deleteAll(
         resource,
         left.filter((o) => !o.metadata.deletionTimestamp),
       );
-      await resource.cache.consistent(FRESH_MS);
+      await resource.cache.consistent(MOST_RECENT_MS);
       if (resource.cache.list('').length > 0) return false;
     }
     await this.#deps.writes.change(this.#target(name, ''), (current) => {

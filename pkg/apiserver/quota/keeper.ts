@@ -6,6 +6,7 @@ import { compareQuantities } from '#api/meta/quantity.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { isStorageError, type Storage } from '#storage/storage.ts';
+import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import type { Target, WriteHook } from '../registry/writer.ts';
 import { type Amounts, covers, differenceOf, onlyOf, sumOf, unnamed, usageOf } from './usage.ts';
@@ -21,7 +22,6 @@ type Quota = Stored<ResourceQuota>;
 
 /** Attempts to write a quota's status against other writers; each loser meets a winner, so the number bounds the queue. */
 const MAX_ATTEMPTS = 64;
-const FRESH_MS = 3000;
 /** A write is over after this long, one way or the other: what a quota counts then that is not there will not come. */
 const SETTLED_MS = 60_000;
 
@@ -159,7 +159,7 @@ export class QuotaKeeper implements WriteHook {
     const namespace = quota.metadata.namespace ?? '';
     const hard = quota.spec?.hard ?? {};
     let used: Amounts = Object.fromEntries(Object.keys(hard).map((k) => [k, '0']));
-    await this.#quotas.cache.consistent(FRESH_MS);
+    await this.#quotas.cache.consistent(MOST_RECENT_MS);
     for (const { kind, cache } of this.#deps.resources.all()) {
       if (!kind.namespaced || kind.storedAs || !kind.verbs.includes('list')) continue;
       for (const { object } of cache.list(`${namespace}/`)) {

@@ -1,5 +1,6 @@
 import { type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
+import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
 import type { RequestInfo } from '../request/info.ts';
 
@@ -41,7 +42,7 @@ export function agentOf(resources: ResourceTable, nodeName: string): { host: str
 async function podOf(resources: ResourceTable, info: RequestInfo): Promise<Pod> {
   const pods = resources.of(Pods);
   const key = objectKey(pods.kind as never, info.namespace, info.name);
-  if (!pods.cache.get(key)) await pods.cache.consistent(3000);
+  if (!pods.cache.get(key)) await pods.cache.consistent(MOST_RECENT_MS);
   const pod = pods.cache.get(key)?.object as Pod | undefined;
   if (!pod) throw errors.notFound(pods.ref, info.name);
   return pod;

@@ -6,6 +6,7 @@ import { isReady } from '#api/meta/readiness.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Storage } from '#storage/storage.ts';
 import type { Lookup } from '../admission/lookup.ts';
+import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import { ObjectStore } from '../registry/store.ts';
 import { timestamp } from '../registry/writer.ts';
@@ -14,7 +15,6 @@ import { timestamp } from '../registry/writer.ts';
 const MAX_DISRUPTED = 2000;
 const RETRY_SECONDS = 10;
 /** How long the budgets may take to be up to date. */
-const FRESH_TIMEOUT_MS = 3000;
 
 const MANY = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
 
@@ -85,7 +85,7 @@ export class DisruptionGuard {
     const { namespace = '', name, labels = {} } = pod.metadata;
     const resource = this.#o.resources.of(PodDisruptionBudgets) as unknown as Resource;
     // A budget that was made through another server a moment ago guards the pod too.
-    await resource.cache.consistent(FRESH_TIMEOUT_MS);
+    await resource.cache.consistent(MOST_RECENT_MS);
     const budgets = this.#o.lookup
       .list(PodDisruptionBudgets, namespace)
       .filter((b) => compileLabelSelector(b.spec?.selector).matches(labels));

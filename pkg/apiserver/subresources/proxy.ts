@@ -1,5 +1,6 @@
 import { type EndpointSlice, EndpointSlices, type Pod, Pods, type Service, Services } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
+import { MOST_RECENT_MS } from '../cache/types.ts';
 import type { BackendTls } from '../proxy/backend.ts';
 import type { ForwardTarget } from '../proxy/forward.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
@@ -7,7 +8,6 @@ import type { RequestInfo } from '../request/info.ts';
 import { agentOf } from './connect.ts';
 
 const PATH = /^\/api\/v1\/(?:namespaces\/[^/]+\/)?(?:pods|services|nodes)\/[^/]+\/proxy(\/.*)?$/;
-const FRESH_MS = 3000;
 const HTTP_PORT = 80;
 
 /** Is it a request to be passed on to a pod, a Service or a node? */
@@ -24,7 +24,7 @@ function parseName(text: string): { secure: boolean; name: string; port: string 
 async function find<T>(resources: ResourceTable, kind: unknown, namespace: string, name: string): Promise<T> {
   const resource = resources.of(kind as never);
   const key = objectKey(resource.kind as never, namespace, name);
-  if (!resource.cache.get(key)) await resource.cache.consistent(FRESH_MS);
+  if (!resource.cache.get(key)) await resource.cache.consistent(MOST_RECENT_MS);
   const found = resource.cache.get(key)?.object;
   if (!found) throw errors.notFound(resource.ref, name);
   return found as T;
