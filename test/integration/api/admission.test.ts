@@ -53,6 +53,7 @@ describe('Priority', () => {
     });
     expect((await create('critical', { priorityClassName: 'system-cluster-critical' })).spec.priority).toBe(2e9);
     await wire.ok('POST', CLASSES, { metadata: { name: 'usual' }, value: 7, globalDefault: true });
+    await wire.settled();
     expect((await create('usual', {})).spec).toMatchObject({ priority: 7, priorityClassName: 'usual' });
     const second = { metadata: { name: 'usual-too' }, value: 8, globalDefault: true };
     expect((await wire.fails('POST', CLASSES, { body: second })).message).toContain(
@@ -82,6 +83,7 @@ describe('LimitRanger', () => {
         limits: [{ type: 'Container', default: { cpu: '500m' }, defaultRequest: { cpu: '100m', memory: '1Mi' } }],
       },
     });
+    await wire.settled();
     const made = await wire.ok<PodObj>('POST', in_(ns, 'pods'), pod('p'));
     expect(made.spec.containers[0]?.resources).toEqual({
       requests: { cpu: '100m', memory: '1Mi' },
@@ -104,6 +106,7 @@ describe('LimitRanger', () => {
         ],
       },
     });
+    await wire.settled();
     const resources = (cpu: string, limit: string, memory: string) => ({
       resources: { requests: { cpu, memory }, limits: { cpu: limit, memory } },
     });
@@ -209,6 +212,7 @@ describe('defaults of other kinds', () => {
     const annotations = { 'storageclass.kubernetes.io/is-default-class': 'true' };
     const classes = '/apis/storage.k8s.io/v1/storageclasses';
     await wire.ok('POST', classes, { metadata: { name: 'disk', annotations }, provisioner: 'x.io/y' });
+    await wire.settled();
     expect((await wire.ok('POST', claims, claim('after'))).spec).toMatchObject({ storageClassName: 'disk' });
     expect((await wire.ok('POST', claims, claim('none', ''))).spec).toMatchObject({ storageClassName: '' });
   });
@@ -230,8 +234,10 @@ describe('ResourceQuota', () => {
   interface QuotaObj extends Obj {
     status: { hard: Record<string, string>; used: Record<string, string> };
   }
-  const quota = (ns: string, name: string, spec: object) =>
-    wire.ok('POST', in_(ns, 'resourcequotas'), { metadata: { name }, spec });
+  const quota = async (ns: string, name: string, spec: object) => {
+    await wire.ok('POST', in_(ns, 'resourcequotas'), { metadata: { name }, spec });
+    await wire.settled();
+  };
   const used = async (ns: string, name: string) =>
     (await wire.ok<QuotaObj>('GET', `${in_(ns, 'resourcequotas')}/${name}`)).status.used;
 
@@ -313,6 +319,7 @@ describe('OwnerReferencesPermissionEnforcement', () => {
     const subject = { kind: 'ServiceAccount', name: 'default', namespace: ns };
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'r' };
     await wire.ok('POST', `${roles}/rolebindings`, { metadata: { name: 'r' }, subjects: [subject], roleRef });
+    await wire.settled();
     const token = await cluster().kubectlOk(['-n', ns, 'create', 'token', 'default']);
     const as = {
       anonymous: true,

@@ -105,7 +105,9 @@ test('a policy that is none is refused at the start', async () => {
     'kubelet-certificate-authority',
   ];
   const flags = [...required, ...more].flatMap((f) => [`--${f}`, f === 'etcd-servers' ? 'http://127.0.0.1:1' : policy]);
-  const r = await systemExec(bin('apiserver'), [...flags, '--audit-policy-file', bad, '--audit-log-path', log]);
+  const r = await systemExec(bin('apiserver'), [...flags, '--audit-policy-file', bad, '--audit-log-path', log], {
+    timeoutMs: 100_000,
+  });
   expect(r.code).toBe(1);
   expect(r.stderr).toContain('rules[0].level "Loud" is none of None, Metadata, Request, RequestResponse');
 });

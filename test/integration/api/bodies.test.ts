@@ -67,10 +67,12 @@ describe('a list of a megabyte', () => {
   test('readers who stop reading or go away take nothing from the others', async () => {
     const silent = await Promise.all(Array.from({ length: 12 }, () => open({ path: MAPS })));
     for (const response of silent) response.pause();
-    const answer = await text({ path: MAPS });
-    expect(JSON.parse(answer.text).items.length).toBeGreaterThanOrEqual(COUNT);
+    // Not the whole text: its version is that of whatever was written last, by the servers themselves too.
+    const items = async () => JSON.parse((await text({ path: MAPS })).text).items;
+    const before = await items();
+    expect(before.length).toBeGreaterThanOrEqual(COUNT);
     for (const response of silent) response.destroy();
-    expect((await text({ path: MAPS })).text).toBe(answer.text);
+    expect(await items()).toEqual(before);
   });
 });
 

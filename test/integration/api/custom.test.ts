@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Status } from '#api/meta/errors.ts';
 import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { type List, type Obj, Wire } from './http.ts';
@@ -90,11 +89,19 @@ const boat = (name: string, spec: object = {}) => ({
 beforeAll(async () => {
   wire = await Wire.to(cluster());
   await cluster().kubectlOk(['create', '-f', '-'], { input: JSON.stringify(crd([v1, old])) });
-  await cluster().kubectlOk(['wait', '--for=condition=Established', 'crd/boats.harbour.example', '--timeout=10s']);
-  for (const server of cluster().apiservers) {
-    await waitFor('served', async () => (await wire.raw('GET', BOATS, { server })).code === 200, { everyMs: 20 });
-  }
+  await cluster().kubectlOk(['wait', '--for=condition=Established', 'crd/boats.harbour.example', '--timeout=50s']);
+  await everywhere(200, 'GET');
 });
+
+/** Waits until each server answers a request about boats like this. */
+async function everywhere(code: number, method: string, path = BOATS, body?: object): Promise<void> {
+  for (const server of cluster().apiservers) {
+    const o = { server, ...(body ? { body } : {}) };
+    await waitFor(`${code} from ${server}`, async () => (await wire.raw(method, path, o)).code === code, {
+      everyMs: 20,
+    });
+  }
+}
 
 describe('objects', () => {
   test('unknown fields are pruned, defaults filled in, preserved parts kept', async () => {
@@ -251,20 +258,15 @@ describe('life and death', () => {
     (narrower.schema.openAPIV3Schema.properties.spec.properties.length as { maximum: number }).maximum = 5;
     const patch = { spec: { versions: [narrower, old] } };
     await wire.ok('PATCH', `${CRDS}/boats.harbour.example`, patch);
-    const { apiservers } = cluster();
-    for (const server of apiservers) {
-      await waitFor('refused', async () => {
-        const { code } = await wire.ask<Status>('POST', `${BOATS}?dryRun=All`, { body: boat('long'), server });
-        return code === 422;
-      });
-    }
+    await everywhere(422, 'POST', `${BOATS}?dryRun=All`, boat('long'));
     await wire.ok('PATCH', `${CRDS}/boats.harbour.example`, { spec: { versions: [v1, old] } });
+    await everywhere(201, 'POST', `${BOATS}?dryRun=All`, boat('long'));
   });
 
   test('a namespace takes its custom objects along', async () => {
     await cluster().kubectlOk(['create', 'namespace', 'dock']);
     await wire.ok('POST', BOATS.replace('default', 'dock'), boat('moored'));
-    await cluster().kubectlOk(['delete', 'namespace', 'dock', '--timeout=20s']);
+    await cluster().kubectlOk(['delete', 'namespace', 'dock', '--timeout=50s']);
     expect((await wire.ok<List>('GET', BOATS.replace('default', 'dock'))).items).toEqual([]);
   });
 
@@ -275,14 +277,15 @@ describe('life and death', () => {
       const { items } = await wire.ok<List>('GET', BOATS);
       return items.length === 1 && items[0]?.metadata.deletionTimestamp !== undefined;
     });
+    await wire.settled();
     expect((await wire.fails('POST', BOATS, { body: boat('late') })).code).toBe(405);
     await wire.ok('PATCH', `${BOATS}/held`, { metadata: { finalizers: null } });
-    await waitFor('gone', async () => (await wire.raw('GET', BOATS)).code === 404);
+    await everywhere(404, 'GET');
     expect((await wire.raw('GET', `${CRDS}/boats.harbour.example`)).code).toBe(404);
     expect((await wire.raw('GET', '/apis/harbour.example')).code).toBe(404);
     // The same name again starts empty.
     await wire.ok('POST', CRDS, crd([v1]));
-    await waitFor('served again', async () => (await wire.raw('GET', BOATS)).code === 200);
+    await everywhere(200, 'GET');
     expect((await wire.ok<List>('GET', BOATS)).items).toEqual([]);
   });
 });

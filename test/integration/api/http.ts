@@ -38,19 +38,31 @@ export interface List {
 export class Wire {
   readonly #kc: Kubeconfig;
   readonly server: string;
+  /** Without the balancer. */
+  readonly #servers: readonly string[];
 
-  private constructor(kc: Kubeconfig, server: string) {
+  private constructor(kc: Kubeconfig, server: string, servers: readonly string[]) {
     this.#kc = kc;
     this.server = server;
+    this.#servers = servers;
   }
 
   static async to(cluster: Cluster): Promise<Wire> {
-    return new Wire(await loadKubeconfig(cluster.kubeconfig), cluster.server);
+    return new Wire(await loadKubeconfig(cluster.kubeconfig), cluster.server, cluster.apiservers);
   }
 
   /** The same requests with other certificates. */
   speaking(identity: Pick<Kubeconfig, 'ca' | 'cert' | 'key'>): Wire {
-    return new Wire({ ...this.#kc, ...identity }, this.server);
+    return new Wire({ ...this.#kc, ...identity }, this.server, this.#servers);
+  }
+
+  /**
+   * Every server knows what was written before. Servers admit and authorize by their caches, which follow a moment later;
+   * a plain read waits until the server's caches, which one stream feeds, have come as far as etcd.
+   */
+  async settled(): Promise<void> {
+    const known = (server: string) => this.ok('GET', '/api/v1/namespaces/default', undefined, { server });
+    await Promise.all(this.#servers.map(known));
   }
 
   /** The answer with its body still to be read. */

@@ -13,6 +13,7 @@ const NS = '/api/v1/namespaces/default';
 beforeAll(async () => {
   wire = await Wire.to(cluster());
   await wire.ok('POST', `${NS}/serviceaccounts`, { metadata: { name: 'default' } });
+  await wire.settled();
 });
 
 interface Who {
@@ -55,6 +56,7 @@ describe('impersonation', () => {
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'as-jane' };
     const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }];
     await wire.ok('POST', `${RBAC}/clusterrolebindings`, { metadata: { name: 'as-jane' }, roleRef, subjects });
+    await wire.settled();
     const token = (await cluster().kubectlOk(['create', 'token', 'default'])).trim();
     const headers = { authorization: `Bearer ${token}` };
     await waitFor('bound', async () => {
@@ -96,6 +98,7 @@ test('bootstrap tokens are users of their own until they expire', async () => {
   await wire.ok('POST', secrets, secret('abcdef'));
   await wire.ok('POST', secrets, secret('expire', { expiration: '2020-01-01T00:00:00Z' }));
   await wire.ok('POST', secrets, secret('unused', { 'usage-bootstrap-authentication': 'false' }));
+  await wire.settled();
   const who = await waitFor('known', () =>
     whoami({ authorization: 'Bearer abcdef.0123456789abcdef' }, { anonymous: true }),
   );
@@ -247,6 +250,7 @@ describe('nobody grants what they do not hold', () => {
     await wire.ok('POST', roles, { ...granter, rules: [...granter.rules, rbac] });
     const subjects = [{ kind: 'ServiceAccount', name: 'granter', namespace: 'default' }];
     await wire.ok('POST', bindings, { ...binding('granter', 'Role', 'granter'), subjects });
+    await wire.settled();
     as = bearer((await cluster().kubectlOk(['create', 'token', 'granter'])).trim());
     await waitFor('bound', async () => (await wire.raw('GET', `${NS}/configmaps`, as)).code === 200);
   });
