@@ -21,6 +21,10 @@ it('listens everywhere it is told and checks every API server', () => {
   expect(config).toMatch(/^ {2}default-server .*verify required ca-file \/ca\.crt/m);
 });
 
+it('does not ask how a single API server is', () => {
+  expect(renderLoadBalancer({ ...shape, servers: ['10.0.0.1:6443'] })).not.toMatch(/httpchk|check-ssl/);
+});
+
 it('ends with a newline: haproxy ignores a last line without one', () => {
   expect(renderLoadBalancer(shape).endsWith('\n')).toBe(true);
 });

@@ -48,8 +48,8 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
         ...['--client-cert-auth', '--trusted-ca-file', ca(layout, 'etcd-client')],
         ...pair(layout, `etcd/${name}-peer`, '--peer-cert-file', '--peer-key-file'),
         ...['--peer-client-cert-auth', '--peer-trusted-ca-file', ca(layout, 'etcd-peer')],
-        // As in docker-compose.yml, or quicker still.
-        ...(layout.fast ? ['--heartbeat-interval', '50', '--election-timeout', '500'] : ['--election-timeout', '600']),
+        // docker-compose.yml has 600: a machine that runs two test files at a time stalls for longer than that.
+        ...['--heartbeat-interval', '100', '--election-timeout', '1000'],
         ...(extra.etcd ?? []),
       ],
       ready: (signal) =>

@@ -1,4 +1,7 @@
+import { request } from 'node:https';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '#async/clock.ts';
+import { type Kubeconfig, loadKubeconfig } from '#client/kubeconfig.ts';
 import type { ProcessName } from '../bed/cluster.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
@@ -182,4 +185,49 @@ test("a node's power cut moves its pods", async () => {
     async () => / Ready /.test(await cluster().kubectlOk(['get', 'node', second?.name ?? ''])),
     { timeoutMs: 60_000 },
   );
+});
+
+interface OpenWatch {
+  seen: string;
+  ended: boolean;
+}
+
+/** A watch of the config maps on a connection of its own, through the balancer. */
+function openWatch({ server, ca, cert, key }: Kubeconfig): OpenWatch {
+  const watch: OpenWatch = { seen: '', ended: false };
+  const end = (): void => {
+    watch.ended = true;
+  };
+  const tls = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}), agent: false as const };
+  const sent = request(`${server}/api/v1/namespaces/default/configmaps?watch=true`, tls, (response) => {
+    response.setEncoding('utf8').on('data', (text: string) => {
+      watch.seen += text;
+    });
+    response.on('error', end).on('close', end);
+  });
+  sent.on('error', end).end();
+  return watch;
+}
+
+test('an API server that is busy for some seconds keeps its connections; those of one that hangs are cut', async () => {
+  const kubeconfig = await loadKubeconfig(cluster().kubeconfig);
+  // They are spread over both API servers.
+  const watches = Array.from({ length: 8 }, () => openWatch(kubeconfig));
+  const told = async (name: string): Promise<void> => {
+    await cluster().kubectlOk(['create', 'configmap', name]);
+    await waitFor('who is not cut off is told', () => watches.every((w) => w.ended || w.seen.includes(`"${name}"`)));
+  };
+  const cut = (): number => watches.filter((w) => w.ended).length;
+  await told('before');
+  const stalling = cluster().processes.apiserver1;
+  stalling.signal('SIGSTOP');
+  await systemClock.sleep(5_000);
+  stalling.signal('SIGCONT');
+  await told('after');
+  expect(cut()).toBe(0);
+  stalling.signal('SIGSTOP');
+  await waitFor('its connections are cut', () => cut() > 0);
+  await told('without-it');
+  expect(cut()).toBeLessThan(watches.length);
+  stalling.signal('SIGCONT');
 });
