@@ -114,7 +114,10 @@ describe('CronJob', () => {
     const next = await freshNamespace(client);
     await client.create(CronJobs, cronJob(next, { schedule: '@every 2s', suspend: false }));
     await waitFor('started in time', async () => (await names(next)).length > 0);
-    const { status, metadata } = await get(next);
+    const { status, metadata } = await waitFor('its status tells of it', async () => {
+      const cj = await get(next);
+      return cj.status?.lastScheduleTime === undefined ? undefined : cj;
+    });
     expect(Date.parse(status?.lastScheduleTime ?? '') - Date.parse(metadata.creationTimestamp)).toBeGreaterThanOrEqual(
       2000,
     );
