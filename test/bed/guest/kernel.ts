@@ -38,10 +38,9 @@ export interface GuestKernel {
 /** Fetches and prepares what is needed, once. @throws Error that says what could not be had */
 export async function guestKernel(): Promise<GuestKernel> {
   await needQemu();
-  const depends = await run('apt-cache', ['depends', '--important', 'linux-image-amd64']).catch(() => '');
-  const name = /Depends: (linux-image-\S+-amd64)/.exec(depends)?.[1];
+  const [name] = (await dependsOf('linux-image-amd64')).filter((d) => /^linux-image-\S+-amd64$/.test(d));
   if (!name) throw new Error('no package linux-image-amd64 is known; is `apt-get update` in order?');
-  const dir = join(CACHE, `${name}-${contentKey([], [INIT, ...FOLDERS])}`);
+  const dir = join(CACHE, `${name}-${contentKey([], [INIT, IPVSADM, ...FOLDERS])}`);
   const files = { kernel: join(dir, 'vmlinuz'), initrd: join(dir, 'initrd.gz'), bin: join(dir, 'bin') };
   if (existsSync(dir)) return files;
   mkdirSync(CACHE, { recursive: true, mode: 0o700 });
@@ -53,6 +52,12 @@ export async function guestKernel(): Promise<GuestKernel> {
     rmSync(work, { recursive: true, force: true });
   }
   return files;
+}
+
+/** The packages that a package depends on; none when it is not known. */
+async function dependsOf(name: string): Promise<string[]> {
+  const said = await run('apt-cache', ['depends', '--important', name]).catch(() => '');
+  return [...said.matchAll(/Depends: (\S+)/g)].map((m) => m[1] ?? '');
 }
 
 async function needQemu(): Promise<void> {
@@ -69,9 +74,14 @@ async function prepare(work: string, name: string): Promise<void> {
   const [deb, root, ready] = ['deb', 'root', 'ready'].map((d) => join(work, d)) as [string, string, string];
   for (const d of [deb, root, join(root, 'bin'), join(ready, 'bin')]) mkdirSync(d, { recursive: true });
   const unpack = 'for d in *.deb; do dpkg-deb -x "$d" x || exit 1; done';
-  await run('sh', ['-c', `cd '${deb}' && apt-get -qq download ${name} busybox-static ipvsadm && ${unpack}`], {
-    timeoutMs: FETCH_MS,
-  });
+  const libraries = (await dependsOf('ipvsadm')).filter((d) => /^lib(?!c6)/.test(d)).join(' ');
+  await run(
+    'sh',
+    ['-c', `cd '${deb}' && apt-get -qq download ${name} busybox-static ipvsadm ${libraries} && ${unpack}`],
+    {
+      timeoutMs: FETCH_MS,
+    },
+  );
   const x = join(deb, 'x');
   const version = name.replace('linux-image-', '');
   const one = (pattern: string): string => {
@@ -80,7 +90,11 @@ async function prepare(work: string, name: string): Promise<void> {
     return join(x, found);
   };
   renameSync(one('boot/vmlinuz-*'), join(ready, 'vmlinuz'));
-  renameSync(one('{usr/,}sbin/ipvsadm'), join(ready, 'bin/ipvsadm'));
+  mkdirSync(join(ready, 'lib'));
+  renameSync(one('{usr/,}sbin/ipvsadm'), join(ready, 'lib/ipvsadm'));
+  for (const library of globSync('{usr/,}lib/*/*.so.*', { cwd: x }))
+    await run('cp', ['-a', join(x, library), join(ready, 'lib')]);
+  writeFileSync(join(ready, 'bin/ipvsadm'), IPVSADM, { mode: 0o755 });
   const busybox = join(root, 'bin/busybox');
   await run('cp', [one('{usr/,}bin/busybox'), busybox]);
   await run('cp', [busybox, join(ready, 'bin/busybox')]);
@@ -101,6 +115,12 @@ async function prepare(work: string, name: string): Promise<void> {
     `cd '${root}' && find . | cpio -o -H newc 2>/dev/null | gzip -1 >'${join(ready, 'initrd.gz')}'`,
   ]);
 }
+
+/** The machine whose root directory the guest has may lack the libraries of that program. */
+const IPVSADM = `#!/bin/sh
+lib=\${0%/bin/*}/lib
+LD_LIBRARY_PATH=$lib exec $lib/ipvsadm "$@"
+`;
 
 /**
  * First process of the guest. Its root directory is this machine's, with what is written kept in memory; /run/out is the folder
