@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Event, Events } from '#api/kinds/core/event.ts';
 import { isNotFound, StatusError } from '#api/meta/errors.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { ConnectionError } from './connection-error.ts';
@@ -43,8 +44,6 @@ interface Series {
   lastAt: number;
   tries: number;
 }
-
-const seconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** Puts the entry last in a Map kept in order of use; drops the first over `limit`. */
 function remember<V>(map: Map<string, V>, key: string, value: V, limit: number): void {
@@ -96,7 +95,7 @@ class Recorder implements EventRecorder {
     const { name, namespace, uid, resourceVersion } = about.metadata as About['metadata'] & {
       resourceVersion?: string;
     };
-    const now = seconds(clock.now());
+    const now = apiTime(clock.now());
     return {
       metadata: { name: `${name}.${randomBytes(8).toString('hex')}`, namespace: namespace || 'default' },
       involvedObject: {
@@ -167,7 +166,7 @@ class Recorder implements EventRecorder {
   async #store({ event, count, stored, lastAt }: Series): Promise<void> {
     const { client } = this.#deps;
     const call = { timeoutMs: WRITE_TIMEOUT_MS };
-    const body = { count, lastTimestamp: seconds(lastAt) };
+    const body = { count, lastTimestamp: apiTime(lastAt) };
     const { name = '', namespace = '' } = event.metadata ?? {};
     if (stored > 0) {
       try {

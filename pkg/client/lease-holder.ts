@@ -1,6 +1,7 @@
 import { type Lease, Leases } from '#api/kinds/coordination/lease.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiMicroTime } from '#api/meta/time.ts';
 import type { Clock, Timer } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import type { Client } from './types.ts';
@@ -34,9 +35,6 @@ export interface LeaseHolderOptions {
 
 const MAX_CALL_MS = 5000;
 const RELEASE_TIMEOUT_MS = 2000;
-
-/** "2026-11-20T10:00:00.123000Z" */
-export const microTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}000Z`;
 
 /** Takes, renews and gives back one Lease. */
 export class LeaseHolder implements Fence {
@@ -161,7 +159,7 @@ export class LeaseHolder implements Fence {
   }
 
   #first(): Lease {
-    const now = microTime(this.#o.clock.now());
+    const now = apiMicroTime(this.#o.clock.now());
     return {
       metadata: { name: this.#o.name, namespace: this.#o.namespace },
       spec: {

@@ -1,9 +1,10 @@
 import type { Deployment, Pod, ReplicaSet, Service } from '#api/kinds/index.ts';
 import type { ObjectMeta, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 
 /** Objects for table tests. Times are relative to this moment. */
 export const NOW = Date.parse('2026-01-01T12:00:00Z');
-export const ago = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString().replace('.000', '');
+export const ago = (seconds: number): string => apiTime(NOW - seconds * 1000);
 
 let serial = 0;
 function meta(name: string, more: Partial<ObjectMeta> = {}) {

@@ -1,6 +1,7 @@
 import { type Pod, Pods } from '#api/kinds/index.ts';
 import { isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Client } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
@@ -34,7 +35,7 @@ export function reportPatch(
   const condition = { type: 'PodScheduled', status: 'False', reason, message };
   const same = known?.status === 'False' && known.reason === condition.reason && known.message === message;
   if (message !== undefined && !same) {
-    const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+    const now = apiTime(nowMs);
     const lastTransitionTime = known?.status === 'False' ? known.lastTransitionTime : now;
     status.conditions = [{ ...condition, lastTransitionTime }];
   }

@@ -1,6 +1,7 @@
 import { type Pod, Pods } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Client, EventRecorder } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
@@ -48,7 +49,7 @@ async function evict(
     status: 'True',
     reason: PREEMPTED,
     message: `${preemptor.spec?.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`,
-    lastTransitionTime: `${new Date(clock.now()).toISOString().slice(0, 19)}Z`,
+    lastTransitionTime: apiTime(clock.now()),
   };
   try {
     if (!victim.metadata.deletionTimestamp) {

@@ -1,4 +1,5 @@
 import type { Node } from '#api/kinds/index.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { versionInfo } from '#process/version.ts';
 import type { DeviceAmounts } from '../devices/device-manager.ts';
 import type { ImageInfo } from '../runtime/types.ts';
@@ -120,7 +121,7 @@ export function nodeStatus(
   f: NodeFacts,
   o: { readiness: Readiness; images: readonly ImageInfo[]; devices: DeviceAmounts; now: number },
 ): Status {
-  const nowText = `${new Date(o.now).toISOString().slice(0, 19)}Z`;
+  const nowText = apiTime(o.now);
   const version = versionInfo.gitVersion;
   const others = othersOf(old, o.devices);
   return {

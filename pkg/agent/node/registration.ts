@@ -3,6 +3,7 @@ import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { readinessOf } from '#api/meta/readiness.ts';
+import { apiMicroTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Client } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
@@ -31,8 +32,6 @@ const TIMEOUT_MS = 8_000;
 const PROBE_TIMEOUT_MS = 1500;
 /** A heartbeat this many periods after the last one is late: others may have called the node silent meanwhile. */
 const LATE_PERIODS = 2;
-
-const microTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}000Z`;
 
 /**
  * The Node object of this machine and its heartbeat ("Nodes", heartbeats): a lease every quarter of its duration, the
@@ -129,7 +128,7 @@ export class NodeRegistration {
 
   async #renew(): Promise<void> {
     const { client, clock, facts, leaseSeconds } = this.#d;
-    const renewTime = microTime(clock.now());
+    const renewTime = apiMicroTime(clock.now());
     const call = this.#call;
     if (this.#lease) {
       const spec = { ...this.#lease.spec, renewTime };

@@ -1,17 +1,16 @@
+import { apiTime } from '#api/meta/time.ts';
 import type { NodeUsage, PodUsage } from './node-stats.ts';
 import type { Usage } from './usage.ts';
 
 /** RFC 3339, to the second. */
-const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
 const cpu = (at: number, total: number, rate: number | undefined) => ({
-  time: time(at),
+  time: apiTime(at),
   ...(rate === undefined ? {} : { usageNanoCores: rate }),
   usageCoreNanoSeconds: total,
 });
 
 const memory = (u: Usage, limit: number) => ({
-  time: time(u.at),
+  time: apiTime(u.at),
   ...(limit > 0 ? { availableBytes: Math.max(0, limit - u.workingSet) } : {}),
   usageBytes: u.memory,
   workingSetBytes: u.workingSet,
@@ -55,7 +54,7 @@ function podSummary(p: PodUsage) {
     startTime: p.pod.status?.startTime ?? p.pod.metadata.creationTimestamp,
     containers: p.containers.map(({ record, usage }) => ({
       name: record.name,
-      startTime: time(record.startedAt),
+      startTime: apiTime(record.startedAt),
       cpu: cpu(usage.at, usage.cpuNs, usage.cpuRate),
       memory: memory(usage, record.limits?.memoryBytes ?? 0),
     })),
@@ -69,7 +68,7 @@ function podSummary(p: PodUsage) {
     ...(p.network
       ? {
           network: {
-            time: time(all?.at ?? 0),
+            time: apiTime(all?.at ?? 0),
             name: 'eth0',
             ...p.network,
             interfaces: [{ name: 'eth0', ...p.network }],
@@ -83,7 +82,7 @@ function podSummary(p: PodUsage) {
 export function summary(n: NodeUsage): object {
   const { machine: m, disk } = n;
   const fs = {
-    time: time(n.at),
+    time: apiTime(n.at),
     availableBytes: disk.available,
     capacityBytes: disk.capacity,
     usedBytes: disk.capacity - disk.available,
@@ -94,17 +93,17 @@ export function summary(n: NodeUsage): object {
   return {
     node: {
       nodeName: n.nodeName,
-      startTime: time(n.bootedAt),
+      startTime: apiTime(n.bootedAt),
       cpu: cpu(n.at, m.cpuNs, n.cpuRate),
       memory: {
-        time: time(n.at),
+        time: apiTime(n.at),
         availableBytes: m.memoryAvailable,
         usageBytes: m.memoryTotal - m.memoryAvailable,
         workingSetBytes: m.memoryTotal - m.memoryAvailable,
       },
       fs,
       runtime: { imageFs: fs, containerFs: fs },
-      rlimit: { time: time(n.at), maxpid: m.maxProcesses, curproc: m.processes },
+      rlimit: { time: apiTime(n.at), maxpid: m.maxProcesses, curproc: m.processes },
     },
     pods: n.pods.map(podSummary),
   };
@@ -113,7 +112,7 @@ export function summary(n: NodeUsage): object {
 /** What `/stats/summary?only_cpu_and_memory=true` says of one cgroup; `windowMs` is what the rate is taken over. */
 const brief = (at: number, u: Pick<Usage, 'cpuNs' | 'cpuRate' | 'workingSet' | 'windowMs'>) => ({
   cpu: { ...cpu(at, u.cpuNs, u.cpuRate), windowMs: u.windowMs },
-  memory: { time: time(at), workingSetBytes: u.workingSet },
+  memory: { time: apiTime(at), workingSetBytes: u.workingSet },
 });
 
 /** `/stats/summary?only_cpu_and_memory=true`: what the resource metrics API needs. Pure. */

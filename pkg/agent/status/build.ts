@@ -1,7 +1,8 @@
 import type { Container, PodStatus } from '#api/kinds/index.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { conditionsOf } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
-import { type ContainerStatuses, rfc3339, type StatusInput } from './input.ts';
+import type { ContainerStatuses, StatusInput } from './input.ts';
 import { phaseOf } from './phase.ts';
 
 function statusesOf(i: StatusInput): ContainerStatuses {
@@ -31,7 +32,7 @@ export function buildStatus(i: StatusInput): PodStatus {
     conditions: conditionsOf(i, phase, statuses),
     ...(i.hostIps[0] ? { hostIP: i.hostIps[0], hostIPs: i.hostIps.map((ip) => ({ ip })) } : {}),
     ...(i.podIps[0] ? { podIP: i.podIps[0], podIPs: i.podIps.map((ip) => ({ ip })) } : {}),
-    startTime: old.startTime ?? rfc3339(i.startedAt),
+    startTime: old.startTime ?? apiTime(i.startedAt),
     ...(init.length > 0 ? { initContainerStatuses: [...init] } : {}),
     containerStatuses: [...app],
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: [...ephemeral] } : {}),

@@ -1,8 +1,9 @@
 import type { PodCondition } from '#api/kinds/index.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { allContainers } from '../pods/containers.ts';
 import { isSidecar } from '../pods/plan.ts';
 import { resizeConditions, resizeOf } from '../pods/resize.ts';
-import { type ContainerStatuses, rfc3339, type StatusInput } from './input.ts';
+import type { ContainerStatuses, StatusInput } from './input.ts';
 
 /** Condition types that the node speaks of; all others belong to somebody else. */
 const OWN_CONDITIONS: ReadonlySet<string> = new Set([
@@ -33,7 +34,7 @@ interface Verdict {
 function condition(i: StatusInput, type: string, { ok, reason, message }: Verdict): PodCondition {
   const old = i.pod.status?.conditions?.find((c) => c.type === type);
   const status = ok ? 'True' : 'False';
-  const lastTransitionTime = old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : rfc3339(i.now);
+  const lastTransitionTime = old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : apiTime(i.now);
   return { type, status, ...(reason ? { reason } : {}), ...(message ? { message } : {}), lastTransitionTime };
 }
 

@@ -1,9 +1,10 @@
 import type { Container, ContainerStatus } from '#api/kinds/index.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { statusOf } from '../pods/containers.ts';
 import { restarts } from '../pods/plan.ts';
 import { resizeOf } from '../pods/resize.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
-import { rfc3339, type StatusInput } from './input.ts';
+import type { StatusInput } from './input.ts';
 
 type Terminated = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
 type Waiting = NonNullable<NonNullable<ContainerStatus['state']>['waiting']>;
@@ -33,8 +34,8 @@ function terminated(i: StatusInput, r: ContainerRecord): Terminated {
     exitCode: r.error ? START_ERROR_CODE : r.exitCode,
     reason: r.error ? 'StartError' : ended,
     ...(message ? { message } : {}),
-    startedAt: told.startedAt ?? rfc3339(r.startedAt),
-    finishedAt: told.finishedAt ?? rfc3339(r.finishedAt),
+    startedAt: told.startedAt ?? apiTime(r.startedAt),
+    finishedAt: told.finishedAt ?? apiTime(r.finishedAt),
     containerID: `docker://${r.id}`,
   };
 }
@@ -128,7 +129,7 @@ export function containerStatus(i: StatusInput, c: Container, role: ContainerRol
       ...common,
       ready,
       started,
-      state: { running: { startedAt: toldTimes(i, r).startedAt ?? rfc3339(r.startedAt) } },
+      state: { running: { startedAt: toldTimes(i, r).startedAt ?? apiTime(r.startedAt) } },
       ...lastState(i, c.name),
     };
   }

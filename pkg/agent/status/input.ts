@@ -36,6 +36,3 @@ export interface ContainerStatuses {
   readonly app: readonly ContainerStatus[];
   readonly ephemeral: readonly ContainerStatus[];
 }
-
-/** A time as the API writes it; 0 is the epoch, as for a container that never started. */
-export const rfc3339 = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;

@@ -40,3 +40,9 @@ export function canonicalTime(text: string, micro = false): string | undefined {
   if (!t) return undefined;
   return (micro ? CANONICAL_MICRO : CANONICAL).test(text) ? text : formatTime(t, micro);
 }
+
+/** Epoch milliseconds as the API writes metav1.Time. */
+export const apiTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/** Epoch milliseconds as the API writes metav1.MicroTime. */
+export const apiMicroTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000Z`;

@@ -10,13 +10,13 @@ import {
 import { sameJson } from '#api/meta/equal.ts';
 import { errors, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Clock, Timer } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { followCache } from '../cache/follow.ts';
 import type { ApiResource, RemoteVersion } from '../discovery/documents.ts';
 import type { OpenApiV2 } from '../openapi/merge.ts';
 import type { Resource, ResourceTable } from '../registry/resource.ts';
-import { timestamp } from '../registry/writer.ts';
 import type { WriteHandlers } from '../rest/write.ts';
 import { systemTarget } from '../system/target.ts';
 import { askJson } from './ask.ts';
@@ -237,7 +237,7 @@ export class Aggregator {
     const { clock, writes } = this.#deps;
     const { name } = api.metadata;
     const target = systemTarget(this.#table, name, '', 'status');
-    const now = timestamp(clock.now());
+    const now = apiTime(clock.now());
     // Also if it seems to be said already: another server, or this one, may have said otherwise since.
     await writes.change(target, (current) => {
       const conditions = (current as APIService).status?.conditions ?? [];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { apiMicroTime } from '#api/meta/time.ts';
 import type { Logger } from '#process/logger.ts';
 import type { UserInfo } from '../request/context.ts';
 import type { RequestInfo } from '../request/info.ts';
@@ -31,7 +32,6 @@ export interface Audited {
 }
 
 const MAX_OBJECT_BYTES = 256 << 10;
-const micros = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000Z`;
 
 /** JSON of a body, when it is some and not too long to keep. */
 function objectIn(body: Buffer | string | undefined): unknown {
@@ -88,8 +88,8 @@ export class AuditLog {
       responseStatus: { metadata: {}, code },
       requestObject: withRequest ? objectIn(r.body) : undefined,
       responseObject: level === 'RequestResponse' ? objectIn(r.answer) : undefined,
-      requestReceivedTimestamp: micros(r.received),
-      stageTimestamp: micros(Date.now()),
+      requestReceivedTimestamp: apiMicroTime(r.received),
+      stageTimestamp: apiMicroTime(Date.now()),
       annotations: r.annotations?.size ? Object.fromEntries(r.annotations) : undefined,
     };
     this.#write(Buffer.from(`${JSON.stringify(event)}\n`));

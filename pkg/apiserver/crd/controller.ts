@@ -1,6 +1,7 @@
 import { CUSTOM_RESOURCE_CLEANUP, type CustomResourceDefinition, CustomResourceDefinitions } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import type { ServiceResolver } from '../admission/webhooks/call.ts';
@@ -9,7 +10,7 @@ import type { RegistryCache } from '../cache/registry-cache.ts';
 import { MOST_RECENT_MS } from '../cache/types.ts';
 import type { Deleter } from '../registry/deleter.ts';
 import type { Resource, ResourceTable } from '../registry/resource.ts';
-import { type Target, timestamp } from '../registry/writer.ts';
+import type { Target } from '../registry/writer.ts';
 import type { WriteHandlers } from '../rest/write.ts';
 import { systemTarget } from '../system/target.ts';
 import { CustomServing } from './serving.ts';
@@ -101,7 +102,7 @@ export class CustomResources {
       .list('')
       .map((e) => e.object as Definition)
       .filter((o) => o.spec?.group === crd.spec?.group && o.metadata.name !== name);
-    const now = timestamp(this.#deps.clock.now());
+    const now = apiTime(this.#deps.clock.now());
     const status = desiredStatus(crd, takenBy(others), now);
     if (status !== crd.status) {
       await this.#deps.writes.change(this.#target(name, 'status'), (current) => {

@@ -8,11 +8,12 @@ import {
 import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { followCache } from '../cache/follow.ts';
 import type { Resource, ResourceTable } from '../registry/resource.ts';
-import { timestamp, type Writer } from '../registry/writer.ts';
+import type { Writer } from '../registry/writer.ts';
 import type { WriteHandlers } from '../rest/write.ts';
 import { systemTarget } from '../system/target.ts';
 import type { FlowControl } from './control.ts';
@@ -148,7 +149,7 @@ export class FlowObjects {
   async #report(): Promise<void> {
     const names = new Set(this.#levels.map((l) => l.metadata?.name));
     const resource = this.#resource(FlowSchemas as never);
-    const now = timestamp(this.#deps.clock.now());
+    const now = apiTime(this.#deps.clock.now());
     for (const schema of this.#schemas) {
       const exists = names.has(schema.spec?.priorityLevelConfiguration?.name);
       const condition = danglingCondition(schema, exists, now);

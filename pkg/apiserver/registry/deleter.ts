@@ -1,8 +1,9 @@
 import { errors } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { objectKey } from './resource.ts';
 import { type Change, type Encoded, ObjectStore } from './store.ts';
-import { type Target, timestamp, type Writer, type WriterDeps } from './writer.ts';
+import type { Target, Writer, WriterDeps } from './writer.ts';
 
 /** Body of a DELETE: metav1.DeleteOptions. */
 export interface DeleteRequest {
@@ -138,7 +139,7 @@ export class Deleter {
     if (finalizers.length > 0) meta.finalizers = finalizers;
     else delete meta.finalizers;
     if (grace !== undefined) {
-      meta.deletionTimestamp = timestamp(this.#deps.clock.now() + grace * 1000);
+      meta.deletionTimestamp = apiTime(this.#deps.clock.now() + grace * 1000);
       meta.deletionGracePeriodSeconds = grace;
       if (target.resource.kind.hasGeneration) meta.generation = (meta.generation ?? 0) + 1;
     }

@@ -4,6 +4,7 @@ import { sameJson } from '#api/meta/equal.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { FieldError } from '#api/meta/fielderrors.ts';
 import type { KubeObject, ObjectMeta, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#api/meta/validate-meta.ts';
 import { trackUpdate } from '#api/patch/managedfields/track.ts';
 import { applyDefaults } from '#api/schema/defaults.ts';
@@ -50,9 +51,6 @@ export interface Target {
   readonly user: UserInfo;
   readonly options: WriteOptions;
 }
-
-/** RFC 3339 with seconds, the precision of metav1.Time. */
-export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 const GENERATE_ATTEMPTS = 8;
 
@@ -132,7 +130,7 @@ export class Writer {
     const metadata: ObjectMeta = {
       ...kept,
       uid: randomUUID(),
-      creationTimestamp: timestamp(this.deps.clock.now()),
+      creationTimestamp: apiTime(this.deps.clock.now()),
     };
     if (kind.namespaced) metadata.namespace = target.namespace;
     object.metadata = metadata;
@@ -288,7 +286,7 @@ export class Writer {
       manager: options.fieldManager,
       subresource,
       apiVersion: resource.apiVersion,
-      now: timestamp(this.deps.clock.now()),
+      now: apiTime(this.deps.clock.now()),
     });
   }
 

@@ -1,11 +1,12 @@
 import { errors, isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { isSet } from '#api/meta/query.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { applyDefaults } from '#api/schema/defaults.ts';
 import { isReleased } from '../registry/deleter.ts';
 import { objectKey, type Resource } from '../registry/resource.ts';
 import { type Change, type Encoded, ObjectStore } from '../registry/store.ts';
-import { type Target, timestamp, type Writer } from '../registry/writer.ts';
+import type { Target, Writer } from '../registry/writer.ts';
 import { type RequestContext, writeOptions } from '../request/context.ts';
 import { mediaType, readObject } from './body.ts';
 import { APPLY_PATCH, appliedConfiguration, applyOver, patcherOf } from './patch.ts';
@@ -125,7 +126,7 @@ export class WriteHandlers {
       options: target.options,
       force: isSet(ctx.query, 'force'),
       subresource: target.subresource,
-      now: timestamp(this.#writer.deps.clock.now()),
+      now: apiTime(this.#writer.deps.clock.now()),
     };
     const { uid, resourceVersion } = applied.metadata ?? {};
     const mayCreate = target.subresource === '' && !uid && !resourceVersion;

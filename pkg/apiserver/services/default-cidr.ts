@@ -2,13 +2,14 @@ import { type ServiceCIDR, ServiceCIDRs } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { SERVICE_CIDR_FINALIZER, serviceCidrReady } from '#api/networking/service-cidr.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import type { Storage } from '#storage/storage.ts';
 import type { Resource, ResourceTable } from '../registry/resource.ts';
 import { ObjectStore } from '../registry/store.ts';
-import { timestamp, type Writer } from '../registry/writer.ts';
+import type { Writer } from '../registry/writer.ts';
 import type { WriteHandlers } from '../rest/write.ts';
 import { systemTarget } from '../system/target.ts';
 import { DEFAULT_CIDR } from './ranges.ts';
@@ -85,7 +86,7 @@ export class DefaultServiceCidr {
 
   /** Nobody may have started the controller that says so of others. */
   async #ready(): Promise<void> {
-    const now = timestamp(this.#deps.clock.now());
+    const now = apiTime(this.#deps.clock.now());
     const next = (old: Stored<KubeObject>): KubeObject => {
       const { conditions = [] } = (old as ServiceCIDR).status ?? {};
       if (conditions.some((c) => c.type === 'Ready') || old.metadata.deletionTimestamp) return structuredClone(old);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IPAddress } from '#api/kinds/index.ts';
 import { familyOf } from '#api/meta/ip.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Resource } from '../registry/resource.ts';
-import { timestamp } from '../registry/writer.ts';
 import type { Ledger } from './reservations.ts';
 
 /** A node port is a key of its own, outside of all resources. */
@@ -27,7 +27,7 @@ export function addressLedger({ prefix, encoding }: Pick<Resource, 'prefix' | 'e
         metadata: {
           name: ip,
           uid: randomUUID(),
-          creationTimestamp: timestamp(now()),
+          creationTimestamp: apiTime(now()),
           labels: { [FAMILY]: familyOf(ip), [MANAGED_BY]: ALLOCATOR },
         },
         spec: { parentRef: { resource: 'services', namespace, name } },

@@ -2,7 +2,8 @@ import { type Binding, Bindings, type Pod } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import { required } from '#api/meta/fielderrors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { timestamp, type Writer } from '../registry/writer.ts';
+import { apiTime } from '#api/meta/time.ts';
+import type { Writer } from '../registry/writer.ts';
 import { readObject } from '../rest/body.ts';
 import { successStatus } from '../rest/respond.ts';
 import { targetOf, type WriteHandlers } from '../rest/write.ts';
@@ -65,7 +66,7 @@ export function bindingHandler(writes: WriteHandlers, writer: Writer): Subresour
           );
         }
         if (!pod.spec) return pod;
-        return bound(pod, binding, timestamp(writer.deps.clock.now()));
+        return bound(pod, binding, apiTime(writer.deps.clock.now()));
       });
       return successStatus(ctx, undefined, 201);
     },

@@ -3,13 +3,13 @@ import { errors } from '#api/meta/errors.ts';
 import { compileLabelSelector } from '#api/meta/labels.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Storage } from '#storage/storage.ts';
 import type { Lookup } from '../admission/lookup.ts';
 import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import { ObjectStore } from '../registry/store.ts';
-import { timestamp } from '../registry/writer.ts';
 
 /** Evictions a budget may have under way, so that its status stays small. */
 const MAX_DISRUPTED = 2000;
@@ -57,7 +57,7 @@ export function spend(
       : `needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
     throw errors.evictionRefused(`The disruption budget ${name} ${why}`);
   }
-  const at = timestamp(now);
+  const at = apiTime(now);
   const used = conditions.map((c) =>
     c.type === 'DisruptionAllowed' && allowed === 1 && c.status === 'True'
       ? { ...c, status: 'False' as const, reason: 'InsufficientPods', lastTransitionTime: at }

@@ -1,13 +1,14 @@
 import { type Eviction, Evictions, type Pod } from '#api/kinds/index.ts';
 import { errors, isConflict } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { decodeProtobuf } from '#api/protobuf/decode.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Admission } from '../admission/types.ts';
 import { checkDeleteRequest, checkPreconditions, type DeleteRequest, type Deleter } from '../registry/deleter.ts';
 import { objectKey, type Resource } from '../registry/resource.ts';
 import type { ObjectStore } from '../registry/store.ts';
-import { type Target, timestamp } from '../registry/writer.ts';
+import type { Target } from '../registry/writer.ts';
 import { mediaType, parseText } from '../rest/body.ts';
 import { successStatus } from '../rest/respond.ts';
 import { targetOf } from '../rest/write.ts';
@@ -39,7 +40,7 @@ export function marked(pod: Stored<Pod>, now: number): Pod | undefined {
   const { conditions = [] } = pod.status ?? {};
   const old = conditions.find((c) => c.type === DISRUPTED.type);
   if (old?.status === 'True' && old.reason === DISRUPTED.reason) return undefined;
-  const lastTransitionTime = old?.status === 'True' ? old.lastTransitionTime : timestamp(now);
+  const lastTransitionTime = old?.status === 'True' ? old.lastTransitionTime : apiTime(now);
   const next = { ...DISRUPTED, lastTransitionTime };
   return { ...pod, status: { ...pod.status, conditions: [...conditions.filter((c) => c !== old), next] } };
 }

@@ -10,12 +10,12 @@ import {
 import { errors } from '#api/meta/errors.ts';
 import { invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Lookup } from '../admission/lookup.ts';
 import type { Admission } from '../admission/types.ts';
 import type { ServiceAccountTokens } from '../authn/service-account.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import type { ObjectStore } from '../registry/store.ts';
-import { timestamp } from '../registry/writer.ts';
 import type { RequestContext } from '../request/context.ts';
 import { readObject } from '../rest/body.ts';
 import { type Answer, valueAnswer } from '../rest/respond.ts';
@@ -69,9 +69,9 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
       const answer = {
         kind: 'TokenRequest',
         apiVersion: 'authentication.k8s.io/v1',
-        metadata: { name, namespace, creationTimestamp: timestamp(Date.now()) },
+        metadata: { name, namespace, creationTimestamp: apiTime(Date.now()) },
         spec: { ...request.spec, audiences: request.spec?.audiences ?? [], expirationSeconds: seconds },
-        status: { token, expirationTimestamp: timestamp(expiresAt) },
+        status: { token, expirationTimestamp: apiTime(expiresAt) },
       };
       return valueAnswer(ctx, TokenRequests.schema, answer, 201);
     },

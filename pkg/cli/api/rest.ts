@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent, type AgentOptions, request } from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
-import { type Status, StatusError } from '#api/meta/errors.ts';
+import { type Status, StatusError, isNotFound } from '#api/meta/errors.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
 import { CliError } from '../errors.ts';
 
@@ -226,6 +226,16 @@ export class Rest {
 
   async json<T = Record<string, unknown>>(r: RestRequest): Promise<T> {
     return JSON.parse(await this.text(r)) as T;
+  }
+
+  /** An object that may not be there: undefined then. @throws StatusError for any other failure */
+  async found<T = Record<string, unknown>>(path: string): Promise<T | undefined> {
+    try {
+      return await this.json<T>({ path, mayBeAbsent: true });
+    } catch (e) {
+      if (isNotFound(e)) return undefined;
+      throw e;
+    }
   }
 
   close(): void {

@@ -1,6 +1,5 @@
 import type { ClusterRole, ClusterRoleBinding } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { type ApiResource, pathOf } from '../api/discovery.ts';
 import { report, type WriteFlags, withNamespace, writeQuery } from '../commands/write.ts';
@@ -141,15 +140,6 @@ function bindingStep(now: Binding | undefined, wanted: Binding, o: ReconcileFlag
 /** What the server fills in where a file does not say. */
 const groupOf = (s: Subject): string => (s.kind === 'ServiceAccount' ? '' : 'rbac.authorization.k8s.io');
 
-async function readNow(ctx: CliContext, path: string): Promise<KubeObject | undefined> {
-  try {
-    return await ctx.rest.json<KubeObject>({ path, mayBeAbsent: true });
-  } catch (e) {
-    if (isNotFound(e)) return undefined;
-    throw e;
-  }
-}
-
 async function write(ctx: CliContext, r: ApiResource, step: Step, o: ReconcileFlags): Promise<KubeObject> {
   if (step.what === 'nothing' || o.dryRun === 'client') return step.object;
   const { namespace, name } = step.object.metadata ?? {};
@@ -169,7 +159,7 @@ export function reconcile(ctx: CliContext, o: ReconcileFlags): Promise<number> {
     const isRole = /^(Cluster)?Role$/.test(r.kind);
     if (r.group !== 'rbac.authorization.k8s.io' || (!isRole && !/^(Cluster)?RoleBinding$/.test(r.kind))) return;
     const wanted = withNamespace(ctx, r, manifest);
-    const now = await readNow(ctx, pathOf(r, wanted.metadata?.namespace, wanted.metadata?.name));
+    const now = await ctx.rest.found<KubeObject>(pathOf(r, wanted.metadata?.namespace, wanted.metadata?.name));
     const step = isRole ? roleStep(now as Role, wanted as Role, o) : bindingStep(now as Binding, wanted as Binding, o);
     const { apiVersion, kind } = wanted;
     report(ctx, o, r, { ...(await write(ctx, r, step, o)), apiVersion, kind } as KubeObject, 'reconciled');

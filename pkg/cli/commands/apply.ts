@@ -1,5 +1,5 @@
 import { sameJson } from '#api/meta/equal.ts';
-import { isConflict, isInvalid, isNotFound } from '#api/meta/errors.ts';
+import { isConflict, isInvalid } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { strategicMerge } from '#api/patch/strategic-merge.ts';
@@ -117,11 +117,8 @@ async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: 
   const path = pathOf(r, object.metadata?.namespace, object.metadata?.name);
   const modified = withLastApplied(object);
   const query = writeQuery(o, MANAGER);
-  let current: KubeObject;
-  try {
-    current = await ctx.rest.json<KubeObject>({ path, mayBeAbsent: true });
-  } catch (e) {
-    if (!isNotFound(e)) throw e;
+  const current = await ctx.rest.found<KubeObject>(path);
+  if (!current) {
     if (o.dryRun === 'client') {
       o.tell(r, modified, 'created');
       return;

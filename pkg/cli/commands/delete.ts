@@ -189,14 +189,8 @@ export async function withinTime(work: Promise<unknown>, timeout = '0s'): Promis
 /** Watches one object until it is gone or replaced by another of the same name. */
 export async function untilGone(ctx: CliContext, d: Named, uid: string | undefined): Promise<void> {
   while (!ctx.signal.aborted) {
-    let current: KubeObject;
-    try {
-      current = await ctx.rest.json<KubeObject>({ path: pathOf(d.resource, d.namespace, d.name), mayBeAbsent: true });
-    } catch (e) {
-      if (isNotFound(e)) return;
-      throw e;
-    }
-    if (uid && current.metadata?.uid !== uid) return;
+    const current = await ctx.rest.found<KubeObject>(pathOf(d.resource, d.namespace, d.name));
+    if (!current || (uid && current.metadata?.uid !== uid)) return;
     const query = {
       fieldSelector: `metadata.name=${d.name}`,
       resourceVersion: current.metadata?.resourceVersion,

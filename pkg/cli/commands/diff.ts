@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { toYaml } from '#api/yaml.ts';
 import { type ApiResource, apiVersionOf, pathOf } from '../api/discovery.ts';
@@ -23,15 +22,6 @@ export interface DiffFlags extends ApplyFlags {
 
 /** What `diff` says when something failed: 1 says that there are differences. */
 const FAILED = 2;
-
-async function liveOf(ctx: CliContext, path: string): Promise<KubeObject | undefined> {
-  try {
-    return await ctx.rest.json<KubeObject>({ path, mayBeAbsent: true });
-  } catch (e) {
-    if (isNotFound(e)) return undefined;
-    throw e;
-  }
-}
 
 /** What the object would be after an apply, as the server works it out. */
 async function mergedOf(
@@ -107,7 +97,7 @@ async function statesOfAll(ctx: CliContext, folders: readonly string[], o: DiffF
     const r = await resourceOf(discovery, m);
     const object = withNamespace(ctx, r, m.object);
     if (object.metadata?.namespace) applied.namespaces.add(object.metadata.namespace);
-    const live = await liveOf(ctx, pathOf(r, object.metadata?.namespace, object.metadata?.name));
+    const live = await ctx.rest.found<KubeObject>(pathOf(r, object.metadata?.namespace, object.metadata?.name));
     if (live?.metadata?.uid) applied.uids.add(live.metadata.uid);
     const merged = await mergedOf(ctx, r, object, live, o);
     writeStates(folders, r, r.kind === 'Secret' ? masked(live, merged) : [live, merged], o);

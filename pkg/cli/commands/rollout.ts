@@ -1,5 +1,6 @@
 import { sameJson } from '#api/meta/equal.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { pathOf } from '../api/discovery.ts';
 import { watchLines } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
@@ -177,14 +178,12 @@ async function undo(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void> {
   report(ctx, o, c.resource, after, 'rolled back');
 }
 
-const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-
 async function restart(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void> {
   const w = await read(ctx, c);
   if (!w.spec?.template) throw new CliError(`${c.resource.plural} "${c.name}" restarting is not supported`);
   if ((w.spec as { paused?: boolean }).paused)
     throw new CliError(`can't restart paused deployment (run rollout resume first)`);
-  const body = { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: now() } } } } };
+  const body = { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: apiTime(Date.now()) } } } } };
   report(ctx, o, c.resource, await patch(ctx, c, { contentType: STRATEGIC, body }, o), 'restarted');
 }
 

@@ -128,15 +128,9 @@ async function remove(ctx: CliContext, p: Pod, o: DrainFlags, signal: AbortSigna
 async function untilGone(ctx: CliContext, p: Pod, o: DrainFlags, signal: AbortSignal): Promise<void> {
   const patience = Number(o.skipWaitForDeleteTimeout ?? 0) * 1000;
   for (;;) {
-    let now: Pod;
-    try {
-      now = await ctx.rest.json<Pod>({ path: podPath(p) });
-    } catch (e) {
-      if (isNotFound(e)) return;
-      throw e;
-    }
-    const { uid, deletionTimestamp } = now.metadata ?? {};
-    if (uid !== p.metadata?.uid) return;
+    const now = await ctx.rest.found<Pod>(podPath(p));
+    const { uid, deletionTimestamp } = now?.metadata ?? {};
+    if (!now || uid !== p.metadata?.uid) return;
     if (patience > 0 && deletionTimestamp && Date.now() - Date.parse(deletionTimestamp) > patience) return;
     await systemClock.sleep(POLL_MS, signal);
   }

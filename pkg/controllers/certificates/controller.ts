@@ -1,8 +1,8 @@
 import { CertificateSigningRequests, Nodes, type SubjectAccessReview, SubjectAccessReviews } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { type RequestFacts, requestFacts, signRequest } from '#pki/request.ts';
 import { type Controller, type ControllerDeps, type Outcome, ownKey, watching } from '../harness/controller.ts';
-import { apiTime } from '../harness/time.ts';
 import {
   approvalRight,
   CLIENT_SIGNER,

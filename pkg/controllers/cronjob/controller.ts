@@ -1,6 +1,7 @@
 import { type CronJob, type CronJobStatus, CronJobs, type Job, Jobs } from '#api/kinds/index.ts';
 import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import {
   type Controller,
   type ControllerDeps,
@@ -13,7 +14,6 @@ import {
 import { byController, type Lookup } from '../harness/indexes.ts';
 import { KindWrites } from '../harness/kind-writes.ts';
 import { RecentWrites } from '../harness/recent-writes.ts';
-import { apiTime } from '../harness/time.ts';
 import { controllerKeys, controllerOf } from '../ownership/controller-ref.ts';
 import { isNamespaceTerminating } from '../pods/create-error.ts';
 import { messageOf } from '../pods/pod-control.ts';

@@ -1,6 +1,6 @@
 import { type CronJob, type CronJobStatus, CronJobs, type Job, Jobs, parseSchedule } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { apiTime } from '../harness/time.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { holds, isFinished } from '../job/verdict.ts';
 import { controllerRefTo } from '../ownership/controller-ref.ts';
 import { dueAt } from './times.ts';

@@ -1,5 +1,5 @@
 import type { Deployment } from '#api/kinds/index.ts';
-import { apiTime } from '../harness/time.ts';
+import { apiTime } from '#api/meta/time.ts';
 
 export type DeploymentStatus = NonNullable<Deployment['status']>;
 export type Condition = NonNullable<DeploymentStatus['conditions']>[number];

@@ -2,8 +2,8 @@ import type { Pod, PodDisruptionBudget, PodDisruptionBudgetStatus } from '#api/k
 import type { Condition } from '#api/meta/condition.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { countOrShare } from '../harness/amounts.ts';
-import { apiTime } from '../harness/time.ts';
 
 /** An evicted pod that is still there after this time is not going to go, milliseconds. */
 export const EVICTION_MS = 2 * 60_000;

@@ -1,6 +1,6 @@
 import type { JobCondition, JobStatus, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { apiTime } from '../harness/time.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { formatIndexes, hasIndex } from './indexes.ts';
 import { countsPerIndex, hasFailed, indexOf, isIndexed, isTracked } from './pods.ts';
 import { failureVerdict } from './policies.ts';

@@ -2,6 +2,7 @@ import { builtinKinds, type Namespace, Namespaces } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { discoveredResources } from '../discovered/resources.ts';
 import { forEachLimited } from '../harness/batches.ts';
 import {
@@ -13,7 +14,6 @@ import {
   type Watch,
   watching,
 } from '../harness/controller.ts';
-import { apiTime } from '../harness/time.ts';
 import { terminationConditions } from './conditions.ts';
 import { clearResource, type NamespacedResource, namespacedResources, type Remaining } from './content.ts';
 

@@ -3,6 +3,7 @@ import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { forEachLimited } from '../harness/batches.ts';
 import {
   type Controller,
@@ -14,7 +15,6 @@ import {
 } from '../harness/controller.ts';
 import { byNode } from '../harness/indexes.ts';
 import { LastWritten } from '../harness/recent-writes.ts';
-import { apiTime } from '../harness/time.ts';
 import { isTerminal } from '../pods/state.ts';
 import { evictDue } from './eviction.ts';
 import { type Health, healthOf, isBeingEvicted, isOwnReport, renewedAt, wantedTaints } from './health.ts';

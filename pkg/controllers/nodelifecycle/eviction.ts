@@ -1,11 +1,11 @@
 import { type Node, type Pod, Pods, type Taint } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { tolerates } from '#api/scheduling/taints.ts';
 import type { EventRecorder } from '#client/types.ts';
 import { forEachLimited } from '../harness/batches.ts';
 import type { ControllerDeps } from '../harness/controller.ts';
-import { apiTime } from '../harness/time.ts';
 
 const PARALLEL = 8;
 

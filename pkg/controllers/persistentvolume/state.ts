@@ -1,6 +1,6 @@
 import type { ObjectReference, PersistentVolume, PersistentVolumeClaim } from '#api/kinds/index.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { PROVISIONED_BY } from '#api/scheduling/local-path.ts';
-import { apiTime } from '../harness/time.ts';
 import type { Claim, Volume } from './match.ts';
 
 /** The claim has been bound completely: from then on a missing volume is a loss. */

@@ -1,5 +1,5 @@
 import type { HorizontalPodAutoscaler } from '#api/kinds/index.ts';
-import { apiTime } from '../harness/time.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Bounded } from './behavior.ts';
 
 export type Status = NonNullable<HorizontalPodAutoscaler['status']>;

@@ -2,6 +2,7 @@ import { type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { olderFirst } from '../harness/age.ts';
 import { forEachLimited } from '../harness/batches.ts';
 import {
@@ -13,7 +14,6 @@ import {
   watching,
 } from '../harness/controller.ts';
 import { byNode } from '../harness/indexes.ts';
-import { apiTime } from '../harness/time.ts';
 import { isTerminal } from '../pods/state.ts';
 
 /** A node may come back under its name; its pods are given this long, milliseconds. */

@@ -1,7 +1,7 @@
 import type { Pod, ReplicaSet, ReplicationController } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
-import { apiTime } from '../harness/time.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { Failure } from '../pods/pod-control.ts';
 import { availableIn } from '../pods/state.ts';
 

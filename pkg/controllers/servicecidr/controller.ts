@@ -2,6 +2,7 @@ import { IPAddresses, type ServiceCIDR, ServiceCIDRs, Services } from '#api/kind
 import type { Condition } from '#api/meta/condition.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { SERVICE_CIDR_FINALIZER, serviceCidrHeld, serviceCidrReady } from '#api/networking/service-cidr.ts';
 import { type Controller, type ControllerDeps, type Outcome, ownKey, watching } from '../harness/controller.ts';
 import { changeFinalizer, finalizerChange } from '../harness/finalizers.ts';
@@ -25,7 +26,7 @@ export function serviceCidrController(deps: ControllerDeps): Controller {
 
   async function tell(o: Stored<ServiceCIDR>, condition: (now: string) => Condition): Promise<void> {
     const { conditions = [] } = o.status ?? {};
-    const next = condition(new Date(deps.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
+    const next = condition(apiTime(deps.clock.now()));
     const held = conditions.find((c) => c.type === next.type);
     if (held?.status === next.status && held.reason === next.reason) return;
     const status = { conditions: [...conditions.filter((c) => c.type !== next.type), next] };

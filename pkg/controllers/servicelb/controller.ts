@@ -1,7 +1,7 @@
 import { type EndpointSlice, EndpointSlices, type Node, Nodes, type Service, Services } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-
+import { apiTime } from '#api/meta/time.ts';
 import { familiesOf } from '../endpointslice/desired.ts';
 import {
   type Controller,
@@ -13,7 +13,6 @@ import {
   watching,
 } from '../harness/controller.ts';
 import { KindWrites } from '../harness/kind-writes.ts';
-import { apiTime } from '../harness/time.ts';
 import { addressesOf, entryPoints, takenPort, takesPart } from './addresses.ts';
 import { ANNOUNCED_BY, addressesHeld, announcerOf, assign, type Problem, sourceOf } from './assign.ts';
 import { type AddressPool, NODES } from './pools.ts';
