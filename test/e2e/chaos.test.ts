@@ -221,7 +221,7 @@ test('an API server that is busy for some seconds keeps its connections; those o
   await told('before');
   const stalling = cluster().processes.apiserver1;
   stalling.signal('SIGSTOP');
-  await systemClock.sleep(5_000);
+  await systemClock.sleep(9_000);
   stalling.signal('SIGCONT');
   await told('after');
   expect(cut()).toBe(0);

@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent, type AgentOptions, request } from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
-import { type Status, StatusError, isNotFound } from '#api/meta/errors.ts';
+import { isNotFound, type Status, StatusError } from '#api/meta/errors.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
 import { CliError } from '../errors.ts';
 

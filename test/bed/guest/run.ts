@@ -7,7 +7,7 @@ import { bundling } from '../../../deploy/build.ts';
 import { repository } from '../layout.ts';
 import type { GuestKernel } from './kernel.ts';
 
-const GUEST_MS = 420_000;
+const GUEST_MS = 500_000;
 const MEMORY_MB = 1536;
 
 export interface GuestProgram {
