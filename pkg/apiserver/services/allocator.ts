@@ -144,7 +144,7 @@ export class ServiceAllocator implements WriteHook {
     const request: Wanted = {
       from: this.addresses,
       wanted,
-      free: (tried) => this.ranges.free(family, (ip) => tried.has(ip) || cache.get(ip) !== undefined),
+      free: (tried) => this.ranges.free(family, (ip) => cache.get(ip) !== undefined, tried),
       taken: `failed to allocate IP ${wanted}: provided IP is already allocated`,
     };
     return this.#reserve(w, request, fail);

@@ -52,13 +52,16 @@ export class ServiceRanges {
     return all.filter((r) => r.family === family);
   }
 
-  /** An address nobody has; undefined when all are taken. */
-  free(family: IpFamily, taken: (ip: string) => boolean): string | undefined {
+  /**
+   * An address nobody has; undefined when all are taken.
+   * @param tried taken a moment ago, though `taken` may not know it: they may be free again before it does
+   */
+  free(family: IpFamily, taken: (ip: string) => boolean, tried: ReadonlySet<string>): string | undefined {
     for (const range of this.of(family)) {
       if (this.#full.has(range)) continue;
-      const found = range.free(taken);
+      const found = range.free((ip) => tried.has(ip) || taken(ip));
       if (found !== undefined) return found;
-      this.#full.add(range);
+      if (tried.size === 0) this.#full.add(range);
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { type Storage, StorageError } from '#storage/storage.ts';
+import { isStorageError, type Storage, StorageError } from '#storage/storage.ts';
 
 /** How reservations of one sort lie in the store. */
 export interface Ledger {
@@ -45,8 +45,10 @@ export class Reservations {
   /** An entry left by a write that died half-way, or by a deletion in progress, may be taken over. @returns whether it was */
   async takeOver(what: string, owner: string): Promise<boolean> {
     const kv = await this.#storage.get(this.#key(what));
-    const holder = kv && this.#ledger.ownerOf(kv.value);
-    if (!kv || holder === undefined) return false;
+    // Given back in between.
+    if (!kv) return (await this.take(what, owner)) !== undefined;
+    const holder = this.#ledger.ownerOf(kv.value);
+    if (holder === undefined) return false;
     if (holder !== owner && (await this.#exists(holder))) return false;
     try {
       // Its own one is written again so that a repair under way sees that it is wanted.
@@ -56,8 +58,8 @@ export class Reservations {
         await this.#storage.create(kv.key, this.#ledger.encode(what, owner));
       }
       return true;
-    } catch {
-      return false;
+    } catch (e) {
+      return isStorageError(e, 'missing') && (await this.take(what, owner)) !== undefined;
     }
   }
 
