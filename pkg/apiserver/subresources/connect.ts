@@ -39,19 +39,37 @@ export function agentOf(resources: ResourceTable, nodeName: string): { host: str
   return { host, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || AGENT_PORT };
 }
 
-async function podOf(resources: ResourceTable, info: RequestInfo): Promise<Pod> {
+/**
+ * The pod as the cache has it if that will do; else, for what a client has seen another server may not know yet, as it is.
+ * @throws StatusError 404
+ */
+export async function podThat(
+  suffices: (pod: Pod) => boolean,
+  resources: ResourceTable,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): Promise<Pod> {
   const pods = resources.of(Pods);
-  const key = objectKey(pods.kind as never, info.namespace, info.name);
-  if (!pods.cache.get(key)) await pods.cache.consistent(MOST_RECENT_MS);
-  const pod = pods.cache.get(key)?.object as Pod | undefined;
-  if (!pod) throw errors.notFound(pods.ref, info.name);
+  const key = objectKey(pods.kind as never, namespace, name);
+  const look = (): Pod | undefined => pods.cache.get(key)?.object as Pod | undefined;
+  let pod = look();
+  if (!pod || !suffices(pod)) {
+    await pods.cache.consistent(MOST_RECENT_MS);
+    pod = look();
+  }
+  if (!pod) throw errors.notFound(pods.ref, name);
   return pod;
 }
+
+const containersOf = ({ spec }: Pod): readonly { readonly name: string }[] => [
+  ...(spec?.containers ?? []),
+  ...(spec?.initContainers ?? []),
+  ...(spec?.ephemeralContainers ?? []),
+];
 
 /** The container a request means. @throws StatusError 400 when it must say which. */
 function containerOf(pod: Pod, asked: string | null): string {
   const containers = pod.spec?.containers ?? [];
-  const all = [...containers, ...(pod.spec?.initContainers ?? []), ...(pod.spec?.ephemeralContainers ?? [])];
+  const all = containersOf(pod);
   const name = pod.metadata?.name ?? '';
   if (asked) {
     if (all.some((c) => c.name === asked)) return asked;
@@ -74,13 +92,13 @@ export async function agentTarget(
   info: RequestInfo,
   query: URLSearchParams,
 ): Promise<AgentTarget> {
-  const pod = await podOf(resources, info);
+  const asked = query.get('container');
+  const runs = (p: Pod): boolean => !!p.spec?.nodeName && (!asked || containersOf(p).some((c) => c.name === asked));
+  const pod = await podThat(runs, resources, info);
   const segments: string[] = [];
-  if (info.subresource === 'log')
-    segments.push('containerLogs', info.namespace, info.name, containerOf(pod, query.get('container')));
+  if (info.subresource === 'log') segments.push('containerLogs', info.namespace, info.name, containerOf(pod, asked));
   else if (info.subresource === 'portforward') segments.push('portForward', info.namespace, info.name);
-  else
-    segments.push(STREAMS[info.subresource] ?? '', info.namespace, info.name, containerOf(pod, query.get('container')));
+  else segments.push(STREAMS[info.subresource] ?? '', info.namespace, info.name, containerOf(pod, asked));
   const nodeName = pod.spec?.nodeName;
   if (!nodeName) {
     if (info.subresource === 'log') {

@@ -1,11 +1,11 @@
-import { type EndpointSlice, EndpointSlices, type Pod, Pods, type Service, Services } from '#api/kinds/index.ts';
+import { type EndpointSlice, EndpointSlices, type Service, Services } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import { MOST_RECENT_MS } from '../cache/types.ts';
 import type { BackendTls } from '../proxy/backend.ts';
 import type { ForwardTarget } from '../proxy/forward.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
 import type { RequestInfo } from '../request/info.ts';
-import { agentOf } from './connect.ts';
+import { agentOf, podThat } from './connect.ts';
 
 const PATH = /^\/api\/v1\/(?:namespaces\/[^/]+\/)?(?:pods|services|nodes)\/[^/]+\/proxy(\/.*)?$/;
 const HTTP_PORT = 80;
@@ -21,18 +21,18 @@ function parseName(text: string): { secure: boolean; name: string; port: string 
   return { secure: false, name: parts[0] ?? '', port: parts[1] ?? '' };
 }
 
-async function find<T>(resources: ResourceTable, kind: unknown, namespace: string, name: string): Promise<T> {
-  const resource = resources.of(kind as never);
-  const key = objectKey(resource.kind as never, namespace, name);
-  if (!resource.cache.get(key)) await resource.cache.consistent(MOST_RECENT_MS);
-  const found = resource.cache.get(key)?.object;
-  if (!found) throw errors.notFound(resource.ref, name);
-  return found as T;
+async function serviceOf(resources: ResourceTable, namespace: string, name: string): Promise<Service> {
+  const services = resources.of(Services);
+  const key = objectKey(services.kind as never, namespace, name);
+  if (!services.cache.get(key)) await services.cache.consistent(MOST_RECENT_MS);
+  const found = services.cache.get(key)?.object;
+  if (!found) throw errors.notFound(services.ref, name);
+  return found as Service;
 }
 
 async function podTarget(resources: ResourceTable, info: RequestInfo): Promise<ForwardTarget> {
   const { secure, name, port } = parseName(info.name);
-  const pod = await find<Pod>(resources, Pods, info.namespace, name);
+  const pod = await podThat((p) => !!p.status?.podIP, resources, { namespace: info.namespace, name });
   const host = pod.status?.podIP;
   if (!host) throw errors.badRequest(`pod "${name}" has no address yet`);
   const ports = (pod.spec?.containers ?? []).flatMap((c) => c.ports ?? []);
@@ -43,7 +43,7 @@ async function podTarget(resources: ResourceTable, info: RequestInfo): Promise<F
 
 async function serviceTarget(resources: ResourceTable, info: RequestInfo): Promise<ForwardTarget> {
   const { secure, name, port } = parseName(info.name);
-  const service = await find<Service>(resources, Services, info.namespace, name);
+  const service = await serviceOf(resources, info.namespace, name);
   return { secure, ...endpointOf(resources, service, port) };
 }
 
