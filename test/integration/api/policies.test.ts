@@ -23,6 +23,9 @@ const cluster = useCluster('integration-policies', {
 let wire: Wire;
 beforeAll(async () => {
   wire = await Wire.to(cluster());
+  // Pods are refused before it is there.
+  const account = '/api/v1/namespaces/default/serviceaccounts/default';
+  await waitFor('its account', async () => (await wire.raw('GET', account)).code === 200);
 });
 
 /** Puts a policy into force for the time of a test; every server knows it before it goes on. */
@@ -307,6 +310,8 @@ describe('parameters', () => {
 });
 
 describe('actions', () => {
+  const FAILURE = 'validation.policy.admission.k8s.io/validation_failure';
+
   test('a warning instead of a refusal, and entries in the audit log', async () => {
     const spec = {
       ...onMaps,
@@ -321,12 +326,15 @@ describe('actions', () => {
       );
       const entry = await waitFor('the entry', () => {
         const lines = readFileSync(logFile, 'utf8').trim().split('\n').filter(Boolean);
-        return lines
-          .map((l) => JSON.parse(l) as { annotations?: Record<string, string> })
-          .find((e) => e.annotations?.[`${name}/size`]);
+        return (
+          lines
+            .map((l) => JSON.parse(l) as { annotations?: Record<string, string> })
+            // Controllers may write other ConfigMaps now, which are not odd.
+            .find((e) => e.annotations?.[FAILURE]?.includes(name))
+        );
       });
       expect(entry.annotations?.[`${name}/size`]).toBe('has 1');
-      const failure = entry.annotations?.['validation.policy.admission.k8s.io/validation_failure'] ?? '[]';
+      const failure = entry.annotations?.[FAILURE] ?? '[]';
       expect(JSON.parse(failure)).toEqual([
         {
           message: 'that is odd',
@@ -349,7 +357,7 @@ describe('actions', () => {
           async () => (await wire.raw('POST', `${MAPS}?dryRun=All`, { body: map('x'), server })).code === 422,
           { everyMs: 10 },
         );
-        expect(Date.now() - since).toBeLessThan(5000);
+        expect(Date.now() - since).toBeLessThan(30_000);
       }
     });
     const everything = {

@@ -190,7 +190,7 @@ describe('objects', () => {
         async () =>
           (await wire.raw('POST', `${KITES}?dryRun=All`, { body: object('x', { replicas: 4 }), server })).code === 422,
       );
-      expect(Date.now() - since).toBeLessThan(5000);
+      expect(Date.now() - since).toBeLessThan(30_000);
     }
     await wire.ok('PATCH', `${KITES}/old`, { metadata: { labels: { a: 'b' } } });
     expect((await wire.fails('PATCH', `${KITES}/old`, { body: { spec: { max: 9 } } })).message).toContain(

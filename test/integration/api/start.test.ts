@@ -72,7 +72,8 @@ const right: Readonly<Record<string, () => readonly string[]>> = {
 
 /** Exit code 1, and on stderr one sentence of the program that has these words, but no stack trace. */
 async function expectSentence(program: string, flags: readonly string[], words: RegExp): Promise<void> {
-  const { code, stderr } = await systemExec(bin(program), flags, { timeoutMs: 60_000 });
+  // It looks for a server for half a minute.
+  const { code, stderr } = await systemExec(bin(program), flags, { timeoutMs: 110_000 });
   const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
   expect(lines).toEqual([expect.stringMatching(new RegExp(`^${program}: [^]*${words.source}`))]);
   expect(code).toBe(1);

@@ -159,4 +159,4 @@ test('whatever is sent, the server says what is wrong with it, and lives', async
   await Promise.all(Array.from({ length: LANES }, lane));
   expect(accidents, `FUZZ_SEED=${SEED}`).toEqual([]);
   expect((await wire.raw('GET', '/readyz')).code).toBe(200);
-});
+}, 600_000);

@@ -14,8 +14,8 @@ const PATCHES: Readonly<Record<string, (key: string) => unknown>> = {
   'application/merge-patch+json': (key) => ({ metadata: { annotations: { [key]: 'yes' } } }),
   'application/strategic-merge-patch+json': (key) => ({ metadata: { annotations: { [key]: 'yes' } } }),
 };
-/** What the server itself writes to soon after the creation: it has a condition then. */
-const JUDGED = ['customresourcedefinitions', 'apiservices', 'flowschemas'];
+/** What the server itself writes to soon after the creation: it has a condition then, or has been counted. */
+const JUDGED = ['customresourcedefinitions', 'apiservices', 'flowschemas', 'resourcequotas'];
 
 /** One object of a kind from its creation to its end, by every verb. */
 export class Life {
@@ -59,7 +59,10 @@ export class Life {
       expect(await this.#get()).toEqual(made.body);
       return;
     }
-    const judged = (o: Obj): boolean => ((o.status as { conditions?: object[] })?.conditions ?? []).length > 0;
+    const judged = ({ status }: Obj): boolean => {
+      const { conditions = [], hard } = (status ?? {}) as { conditions?: object[]; hard?: object };
+      return conditions.length > 0 || hard !== undefined;
+    };
     await waitFor('the server has judged it', async () => judged(await this.#get()), { everyMs: 30 });
   }
 
