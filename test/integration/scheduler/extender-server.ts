@@ -44,7 +44,11 @@ export class ExtenderServer {
     this.asked.push({ path, body });
     const answer = this.#answers.get(path);
     if (!answer) return { status: 500, body: { Error: `nobody answers ${path}` } };
-    return { status: 200, body: await answer(body) };
+    try {
+      return { status: 200, body: await answer(body) };
+    } catch (e) {
+      return { status: 500, body: { Error: (e as Error).message } };
+    }
   }
 
   close(): void {

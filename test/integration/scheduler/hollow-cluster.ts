@@ -72,6 +72,13 @@ export class HollowCluster {
     return this.client.get(Pods, name, namespace);
   }
 
+  /** Until the scheduler has heard of all that was written before: it has placed a pod that came later. */
+  async caughtUp(namespace: string): Promise<void> {
+    const name = `probe-${++this.#serial}`;
+    await this.addPod(namespace, name);
+    await this.bound(namespace, name);
+  }
+
   /** The node a pod was bound to. */
   bound(namespace: string, name: string): Promise<string> {
     const look = async () => (await this.get(namespace, name)).spec?.nodeName;

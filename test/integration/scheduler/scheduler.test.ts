@@ -87,6 +87,7 @@ describe('placement', () => {
     const ownerReferences = [
       { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: metadata.uid, controller: true },
     ];
+    await c.caughtUp(ns);
     for (const p of numbered(3)) await c.addPod(ns, p, { metadata: { labels, ownerReferences } });
     expect(new Set(await nodesOf(ns, numbered(3))).size).toBe(3);
   });
@@ -167,6 +168,7 @@ describe('what FailedScheduling says', () => {
   test('anti-affinity: a fourth pod has no node until one comes', async () => {
     const c = world();
     const ns = await c.namespace();
+    await c.caughtUp(ns);
     for (const p of numbered(4)) await c.addPod(ns, p, { metadata: { labels }, spec: apart(HOST) });
     expect(await c.refused(ns, 'p3')).toContain("3 node(s) didn't match pod anti-affinity rules");
     expect(new Set(await nodesOf(ns, numbered(3)))).toEqual(new Set(['a', 'b', 'c']));
@@ -199,10 +201,12 @@ describe('preemption', () => {
       metadata: { name: 'web', namespace: ns },
       spec: { minAvailable: 1, selector },
     });
+    await c.caughtUp(ns);
+    const { resourceVersion } = await c.client.list(Pods, { namespace: ns });
     const seen: (string | undefined)[] = [];
     const stop = new AbortController();
     const watching = (async () => {
-      for await (const e of c.client.watch(Pods, { namespace: ns, resourceVersion: '0', signal: stop.signal })) {
+      for await (const e of c.client.watch(Pods, { namespace: ns, resourceVersion, signal: stop.signal })) {
         if (e.type === 'BOOKMARK') continue;
         const { metadata, status } = e.object;
         if (metadata.name === 'free') seen.push(status?.conditions?.find((x) => x.type === 'DisruptionTarget')?.reason);
@@ -331,6 +335,7 @@ test('a node that goes takes its room along', async () => {
   await c.addPod(ns, 'first', { spec });
   expect(await c.bound(ns, 'first')).toBe('e');
   await c.client.delete(Nodes, 'e');
+  await c.caughtUp(ns);
   await c.addPod(ns, 'second', { spec });
   expect(await c.refused(ns, 'second')).toContain("3 node(s) didn't match Pod's node affinity/selector");
 });
