@@ -48,7 +48,7 @@ export interface EtcdCluster {
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** A CA, and one certificate for localhost that serves as server and client. */
 function makeCertificates(dir: string): TlsFiles {
@@ -109,7 +109,7 @@ export async function startEtcd(o: EtcdClusterOptions = {}): Promise<EtcdCluster
       opened.push(storage);
       return storage;
     },
-    leader: () => findLeader(members, tls),
+    leader: () => leaderOf(members, tls),
     async stop() {
       await Promise.all(opened.map((s) => s.close()));
       await Promise.all(members.map((m) => m.kill()));
@@ -144,11 +144,21 @@ async function untilHealthy(storage: Storage, members: readonly MemberProcess[])
   }
 }
 
+/** A member that the machine let wait too long loses the lead: for a moment there is none. */
+async function leaderOf(members: readonly MemberProcess[], tls: TlsFiles | undefined): Promise<EtcdMember> {
+  let found: EtcdMember | undefined;
+  await eventually('a leader', async () => {
+    found = await findLeader(members, tls).catch(() => undefined);
+    return found !== undefined;
+  });
+  return found as EtcdMember;
+}
+
 async function findLeader(members: readonly MemberProcess[], tls: TlsFiles | undefined): Promise<EtcdMember> {
   const tlsFlags = tls ? ['--cacert', tls.caFile, '--cert', tls.certFile, '--key', tls.keyFile] : [];
   for (const m of members) {
     if (m.exited) continue;
-    const flags = ['endpoint', 'status', '--endpoints', m.url, '--command-timeout', '3s', '-w', 'json', ...tlsFlags];
+    const flags = ['endpoint', 'status', '--endpoints', m.url, '--command-timeout', '10s', '-w', 'json', ...tlsFlags];
     const out = execFileSync('etcdctl', flags, { env: { ...process.env, ETCDCTL_API: '3' } }).toString();
     // Member ids need more than 53 bits: compare their digits.
     const id = /"member_id":(\d+)/.exec(out)?.[1];
@@ -208,7 +218,7 @@ class MemberProcess implements EtcdMember {
 export async function eventually(
   what: string,
   check: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const until = systemClock.now() + timeoutMs;
   while (!(await check())) {

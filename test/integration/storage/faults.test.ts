@@ -53,9 +53,11 @@ describe('one member behind a bad network', () => {
     const last = await direct.put(`${prefix}last`, bytes('end'));
     await eventually('the last event', () => batches.at(-1)?.at(-1)?.modRevision === last);
     const revisions = batches.flat().map((e) => e.modRevision);
-    expect(revisions).toEqual(Array.from({ length: total + 1 }, (_, n) => from + n));
+    // A put whose answer is late is made again: there may be more of them.
+    expect(revisions).toEqual(Array.from({ length: last + 1 - from }, (_, n) => from + n));
+    expect(revisions.length).toBeGreaterThan(total);
     expect(proxy.connections - before).toBeGreaterThanOrEqual(5);
-  });
+  }, 300_000);
 
   it('catches up on a long history over a cut', async () => {
     const prefix = '/registry/long/';
@@ -68,10 +70,12 @@ describe('one member behind a bad network', () => {
     const batches = follow(prefix, from);
     await eventually('some history', () => batches.length > 0);
     proxy.cut();
-    const last = from + 8000;
+    const last = await direct.currentRevision();
     await eventually('all of it', () => batches.at(-1)?.at(-1)?.modRevision === last);
-    expect(batches.flat().map((e) => e.modRevision)).toEqual(Array.from({ length: 8001 }, (_, n) => from + n));
-  });
+    const revisions = batches.flat().map((e) => e.modRevision);
+    expect(revisions).toEqual(Array.from({ length: last + 1 - from }, (_, n) => from + n));
+    expect(revisions.length).toBeGreaterThan(8000);
+  }, 300_000);
 
   /** Lets `call` take effect in etcd without its answer getting through. */
   async function withLostAnswer<T>(call: () => Promise<T>, landed: () => Promise<boolean>): Promise<T> {
@@ -183,8 +187,9 @@ describe('one member behind a bad network', () => {
     const prefix = '/registry/large/';
     const from = 1 + (await direct.currentRevision());
     const value = Buffer.alloc(16 << 10, 'x');
-    // All keys of a lease go in one revision: 400 × 16 KiB of previous values do not fit one answer.
-    await Promise.all(Array.from({ length: 400 }, (_, n) => direct.create(`${prefix}${n}`, value, { ttlSeconds: 1 })));
+    // All keys of a lease go in one revision: 400 × 16 KiB of previous values do not fit one answer. They are written long
+    // before it is over.
+    await Promise.all(Array.from({ length: 400 }, (_, n) => direct.create(`${prefix}${n}`, value, { ttlSeconds: 8 })));
     const batches = follow(prefix, from, true);
     const deletions = (): StorageEvent[] => batches.flat().filter((e) => e.type === 'delete');
     await eventually('all expire', () => deletions().length === 400);
