@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packLayer, writeArchive } from '../../../deploy/images/archive.ts';
 import { layOver } from '../../../deploy/images/base.ts';
 import { run } from '../../../deploy/run.ts';
+import { freePorts } from '../../bed/ports.ts';
 import { publish, serveImage } from '../../bed/registry.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'coxswain-base-'));
@@ -51,10 +52,7 @@ test('our programs are laid over an image that a registry has, of which nothing 
 });
 
 test('without a registry it says why, and writes nothing', async () => {
-  const silent = createServer().listen(0, '127.0.0.1');
-  await new Promise((listening) => silent.once('listening', listening));
-  const closed = (silent.address() as AddressInfo).port;
-  await new Promise((done) => silent.close(done));
+  const [closed] = await freePorts(1);
   const target = join(dir, 'none.tar');
   expect(await layOver(`127.0.0.1:${closed}/base:1`, 'unused', target)).toMatch(/connection refused/);
   expect(existsSync(target)).toBe(false);

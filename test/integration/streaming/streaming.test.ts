@@ -10,6 +10,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AgentServer, startAgentServer } from '../../../pkg/agent/server/server.ts';
 import { createAuthority, issueCertificate } from '../../../pkg/pki/issue.ts';
+import { freePorts } from '../../bed/ports.ts';
 import { type FakeApiserver, startFakeApiserver } from './fake-apiserver.ts';
 import { FakeContainer, LOG } from './fake-container.ts';
 import { findKubectls, KubectlRunner, stopAll } from './kubectl.ts';
@@ -48,7 +49,7 @@ afterEach(async () => {
       const left = [agent.connections, apiserver.busy, container.running, container.connections];
       expect(left, 'agent connections, apiserver requests, processes, forwarded connections').toEqual([0, 0, 0, 0]);
     },
-    { timeout: 15_000 },
+    { timeout: 60_000 },
   );
 });
 
@@ -117,9 +118,9 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
     script.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString();
     });
-    await vi.waitFor(() => expect(output).toContain('size 111x33'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(output).toContain('size 111x33'), { timeout: 60_000 });
     writeFileSync(go, '');
-    await vi.waitFor(() => expect(output).toContain('size 122x44'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(output).toContain('size 122x44'), { timeout: 60_000 });
     // The local terminal is raw, and this command's end has no terminal that would make a newline of Return.
     script.stdin.write('typed\n');
     const [code] = (await once(script, 'close')) as [number];
@@ -163,7 +164,7 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
     const before = container.produced;
     const child = k.start('exec', 'p', '--', 'head', '-c', String(200 * MB), '/dev/zero');
     // Its output is never read: the pipe fills, kubectl stops reading, and so must everybody behind it.
-    await vi.waitFor(() => expect(container.produced).toBeGreaterThan(before), { timeout: 20_000 });
+    await vi.waitFor(() => expect(container.produced).toBeGreaterThan(before), { timeout: 60_000 });
     let last = -1;
     await vi.waitFor(
       () => {
@@ -172,7 +173,7 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
         last = now;
         expect(still).toBe(true);
       },
-      { timeout: 20_000, interval: 500 },
+      { timeout: 60_000, interval: 500 },
     );
     expect(container.produced - before).toBeLessThan(60 * MB);
     child.kill('SIGKILL');
@@ -184,7 +185,7 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
     await once(child.stdout, 'data');
     expect(container.running).toBe(1);
     child.kill('SIGKILL');
-    await vi.waitFor(() => expect(container.aborted).toBe(before + 1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(container.aborted).toBe(before + 1), { timeout: 60_000 });
   });
 
   test('exec: so it does while back-pressure keeps everybody from reading', async () => {
@@ -194,7 +195,7 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
     const zeros = Buffer.alloc(MB);
     const consumed = container.consumed;
     for (let i = 0; i < 64; i++) child.stdin.write(zeros);
-    await vi.waitFor(() => expect(container.consumed).toBeGreaterThan(consumed), { timeout: 20_000 });
+    await vi.waitFor(() => expect(container.consumed).toBeGreaterThan(consumed), { timeout: 60_000 });
     let last = -1;
     await vi.waitFor(
       () => {
@@ -202,11 +203,11 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
         last = container.consumed;
         expect(still).toBe(true);
       },
-      { timeout: 20_000, interval: 500 },
+      { timeout: 60_000, interval: 500 },
     );
     expect(container.consumed - consumed).toBeLessThan(4 * MB);
     child.kill('SIGKILL');
-    await vi.waitFor(() => expect(container.aborted).toBe(before + 1), { timeout: 20_000 });
+    await vi.waitFor(() => expect(container.aborted).toBe(before + 1), { timeout: 60_000 });
   });
 
   test('attach: talks with the main process', async () => {
@@ -219,13 +220,22 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
   });
 
   test('logs -f: line by line, and ends with the container', async () => {
-    const child = k.start('logs', '-f', 'p');
-    const arrivals: string[] = [];
-    child.stdout.on('data', (chunk: Buffer) => arrivals.push(chunk.toString()));
-    const [code] = (await once(child, 'close')) as [number];
-    expect(code).toBe(0);
-    expect(arrivals.join('')).toBe('line 1\nline 2\nline 3\n');
-    expect(arrivals.length).toBeGreaterThan(1);
+    const go = join(home, `log-${kubectl.version}`);
+    container.log = `echo line 1; until [ -e ${go} ]; do sleep 0.1; done; echo line 2; echo line 3`;
+    try {
+      const child = k.start('logs', '-f', 'p');
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+      });
+      await vi.waitFor(() => expect(output).toBe('line 1\n'), { timeout: 60_000 });
+      writeFileSync(go, '');
+      const [code] = (await once(child, 'close')) as [number];
+      expect(code).toBe(0);
+      expect(output).toBe('line 1\nline 2\nline 3\n');
+    } finally {
+      container.log = LOG;
+    }
   });
 
   test('logs -f: killing the client ends the log', async () => {
@@ -234,7 +244,7 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
       const child = k.start('logs', '-f', 'p');
       await once(child.stdout, 'data');
       child.kill('SIGKILL');
-      await vi.waitFor(() => expect(container.running).toBe(0), { timeout: 10_000 });
+      await vi.waitFor(() => expect(container.running).toBe(0), { timeout: 60_000 });
     } finally {
       container.log = LOG;
     }
@@ -257,7 +267,7 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
           if (!found) throw new Error(`no port yet: ${stdout}${stderr}`);
           return Number(found);
         },
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       );
       return { local, stop: () => void child.kill('SIGKILL'), stderr: () => stderr };
     }
@@ -282,7 +292,7 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
       expect(answers).toEqual(answers.map((_, i) => `/${i}`));
       expect((await fetchText('/large')).length).toBe(body.length);
       expect(apiserver.lastUpgrade).toBe(kubectl.upgrade);
-      await vi.waitFor(() => expect(container.connections).toBe(0), { timeout: 10_000 });
+      await vi.waitFor(() => expect(container.connections).toBe(0), { timeout: 60_000 });
       stop();
       server.close();
     });
@@ -306,14 +316,12 @@ describe.each(findKubectls())('kubectl $version', (kubectl) => {
     });
 
     test('a port nobody listens on', async () => {
-      const server = createServer();
-      const port = await listen(server);
-      await new Promise((resolve) => server.close(resolve));
+      const [port = 0] = await freePorts(1);
       const { local, stop, stderr } = await forward(port);
       const socket = connect({ port: local });
       socket.on('error', () => {});
       await once(socket, 'close');
-      await vi.waitFor(() => expect(stderr()).toContain('ECONNREFUSED'), { timeout: 10_000 });
+      await vi.waitFor(() => expect(stderr()).toContain('ECONNREFUSED'), { timeout: 60_000 });
       stop();
     });
   });
