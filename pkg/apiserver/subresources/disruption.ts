@@ -14,7 +14,6 @@ import { ObjectStore } from '../registry/store.ts';
 /** Evictions a budget may have under way, so that its status stays small. */
 const MAX_DISRUPTED = 2000;
 const RETRY_SECONDS = 10;
-/** How long the budgets may take to be up to date. */
 
 const MANY = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
 

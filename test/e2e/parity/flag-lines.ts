@@ -146,7 +146,7 @@ export const FLAGS: readonly Scenario[] = [
     lines: [
       [
         'KUBECONFIG=$KUBECONFIG $PROGRAM proxy --port=0 --www=many --www-prefix=/s >p.txt & pid=$!',
-        "until grep -q 'serve on' p.txt; do sleep 0.1; done; at=localhost:$(grep -o '[0-9]*$' p.txt)",
+        "until grep -qs 'serve on' p.txt; do sleep 0.1; done; at=localhost:$(grep -o '[0-9]*$' p.txt)",
         "for path in s/a.yaml s/b.json s/none s/ s/deep s/deep/c.yaml api/v1/namespaces/default; do curl -s -o body -w '%{http_code}\\n' $at/$path; case $path in api*) ;; *) cat body ;; esac; done",
         'kill $pid',
       ]
