@@ -2,7 +2,7 @@ import { type Lease, Leases, type Node, Nodes, Pods } from '#api/kinds/index.ts'
 import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { isReady } from '#api/meta/readiness.ts';
+import { isReady, readinessOf } from '#api/meta/readiness.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { forEachLimited } from '../harness/batches.ts';
 import {
@@ -72,6 +72,18 @@ class NodeLifecycle implements Controller {
 
   readonly #health = (n: Stored<Node>): Health =>
     healthOf(n, this.#heardAt(n.metadata.name), this.#clock.now(), this.#gracePeriodMs);
+
+  readonly #silentFor = (name: string): number => this.#clock.now() - this.#heardAt(name);
+
+  /** Asks live before a node is called silent: it may be our watch, or we ourselves, that stood still. */
+  async #hearLive(name: string): Promise<void> {
+    try {
+      const lease = await this.#client.get(Leases, name, LEASE_NAMESPACE);
+      this.#beats.hear(name, renewedAt(lease), this.#clock.now());
+    } catch (e) {
+      if (!isNotFound(e)) throw e;
+    }
+  }
 
   readonly #nodeRef = (n: Stored<Node>) => ({ apiVersion: 'v1', kind: 'Node', metadata: n.metadata });
 
@@ -145,8 +157,9 @@ class NodeLifecycle implements Controller {
       return undefined;
     }
     let node = this.#written.freshest(cached);
+    if (this.#silentFor(name) > this.#gracePeriodMs && readinessOf(node) !== 'Unknown') await this.#hearLive(name);
     const state = this.#health(node);
-    const silentFor = this.#clock.now() - this.#heardAt(name);
+    const silentFor = this.#silentFor(name);
     if (silentFor > this.#gracePeriodMs) {
       node = await this.#markSilent(node);
       await this.#markPodsNotReady(name);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EndpointSlices, Events, Nodes, Pods, ReplicaSets, Services } from '#api/kinds/index.ts';
+import { EndpointSlices, Events, Leases, Nodes, Pods, ReplicaSets, Services } from '#api/kinds/index.ts';
 import { isNotFound } from '#api/meta/errors.ts';
+import { systemClock } from '#async/clock.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { freshNamespace, isReady, livePods, podTemplate, replicaSet, useWorld } from './world.ts';
 
@@ -83,13 +84,13 @@ describe('a node falls silent', () => {
     expect(lost.length).toBeGreaterThan(0);
 
     nodes.silent.add('hollow1');
-    const silentAt = Date.now();
     await waitFor('Unknown', async () => (await readyOf('hollow1')) === 'Unknown');
-    expect(Date.now() - silentAt).toBeGreaterThan(GRACE_MS - 1500);
+    const lastHeard = (await client.get(Leases, 'hollow1', 'kube-node-lease')).spec?.renewTime ?? '';
+    expect(Date.now() - Date.parse(lastHeard)).toBeGreaterThan(GRACE_MS);
     await waitFor(
       'its pods are out of the slices',
       async () => (await readyEndpoints()).every((e) => e.nodeName !== 'hollow1'),
-      { timeoutMs: 10_000, everyMs: 20 },
+      { everyMs: 20 },
     );
     await waitFor('tainted', async () => (await taintsOf('hollow1')).join() === UNREACHABLE.join());
     await waitFor('4 ready elsewhere', async () => {
@@ -126,16 +127,41 @@ describe('a node falls silent', () => {
     for (const n of names) await waitFor(`${n} Unknown`, async () => (await readyOf(n)) === 'Unknown');
     for (const n of names) await waitFor('no NoExecute', async () => (await taintsOf(n)).join() === UNREACHABLE[1]);
     // One after the other comes back; none of the others may be emptied for the time of the outage.
-    for (const n of names) {
-      nodes.silent.delete(n);
-      await nodes.sayReady(n);
-    }
+    await Promise.all(
+      names.map((n) => {
+        nodes.silent.delete(n);
+        return nodes.sayReady(n);
+      }),
+    );
     await nodes.poke();
     for (const n of names) await waitFor(`${n} clean`, async () => (await taintsOf(n)).length === 0);
     await waitFor('ready again', async () => (await livePods(client, ns)).filter(isReady).length === 4);
     const after = (await livePods(client, ns)).map((p) => p.metadata.uid).sort();
-    expect(after.filter((u) => before.includes(u)).length).toBeGreaterThanOrEqual(3);
+    // The first to be missed stood alone for a moment, and so may the last that is heard: one node in ten seconds is given up.
+    expect(after.filter((u) => before.includes(u)).length).toBeGreaterThanOrEqual(2);
   });
+});
+
+test('a controller manager that stood still blames no node for it', async () => {
+  const { client, cluster, nodes } = world();
+  const manager = cluster.processes['controller-manager'];
+  const judged = async () =>
+    (await client.list(Nodes)).items.map(({ metadata: { name }, status }) => {
+      const ready = status?.conditions?.find((c) => c.type === 'Ready');
+      return `${name} ${ready?.status} since ${ready?.lastTransitionTime}`;
+    });
+  const before = await judged();
+  manager.signal('SIGSTOP');
+  await systemClock.sleep(GRACE_MS + 1000);
+  manager.signal('SIGCONT');
+  // It has looked at every node again when it does its other work.
+  await cluster.kubectlOk(['cordon', 'hollow4']);
+  await waitFor('tainted', async () => (await taintsOf('hollow4')).length === 1);
+  await cluster.kubectlOk(['uncordon', 'hollow4']);
+  await waitFor('free', async () => (await taintsOf('hollow4')).length === 0);
+  // On a machine so busy that nodes went unheard it is right.
+  if (nodes.longestSilenceMs > GRACE_MS / 2) return;
+  expect(await judged()).toEqual(before);
 });
 
 test('pods on a node whose object is gone were removed', async () => {
