@@ -1,6 +1,7 @@
 import { type Lease, Leases, type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
-import { isConflict, isNotFound } from '#api/meta/errors.ts';
+import { isConflict, isNotFound, StatusError } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { readinessOf } from '#api/meta/readiness.ts';
 import { requiresNode } from '#api/scheduling/node-selector.ts';
 import { systemClock } from '#async/clock.ts';
 import { createInformerFactory } from '#client/informer-factory.ts';
@@ -9,6 +10,8 @@ import { silentLogger } from '#process/logger.ts';
 
 const LEASES = 'kube-node-lease';
 const RENEW_MS = 1000;
+/** A server that could not take a report is told again after this. */
+const AGAIN_MS = 1000;
 
 export interface Policy {
   /** Whether a bound pod becomes ready; default: yes. Asked again after every change of the pod, and by `poke`. */
@@ -36,15 +39,18 @@ export class HollowNodes {
   #longestSilenceMs = 0;
   #renewedAt = Number.POSITIVE_INFINITY;
   #turn = 0;
-  #address = 1;
+  /** By the pod's UID: one that is looked at twice before the first report is seen has the same node and address. */
+  readonly #nodeOf = new Map<string, string>();
+  readonly #addressOf = new Map<string, string>();
 
   constructor(client: Client) {
     this.#client = client;
     const { signal } = this.#stop;
     this.#factory = createInformerFactory({ client, clock: systemClock, signal, logger: silentLogger });
     const pods = this.#factory.informer(Pods);
-    const see = (p: Stored<Pod>): void => void this.#see(p).catch(() => {});
+    const see = (p: Stored<Pod>): void => void this.#tell(p);
     pods.addHandlers({ onAdd: see, onUpdate: (_old, p) => see(p) });
+    this.#factory.informer(Nodes);
   }
 
   async start(count: number): Promise<void> {
@@ -86,7 +92,32 @@ export class HollowNodes {
 
   /** Looks at every pod again: the policy has changed. */
   async poke(): Promise<void> {
-    await Promise.all([...this.#factory.informer(Pods).lister.list()].map((p) => this.#see(p).catch(() => {})));
+    await Promise.all([...this.#factory.informer(Pods).lister.list()].map((p) => this.#tell(p)));
+  }
+
+  /** As agents do, again and again while the server does not answer; what it refuses stays refused. */
+  async #tell(pod: Stored<Pod>): Promise<void> {
+    try {
+      await this.#see(pod);
+    } catch (e) {
+      if (!(e instanceof StatusError) || e.code >= 500 || e.code === 429) void this.#tellAgain(pod);
+    }
+  }
+
+  async #tellAgain({ metadata: { name, namespace, uid } }: Stored<Pod>): Promise<void> {
+    try {
+      await systemClock.sleep(AGAIN_MS, this.#stop.signal);
+    } catch {
+      return;
+    }
+    const now = this.#factory.informer(Pods).lister.get(name, namespace);
+    if (now?.metadata.uid === uid) await this.#tell(now);
+  }
+
+  /** A node that went unheard while the machine was busy says that it is well, as agents do. */
+  async #revive(name: string): Promise<void> {
+    const node = this.#factory.informer(Nodes).lister.get(name);
+    if (node && readinessOf(node) === 'Unknown') await this.sayReady(name);
   }
 
   #beat(name: string) {
@@ -103,6 +134,7 @@ export class HollowNodes {
           if (this.silent.has(name)) return;
           const body = { spec: this.#beat(name) };
           await this.#client.patch(Leases, { name, namespace: LEASES }, { type: 'merge', body }).catch(() => {});
+          if (!this.silent.has(name)) await this.#revive(name).catch(() => {});
         }),
       );
       this.#longestSilenceMs = this.longestSilenceMs;
@@ -121,7 +153,10 @@ export class HollowNodes {
           requiresNode(pod.spec, { metadata: { name: n, labels: this.#labels.get(n) } });
         const free = this.#names.filter((n) => !this.silent.has(n) && fits(n));
         if (free.length === 0) return;
-        const target = { apiVersion: 'v1', kind: 'Node', name: free[this.#turn++ % free.length] };
+        const chosen = this.#nodeOf.get(uid);
+        const to = chosen && free.includes(chosen) ? chosen : (free[this.#turn++ % free.length] ?? '');
+        this.#nodeOf.set(uid, to);
+        const target = { apiVersion: 'v1', kind: 'Node', name: to };
         const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target };
         await this.#client.createSubresource(Pods as never, { name, namespace, subresource: 'binding' }, body);
         return;
@@ -150,12 +185,19 @@ export class HollowNodes {
       if (exitCode !== undefined) await this.#exit(pod, exitCode);
       return;
     }
-    const podIP = pod.status?.podIP ?? `10.244.${this.#address >> 8}.${this.#address++ & 255}`;
+    const podIP = pod.status?.podIP ?? this.#address(uid);
     const at = new Date().toISOString().replace(/\.\d+/, '');
     const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: at };
     const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: at, conditions: [condition] };
     const body = { metadata: { uid }, status };
     await this.#client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
+  }
+
+  #address(uid: string): string {
+    const number = this.#addressOf.size + 1;
+    const address = this.#addressOf.get(uid) ?? `10.244.${number >> 8}.${number & 255}`;
+    this.#addressOf.set(uid, address);
+    return address;
   }
 
   async #exit(pod: Stored<Pod>, exitCode: number): Promise<void> {
