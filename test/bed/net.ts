@@ -1,5 +1,6 @@
 import { get as httpGet, type RequestOptions } from 'node:http';
 import { get as httpsGet } from 'node:https';
+import { networkInterfaces } from 'node:os';
 
 export interface ProbeTls {
   readonly ca: Buffer;
@@ -26,4 +27,13 @@ export function probe(url: string, tls?: ProbeTls): Promise<string> {
   request.on('timeout', () => request.destroy(new Error(`${url} did not answer within ${PROBE_MS} ms`)));
   request.on('error', reject);
   return promise;
+}
+
+/** What comes and goes with test beds, containers and `make up`. */
+const FLEETING = /^(cx\d|cox\d|br-|veth)/;
+
+/** An IPv4 address by which this machine reaches itself as long as a test runs: that of a bed may be gone the next moment. */
+export function ownAddress(): string | undefined {
+  const lasting = Object.entries(networkInterfaces()).filter(([name]) => !FLEETING.test(name));
+  return lasting.flatMap(([, list]) => list ?? []).find((a) => a.family === 'IPv4' && !a.internal)?.address;
 }

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as ask, createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { metadataKind } from '#api/custom/metadata-kind.ts';
 import { ConfigMaps, CustomResourceDefinitions, Namespaces } from '#api/kinds/index.ts';
@@ -11,6 +10,7 @@ import { type Kubeconfig, loadKubeconfig } from '#client/kubeconfig.ts';
 import type { Client } from '#client/types.ts';
 import { createAuthority, issueCertificate } from '#pki/issue.ts';
 import { silentLogger } from '#process/logger.ts';
+import { ownAddress } from '../../bed/net.ts';
 import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { freshNamespace, useWorld } from './world.ts';
@@ -21,9 +21,7 @@ const far = useCluster('integration-far', { apiservers: 1, without: ['scheduler'
 
 const GROUP = 'far.example';
 const Boats = metadataKind({ group: GROUP, version: 'v1', kind: 'Boat', plural: 'boats', namespaced: true });
-const address = Object.values(networkInterfaces())
-  .flatMap((list) => list ?? [])
-  .find((a) => a.family === 'IPv4' && !a.internal)?.address;
+const address = ownAddress();
 
 let there: Client;
 let proxy: Server;

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import type { Client } from '#client/types.ts';
 import { createAuthority, issueCertificate } from '#pki/issue.ts';
+import { ownAddress } from '../../bed/net.ts';
 import { waitFor } from '../../bed/wait.ts';
 
 const CUSTOM = '/apis/custom.metrics.k8s.io/v1beta2';
@@ -11,9 +11,7 @@ const EXTERNAL = '/apis/external.metrics.k8s.io/v1beta1';
 const SERVICE = 'metrics-server';
 const NAMESPACE = 'default';
 
-const address = Object.values(networkInterfaces())
-  .flatMap((list) => list ?? [])
-  .find((a) => a.family === 'IPv4' && !a.internal)?.address;
+const address = ownAddress();
 
 /** A server of custom and external metrics behind API aggregation. What it is asked for is what the test has set. */
 export class MetricsServer {
