@@ -177,8 +177,11 @@ describe('services', () => {
     await waitFor('all are given', async () => (await held()).length === POOL, { timeoutMs: 60_000 });
     expect(new Set(await held()).size).toBe(POOL);
     await waitFor('two wait', async () => (await waiting('PoolExhausted')).length === 2, { timeoutMs: 60_000 });
-    const events = await client.list(Events, { namespace: ns });
-    expect(events.items.map((e) => e.message)).toContain('all addresses of pool lan are in use');
+    await waitFor('it is told', async () =>
+      (await client.list(Events, { namespace: ns })).items.some(
+        (e) => e.message === 'all addresses of pool lan are in use',
+      ),
+    );
 
     const given = (await all()).find((s) => s.status?.loadBalancer?.ingress)?.metadata.name ?? '';
     await client.delete(Services, given, ns);
@@ -199,7 +202,10 @@ describe('services', () => {
     });
     await client.delete(Services, 'wants', ns);
     await waitFor('handed on', async () => (await waiting('AddressInUse')).length === 0);
-    const late = await client.get(Services, 'late', ns);
+    const late = await waitFor('announced', async () => {
+      const s = await client.get(Services, 'late', ns);
+      return s.metadata.annotations?.['coxswain.dev/announced-by'] ? s : undefined;
+    });
     expect(late.status?.loadBalancer?.ingress).toEqual([{ ip: '203.0.113.77', ipMode: 'VIP' }]);
     expect(late.metadata.annotations?.['coxswain.dev/announced-by']).toMatch(/^hollow[12]$/);
   });

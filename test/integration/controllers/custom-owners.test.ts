@@ -34,8 +34,14 @@ const definition = ({ kind, plural, namespaced }: AnyKind) => ({
 
 /** Defines a kind and waits until it is served. */
 async function define(kind: AnyKind): Promise<void> {
-  await world().client.create(CustomResourceDefinitions, definition(kind));
-  await waitFor('served', () => world().client.list(kind), { everyMs: 20 });
+  const { client } = world();
+  const { metadata } = await client.create(CustomResourceDefinitions, definition(kind));
+  const served = async () => {
+    // One that has just gone may be served for a moment still.
+    const { status } = await client.get(CustomResourceDefinitions, metadata.name);
+    return status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True') && client.list(kind);
+  };
+  await waitFor('served', served, { everyMs: 20 });
 }
 
 const make = (kind: AnyKind, name: string, metadata: KubeObject['metadata'] = {}): Promise<Stored<KubeObject>> =>
@@ -61,6 +67,13 @@ const remove = (kind: AnyKind, name: string, namespace: string | undefined, how:
   world().client.delete(kind, name, namespace, how);
 const release = (kind: AnyKind, name: string, namespace: string): Promise<unknown> =>
   world().client.patch(kind, { name, namespace }, { type: 'merge', body: { metadata: { finalizers: null } } });
+
+/** Waits until the garbage collector has heard of what there is of a kind: what comes of a late dependent is another thing. */
+async function heard(kind: AnyKind, namespace: string): Promise<void> {
+  const nobody = { apiVersion: 'v1', kind: 'ConfigMap', name: 'never-was', uid: crypto.randomUUID() };
+  await make(kind, 'marker', { namespace, ownerReferences: [nobody] });
+  await gone(kind, 'marker', namespace);
+}
 
 beforeAll(async () => {
   await define(Boxes);
@@ -88,6 +101,7 @@ describe.each([
     const owner = await make(Owners, 'owner', { namespace });
     const ownerReferences = [ownedBy(Owners, owner, { blockOwnerDeletion: true })];
     await make(Dependents, 'child', { namespace, ownerReferences, finalizers: ['example.com/hold'] });
+    await heard(Dependents, namespace);
     await remove(Owners, 'owner', namespace, { propagationPolicy: 'Foreground' });
     await waitFor('the child is being deleted', async () =>
       Boolean((await find(Dependents, 'child', namespace))?.metadata.deletionTimestamp),
@@ -103,6 +117,7 @@ describe.each([
     const namespace = await freshNamespace(world().client, 'or');
     const owner = await make(Owners, 'owner', { namespace });
     await make(Dependents, 'child', { namespace, ownerReferences: [ownedBy(Owners, owner)] });
+    await heard(Dependents, namespace);
     await remove(Owners, 'owner', namespace, { propagationPolicy: 'Orphan' });
     await gone(Owners, 'owner', namespace);
     const child = await find(Dependents, 'child', namespace);

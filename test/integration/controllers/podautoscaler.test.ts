@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Deployments, Events, HorizontalPodAutoscalers } from '#api/kinds/index.ts';
+import { Deployments, Events, type HorizontalPodAutoscaler, HorizontalPodAutoscalers } from '#api/kinds/index.ts';
+import { systemClock } from '#async/clock.ts';
+import { createInformerFactory } from '#client/informer-factory.ts';
+import { silentLogger } from '#process/logger.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { deployment, freshNamespace, livePods, podTemplate, rolledOut, useWorld } from './world.ts';
@@ -41,6 +44,23 @@ beforeAll(async () => {
   });
 });
 
+type Status = NonNullable<HorizontalPodAutoscaler['status']>;
+const stop = new AbortController();
+afterAll(() => stop.abort());
+
+/** Every status that is written in a namespace from now on: the next look may come half a second after one. */
+async function statuses(namespace: string): Promise<readonly Status[]> {
+  const seen: Status[] = [];
+  const { client } = world();
+  const factory = createInformerFactory({ client, clock: systemClock, signal: stop.signal, logger: silentLogger });
+  const see = ({ status }: HorizontalPodAutoscaler): void => void (status && seen.push(status));
+  const informer = factory.informer(HorizontalPodAutoscalers, { namespace });
+  informer.addHandlers({ onAdd: see, onUpdate: (_old, h) => see(h) });
+  factory.start();
+  await factory.synced(stop.signal);
+  return seen;
+}
+
 test('a Deployment grows with what its pods use, no further than allowed, and says why', async () => {
   const { client } = world();
   const ns = await freshNamespace(client);
@@ -58,6 +78,7 @@ test('a Deployment grows with what its pods use, no further than allowed, and sa
       containers: [{ name: 'main', usage: { cpu: '10m', memory: '90Mi' } }],
     });
   }
+  const seen = await statuses(ns);
   // Memory: what is used is known from the start; CPU is not asked before pods have been ready for a while.
   const memory = { type: 'Utilization' as const, averageUtilization: 30 };
   await client.create(HorizontalPodAutoscalers, {
@@ -68,17 +89,13 @@ test('a Deployment grows with what its pods use, no further than allowed, and sa
       metrics: [{ type: 'Resource', resource: { name: 'memory', target: memory } }],
     },
   });
-  await rolledOut(client, ns, 'web');
   await waitFor('five pods', async () => (await livePods(client, ns)).length === 5);
-  const { status } = await waitFor('the status', async () => {
-    const h = await client.get(HorizontalPodAutoscalers, 'web', ns);
-    return h.status?.lastScaleTime ? h : undefined;
-  });
+  const status = await waitFor('the status', () => seen.find((s) => s.lastScaleTime && s.desiredReplicas === 5));
   expect(status).toMatchObject({
     desiredReplicas: 5,
     currentMetrics: [{ resource: { name: 'memory', current: { averageUtilization: 90 } } }],
   });
-  const conditions = Object.fromEntries((status?.conditions ?? []).map((c) => [c.type, `${c.status} ${c.reason}`]));
+  const conditions = Object.fromEntries((status.conditions ?? []).map((c) => [c.type, `${c.status} ${c.reason}`]));
   expect(conditions).toEqual({
     AbleToScale: 'True SucceededRescale',
     ScalingActive: 'True ValidMetricFound',

@@ -2,12 +2,15 @@ import { afterAll, beforeAll } from 'vitest';
 import {
   type Deployment,
   Deployments,
+  EndpointSlices,
   Namespaces,
   type Pod,
   Pods,
   type ReplicaSet,
   ReplicaSets,
+  type Service,
   ServiceAccounts,
+  Services,
 } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { createClient } from '#client/client.ts';
@@ -85,6 +88,17 @@ export const deployment = (namespace: string, name: string, spec: object = {}): 
     metadata: { namespace, name },
     spec: { replicas: 3, selector: { matchLabels: { app: name } }, template: podTemplate({ app: name }), ...spec },
   }) as Deployment;
+
+/** Waits until the controllers have heard of a pod, all of which share one cache: its address is in a slice. */
+export async function known(client: Client, { metadata: { name, namespace = '', labels, uid } }: Stored<Pod>) {
+  const spec = { selector: labels, clusterIP: 'None', ports: [{ port: 80 }] };
+  await client.create(Services, { metadata: { namespace, name: `of-${name}` }, spec } as Service);
+  await waitFor(`${name} is known`, async () =>
+    (await client.list(EndpointSlices, { namespace })).items.some((s) =>
+      s.endpoints?.some((e) => e.targetRef?.uid === uid),
+    ),
+  );
+}
 
 /** Pods of a namespace that are not being deleted. */
 export async function livePods(client: Client, namespace: string): Promise<Stored<Pod>[]> {
