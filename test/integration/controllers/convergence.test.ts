@@ -61,7 +61,7 @@ test(`Deployments converge under random edits, deleted pods and a controller man
     (rs) => `${rs.metadata.labels?.app} ${JSON.stringify(rs.spec?.template?.spec)}`,
   );
   expect(new Set(templates).size).toBe(templates.length);
-});
+}, 360_000);
 
 test(`the garbage collector deletes nothing whose owner exists, whatever happens to it (SEED=${seed})`, async () => {
   const { client } = world();
@@ -116,4 +116,4 @@ test(`the garbage collector deletes nothing whose owner exists, whatever happens
   };
   await waitFor('what must go is gone', async () => (await present()).length <= stays.length, { timeoutMs: 90_000 });
   expect(await present()).toEqual(stays);
-});
+}, 240_000);

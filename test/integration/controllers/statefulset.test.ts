@@ -212,8 +212,10 @@ test(`one pod at a time is missing, and each name is alive once, whatever happen
       } else if (choice < 5) {
         const [name, annotations] = [`web-${random(4)}`, { victim: 'yes' }];
         try {
-          await client.patch(Pods, { name, namespace: ns }, { type: 'merge', body: { metadata: { annotations } } });
-          await client.delete(Pods, name, ns);
+          const body = { metadata: { annotations } };
+          const { metadata } = await client.patch(Pods, { name, namespace: ns }, { type: 'merge', body });
+          // Not the one that has taken its place meanwhile: that would not be marked.
+          await client.delete(Pods, name, ns, { preconditions: { uid: metadata.uid } });
         } catch (e) {
           if (!isNotFound(e) && !isConflict(e)) throw e;
         }

@@ -101,9 +101,10 @@ export function faults(cluster: Cluster, seed: number): { stop(): Promise<{ kill
   let running = true;
   const done = (async () => {
     let [kills, freezes] = [0, 0];
-    while (running) {
+    // Both happen, however long a start takes and however soon the deeds are done.
+    while (running || kills < 2 || freezes === 0) {
       await systemClock.sleep(300 + random(3000));
-      if (random(3) === 0) {
+      if (random(3) === 0 || kills > 3 * (freezes + 1)) {
         const server = cluster.processes[random(2) ? 'apiserver1' : 'apiserver2'];
         server.signal('SIGSTOP');
         await systemClock.sleep(200 + random(1300));
