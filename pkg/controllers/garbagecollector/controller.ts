@@ -48,6 +48,8 @@ class GarbageCollector implements Controller {
   readonly #graph = new OwnerGraph();
   readonly #client;
   readonly #absent = new AbsentOwners();
+  /** Those that have let their dependents go: a dependent heard of later, by another watch, is one of them. */
+  readonly #orphaned = new AbsentOwners();
   readonly #events;
   /** Objects with an owner of a kind that is not known (yet). */
   readonly #undecided = new Set<string>();
@@ -108,6 +110,7 @@ class GarbageCollector implements Controller {
     const known = this.#graph.get(ref.uid);
     const elsewhere = known?.kind.namespaced === true && known.namespace !== node.namespace;
     if (known && !elsewhere) return awaitsDependents(known) && ref.blockOwnerDeletion ? 'waiting' : 'solid';
+    if (!known && this.#orphaned.has(ref, '')) return 'orphaned';
     const kind = this.#builtin.find((k) => refersTo(ref, k)) ?? this.#discovered.kinds().find((k) => refersTo(ref, k));
     const missing = this.#absent.has(ref, node.namespace) || this.#absent.has(ref, '');
     if (!kind && missing) return 'absent';
@@ -205,6 +208,8 @@ class GarbageCollector implements Controller {
         if (!isNotFound(e) && !isInvalid(e)) throw e;
       }
     });
+    const { kind, name, uid } = node;
+    this.#orphaned.add({ apiVersion: apiVersionOf(kind), kind: kind.kind, name, uid }, '');
     await this.#removeFinalizer(node, ORPHAN);
   }
 

@@ -27,6 +27,8 @@ describe('judgement', () => {
     ['two gone', { a: 'absent', b: 'absent' }, false, [], background],
     ['one of two gone', { a: 'absent', b: 'solid' }, false, [], { do: 'dropOwners', uids: ['a'] }],
     ['one of two not seen', { a: 'absent', b: 'unseen' }, false, [], { do: 'dropOwners', uids: ['a'] }],
+    ['let go before it was known', { a: 'orphaned' }, false, [], { do: 'dropOwners', uids: ['a'] }],
+    ['let go by one, the other gone', { a: 'absent', b: 'orphaned' }, false, [], { do: 'dropOwners', uids: ['b'] }],
     ['one waits, one holds', { a: 'waiting', b: 'solid' }, true, [], { do: 'dropOwners', uids: ['a'] }],
     ['waited for, a leaf', { a: 'waiting' }, false, [], background],
     ['waited for, with dependents', { a: 'waiting' }, true, [], { do: 'delete', policy: 'Foreground' }],

@@ -86,6 +86,8 @@ export type OwnerState =
   | 'unseen'
   /** Verified to be gone. */
   | 'absent'
+  /** Gone, and it let go of its dependents: this one was not known yet. */
+  | 'orphaned'
   /** Being deleted in the foreground and waiting for this dependent. */
   | 'waiting';
 
@@ -98,6 +100,8 @@ export type Verdict =
 /** Pure: what becomes of a dependent, given the states of its owners. */
 export function judge(node: GraphNode, states: ReadonlyMap<string, OwnerState>, hasDependents: boolean): Verdict {
   if (node.owners.length === 0) return { do: 'keep' };
+  const freed = node.owners.filter((o) => states.get(o.uid) === 'orphaned');
+  if (freed.length > 0) return { do: 'dropOwners', uids: freed.map((o) => o.uid) };
   const gone = node.owners.filter((o) => ['absent', 'waiting'].includes(states.get(o.uid) ?? ''));
   if (gone.length === 0) return { do: 'keep' };
   if (gone.length < node.owners.length) return { do: 'dropOwners', uids: gone.map((o) => o.uid) };

@@ -138,6 +138,20 @@ describe.each([
   });
 });
 
+test('orphan: a dependent of a kind that becomes known only after its owner has gone stays, too', async () => {
+  const namespace = await freshNamespace(world().client, 'lo');
+  const Labels = metadataKind({ group: GROUP, version: 'v1', kind: 'Label', plural: 'labels', namespaced: true });
+  const owner = await make(Maps, 'owner', { namespace });
+  await define(Labels);
+  await make(Labels, 'child', { namespace, ownerReferences: [ownedBy(Maps, owner)] });
+  await remove(Maps, 'owner', namespace, { propagationPolicy: 'Orphan' });
+  await gone(Maps, 'owner', namespace);
+  await waitFor('it is let go', async () => {
+    const child = await find(Labels, 'child', namespace);
+    return child && !child.metadata.ownerReferences?.length;
+  });
+});
+
 test('an owner may be cluster-scoped, or have never been', async () => {
   const namespace = await freshNamespace(world().client, 'sh');
   const shelf = await make(Shelves, 'shelf');
