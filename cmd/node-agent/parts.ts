@@ -169,6 +169,7 @@ function evictionOf(base: Base, parts: Pick<Parts, 'volumes' | 'imageGc' | 'repo
     storage: new LocalStorage({ runtime, view, exec: systemExec, volumeDir }),
     maxPodGraceSeconds: f.evictionMaxPodGracePeriod,
     evict: (uid, failure) => late.manager?.evict(uid, failure),
+    cleaned: (uid) => late.manager?.cleaned(uid) ?? true,
     reclaimDisk: () => imageGc.reclaim(),
     changed: () => parts.report(),
   });

@@ -85,7 +85,7 @@ test('soft thresholds need a time', () => {
   expect(() => softThresholds('nodefs.available<10%', grace)).toThrow('nodefs.available needs a time');
 });
 
-test('a soft threshold evicts when it has been crossed for its time without a break, and grants time to end', async () => {
+test('a soft threshold evicts when it has been crossed for its time without a break, and grants time to end; then waits for that', async () => {
   const clock = new FakeClock();
   const pod = { metadata: { name: 'p', uid: 'u' }, spec: { containers: [{ name: 'c' }] } } as unknown as Stored<Pod>;
   const memory = { left: GIB / 2 };
@@ -96,6 +96,7 @@ test('a soft threshold evicts when it has been crossed for its time without a br
     measure: async () => ({ pods: [{ pod, containers: [], network: undefined, overhead: undefined }] }),
   };
   const evicted: Failure[] = [];
+  let cleaned = false;
   const off = new AbortController();
   const eviction = new Eviction({
     stats: stats as unknown as NodeStats,
@@ -110,6 +111,7 @@ test('a soft threshold evicts when it has been crossed for its time without a br
     maxPodGraceSeconds: 20,
     podDir: () => '',
     evict: (_uid, failure) => evicted.push(failure),
+    cleaned: () => cleaned,
     reclaimDisk: async () => false,
     changed: () => {},
   });
@@ -122,7 +124,11 @@ test('a soft threshold evicts when it has been crossed for its time without a br
   await clock.advance(60_000);
   expect(evicted).toEqual([]);
   await clock.advance(20_000);
-  expect(evicted[0]).toMatchObject({ reason: 'Evicted', graceSeconds: 20 });
+  expect(evicted).toMatchObject([{ reason: 'Evicted', graceSeconds: 20 }]);
+  // What it holds is waited for; only then another may have to go.
+  cleaned = true;
+  await clock.advance(5_000);
+  expect(evicted.length).toBeGreaterThan(1);
   off.abort();
   await running;
 });

@@ -34,6 +34,8 @@ export interface EvictionDeps {
   readonly maxPodGraceSeconds: number;
   readonly podDir: (podUid: string) => string;
   readonly evict: (podUid: string, failure: Failure) => void;
+  /** Whether nothing is left of a pod that was evicted but what it logged. */
+  readonly cleaned: (podUid: string) => boolean;
   /** Frees what nobody uses. @returns whether that was anything */
   readonly reclaimDisk: () => Promise<boolean>;
   /** Called when the set of pressures changed. */
@@ -42,7 +44,9 @@ export interface EvictionDeps {
 
 /** Nothing about a node changes faster than this matters, milliseconds. */
 const PERIOD_MS = 10_000;
-/** After an eviction its effect is waited for, not guessed. */
+/** After an eviction its effect is waited for, not guessed: until the pod is gone, but so long at most, and then this. */
+const CLEANUP_MS = 30_000;
+const CLEANUP_LOOK_MS = 500;
 const SETTLE_MS = 2_000;
 const KIB = 1024;
 /** For hard thresholds and limits. */
@@ -69,6 +73,9 @@ export class Eviction {
   /** Since when each threshold is crossed without a break. */
   readonly #crossed = new Map<Threshold, number>();
 
+  /** Evicted by the last look. */
+  readonly #leaving = new Set<string>();
+
   /** Thresholds because of which pods were ended, or would have been. */
   #actedOn: ReadonlySet<Threshold> = new Set();
 
@@ -89,8 +96,18 @@ export class Eviction {
       } catch (err) {
         logger.warn({ err }, 'what is left on this node could not be measured');
       }
+      await this.#cleanUp(signal);
       await clock.sleep(wait, signal).catch(() => {});
     }
+  }
+
+  /** Waits until what was evicted has given back what it held, or another would have to go for it. */
+  async #cleanUp(signal: AbortSignal): Promise<void> {
+    const { clock, cleaned } = this.#d;
+    const until = clock.now() + CLEANUP_MS;
+    const left = (): boolean => [...this.#leaving].some((uid) => !cleaned(uid));
+    while (left() && clock.now() < until && !signal.aborted) await clock.sleep(CLEANUP_LOOK_MS, signal).catch(() => {});
+    this.#leaving.clear();
   }
 
   /** @returns whether something was evicted */
@@ -164,6 +181,7 @@ export class Eviction {
 
   #evict(pod: Stored<Pod>, message: string, graceSeconds: number): void {
     this.#d.logger.warn({ pod: `${pod.metadata.namespace}/${pod.metadata.name}`, message }, 'a pod is evicted');
+    this.#leaving.add(pod.metadata.uid);
     this.#d.evict(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds, disruption: true });
   }
 }

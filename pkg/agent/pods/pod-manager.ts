@@ -101,6 +101,11 @@ export class PodManager {
     }
   }
 
+  /** Whether a pod that was ended holds nothing of the node any more. */
+  cleaned(uid: string): boolean {
+    return this.#workers.get(uid)?.cleaned ?? true;
+  }
+
   get size(): number {
     return this.#workers.size;
   }

@@ -1,4 +1,4 @@
-import { type Pod, type PodStatus, Pods } from '#api/kinds/index.ts';
+import { type Container, type Pod, type PodStatus, Pods } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
@@ -105,6 +105,8 @@ export class PodWorker {
   async sync(): Promise<void> {
     for (let step = 0; step < MAX_STEPS && !this.finished; step++) {
       await this.#observe();
+      // It may have ended since: nothing is told of an end before its last words are known.
+      if (this.#unheard(this.#d.view.pod(this.#pod.uid)).length > 0) continue;
       const action = this.#plan();
       this.#publish();
       if (action.do === 'wait') {
@@ -174,15 +176,20 @@ export class PodWorker {
     this.#starter.forget(r.id);
   }
 
+  /** Containers that ended, whose termination messages were not read yet. */
+  #unheard(runtime: PodRuntime): (readonly [Container, ContainerRecord])[] {
+    return allContainers(this.#pod.pod).flatMap((c) =>
+      (runtime.containers.get(c.name) ?? [])
+        .filter((r) => r.state === 'exited' && !this.#messages.has(r.id))
+        .map((r) => [c, r] as const),
+    );
+  }
+
   /** Reads the termination messages of containers that ended, once each. */
   async #lastWords(runtime: PodRuntime): Promise<void> {
     const { view, volumes, runtime: docker } = this.#d;
-    for (const c of allContainers(this.#pod.pod)) {
-      for (const r of runtime.containers.get(c.name) ?? []) {
-        if (r.state !== 'exited' || this.#messages.has(r.id)) continue;
-        this.#messages.set(r.id, await readMessage(volumes.podDir(this.#pod.uid), c, r, docker));
-      }
-    }
+    for (const [c, r] of this.#unheard(runtime))
+      this.#messages.set(r.id, await readMessage(volumes.podDir(this.#pod.uid), c, r, docker));
     for (const id of this.#messages.keys()) if (!view.byId(id)) this.#messages.delete(id);
   }
 
@@ -201,6 +208,11 @@ export class PodWorker {
   get over(): boolean {
     if (!this.#pod.terminating && !this.#terminal) return false;
     return [...this.#d.view.pod(this.#pod.uid).containers.values()].every(([r]) => r?.state !== 'running');
+  }
+
+  /** It is over, and its volumes are given back. */
+  get cleaned(): boolean {
+    return this.finished || (this.#released && this.over);
   }
 
   #plan(): Action {
