@@ -117,7 +117,8 @@ export function containerStatus(i: StatusInput, c: Container, role: ContainerRol
     name: c.name,
     image: c.image ?? '',
     restartCount: r.attempt,
-    imageID: i.imageId(c.image ?? ''),
+    // What was told of it stays: an agent that comes back has not looked at the images yet, and they may be gone.
+    imageID: i.imageId(c.image ?? '') || (old?.containerID === `docker://${r.id}` ? (old.imageID ?? '') : ''),
     containerID: `docker://${r.id}`,
     ...resourcesOf(i, c, r),
     ...mountsOf(c),
