@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#async/clock.ts';
@@ -42,26 +43,32 @@ const text = (path: string): Promise<string> => readFile(path, 'utf8');
 const number = async (path: string): Promise<number> => Number((await text(path)).trim());
 
 /** "name value" lines. */
-const table = async (path: string): Promise<Map<string, number>> =>
-  new Map((await text(path)).split('\n').map((l) => [l.split(' ')[0] ?? '', Number(l.split(' ')[1] ?? 0)]));
+const tableOf = (lines: string): Map<string, number> =>
+  new Map(lines.split('\n').map((l) => [l.split(' ')[0] ?? '', Number(l.split(' ')[1] ?? 0)]));
+const table = async (path: string): Promise<Map<string, number>> => tableOf(await text(path));
 
-type Reading = Omit<Usage, 'at' | 'cpuRate' | 'windowMs'>;
+type Reading = Omit<Usage, 'cpuRate' | 'windowMs'>;
 
-async function readOne(d: CgroupDirs): Promise<Reading> {
+function cpuTime(d: CgroupDirs): number {
+  if (!d.unified) return Number(readFileSync(join(d.cpu, 'cpuacct.usage'), 'utf8').trim());
+  return (tableOf(readFileSync(join(d.cpu, 'cpu.stat'), 'utf8')).get('usage_usec') ?? 0) * US;
+}
+
+async function readOne(d: CgroupDirs, clock: Clock): Promise<Reading> {
   const stat = await table(join(d.memory, 'memory.stat'));
   const of = (name: string): number => stat.get(d.unified ? name : `total_${name}`) ?? 0;
   const memory = await number(join(d.memory, d.unified ? 'memory.current' : 'memory.usage_in_bytes'));
-  const cpuNs = d.unified
-    ? ((await table(join(d.cpu, 'cpu.stat'))).get('usage_usec') ?? 0) * US
-    : await number(join(d.cpu, 'cpuacct.usage'));
+  const processes = (await text(join(d.memory, 'cgroup.procs'))).split('\n').length - 1;
   return {
-    cpuNs,
+    // At once with its time: a rate is over the time between two readings, however long the rest takes on a busy machine.
+    at: clock.now(),
+    cpuNs: cpuTime(d),
     memory,
     workingSet: Math.max(0, memory - of('inactive_file')),
     rss: of(d.unified ? 'anon' : 'rss'),
     pageFaults: of('pgfault'),
     majorPageFaults: of('pgmajfault'),
-    processes: (await text(join(d.memory, 'cgroup.procs'))).split('\n').length - 1,
+    processes,
   };
 }
 
@@ -103,11 +110,11 @@ export class UsageReader {
     try {
       const k = await this.#find(r.id);
       if (!k) return undefined;
-      const reading = await readOne(k.dirs);
-      const at = this.#clock.now();
+      const reading = await readOne(k.dirs, this.#clock);
+      const { at } = reading;
       const base = rateBase(k, at);
       const cpuRate = base && Math.round(((reading.cpuNs - base.cpuNs) * 1000) / (at - base.at));
-      const usage: Usage = { ...reading, at, cpuRate, windowMs: base ? at - base.at : 0 };
+      const usage: Usage = { ...reading, cpuRate, windowMs: base ? at - base.at : 0 };
       if (!k.last) k.last = usage;
       else if (at - k.last.at >= RATE_MS) {
         k.older = k.last;
