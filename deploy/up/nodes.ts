@@ -69,6 +69,7 @@ export async function holdExtraNodes(nodes: number): Promise<void> {
   const place = {
     dir: clusterDir,
     ranges: rangesOf('IPv4'),
+    fast: false,
     pki: (file: string): string => join(pkiFolder(clusterDir), file),
     log: (name: string): string => join(dir, `${name}.log`),
   };

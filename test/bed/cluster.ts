@@ -182,7 +182,8 @@ class Parts {
     await Promise.all(of(/^apiserver/).map((p) => p.stop()));
     await Promise.all(of(/^etcd/).map((p) => p.kill('SIGKILL')));
     await this.bed?.remove();
-    if (this.folder) rmSync(this.folder, { recursive: true, force: true });
+    // A kubectl that was left behind may still be writing its cache.
+    if (this.folder) rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 
@@ -192,7 +193,7 @@ function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): 
     systemExec(
       options?.program ?? 'kubectl',
       ['--kubeconfig', kubeconfig, '--cache-dir', join(layout.dir, 'kubectl'), ...args],
-      { timeoutMs: 60_000, ...options },
+      { timeoutMs: 120_000, ...options },
     );
   return {
     dir: layout.dir,
@@ -229,12 +230,12 @@ async function nodesReady(cluster: Cluster): Promise<void> {
       const out = await cluster.kubectlOk(['get', 'nodes', '-o', `jsonpath=${READY_TEMPLATE}`]);
       return out.split('\n').filter((line) => line === 'True').length === wanted;
     },
-    { timeoutMs: 60_000, everyMs: 250 },
+    { timeoutMs: 120_000, everyMs: 250 },
   );
 }
 
 /** Pods are refused before the account they run as is there. */
 async function podsAllowed(cluster: Cluster): Promise<void> {
   const account = ['get', 'serviceaccount', 'default', '-n', 'default', '-o', 'name'];
-  await waitFor('the default service account', () => cluster.kubectlOk(account), { timeoutMs: 60_000, everyMs: 250 });
+  await waitFor('the default service account', () => cluster.kubectlOk(account), { timeoutMs: 120_000, everyMs: 250 });
 }

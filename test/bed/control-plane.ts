@@ -20,7 +20,7 @@ export type Component =
   | 'dns'
   | 'ingress';
 
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 
 /** Flags for a certificate and its key. */
 const pair = (layout: Layout, file: string, certFlag: string, keyFlag: string): string[] => [

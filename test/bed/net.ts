@@ -8,9 +8,10 @@ export interface ProbeTls {
   readonly key?: Buffer;
 }
 
-const PROBE_MS = 2000;
+/** Long for a machine in a hurry, too. */
+const PROBE_MS = 10_000;
 
-/** GETs a URL over a connection of its own. @returns the body. @throws Error unless the answer is 200 within 2 s. */
+/** GETs a URL over a connection of its own. @returns the body. @throws Error unless the answer is 200 within 10 s. */
 export function probe(url: string, tls?: ProbeTls): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const options: RequestOptions = { agent: false, timeout: PROBE_MS, ...tls };

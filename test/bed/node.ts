@@ -70,6 +70,7 @@ export async function createNode(spec: NodeSpec): Promise<BedNode> {
         () => run('docker', ['-H', `unix://${socket}`, 'version', '-f', 'x'], { timeoutMs: 5000 }),
         {
           signal,
+          timeoutMs: 120_000,
           everyMs: 50,
         },
       ).then(() => undefined),
@@ -109,7 +110,7 @@ export async function createNode(spec: NodeSpec): Promise<BedNode> {
     },
     async remove() {
       if (holder.running) await holder.kill('SIGKILL');
-      rmSync(dir, { recursive: true, force: true });
+      rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
   await node.powerOn();

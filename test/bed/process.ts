@@ -121,7 +121,13 @@ export class ManagedProcess {
   signal(signal: NodeJS.Signals): void {
     this.leaveAlone();
     const pid = this.pid;
-    if (pid !== undefined) process.kill(pid, signal);
+    if (pid === undefined) return;
+    try {
+      process.kill(pid, signal);
+    } catch (e) {
+      // The child of a wrapper may end just now, by itself.
+      if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e;
+    }
   }
 
   /** Sends a signal and waits for the end. */

@@ -47,7 +47,10 @@ export async function guestKernel(): Promise<GuestKernel> {
   const work = mkdtempSync(join(CACHE, 'work-'));
   try {
     await prepare(work, name);
-    renameSync(join(work, 'ready'), dir);
+    // Another file may have made it meanwhile.
+    if (!existsSync(dir)) renameSync(join(work, 'ready'), dir);
+  } catch (e) {
+    if (!existsSync(dir)) throw e;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -63,7 +66,7 @@ async function dependsOf(name: string): Promise<string[]> {
 async function needQemu(): Promise<void> {
   const found = await systemExec('qemu-system-x86_64', ['--version']).catch(() => undefined);
   if (found?.code === 0) return;
-  const install = ['install', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
+  const install = ['install', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=200'];
   await run('env', ['DEBIAN_FRONTEND=noninteractive', 'apt-get', ...install, 'qemu-system-x86', 'cpio'], {
     timeoutMs: FETCH_MS,
   });

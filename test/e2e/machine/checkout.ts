@@ -27,7 +27,11 @@ export async function freshCheckout(): Promise<Checkout> {
     cpSync(join(repository, file), join(dir, file), { force: true });
   }
   symlinkSync(join(repository, 'node_modules'), join(dir, 'node_modules'));
-  return { dir, sh: (line, options) => sh(dir, line, options), remove: () => rmSync(dir, { recursive: true }) };
+  return {
+    dir,
+    sh: (line, options) => sh(dir, line, options),
+    remove: () => rmSync(dir, { recursive: true, maxRetries: 20, retryDelay: 100 }),
+  };
 }
 
 function sh(dir: string, line: string, { timeoutMs = 120_000, until }: { timeoutMs?: number; until?: RegExp } = {}) {
