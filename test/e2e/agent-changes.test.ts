@@ -134,8 +134,10 @@ describe('streams', () => {
   });
 
   test('attach returns when the container ends, whenever that is', async () => {
-    await apply(cluster(), pod('brief', shell('sleep 4'), { restartPolicy: 'Never' }));
+    const script = 'until [ -e /tmp/go ]; do sleep 0.1; done; sleep 4';
+    await apply(cluster(), pod('brief', shell(script), { restartPolicy: 'Never' }));
     await until('brief', isReady);
+    await exec(cluster(), 'brief', 'touch /tmp/go');
     const attached: Promise<unknown>[] = [];
     // Some come long before the end, some about then, some after it, who are told that there is nothing to attach to.
     await waitFor('the container ended', async () => {
@@ -171,10 +173,12 @@ describe('streams', () => {
   });
 
   test('exec with a terminal, and logs that are followed to the end', async () => {
-    const sized = 'for i in $(seq 50); do stty size | grep -q "33 77" && echo sized && exit; sleep 0.1; done';
+    const sized = 'for i in $(seq 600); do stty size | grep -q "33 77" && echo sized && exit; sleep 0.1; done';
     // kubectl asks for a terminal only when it has one itself.
     const line = `kubectl --kubeconfig ${cluster().kubeconfig} exec -it plain -c main -- sh -c '${sized}'`;
-    const terminal = await systemExec('script', ['-qec', `stty rows 33 cols 77; ${line}`, '/dev/null']);
+    const terminal = await systemExec('script', ['-qec', `stty rows 33 cols 77; ${line}`, '/dev/null'], {
+      timeoutMs: 120_000,
+    });
     expect(terminal.stdout).toContain('sized');
     await apply(
       cluster(),
@@ -246,5 +250,5 @@ describe('logs', () => {
     } finally {
       follower.kill();
     }
-  });
+  }, 600_000);
 });

@@ -160,11 +160,19 @@ test('an autoscaler follows the load of its pods, up and down again', async () =
     },
   );
   const replicas = () => cluster().kubectlOk(['get', 'deployment', 'web', '-o', 'jsonpath={.status.readyReplicas}']);
-  await waitFor('three pods', async () => (await replicas()) === '3');
-  const shown = await cluster().kubectlOk(['get', 'hpa', 'web']);
-  expect(shown).toMatch(/cpu: \d+%\/50%/);
-  for (const name of (await cluster().kubectlOk(['get', 'pods', '-l', 'app=web', '-o', 'name'])).trim().split('\n')) {
-    await cluster().kubectlOk(['exec', name, '--', 'touch', '/tmp/rest']);
-  }
-  await waitFor('one pod', async () => (await replicas()) === '1', { timeoutMs: 60_000 });
+  await waitFor('three pods', async () => (await replicas()) === '3', { timeoutMs: 100_000 });
+  await waitFor('the load is shown', async () =>
+    /cpu: \d+%\/50%/.test(await cluster().kubectlOk(['get', 'hpa', 'web'])),
+  );
+  const pods = () => cluster().kubectlOk(['get', 'pods', '-l', 'app=web', '-o', 'name']);
+  await waitFor(
+    'one pod',
+    async () => {
+      // As soon as some rest, others may be taken away before they are told.
+      for (const name of (await pods()).trim().split('\n'))
+        await cluster().kubectl(['exec', name, '--', 'touch', '/tmp/rest']);
+      return (await replicas()) === '1';
+    },
+    { timeoutMs: 120_000 },
+  );
 });

@@ -10,7 +10,7 @@ import { waitFor } from '../bed/wait.ts';
 import {
   apply,
   conditionOf,
-  eventsOf,
+  eventSaid,
   isReady,
   mainOf,
   onlyNode,
@@ -31,7 +31,7 @@ const DISK_MIB = 64;
 const cluster = useCluster('e2e-agent-pressure', {
   nodes: 1,
   apiservers: 1,
-  flags: { 'node-agent': ['--eviction-hard', 'nodefs.available<40%', '--eviction-pressure-transition-period', '15s'] },
+  flags: { 'node-agent': ['--eviction-hard', 'nodefs.available<40%', '--eviction-pressure-transition-period', '30s'] },
 });
 const { node, until } = onlyNode(cluster);
 
@@ -100,10 +100,14 @@ describe('figures', () => {
     const s = JSON.parse((await ask('/stats/summary')).body) as Summary;
     expect(s.node.fs.capacityBytes).toBe(DISK_MIB * MIB);
     expect(s.node.memory.workingSetBytes).toBeGreaterThan(MIB);
-    const rate = await waitFor('a rate', async () => (await busyPod())?.containers[0]?.cpu.usageNanoCores, {
-      everyMs: 1000,
-    });
-    expect(rate / 1e6).toBeGreaterThan(100);
+    const rate = await waitFor(
+      'a rate that shows the work',
+      async () => {
+        const found = (await busyPod())?.containers[0]?.cpu.usageNanoCores ?? 0;
+        return found / 1e6 > 100 ? found : undefined;
+      },
+      { everyMs: 1000 },
+    );
     expect(rate / 1e6).toBeLessThan(300);
     const busy = await busyPod();
     expect(busy?.containers[0]?.memory.workingSetBytes).toBeLessThan(64 * MIB);
@@ -127,11 +131,8 @@ test('an image is pulled when it must be, once for all who want it', async () =>
   const main = { name: 'main', image, imagePullPolicy: 'IfNotPresent' };
   await apply(cluster(), pod('first', main), pod('second', main), pod('third', { ...main, imagePullPolicy: 'Never' }));
   for (const name of ['first', 'second']) await until(name, isReady);
-  const pulled = [
-    ...(await eventsOf(cluster(), 'first', 'Pulled')),
-    ...(await eventsOf(cluster(), 'second', 'Pulled')),
-  ];
-  expect(pulled.join()).toMatch(/Successfully pulled image .* Image size: [1-9]\d* bytes/);
+  const pulled = /^Successfully pulled image .* Image size: [1-9]\d* bytes/;
+  for (const name of ['first', 'second']) await eventSaid(cluster(), name, 'Pulled', pulled);
   await until('third', isReady);
   const manifest = readFileSync(join(node().dir, 'registry/manifest.json'));
   const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
@@ -160,12 +161,8 @@ describe('an image of a registry that wants a password', () => {
       const message = mainOf(await waiting(name, 'ImagePullBackOff'))?.state?.waiting?.message;
       expect(message, name).toMatch(/^Back-off pulling image .*: .*(no basic auth credentials|unauthorized)/);
     }
-    const [missing] = await waitFor('the event', async () => {
-      const found = await eventsOf(cluster(), 'lost', 'FailedToRetrieveImagePullSecret');
-      return found.length > 0 ? found : undefined;
-    });
-    expect(missing).toContain('(nowhere)');
-    expect((await eventsOf(cluster(), 'guessing', 'Failed')).join()).toMatch(/Failed to pull image .* unauthorized/);
+    await eventSaid(cluster(), 'lost', 'FailedToRetrieveImagePullSecret', /\(nowhere\)/);
+    await eventSaid(cluster(), 'guessing', 'Failed', /Failed to pull image .* unauthorized/);
   });
 
   test('is had with the right one, named by the pod or by its account, though others fail', async () => {
@@ -175,9 +172,11 @@ describe('an image of a registry that wants a password', () => {
       ...{ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/dockercfg', metadata: { name: 'old-form' } },
       stringData: { '.dockercfg': JSON.stringify(auths) },
     });
-    await cluster().kubectlOk(['create', 'serviceaccount', 'puller']);
-    const account = JSON.stringify({ imagePullSecrets: [{ name: 'old-form' }] });
-    await cluster().kubectlOk(['patch', 'serviceaccount', 'puller', '-p', account]);
+    // With its secrets from the start: what pods get is decided by the account as the server has heard of it.
+    await apply(cluster(), {
+      ...{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'puller' } },
+      imagePullSecrets: [{ name: 'old-form' }],
+    });
     await apply(
       cluster(),
       // The first that is tried is refused, the next is not.
@@ -186,7 +185,7 @@ describe('an image of a registry that wants a password', () => {
     );
     for (const name of ['named', 'by-account']) {
       await until(name, isReady);
-      expect((await eventsOf(cluster(), name, 'Pulled')).join()).toContain('Successfully pulled image');
+      await eventSaid(cluster(), name, 'Pulled', /Successfully pulled image/);
     }
     // What is on disk needs nobody's password.
     await apply(cluster(), pod('present', { ...main, imagePullPolicy: 'IfNotPresent' }));
@@ -212,7 +211,7 @@ describe('a disk that fills up', () => {
     );
     expect(conditionOf(p, 'DisruptionTarget')).toMatchObject({ status: 'True', reason: 'TerminationByKubelet' });
     await waitFor('the node says so', async () => (await pressure()) === 'True');
-    expect((await eventsOf(cluster(), 'greedy', 'Evicted')).length).toBeGreaterThan(0);
+    await eventSaid(cluster(), 'greedy', 'Evicted');
   });
 
   test('while it lasts nothing new starts', async () => {
@@ -232,7 +231,7 @@ describe('a disk that fills up', () => {
   });
 
   test('and it ends', async () => {
-    await waitFor('the pressure is gone', async () => (await pressure()) === 'False', { timeoutMs: 60_000 });
+    await waitFor('the pressure is gone', async () => (await pressure()) === 'False', { timeoutMs: 120_000 });
     expect(isReady(await until('modest', (x) => x.status))).toBe(true);
   });
 

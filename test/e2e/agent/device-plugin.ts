@@ -130,7 +130,7 @@ export class TestPlugin {
           requestSerialize,
           responseDeserialize,
           message,
-          { deadline: Date.now() + 5000 },
+          { deadline: Date.now() + 30_000 },
           (e) => (e ? reject(e) : resolve()),
         );
       });

@@ -18,7 +18,7 @@ export const shell = (script: string, more: Json = {}): Json => ({
   ...more,
 });
 
-/** Runs for an hour, and ends at once when it is told to. */
+/** Runs for an hour, and ends at once when it is told to (see `listening`). */
 export const sleeper = (more: Json = {}): Json => shell('trap "exit 0" TERM; sleep 3600 & wait', more);
 
 /** A pod of one container, or of what `spec` says. */
@@ -43,7 +43,7 @@ export async function podUntil(
   cluster: Cluster,
   name: string,
   wanted: (pod: Pod) => unknown,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<Pod> {
   let last: Pod | undefined;
   try {
@@ -79,10 +79,19 @@ export const mainOf = (p: Pod) => p.status?.containerStatuses?.[0];
 export const exec = (cluster: Cluster, name: string, script: string) =>
   cluster.kubectlOk(['exec', name, '--', 'sh', '-c', script]);
 
+/** Whether process 1 of the container handles SIGTERM by now; before that it hears nothing of it. */
+const HEARS = '[ $((0x$(sed -n "s/^SigCgt:[^0-9a-f]*//p" /proc/1/status) & 0x4000)) != 0 ]';
+
+/** Waits until a shell has come to its `trap`: a container is Ready, without a probe, before it has done anything. */
+export const listening = (cluster: Cluster, name: string): Promise<string> =>
+  exec(cluster, name, `until ${HEARS}; do sleep 0.1; done`);
+
 /** Ends the only container of a pod from within. */
-export const endContainer = (cluster: Cluster, name: string): Promise<unknown> =>
+export async function endContainer(cluster: Cluster, name: string): Promise<void> {
+  await listening(cluster, name);
   // The command ends with the container, sometimes before it can say that all went well.
-  cluster.kubectl(['exec', name, '--', 'kill', '-TERM', '1']);
+  await cluster.kubectl(['exec', name, '--', 'kill', '-TERM', '1']);
+}
 
 /** Messages of a pod's events with this reason. */
 export async function eventsOf(cluster: Cluster, name: string, reason: string): Promise<string[]> {
@@ -90,6 +99,13 @@ export async function eventsOf(cluster: Cluster, name: string, reason: string): 
   const text = await cluster.kubectlOk(['get', 'events', '--field-selector', selector, '-o', 'json']);
   return (JSON.parse(text) as { items: { message: string }[] }).items.map((e) => e.message);
 }
+
+/** Waits for an event of a pod: it is written apart from the status, often later. @returns messages with this reason */
+export const eventSaid = (cluster: Cluster, name: string, reason: string, message = /^/): Promise<string[]> =>
+  waitFor(`event ${reason} of ${name}`, async () => {
+    const found = await eventsOf(cluster, name, reason);
+    return found.some((m) => message.test(m)) ? found : undefined;
+  });
 
 /** Puts an image of this node into the registry of `startTarget`. @returns the name to pull it by */
 export async function publishImage(cluster: Cluster, image: string): Promise<string> {
