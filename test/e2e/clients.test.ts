@@ -27,9 +27,9 @@ import { BUSYBOX, pod } from './agent/pods.ts';
 const cluster = useCluster('e2e-clients', { nodes: 1 });
 const run = promisify(execFile);
 
-test('the official Python client', { timeout: 120_000 }, async () => {
+test('the official Python client', { timeout: 330_000 }, async () => {
   const script = join(repository, 'test/e2e/clients/script.py');
-  const { stdout } = await run('/usr/bin/python3', [script, cluster().kubeconfig, 'python'], { timeout: 110_000 });
+  const { stdout } = await run('/usr/bin/python3', [script, cluster().kubeconfig, 'python'], { timeout: 300_000 });
   const { types, log, ...seen } = JSON.parse(stdout);
   expect(types[0]).toBe('ADDED');
   expect(types).toContain('MODIFIED');
@@ -65,7 +65,7 @@ describe('the official JavaScript client', () => {
       ((await core.readNamespacedPod({ namespace, name: 'js' })).status?.containerStatuses ?? []).every(
         (s) => s.ready,
       ) && (await core.readNamespacedPodStatus({ namespace, name: 'js' })).status?.phase === 'Running';
-    await waitFor('the pod', ready);
+    await waitFor('the pod', ready, { timeoutMs: 120_000 });
   });
   afterAll(() => {
     listening?.close();

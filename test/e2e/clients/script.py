@@ -44,7 +44,7 @@ apps.create_namespaced_deployment(
 watcher = watch.Watch()
 seen["types"] = []
 name = ""
-for event in watcher.stream(core.list_namespaced_pod, namespace, label_selector="app=py", timeout_seconds=60):
+for event in watcher.stream(core.list_namespaced_pod, namespace, label_selector="app=py", timeout_seconds=120):
     seen["types"].append(event["type"])
     name = event["object"].metadata.name
     statuses = event["object"].status.container_statuses or []
@@ -63,7 +63,10 @@ session.write_stdin("exit 3\n")
 while session.is_open():
     session.update(timeout=1)
 seen["session"] = [session.read_stdout(), session.returncode]
-seen["log"] = core.read_namespaced_pod_log(name, namespace, container="shell", follow=False, timestamps=False)
+seen["log"] = ""
+# The container is ready before it has said anything.
+while not seen["log"]:
+    seen["log"] = core.read_namespaced_pod_log(name, namespace, container="shell", follow=False, timestamps=False)
 
 forward = portforward(core.connect_get_namespaced_pod_portforward, name, namespace, ports="8080")
 socket = forward.socket(8080)
