@@ -3,6 +3,7 @@ import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
 import { Announcer } from './announcer.ts';
 import type { ProxyBackend, ServiceTable } from './table/types.ts';
+import { TcpAttempts } from './tcp-attempts.ts';
 import { UdpFlows } from './udp-flows.ts';
 
 /** The kernel's state of one address family, in each mode. */
@@ -20,6 +21,7 @@ export class FamilyProxy {
   readonly #m: FamilyModes;
   readonly #logger: Logger;
   readonly #flows: UdpFlows;
+  readonly #attempts: TcpAttempts;
   readonly #announcer: Announcer;
   #awake = false;
   #first = true;
@@ -29,6 +31,7 @@ export class FamilyProxy {
     this.#m = modes;
     this.#logger = o.logger;
     this.#flows = new UdpFlows(o.exec, o.logger, family);
+    this.#attempts = new TcpAttempts(o.exec, o.logger, family);
     this.#announcer = new Announcer({ ...o, family, how: backend.announcing });
   }
 
@@ -47,6 +50,8 @@ export class FamilyProxy {
     }
     await this.#announcer.withdraw(table.announced);
     await backend.apply(table);
+    // The rules are in force: who tries again is sent elsewhere. The next change of rules does not wait for this.
+    void this.#attempts.reconcile(table.ports);
     if (this.#first) await this.#cleanUp(others);
     this.#first = false;
     await this.#announcer.announce(table.announced, nodeIp);

@@ -42,7 +42,6 @@ test.each<[string, ServicePort, string, boolean]>([
   ],
   ['to a like port elsewhere', dns({ nodePort: 30053 }), line('192.0.2.8', 30053, '192.0.2.8', 30053), false],
   ['at another port', dns(), line('10.96.0.10', 54, '10.1.0.2'), false],
-  ['of a TCP service', { ...dns(), protocol: 'tcp' }, line('10.96.0.10', 53, '10.1.0.2'), false],
   [
     'IPv6, to an endpoint',
     dns({ clusterIP: 'fd00:96::a', ...endpoints(at('fd00:1::1')) }),

@@ -5,7 +5,7 @@ import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
 import type { ServicePort } from './table/types.ts';
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 /** At most this many kinds of stale flows are ended in one go; the rest with the next sync. */
 const MAX_AT_ONCE = 500;
 
@@ -17,7 +17,7 @@ export interface Flow {
   readonly replyPort: number;
 }
 
-/** Lines of `conntrack -L -p udp`. */
+/** Lines of `conntrack -L -p udp`, or of another protocol with ports. */
 export function parseFlows(text: string): Flow[] {
   const line = /dst=(\S+) sport=\d+ dport=(\d+) .*?src=(\S+) dst=\S+ sport=(\d+) dport=\d+/g;
   return [...text.matchAll(line)].map((m) => ({
@@ -28,6 +28,13 @@ export function parseFlows(text: string): Flow[] {
   }));
 }
 
+/** Where connections to a service port may end. */
+export const endsOf = (s: ServicePort): Set<string> =>
+  new Set([...s.cluster, ...s.internal, ...s.external].map((e) => hostPort(e.ip, e.port)));
+
+/** A service port that has gone. */
+export const ended = (s: ServicePort): ServicePort => ({ ...s, cluster: [], internal: [], external: [] });
+
 /**
  * Flows at addresses of these services that lead to no endpoint of theirs, each kind once: to an endpoint that has gone,
  * or to nowhere, from the time before the first one came. A service without endpoints keeps nothing.
@@ -37,8 +44,7 @@ export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[]
   const byAddress = new Map<string, ReadonlySet<string>>();
   const byNodePort = new Map<number, ReadonlySet<string>>();
   for (const s of ports) {
-    if (s.protocol !== 'udp') continue;
-    const ends = new Set([...s.cluster, ...s.internal, ...s.external].map((e) => hostPort(e.ip, e.port)));
+    const ends = endsOf(s);
     for (const ip of [s.clusterIP, ...s.externalIPs, ...s.loadBalancerIPs]) byAddress.set(hostPort(ip, s.port), ends);
     if (s.nodePort > 0) byNodePort.set(s.nodePort, ends);
   }
@@ -53,6 +59,21 @@ export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[]
 
 const localAddresses = (): Set<string> =>
   new Set(Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((a) => a.address)));
+
+/**
+ * Makes the kernel forget the flows of this kind (arguments of `conntrack`) at these services that lead to no endpoint of
+ * theirs. @param ports of the kind's protocol @throws Error with conntrack's words
+ */
+export async function endStaleFlows(exec: Exec, kind: readonly string[], ports: readonly ServicePort[]): Promise<void> {
+  if (ports.length === 0) return;
+  const listed = await exec('conntrack', ['-L', ...kind], { timeoutMs: TIMEOUT_MS });
+  if (listed.code !== 0) throw new Error(`conntrack -L: ${listed.stderr.trim()}`);
+  for (const f of staleFlows(ports, parseFlows(listed.stdout), localAddresses()).slice(0, MAX_AT_ONCE)) {
+    const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, '--reply-src', f.replyFrom];
+    // Exits 1 when the flow has ended by itself in the meantime.
+    await exec('conntrack', ['-D', ...kind, ...flow], { timeoutMs: TIMEOUT_MS });
+  }
+}
 
 /**
  * UDP has no connection that ends: the kernel goes on sending a client's packets where the first one went. What leads to
@@ -79,23 +100,11 @@ export class UdpFlows {
     try {
       // The addresses of services that went belong to nobody: their flows go too.
       const gone = this.#known.filter((old) => !ports.some((s) => s.id === old.id));
-      const ended = gone.map((s) => ({ ...s, cluster: [], internal: [], external: [] }));
-      await this.#end([...ended, ...ports]);
+      await endStaleFlows(this.#exec, this.#kind, [...gone.map(ended), ...ports]);
       this.#known = ports;
       this.#first = false;
     } catch (err) {
       this.#logger.warn({ err }, 'could not end UDP flows to endpoints that are gone');
-    }
-  }
-
-  async #end(ports: readonly ServicePort[]): Promise<void> {
-    if (ports.length === 0) return;
-    const listed = await this.#exec('conntrack', ['-L', ...this.#kind], { timeoutMs: TIMEOUT_MS });
-    if (listed.code !== 0) throw new Error(`conntrack -L: ${listed.stderr.trim()}`);
-    for (const f of staleFlows(ports, parseFlows(listed.stdout), localAddresses()).slice(0, MAX_AT_ONCE)) {
-      const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, '--reply-src', f.replyFrom];
-      // Exits 1 when the flow has ended by itself in the meantime.
-      await this.#exec('conntrack', ['-D', ...this.#kind, ...flow], { timeoutMs: TIMEOUT_MS });
     }
   }
 }
