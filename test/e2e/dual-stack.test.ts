@@ -7,7 +7,7 @@ import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 
 const cluster = useCluster('e2e-dual-stack', { nodes: 2, families: 'IPv4,IPv6' });
-const kubectl = (...args: string[]) => cluster().kubectlOk(args, { timeoutMs: 70_000 });
+const kubectl = (...args: string[]) => cluster().kubectlOk(args, { timeoutMs: 120_000 });
 const apply = (input: string) => cluster().kubectlOk(['apply', '-f', '-'], { input });
 const list = async (kind: string, name: string, path: string) =>
   (await kubectl('get', kind, name, '-o', `jsonpath={${path}}`)).split(' ').filter(Boolean);
@@ -51,7 +51,7 @@ beforeAll(async () => {
       TELLER,
     ].join('---'),
   );
-  await kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s');
+  await kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=110s');
 });
 
 describe('addresses of both families', () => {
@@ -84,6 +84,9 @@ describe('addresses of both families', () => {
   });
 
   test('a port of which only the IPv6 loopback knows is forwarded', async () => {
+    // The container is ready as soon as it runs.
+    const here = ['wget', '-qO-', `http://[::1]:${SIX_PORT}/`];
+    await waitFor('the server', async () => (await inPod('teller', ...here)).stdout === 'six\n');
     const { kubeconfig } = cluster();
     const args = ['--kubeconfig', kubeconfig, 'port-forward', 'pod/teller', `:${SIX_PORT}`];
     const child = spawn('kubectl', args, { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -145,7 +148,9 @@ describe('Services of both families', () => {
     await until('A and AAAA', async () => same(await lookup(name), ips));
     expect((await inPod('client', 'nslookup', ips[1] ?? '')).stdout).toContain(`name = ${name}`);
     // The older Endpoints have the primary family only.
-    expect(await list('endpoints', 'web', '.subsets[*].addresses[*].ip')).toEqual(ofBoth(0));
+    await until('Endpoints', async () =>
+      same(await list('endpoints', 'web', '.subsets[*].addresses[*].ip'), ofBoth(0) as string[]),
+    );
     const described = await kubectl('describe', 'service', 'web');
     expect(described).toMatch(/^IP Families: +IPv4,IPv6$/m);
     expect(described).toMatch(new RegExp(`^IPs: +${ips.join()}$`, 'm'));
@@ -182,7 +187,7 @@ describe('Services of both families', () => {
 
 describe('IPv6 alone', () => {
   const only = useCluster('e2e-ipv6-only', { nodes: 1, apiservers: 1, families: 'IPv6' });
-  const ok = (...args: string[]) => only().kubectlOk(args, { timeoutMs: 70_000 });
+  const ok = (...args: string[]) => only().kubectlOk(args, { timeoutMs: 120_000 });
 
   test('pods have no IPv4 address, reach each other and Services by name, and outlive their agent', async () => {
     const input = [
@@ -191,7 +196,7 @@ describe('IPv6 alone', () => {
       service('web', {}),
     ].join('\n---\n');
     await only().kubectlOk(['apply', '-f', '-'], { input });
-    await ok('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s');
+    await ok('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=110s');
     const ips = async () => (await ok('get', 'pods', '-o', 'jsonpath={.items[*].status.podIPs[*].ip}')).split(' ');
     const before = await ips();
     expect(before).toEqual([V6, V6]);
@@ -207,7 +212,7 @@ describe('IPv6 alone', () => {
     await node?.agent.start();
     const more = manifest.sleeper('later');
     await only().kubectlOk(['apply', '-f', '-'], { input: more });
-    await ok('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s');
+    await ok('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=110s');
     expect(await ips()).toEqual([before[0], V6, before[1]]);
   });
 });

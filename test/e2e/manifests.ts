@@ -34,7 +34,7 @@ spec:
     image: coxswain/busybox:1
     imagePullPolicy: Never
     ports: [{ name: http, containerPort: 8080 }]
-    readinessProbe: { tcpSocket: { port: http }, periodSeconds: 1 }
+    readinessProbe: { tcpSocket: { port: http }, periodSeconds: 1, timeoutSeconds: 10 }
     command: [sh, -c]
     args:
     - |

@@ -12,7 +12,7 @@ import { restartWith } from './network/restart.ts';
 
 /** The way of IPv6 packets, where that is the primary family. What they share with IPv4, which the other files of the network test, is not tested again. */
 const cluster = useCluster('e2e-network-dual', { nodes: 2, apiservers: 1, families: 'IPv6,IPv4' });
-const kubectl = (...args: string[]) => cluster().kubectlOk(args, { timeoutMs: 70_000 });
+const kubectl = (...args: string[]) => cluster().kubectlOk(args, { timeoutMs: 120_000 });
 const apply = (...documents: string[]) =>
   cluster().kubectlOk(['apply', '-f', '-'], { input: documents.join('\n---\n') });
 const node = (n: number): ClusterNode => {
@@ -71,7 +71,7 @@ beforeAll(async () => {
     service('web', nodePort(30080)),
     service('local', { ...nodePort(30081), externalTrafficPolicy: 'Local', selector: { only: 'one' } }),
   );
-  await kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s');
+  await kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=110s');
   await kubectl('label', 'pod', 'web-1', 'only=one');
   for (const pod of ['web-0', 'web-1', 'client-0', 'client-1'])
     ips.set(pod, await kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}'));
@@ -93,7 +93,8 @@ describe('the primary family', () => {
     );
     const connects = 'nc -w 2 kubernetes.default.svc.cluster.local 443 </dev/null && echo connected';
     await waitFor('the API from a pod', async () => (await inPod(connects).catch(() => '')).includes('connected'));
-    expect(await kubectl('get', 'endpoints', 'web', '-o', 'jsonpath={.subsets[*].addresses[*].ip}')).toMatch(/^fd00:/);
+    const ends = () => kubectl('get', 'endpoints', 'web', '-o', 'jsonpath={.subsets[*].addresses[*].ip}');
+    expect(await waitFor('endpoints', ends)).toMatch(/^fd00:/);
   });
 
   test('Services that do not say get it; with the other one first it is the second', async () => {
@@ -238,7 +239,7 @@ describe.each(['iptables', 'nftables'])('Services, %s', (mode) => {
   test('rules that somebody flushed come back', async () => {
     if (mode === 'iptables') for (const t of ['nat', 'filter']) await on(1, `ip6tables -t ${t} -F`);
     else await on(1, 'nft flush table ip6 coxswain-proxy');
-    await waitFor('the rules are back', () => who(six(1), 30080), { timeoutMs: 30_000 });
+    await waitFor('the rules are back', () => who(six(1), 30080));
   });
 });
 
@@ -333,6 +334,6 @@ test('--cleanup leaves nothing of either family', async () => {
   await restarted.get('proxy 1')?.stop();
   await node(1).exec('ip6tables', ['-t', 'nat', '-N', 'COX-LEFT']);
   expect((await left()).split('\n').slice(0, 3)).toEqual(['1', '0', '2']);
-  expect((await node(1).exec(bin('proxy'), ['--cleanup'])).code).toBe(0);
+  expect((await node(1).exec(bin('proxy'), ['--cleanup'], { timeoutMs: 120_000 })).code).toBe(0);
   expect((await left()).split('\n').slice(0, 3)).toEqual(['0', '0', '0']);
 });

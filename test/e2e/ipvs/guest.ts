@@ -154,7 +154,7 @@ const checks: Checks = {
   'an endpoint that goes gets no new connection, and keeps those it has': async () => {
     const slow = Promise.all([ask('pod3', VIP, { path: 'slow' }), ask('pod3', VIP, { path: 'slow' })]);
     // Both are under way when the kernel lists them.
-    for (let tries = 0; tries < 50; tries++) {
+    for (let tries = 0; tries < 400; tries++) {
       const active = (await sh('ipvsadm -Ln')).match(/Masq +\d+ +1 /g)?.length ?? 0;
       if (active >= 2) break;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -193,8 +193,8 @@ const checks: Checks = {
     const left = await sh(
       'ipvsadm -Ln | grep -c "TCP  [0-9]"; ipset list -n | grep -c ^COX-; iptables-save | grep -c COXVS; ip link | grep -c cox-ipvs0; true',
     );
-    // At random there: both come up in so many tries but once in two thousand.
-    const found = await askers(12, 'pod3', VIP);
+    // At random there: both come up in so many tries but once in eight million.
+    const found = await askers(24, 'pod3', VIP);
     return [
       [left.split('\n').slice(0, 4), podsOf(found)],
       [['0', '0', '0', '0'], 'pod1 pod2'],
