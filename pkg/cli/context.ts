@@ -49,6 +49,7 @@ export interface CliContext {
   discovery(): Promise<Discovery>;
   /** How often the server has warned. */
   warnings(): number;
+  /** Ends all connections. Later requests make new ones. */
   close(): void;
 }
 

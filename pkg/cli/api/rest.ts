@@ -11,8 +11,8 @@ const { request: plainRequest } = process.getBuiltinModule('node:http');
 /** Milliseconds to connect and to get a first answer; streams have no limit after that. */
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** How often a handshake is tried. */
-const HANDSHAKES = 3;
+/** How often a connection is tried that ends before it carries anything. */
+const ATTEMPTS = 3;
 
 export interface RestRequest {
   readonly method?: string;
@@ -141,15 +141,8 @@ export class Rest {
     return response.statusCode === 404 ? failure(404, text) : undefined;
   }
 
-  /** A balancer under load hangs up during the handshake: nothing was sent then, and it may be tried again. */
-  async #send(r: RestRequest): Promise<IncomingMessage> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#sendOnce(r);
-      } catch (e) {
-        if (attempt === HANDSHAKES || !/before secure TLS connection/.test((e as Error).message)) throw e;
-      }
-    }
+  #send(r: RestRequest): Promise<IncomingMessage> {
+    return connected(() => this.#sendOnce(r));
   }
 
   #sendOnce(r: RestRequest): Promise<IncomingMessage> {
@@ -182,7 +175,11 @@ export class Rest {
         resolve(response);
       });
       sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
-      sent.on('error', reject);
+      sent.on('error', (e: NodeJS.ErrnoException) => {
+        // A connection that was idle may have ended just now: what only reads may be asked again, as Go's client does.
+        const ended = sent.reusedSocket && (e.code === 'ECONNRESET' || e.code === 'EPIPE');
+        reject(ended && method === 'GET' ? Object.assign(e, { again: true }) : e);
+      });
       sent.end(body);
     });
   }
@@ -199,6 +196,10 @@ export class Rest {
 
   /** Changes over to another protocol. @throws StatusError when the server does not */
   upgrade(path: string, headers: Headers): Promise<{ socket: Duplex; head: Buffer }> {
+    return connected(() => this.#upgradeOnce(path, headers));
+  }
+
+  #upgradeOnce(path: string, headers: Headers): Promise<{ socket: Duplex; head: Buffer }> {
     return new Promise((resolve, reject) => {
       const sent = this.#request(path, {
         method: 'POST',
@@ -238,8 +239,21 @@ export class Rest {
     }
   }
 
+  /** Ends all connections. Later requests make new ones. */
   close(): void {
     this.#agent.destroy();
+  }
+}
+
+/** A balancer under load hangs up during the handshake: nothing was sent then, and it may be tried again. */
+async function connected<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await attempt();
+    } catch (e) {
+      const { message, again } = e as Error & { again?: boolean };
+      if (tried === ATTEMPTS || !(again || /before secure TLS connection/.test(message))) throw e;
+    }
   }
 }
 

@@ -21,7 +21,7 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const random = (length: number): string => Array.from({ length }, () => LETTERS[randomInt(LETTERS.length)]).join('');
 
 const INFO = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
-const SIGNED_MS = 30_000;
+const SIGNED_MS = 60_000;
 const LOOK_MS = 100;
 
 /** A command is printed when it works: once the token has signed. */

@@ -28,7 +28,7 @@ export async function createFromFiles(ctx: CliContext, o: CreateFileFlags): Prom
   const manifests = selected(await readManifests(o), o.selector);
   if (manifests.length === 0) throw new CliError('no objects passed to create');
   return eachOf(ctx, manifests, 'creating', async (r, object) => {
-    const wanted = o.edit ? (await import('./edit.ts')).editedManifest(r, object, o) : object;
+    const wanted = o.edit ? (await import('./edit.ts')).editedManifest(ctx, r, object, o) : object;
     if (wanted) await createOne(ctx, r, wanted, o);
     else ctx.err('Edit cancelled, no objects saved.\n');
   });

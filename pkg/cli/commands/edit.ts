@@ -80,9 +80,14 @@ async function editOne(ctx: CliContext, c: Chosen, o: EditFlags): Promise<void> 
 }
 
 /** `create --edit`: what becomes of a manifest in the editor; undefined when it was emptied. */
-export function editedManifest(r: ApiResource, manifest: KubeObject, o: EditorFlags): KubeObject | undefined {
+export function editedManifest(
+  ctx: CliContext,
+  r: ApiResource,
+  manifest: KubeObject,
+  o: EditorFlags,
+): KubeObject | undefined {
   const name = `${r.singular}.yaml`;
-  const text = editedOnce(name, toYaml(manifest), o);
+  const text = editedOnce(ctx, name, toYaml(manifest), o);
   return text === '' ? undefined : (documentsIn(text, name)[0] as KubeObject);
 }
 

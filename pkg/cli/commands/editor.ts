@@ -39,7 +39,9 @@ class Draft {
   }
 
   /** @throws CliError when the editor fails */
-  open(): void {
+  open(ctx: CliContext): void {
+    // Nobody hears a connection end while the editor is open: the server ends idle ones after two minutes.
+    ctx.close();
     const editor = process.env.KUBE_EDITOR || process.env.EDITOR || 'vi';
     // The name of an editor may have arguments, so a shell takes it apart; the file is an argument of its own.
     const { status, error } = spawnSync('/bin/sh', ['-c', `${editor} "$1"`, 'sh', this.file], { stdio: 'inherit' });
@@ -71,7 +73,7 @@ export async function editUntilSaved(ctx: CliContext, e: Editing): Promise<void>
     const shown = `${HINT}${problem ? `# ${problem.split('\n').join('\n# ')}\n#\n` : ''}${text}`;
     draft.write(shown);
     try {
-      draft.open();
+      draft.open(ctx);
     } catch (failure) {
       if (problem || draft.read() !== withoutComments(shown)) throw lost((failure as Error).message);
       draft.remove();
@@ -99,11 +101,11 @@ export async function editUntilSaved(ctx: CliContext, e: Editing): Promise<void>
 }
 
 /** A text once through the editor. @returns what became of it, without comments */
-export function editedOnce(name: string, text: string, o: EditorFlags): string {
+export function editedOnce(ctx: CliContext, name: string, text: string, o: EditorFlags): string {
   const draft = new Draft(name, o);
   try {
     draft.write(`${HINT}${text}`);
-    draft.open();
+    draft.open(ctx);
     return draft.read();
   } finally {
     draft.remove();

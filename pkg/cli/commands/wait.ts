@@ -67,7 +67,8 @@ async function until(
 ): Promise<boolean> {
   const path = pathOf(c.resource, c.namespace);
   let seen = false;
-  for (let round = 0; !how.signal.aborted; round++) {
+  // However short the time is: the object is looked at once.
+  for (let round = 0; round === 0 || !how.signal.aborted; round++) {
     const list = await ctx.rest.json<{ items: KubeObject[]; metadata: { resourceVersion: string } }>({
       path,
       query: { fieldSelector: `metadata.name=${c.name}` },
