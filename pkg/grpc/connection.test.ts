@@ -7,6 +7,8 @@ import { GrpcConnection } from './connection.ts';
 
 /** A server whose `/Echo` repeats, `/Fail` refuses, `/Empty` says nothing and `/Silent` never ends. */
 let server: Http2Server;
+/** An address of this machine that nobody else uses: a port of it that was given up stays free. */
+const OWN = `127.1.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 let port = 0;
 let sessions: ServerHttp2Session[] = [];
 let connection: GrpcConnection;
@@ -32,7 +34,7 @@ async function listen(at = 0): Promise<void> {
     sessions.push(s);
   });
   server.on('stream', (stream, headers) => serve(stream, headers[':path']));
-  server.listen(at, '127.0.0.1');
+  server.listen(at, OWN);
   await once(server, 'listening');
   port = (server.address() as AddressInfo).port;
 }
@@ -50,7 +52,7 @@ const echo = async (text: string): Promise<string> =>
 
 beforeEach(async () => {
   await listen();
-  connection = new GrpcConnection({ url: `http://127.0.0.1:${port}`, clock: systemClock });
+  connection = new GrpcConnection({ url: `http://${OWN}:${port}`, clock: systemClock });
 });
 afterEach(async () => {
   connection.close();
@@ -82,7 +84,7 @@ test('calls on a connection that breaks fail, the next one makes another', async
   expect(await echo('a')).toBe('a');
   const silent = connection.unary('/Silent', Buffer.alloc(0), later());
   silent.catch(() => {});
-  await expect.poll(() => sessions.length).toBe(1);
+  await expect.poll(() => sessions.length, { timeout: 30_000 }).toBe(1);
   sessions[0]?.destroy();
   await expect(silent).rejects.toThrow('code = Unavailable');
   expect(await echo('b')).toBe('b');
@@ -92,7 +94,7 @@ test('calls on a connection that breaks fail, the next one makes another', async
 test('a server that says goodbye gets no further calls on that connection', async () => {
   expect(await echo('a')).toBe('a');
   sessions[0]?.goaway();
-  await expect.poll(async () => [await echo('b'), sessions.length]).toEqual(['b', 2]);
+  await expect.poll(async () => [await echo('b'), sessions.length], { timeout: 30_000 }).toEqual(['b', 2]);
 });
 
 test('a server that is not there, then is', async () => {

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import type { Logger } from '#process/logger.ts';
 import { answer, HealthCheckPorts } from './health-check-ports.ts';
@@ -21,13 +20,8 @@ const ports = new HealthCheckPorts(
 );
 afterEach(() => ports.close());
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0);
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-};
+/** Below those that are given to whoever asks for any: it is not taken as soon as it is given up. */
+const PORT = 15_000 + (process.pid % 5000);
 const ask = async (port: number): Promise<number> => (await fetch(`http://127.0.0.1:${port}/`)).status;
 
 test.each([
@@ -46,7 +40,7 @@ test.each([
 });
 
 test('a port opens, follows its service, and closes', async () => {
-  const port = await freePort();
+  const port = PORT;
   await ports.apply([check(port, 1)]);
   expect(await ask(port)).toBe(200);
   await ports.apply([check(port, 0)]);
@@ -60,9 +54,9 @@ test('a port opens, follows its service, and closes', async () => {
 });
 
 test('a port that is taken is told of, and tried again', async () => {
-  const other = createServer().listen(0);
+  const other = createServer().listen(PORT);
   await new Promise((resolve) => other.once('listening', resolve));
-  const { port } = other.address() as AddressInfo;
+  const port = PORT;
   await ports.apply([check(port, 1)]);
   expect(problems).toBe(1);
   expect([told, ports.complete]).toEqual([[expect.stringMatching(/^web: .*EADDRINUSE/)], false]);

@@ -64,7 +64,7 @@ describe('SpdySession', () => {
     expect(await text(served)).toBe('question');
     served.end('answer');
     expect(await text(stream)).toBe('answer');
-    await vi.waitFor(() => expect(served.destroyed).toBe(true));
+    await vi.waitFor(() => expect(served.destroyed).toBe(true), { timeout: 30_000 });
   });
 
   test('many streams at once keep to themselves', async () => {
@@ -134,7 +134,7 @@ describe('SpdySession', () => {
     expect(received).toBeGreaterThan(INITIAL_WINDOW);
     expect(received).toBeLessThan(INITIAL_WINDOW + KB);
     near.write(numbersFrame(TYPE.windowUpdate, stream.id, 500));
-    await vi.waitFor(() => expect(received).toBeGreaterThan(INITIAL_WINDOW + 500));
+    await vi.waitFor(() => expect(received).toBeGreaterThan(INITIAL_WINDOW + 500), { timeout: 30_000 });
     expect(received).toBeLessThan(INITIAL_WINDOW + 500 + KB);
   });
 
@@ -178,7 +178,7 @@ describe('SpdySession', () => {
     const server = new SpdySession(wire, { role: 'server', clock: new FakeClock(), onStream: () => {} });
     near.write(Buffer.from([0x80, 9, 9, 9, 9, 9, 9, 9]));
     near.resume();
-    await vi.waitFor(() => expect(server.signal.aborted).toBe(true));
+    await vi.waitFor(() => expect(server.signal.aborted).toBe(true), { timeout: 30_000 });
   });
 
   test('shutdown discards what still comes and waits for the peer, but not for ever', async () => {
@@ -202,7 +202,7 @@ describe('SpdySession', () => {
     near.on('error', () => {});
     const pings = Buffer.concat(Array.from({ length: 10_000 }, () => numbersFrame(TYPE.ping, 1)));
     for (let i = 0; i < 100; i++) near.write(pings);
-    await vi.waitFor(() => expect(server.signal.aborted).toBe(true));
+    await vi.waitFor(() => expect(server.signal.aborted).toBe(true), { timeout: 30_000 });
   });
 
   test('takes the bytes behind the upgrade first', async () => {
@@ -213,6 +213,6 @@ describe('SpdySession', () => {
     const head = numbersFrame(TYPE.ping, 1);
     new SpdySession(wire, { role: 'server', clock: new FakeClock(), head, onStream: () => {} });
     const expected = Buffer.concat([head, numbersFrame(TYPE.ping, 3)]);
-    await vi.waitFor(() => expect(Buffer.concat(sent)).toEqual(expected));
+    await vi.waitFor(() => expect(Buffer.concat(sent)).toEqual(expected), { timeout: 30_000 });
   });
 });

@@ -222,19 +222,19 @@ describe('WebSocket', () => {
     const { ws, got } = await open(path, ['v4.base64.channel.k8s.io']);
     ws.send(`4${Buffer.from('{"Width":80,"Height":24}').toString('base64')}`);
     ws.send(`0${Buffer.from('typed').toString('base64')}`);
-    await vi.waitFor(() => expect(got[1]).toBe('typed'));
+    await vi.waitFor(() => expect(got[1]).toBe('typed'), { timeout: 30_000 });
     expect(got[2]).toBeUndefined();
     expect(streams.sizes.at(-1)).toBe('80x24');
     const signal = streams.signals.at(-1);
     expect(signal?.aborted).toBe(false);
     ws.terminate();
-    await vi.waitFor(() => expect(signal?.aborted).toBe(true));
+    await vi.waitFor(() => expect(signal?.aborted).toBe(true), { timeout: 30_000 });
   });
 
   test('no sub-protocol: the first version', async () => {
     const { ws, got } = await open(`/attach/ns/p/c?${query}`, []);
     ws.send(Buffer.from('\0x'));
-    await vi.waitFor(() => expect(got[1]).toBe('x'));
+    await vi.waitFor(() => expect(got[1]).toBe('x'), { timeout: 30_000 });
     ws.close();
   });
 
@@ -245,8 +245,8 @@ describe('WebSocket', () => {
   test('port-forward by channels', async () => {
     const { ws, got, closed } = await open('/portForward/ns/p?port=8080&port=1', ['v4.channel.k8s.io']);
     const port = (n: number) => String.fromCharCode(n & 0xff, n >> 8);
-    await vi.waitFor(() => expect(Object.keys(got)).toHaveLength(4));
-    await vi.waitFor(() => expect(got[3]).toContain('error forwarding port 1 to pod p'));
+    await vi.waitFor(() => expect(Object.keys(got)).toHaveLength(4), { timeout: 30_000 });
+    await vi.waitFor(() => expect(got[3]).toContain('error forwarding port 1 to pod p'), { timeout: 30_000 });
     ws.send(Buffer.from('\0ping'));
     const pod = streams.forwarded as Duplex;
     pod.once('data', (chunk: Buffer) => pod.end(`${chunk}pong`));
@@ -258,5 +258,5 @@ describe('WebSocket', () => {
 });
 
 test('leaves no connection behind', async () => {
-  await vi.waitFor(() => expect(server.connections).toBe(0));
+  await vi.waitFor(() => expect(server.connections).toBe(0), { timeout: 30_000 });
 });

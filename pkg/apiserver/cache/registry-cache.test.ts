@@ -264,7 +264,7 @@ describe('watching', () => {
     const sink = new Sink();
     b.maps.watch(b.maps.revision, sink);
     b.stop.abort();
-    await vi.waitFor(() => expect(sink.ended).toEqual({}));
+    await vi.waitFor(() => expect(sink.ended).toEqual({}), { timeout: 30_000 });
   });
 
   it('ends when the resource is removed', async () => {

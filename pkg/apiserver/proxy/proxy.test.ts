@@ -71,7 +71,7 @@ beforeAll(async () => {
   await listen(front);
 });
 afterEach(async () => {
-  await vi.waitFor(() => expect([pending, sockets.size]).toEqual([0, 0]), { timeout: 4000 });
+  await vi.waitFor(() => expect([pending, sockets.size]).toEqual([0, 0]), { timeout: 30_000 });
 });
 afterAll(() => {
   front.close();
@@ -115,9 +115,9 @@ describe('pipeUpgrade', () => {
       socket.pipe(socket);
     };
     const { socket, received } = client('behind ');
-    await vi.waitFor(() => expect(received()).toMatch(/early behind $/));
+    await vi.waitFor(() => expect(received()).toMatch(/early behind $/), { timeout: 30_000 });
     socket.end('last');
-    await vi.waitFor(() => expect(received()).toMatch(/early behind last$/));
+    await vi.waitFor(() => expect(received()).toMatch(/early behind last$/), { timeout: 30_000 });
     expect(received()).toMatch(/^HTTP\/1.1 101 Switching Protocols\r\n[\s\S]*x-extra: yes\r\n/);
     expect([seen?.method, seen?.url]).toEqual(['POST', '/agent/path?a=b']);
     const headers = seen?.headersDistinct ?? {};
@@ -149,7 +149,7 @@ describe('pipeUpgrade', () => {
       socket.once('close', agentEnded.resolve);
     };
     const leaving = client();
-    await vi.waitFor(() => expect(leaving.received()).toContain('101'));
+    await vi.waitFor(() => expect(leaving.received()).toContain('101'), { timeout: 30_000 });
     leaving.socket.destroy();
     await agentEnded.promise;
 
@@ -184,7 +184,7 @@ describe('pipeUpgrade', () => {
         last = written;
         expect(still).toBe(true);
       },
-      { interval: 200, timeout: 4000 },
+      { interval: 200, timeout: 30_000 },
     );
     expect(written).toBeLessThan(50);
     socket.destroy();
@@ -216,7 +216,7 @@ describe('pipeUpgrade', () => {
     const socket = connect(frontPort(), '127.0.0.1');
     const done = pipeUpgrade({ request: incoming, socket, head: Buffer.alloc(0) }, { ...target, port }, clock);
     const outcome = done.catch((error: Error) => error.message);
-    await vi.waitFor(() => expect(sockets.size).toBe(1));
+    await vi.waitFor(() => expect(sockets.size).toBe(1), { timeout: 30_000 });
     await clock.advance(9_999);
     expect(clock.pending).toBe(1);
     await clock.advance(1);

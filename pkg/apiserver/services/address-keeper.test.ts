@@ -82,11 +82,11 @@ test('a Service without one, and one whose IPAddress is deleted, get it; one tha
   await keeper.start(end.signal);
   await store('web', '10.96.0.7', 'fd00::7');
   tell('services', 'ADDED', 'ns/web', service('web', '10.96.0.7', 'fd00::7'));
-  await vi.waitFor(async () => expect(await made()).toEqual(['10.96.0.7 web', 'fd00::7 web']));
+  await vi.waitFor(async () => expect(await made()).toEqual(['10.96.0.7 web', 'fd00::7 web']), { timeout: 30_000 });
   for (const { key, modRevision } of (await storage.list(prefixOf(IPAddresses as never))).items) {
     await storage.delete(key, modRevision);
   }
   tell('services', 'MODIFIED', 'ns/web', service('web', '10.96.0.8'));
   for (const ip of ['10.96.0.7', 'fd00::7', '10.96.0.8']) tell('ipaddresses', 'DELETED', ip);
-  await vi.waitFor(async () => expect(await made()).toEqual(['10.96.0.8 web']));
+  await vi.waitFor(async () => expect(await made()).toEqual(['10.96.0.8 web']), { timeout: 30_000 });
 });

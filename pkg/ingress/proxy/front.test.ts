@@ -52,6 +52,11 @@ const certificate = async (hosts: string[]): Promise<Certificate> => {
   return new Certificate({ metadata: { uid: 'u', resourceVersion: '1' }, data } as unknown as Stored<Secret>);
 };
 
+/** Nobody listens there. */
+const DEAD_PORTS = [1, 2] as const;
+/** A time that stands still: whoever is avoided stays so. */
+let stopped: number | undefined;
+
 let front: Front;
 beforeAll(async () => {
   for (const name of ['a', 'b']) {
@@ -70,7 +75,14 @@ beforeAll(async () => {
   const trusted = new BlockList();
   trusted.addAddress('127.0.0.2');
   front = new Front({
-    ...{ endpoints: { of: () => endpoints }, clock: systemClock, log, trusted, httpPort: 80, httpsPort: 443 },
+    ...{
+      endpoints: { of: () => endpoints },
+      clock: { ...systemClock, now: () => stopped ?? systemClock.now() },
+      log,
+      trusted,
+      httpPort: 80,
+      httpsPort: 443,
+    },
     routes: () => routes,
     observe: (status) => statuses.push(status),
   });
@@ -97,6 +109,7 @@ const serve = (settings: Partial<RouteSettings> = {}, path = '/', tls = false): 
 beforeEach(() => {
   endpoints = ports.map((p) => new Endpoint('127.0.0.1', p));
   handler = (_req, res) => res.end('hello');
+  stopped = undefined;
   statuses.length = 0;
   logged.length = 0;
   serve();
@@ -218,7 +231,8 @@ describe('endpoints', () => {
 
   test('one that cannot be connected to is passed over, also for a POST with a body', async () => {
     handler = (req, res) => void req.pipe(res);
-    const dead = (await Promise.all([1, 2].map(() => deadPort()))).map((p) => new Endpoint('127.0.0.1', p));
+    stopped = systemClock.now();
+    const dead = DEAD_PORTS.map((p) => new Endpoint('127.0.0.1', p));
     endpoints = [...dead, new Endpoint('127.0.0.1', ports[0] ?? 0)];
     for (let i = 0; i < 20; i++) {
       expect(await ask('/', { method: 'POST' }, `body ${i}`)).toMatchObject({ status: 200, body: `body ${i}` });
@@ -252,10 +266,11 @@ describe('endpoints', () => {
       if (req.socket.localPort === ports[1]) res.end('other');
       else waiting.push(req.method ?? '');
     };
-    b.avoid(systemClock.now());
+    stopped = systemClock.now();
+    b.avoid(stopped);
     const asked = [ask('/'), ask('/', { method: 'POST' }, 'x')];
-    await expect.poll(() => waiting.sort()).toEqual(['GET', 'POST']);
-    a.lose(systemClock.now());
+    await expect.poll(() => waiting.sort(), { timeout: 30_000 }).toEqual(['GET', 'POST']);
+    a.lose(stopped);
     expect(await Promise.all(asked)).toMatchObject([{ status: 200, body: 'other' }, { status: 502 }]);
     expect(a.active).toBe(0);
   });
@@ -284,8 +299,8 @@ describe('endpoints', () => {
     leaving.on('error', () => {});
     leaving.end();
     await gone.promise;
-    await expect.poll(() => [front.active, ...endpoints.map((e) => e.active)]).toEqual([0, 0, 0]);
-    expect(statuses).toEqual([0]);
+    await expect.poll(() => [front.active, ...endpoints.map((e) => e.active)], { timeout: 30_000 }).toEqual([0, 0, 0]);
+    await expect.poll(() => statuses, { timeout: 30_000 }).toEqual([0]);
   });
 });
 
@@ -416,11 +431,11 @@ describe('WebSocket', () => {
     const [server] = sockets.clients;
     server?.close();
     await once(ws, 'close');
-    await expect.poll(() => endpoints.map((e) => e.active)).toEqual([0, 0]);
+    await expect.poll(() => endpoints.map((e) => e.active), { timeout: 30_000 }).toEqual([0, 0]);
   });
 
   test('past an endpoint that cannot be reached', async () => {
-    endpoints = [new Endpoint('127.0.0.1', await deadPort()), new Endpoint('127.0.0.1', ports[0] ?? 0)];
+    endpoints = [new Endpoint('127.0.0.1', DEAD_PORTS[0]), new Endpoint('127.0.0.1', ports[0] ?? 0)];
     for (let i = 0; i < 4; i++) {
       const ws = open('/ws');
       await once(ws, 'open');
@@ -442,11 +457,3 @@ describe('WebSocket', () => {
 /** Every name is this machine. */
 const lookup = ((_host: string, _o: object, done: (e: null, all: object[]) => void) =>
   done(null, [{ address: '127.0.0.1', family: 4 }])) as never;
-
-async function deadPort(): Promise<number> {
-  const server = createTcpServer();
-  const port = await listening(server);
-  server.close();
-  await once(server, 'close');
-  return port;
-}
