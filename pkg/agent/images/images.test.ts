@@ -60,6 +60,31 @@ test('one image is pulled once for all who want it, and no longer than the last 
   expect(off?.aborted).toBe(true);
 });
 
+test('a pod that goes while its pull begins takes nothing along', async () => {
+  const { clock, running, pull } = bench();
+  const gone = new AbortController();
+  const pulling = pull('p1', 'r/i:1', gone.signal);
+  // Its credentials are being looked for.
+  gone.abort(new Error('gone'));
+  await expect(pulling).rejects.toThrow('gone');
+  await clock.advance(0);
+  expect(running.size).toBe(0);
+});
+
+test('who comes just after an image was given up gets it by a pull of its own', async () => {
+  const { clock, running, pull } = bench();
+  const gone = new AbortController();
+  const first = pull('p1', 'r/i:1', gone.signal);
+  first.catch(() => {});
+  await clock.advance(0);
+  const second = pull('p2', 'r/i:1');
+  gone.abort(new Error('gone'));
+  await expect(first).rejects.toThrow('gone');
+  await clock.advance(0);
+  running.get('r/i:1')?.end();
+  await second;
+});
+
 test('what could not be pulled is tried again after 10 s, then 20 s, each pod for itself', async () => {
   const { clock, images, running, events, pull } = bench();
   for (const wait of [10_000, 20_000]) {

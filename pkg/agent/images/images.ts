@@ -185,6 +185,7 @@ export class Images {
 
   /** One pull for all who want the image by the same credentials; it is called off when the last of them left. */
   #shared(image: string, credentials: RegistryCredentials | undefined, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(signal.reason);
     const key = credentials ? `${image} ${digest(JSON.stringify(credentials))}` : image;
     let pull = this.#running.get(key);
     if (!pull) {
@@ -192,7 +193,7 @@ export class Images {
       const limit = AbortSignal.any([off.signal, AbortSignal.timeout(PULL_TIMEOUT_MS)]);
       const done = this.#pulls
         .run(() => this.#d.runtime.pull(tagged(image), limit, credentials), limit)
-        .finally(() => this.#running.delete(key));
+        .finally(() => this.#over(key, off));
       pull = { done, off, wanted: 0 };
       this.#running.set(key, pull);
     }
@@ -201,13 +202,20 @@ export class Images {
     entry.wanted++;
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        if (--entry.wanted === 0) off.abort(new Error('nobody wants the image any more'));
+        if (--entry.wanted === 0) {
+          this.#over(key, off);
+          off.abort(new Error('nobody wants the image any more'));
+        }
         reject(signal.reason);
       };
-      if (signal.aborted) return leave();
       signal.addEventListener('abort', leave, { once: true });
       done.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
     });
+  }
+
+  /** Who comes now begins anew: one that is called off may take some time to end. */
+  #over(key: string, off: AbortController): void {
+    if (this.#running.get(key)?.off === off) this.#running.delete(key);
   }
 
   #event(pod: Stored<Pod>, type: 'Normal' | 'Warning', reason: string, message: string): void {
