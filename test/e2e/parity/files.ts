@@ -21,7 +21,7 @@ spec:
         - { name: NODE, valueFrom: { fieldRef: { fieldPath: spec.nodeName } } }
         - { name: MODE, valueFrom: { configMapKeyRef: { name: settings, key: mode } } }
         resources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 64Mi } }
-        readinessProbe: { httpGet: { path: /, port: http }, periodSeconds: 1 }
+        readinessProbe: { httpGet: { path: /, port: http }, periodSeconds: 1, timeoutSeconds: 20 }
         volumeMounts: [{ name: settings, mountPath: /etc/settings, readOnly: true }]
       volumes:
       - { name: settings, configMap: { name: settings } }

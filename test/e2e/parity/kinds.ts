@@ -149,11 +149,12 @@ export const KINDS: readonly Scenario[] = [
   {
     name: 'describe: every kind',
     lines: [
-      'k create ns $NS-kinds && k wait --for=create sa/default -n $NS-kinds --timeout=60s',
+      'k create ns $NS-kinds && k wait --for=create sa/default -n $NS-kinds --timeout=100s',
       'k -n $NS-kinds create -f kinds.yaml | sort',
-      `k ${IN} wait --for=jsonpath='{.status.phase}'=Bound pvc/pvc --timeout=60s`,
-      `k ${IN} wait --for=jsonpath='{.status.hard.pods}'=50 quota/q --timeout=60s`,
-      `k ${IN} wait --for=condition=Suspended job/job --timeout=60s`,
+      `k ${IN} wait --for=jsonpath='{.status.phase}'=Bound pvc/pvc --timeout=100s`,
+      `k ${IN} wait --for=jsonpath='{.status.hard.pods}'=50 quota/q --timeout=100s`,
+      `k ${IN} wait --for=condition=Suspended job/job --timeout=100s`,
+      `k ${IN} wait --for=jsonpath='{.status.observedGeneration}'=1 pdb/pdb --timeout=100s`,
       // kubectl shows limits in any order.
       ...['ns/$NS-kinds', 'limits'].map((what) => `${describe(what)} | sort`),
       ...['quota', 'sa/robot', 'pv/$NS-pv', 'pvc/pvc', 'sc/$NS-slow', 'sts', 'ds', 'rc', 'job'].map(describe),

@@ -118,7 +118,7 @@ export const REFUSED: readonly Scenario[] = [
       'k rollout restart cm/settings',
       ['k rollout undo cm/settings', 'code'],
       'k rollout history deploy/web --revision=99',
-      'k rollout history deploy/web -o name | grep -c ^replicaset.apps/web-',
+      'k rollout history deploy/web -o name | wc -l >names.txt; k get rs -l app=web -o name | wc -l | diff - names.txt',
       "k patch cm settings -p '{}' --patch-file=patch.yaml",
       'k create cm x --from-file=a=b=c',
       'k create cm x --from-env-file=app.env --from-literal=a=b',

@@ -1,5 +1,16 @@
 import type { Scenario } from './lines.ts';
 
+/** `run --attach` of what prints until it is told to end: it is told so when some of it has arrived. */
+const attached = (name: string, code: number): string => {
+  const command = `sh -c "until [ -e /end ]; do echo hi; sleep 0.2; done; exit ${code}"`;
+  const flags = '--image=coxswain/busybox:1 --image-pull-policy=Never --restart=Never --attach -q';
+  return [
+    `k run ${name} ${flags} --command -- ${command} >${name}.txt & pid=$!`,
+    `until grep -q hi ${name}.txt; do sleep 0.1; done; k exec ${name} -- touch /end >/dev/null 2>&1`,
+    `wait $pid; echo $?; sort -u ${name}.txt`,
+  ].join('\n');
+};
+
 /** Commands that set one aspect of what runs. */
 export const SETTING: readonly Scenario[] = [
   {
@@ -21,11 +32,11 @@ export const SETTING: readonly Scenario[] = [
       'k run p1 --image=coxswain/busybox:1 --dry-run=client -o yaml -- sleep 5',
       'k run p4 --image=x --port=80 --env=A=b --labels=x=y --annotations=n=m --restart=OnFailure --dry-run=client -o yaml --overrides=\'{"spec":{"hostNetwork":true}}\'',
       'k run p5 --image=x --privileged --command --dry-run=client -o yaml -- a b',
-      'k run p2 --image=coxswain/busybox:1 --image-pull-policy=Never --restart=Never --attach -q --command -- sh -c "sleep 1; echo hi"',
+      attached('p2', 0),
       ['k run p2 --image=coxswain/busybox:1', 'code'],
-      'k run p3 --image=coxswain/busybox:1 --image-pull-policy=Never --restart=Never --rm -i --command -- sh -c "sleep 2; echo hi; exit 3" 2>&1 | sort',
+      'k run p3 --image=coxswain/busybox:1 --image-pull-policy=Never --restart=Never --rm -i --command -- sh -c "cat; echo hi; exit 3" 2>&1 | sort',
       'echo hello | k run p6 --image=coxswain/busybox:1 --image-pull-policy=Never --restart=Never --rm -i -q --command -- cat',
-      'k run p7 --image=coxswain/busybox:1 --image-pull-policy=Never --restart=Never -q --attach --command -- sh -c "sleep 2; exit 4"',
+      attached('p7', 4),
       'k run p8 --image=x --port=80 --expose --dry-run=client',
       'k run p8',
       'k run p8 --image="Bad Image"',
@@ -33,7 +44,8 @@ export const SETTING: readonly Scenario[] = [
       ['k run p8 --image=x -t', 'code'],
       ['k run p8 --image=x --restart=Foo', 'code'],
       'k delete pod p2 p7 --now',
-      'k autoscale deploy web --min=2 --max=5 --cpu-percent=50',
+      // So many percent that it is never scaled: how many pods there are is told by other lines.
+      'k autoscale deploy web --min=2 --max=5 --cpu-percent=5000',
       'k get hpa web -o jsonpath="{.spec}"',
       'k autoscale deploy web --max=5',
       'k autoscale deploy web --max=5 --name=w2 --dry-run=client -o jsonpath="{.spec}{.metadata.name}"',
@@ -54,6 +66,8 @@ export const SETTING: readonly Scenario[] = [
       'k set image deploy/web none=x',
       'k set image deploy/web',
       ['k set image', 'code'],
+      // Nobody has waited for those that --rm deletes.
+      'k wait --for=delete pod/p3 pod/p6 --timeout=100s >/dev/null 2>&1',
       'k set image pod,deploy --all "*=x:1" --dry-run=client | grep -v web-',
       'k set image -f pod.yaml main=x:2 --local -o yaml',
       ['k set image -f web.yaml hello=x:2 --local -o name', 'code'],
@@ -96,7 +110,7 @@ export const SETTING: readonly Scenario[] = [
       'k set subject rolebinding rb --serviceaccount=bad',
       'k set subject cm settings --user=a',
       ['k set', 'code'],
-      'k rollout status deploy/web --timeout=60s >/dev/null',
+      'k rollout status deploy/web --timeout=110s >/dev/null',
     ],
   },
 ];
@@ -107,7 +121,10 @@ export const NODES: readonly string[] = [
   'k cordon node1',
   'k get nodes --no-headers | cut -c1-30',
   'k uncordon node1 --dry-run=server',
+  // The taint that goes with it is a controller's to set, and to take away.
+  'until k get node node1 -o jsonpath="{.spec.taints[*].key}" | grep -q unschedulable; do sleep 0.2; done',
   'k uncordon node1',
+  'while k get node node1 -o jsonpath="{.spec.taints[*].key}" | grep -q unschedulable; do sleep 0.2; done',
   'k uncordon node1',
   'k cordon none',
   'k cordon -l a=b',
@@ -126,10 +143,10 @@ export const NODES: readonly string[] = [
   'k taint nodes --all a=b:NoSchedule --dry-run=client',
   'k taint pods x a=b:NoSchedule',
   'k run kept --image=coxswain/busybox:1 --image-pull-policy=Never -l app=$NS-kept --command -- sleep 3600',
-  'k wait --for=condition=Ready pod/kept --timeout=60s',
+  'k wait --for=condition=Ready pod/kept --timeout=100s',
   'k drain node1 --pod-selector=app=$NS-kept --force --dry-run=client',
   'k drain node1 --pod-selector=app=$NS-kept --force --dry-run=server',
-  'k drain node1 --pod-selector=app=$NS-kept --force --grace-period=1 --timeout=60s',
+  'k drain node1 --pod-selector=app=$NS-kept --force --grace-period=1 --timeout=100s',
   'k get pod kept',
   'k drain node1 --pod-selector=app=nothing',
   'k drain none',
