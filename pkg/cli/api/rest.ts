@@ -246,7 +246,7 @@ export class Rest {
 }
 
 /** A balancer under load hangs up during the handshake: nothing was sent then, and it may be tried again. */
-async function connected<T>(attempt: () => Promise<T>): Promise<T> {
+export async function connected<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tried = 1; ; tried++) {
     try {
       return await attempt();

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import WebSocket from 'ws';
 import type { Status } from '#api/meta/errors.ts';
+import { connected } from '../api/rest.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 
@@ -106,7 +107,10 @@ function openChannels({ rest, config }: CliContext, path: string): WebSocket {
 }
 
 /** Speaks with a container until its process ends. @returns its exit code. @throws CliError when it never ran */
-export function converse(ctx: CliContext, path: string, ends: Ends, o: ConversationFlags): Promise<number> {
+export const converse = (ctx: CliContext, path: string, ends: Ends, o: ConversationFlags): Promise<number> =>
+  connected(() => conversation(ctx, path, ends, o));
+
+function conversation(ctx: CliContext, path: string, ends: Ends, o: ConversationFlags): Promise<number> {
   const socket = openChannels(ctx, path);
   return new Promise((resolve, reject) => {
     let restore: () => void = () => {};
