@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { kubectls } from '../bed/kubectls.ts';
 import { repository } from '../bed/layout.ts';
 import { useCluster } from '../bed/suite.ts';
+import { waitFor } from '../bed/wait.ts';
 import { type Outcome, runLine, type Side, sideOf } from './parity/compare.ts';
 import { FILES } from './parity/files.ts';
 import { prepare } from './parity/prepare.ts';
@@ -41,7 +42,8 @@ async function ok(line: string): Promise<Outcome> {
 test('exec -it: a shell with the size of the terminal, ctrl-C for what runs in it, its exit code', async () => {
   const t = terminal('k exec -it solo -c main -- sh; echo "code $?"; stty -a | grep -o " -*echo "');
   await t.sees(/\/ # /);
-  t.type('stty size; tty\n');
+  // The size comes by a way of its own, and may be later than what is typed.
+  t.type('until stty size | grep 30; do sleep 1; done; tty\n');
   await t.sees(/30 120\n\/dev\/pts\/\d/);
   t.type('echo begin; sleep 1000\n');
   await t.sees(/\nbegin\n/);
@@ -169,19 +171,27 @@ test('edit: what is wrong stands on top when the editor opens again, and nothing
 test('edit --decoded: values of a Secret as text; what others change meanwhile stays', async () => {
   const meanwhile = `"${side.program}" -n terminal label secret keys by=other >/dev/null`;
   const file = editor(`grep -q "password: s3cr:t" "$1" && sed -i 's/s3cr:t/new one/' "$1"; ${meanwhile}`, 'false');
-  expect((await runLine(side, `KUBE_EDITOR=${file} k edit secret keys --decoded`)).out).toBe('secret/keys edited\n');
+  const edited = await runLine(side, `KUBE_EDITOR=${file} k edit secret keys --decoded`);
+  expect(edited).toEqual({ code: 0, out: 'secret/keys edited\n', err: '' });
   const { out } = await ok('k get secret keys -o jsonpath="{.data}{.metadata.labels}"');
   const encode = (text: string): string => Buffer.from(text).toString('base64');
   expect(out).toBe(`{"password":"${encode('new one')}","user":"${encode('ann')}"}{"by":"other"}`);
 });
 
 test('logs -f -l follows pods that are born later, one colour for each, and ends with the last of them', async () => {
+  // Each lives until it is told to end, so that the second is there before the first has gone.
   const pod = (name: string, text: string): string =>
-    `k run ${name} -l app=born --restart=Never --image=coxswain/busybox:1 --image-pull-policy=Never --command -- sh -c "echo ${text}; sleep 2"`;
+    `k run ${name} -l app=born --restart=Never --image=coxswain/busybox:1 --image-pull-policy=Never --command -- sh -c "echo ${text}; until [ -e /end ]; do sleep 0.2; done"`;
+  const end = (name: string): Promise<Outcome> =>
+    ok(`k exec ${name} -- touch /end; k wait --for=jsonpath='{.status.phase}'=Succeeded pod/${name} --timeout=100s`);
   const t = terminal('k logs -f -l app=born; echo "code $?"');
   await t.sees(/No pods in terminal namespace yet/);
   await ok(`${pod('one', 'first')}; ${pod('two', 'second')}`);
-  await t.sees(/code 0/, 60_000);
+  await t.sees(/first\n[\s\S]*second\n|second\n[\s\S]*first\n/);
+  await end('one');
+  expect(t.text).not.toMatch(/code/);
+  await end('two');
+  await t.sees(/code 0/);
   const colourOf = (text: string): string | undefined =>
     new RegExp(`␛\\[(\\d+)m\\[pod/\\w+/\\w+\\] ␛\\[0m${text}`).exec(t.text)?.[1];
   expect(t.text).toMatch(/␛\[\d+m\[pod\/one\/one\] ␛\[0mfirst\n/);
@@ -192,15 +202,24 @@ test('logs -f -l follows pods that are born later, one colour for each, and ends
 });
 
 test('rollout status tells at once that pods are refused', async () => {
-  await ok('k create quota none --hard=pods=0; k create deploy refused --image=coxswain/hello:1');
-  const { code, err } = await runLine(side, 'k rollout status deploy/refused --timeout=60s');
+  await ok('k create quota none --hard=pods=0');
+  await ok(`k wait --for=jsonpath='{.status.hard.pods}'=0 quota/none --timeout=100s`);
+  await ok('k create deploy refused --image=coxswain/hello:1');
+  const { code, err } = await runLine(side, 'k rollout status deploy/refused --timeout=100s');
   expect(code).toBe(1);
   expect(err).toMatch(/pods are refused: .*exceeded quota: none[\s\S]*Next: cox why deployment\/refused/);
   await ok('k delete deploy refused; k delete quota none');
 });
 
 test('a name that is not there: the nearest one that is', async () => {
-  await terminal('k get pod sol').sees(/pods "sol" not found\nDid you mean "solo"\?/);
-  await terminal('k logs solp').sees(/not found\nDid you mean "solo"\?/);
+  // Nobody is kept waiting for a hint for more than a second: on a busy machine there may be none.
+  const says = (line: string, wanted: RegExp): Promise<boolean> =>
+    waitFor(`${wanted}`, async () => {
+      const t = terminal(line);
+      await t.ended();
+      return wanted.test(t.text);
+    });
+  await says('k get pod sol', /pods "sol" not found\nDid you mean "solo"\?/);
+  await says('k logs solp', /not found\nDid you mean "solo"\?/);
   expect((await runLine(side, 'k get pod sol')).err).toBe('Error from server (NotFound): pods "sol" not found\n');
 });

@@ -51,7 +51,7 @@ export class Terminal {
   }
 
   /** Waits until what was shown since the last call matches. @returns the match */
-  async sees(wanted: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+  async sees(wanted: RegExp, timeoutMs = 60_000): Promise<RegExpExecArray> {
     let found: RegExpExecArray | null = null;
     const look = waitFor(
       `${wanted}`,
