@@ -2,7 +2,6 @@ import { apiTime } from '#api/meta/time.ts';
 import type { NodeUsage, PodUsage } from './node-stats.ts';
 import type { Usage } from './usage.ts';
 
-/** RFC 3339, to the second. */
 const cpu = (at: number, total: number, rate: number | undefined) => ({
   time: apiTime(at),
   ...(rate === undefined ? {} : { usageNanoCores: rate }),
