@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BusyApart } from './test/setup/sequencer.ts';
 
 const seconds = 1000;
 /** Half of a file's time is spent waiting. Clusters of two files do not meet: ports, folders and namespaces are their own. */
@@ -14,6 +15,7 @@ export default defineConfig({
   test: {
     // What differs is told in full in the report, from which `make test` repeats it at its end.
     chaiConfig: { truncateThreshold: 2000 },
+    sequence: { sequencer: BusyApart },
     projects: [
       {
         test: {

@@ -11,6 +11,7 @@ import {
   apply,
   conditionOf,
   eventSaid,
+  eventsOf,
   isReady,
   mainOf,
   onlyNode,
@@ -132,7 +133,9 @@ test('an image is pulled when it must be, once for all who want it', async () =>
   await apply(cluster(), pod('first', main), pod('second', main), pod('third', { ...main, imagePullPolicy: 'Never' }));
   for (const name of ['first', 'second']) await until(name, isReady);
   const pulled = /^Successfully pulled image .* Image size: [1-9]\d* bytes/;
-  for (const name of ['first', 'second']) await eventSaid(cluster(), name, 'Pulled', pulled);
+  // Who comes when the pull is over finds the image there.
+  const said = async (name: string) => (await eventsOf(cluster(), name, 'Pulled')).some((m) => pulled.test(m));
+  await waitFor('one tells of the pull', async () => (await said('first')) || (await said('second')));
   await until('third', isReady);
   const manifest = readFileSync(join(node().dir, 'registry/manifest.json'));
   const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;

@@ -5,6 +5,7 @@ import { probe } from '../bed/net.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
+import { isSilent } from './network/attempt.ts';
 import { restartWith } from './network/restart.ts';
 
 describe.each(['iptables', 'nftables'])('%s', (mode) => {
@@ -76,9 +77,6 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     ).stdout;
   const podIp = (pod: string) => kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}');
   const answers = (address: string, port: number) => waitFor('an answer', () => who(address, port));
-  /** Whether a client is left without an answer: somebody knows the address, and drops what comes. */
-  const isSilent = async (address: string, port: number): Promise<boolean> =>
-    !(await refused(address, port)) && (await who(address, port)) === undefined;
   const giveAddress = (name: string, ip: string) =>
     kubectl(
       ...['patch', 'service', name, '--subresource=status', '--type=merge', '-p'],
@@ -228,7 +226,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       const health = await read('{.spec.healthCheckNodePort}');
       expect((await answers(node(0).address, port)).client).toBe(outside());
       expect((await answers(node(0).address, 8091)).client).toBe(outside());
-      expect(await who(node(1).address, port)).toBeUndefined();
+      await waitFor('none where no endpoint is', () => isSilent(node(1).address, port));
       const check = async (n: number): Promise<[number, unknown]> => {
         const r = await fetch(`http://${node(n).address}:${health}/`, { signal: AbortSignal.timeout(10_000) });
         return [r.status, await r.json()];

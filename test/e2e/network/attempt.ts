@@ -17,6 +17,13 @@ export function attempt(host: string, port: number, localPort = 0): Promise<{ fr
   });
 }
 
+/** Whether somebody drops what comes, rather than answering or refusing it. */
+export const isSilent = (host: string, port: number): Promise<boolean> =>
+  attempt(host, port).then(
+    ({ answered }) => !answered,
+    () => false,
+  );
+
 /** A port of this machine from which a connection was asked for in vain; undefined: all of many were answered. */
 export async function unanswered(host: string, port: number): Promise<number | undefined> {
   for (let n = 0; n < 100; n++) {
