@@ -36,7 +36,8 @@ start_own() {
   i=0
   until answers; do
     i=$((i + 1))
-    if [ $i -gt 300 ] || ! kill -0 "$(cat $run/dockerd.pid)" 2>/dev/null; then
+    # On a slow disk the first start takes more than half a minute.
+    if [ $i -gt 1200 ] || ! kill -0 "$(cat $run/dockerd.pid)" 2>/dev/null; then
       echo "dockerd did not start; the end of $run/dockerd.log:" >&2
       tail -n 5 $run/dockerd.log >&2
       rm -f $run/dockerd.pid

@@ -1,11 +1,25 @@
 #!/bin/sh
-# Installs what Coxswain needs on Debian 12, as root: one line a step, nothing where a step is satisfied already.
+# Installs what Coxswain needs on Debian or Ubuntu, as root: one line a step, nothing where a step is satisfied already.
 # With "tests", also what only its tests need.
 set -eu
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 log=$root/.cluster/install.log
+policy=/usr/sbin/policy-rc.d
+mark='# Written by the installation of Coxswain, for as long as it runs.'
 mkdir -p -m 0700 "$root/.cluster"
+
+# One at a time. What a Ctrl-C leaves running in the background (apt, npm) holds the lock until it has ended: two of them would
+# take node_modules away under each other.
+lock=$root/.cluster/install.lock
+[ "$(id -u)" != 0 ] || lock=/run/coxswain-install.lock
+exec 9>"$lock"
+if ! flock -n 9; then
+  echo 'waiting for another installation to end'
+  flock -w 900 9 || { echo 'install: another installation has not ended in 15 minutes' >&2; exit 1; }
+fi
 : >"$log"
+# One that was killed has left this behind, and no service could be started by its package any more.
+! grep -qsxF "$mark" $policy || rm -f $policy || true
 
 say() { printf '%s' "$*"; }
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -26,13 +40,17 @@ step() {
   exit 1
 }
 
+fetch_and_unpack() {
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
+}
+
 # Debian starts a service as soon as its package is unpacked. etcd and haproxy would take our ports, dockerd may not even
 # be able to start that way, so nothing is started during the installation.
 install_packages() {
-  policy=/usr/sbin/policy-rc.d
-  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; ours=1; }
+  [ -e $policy ] || { printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >$policy; chmod 755 $policy; ours=1; }
   code=0
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" || code=$?
+  # Lists that are some weeks old name versions the archive has no more.
+  fetch_and_unpack "$@" || { apt-get update -q && fetch_and_unpack "$@"; } || code=$?
   [ -z "${ours-}" ] || rm -f $policy
   # Nor at the next boot; dockerd may, that is what its package is for.
   for service in etcd haproxy; do
@@ -49,7 +67,8 @@ want() {
   shift
   "$@" >/dev/null 2>&1 || missing="$missing $package"
 }
-compose() { has docker-compose || docker compose version; }
+# To run it is the only proof: Ubuntu 24.04 has a docker-compose 1 for a Python that is not there.
+compose() { docker compose version || docker-compose version; }
 headers() { [ -e /usr/include/stdlib.h ]; }
 PATH=$PATH:/usr/sbin:/sbin
 docker_parts() { has dockerd && has docker; }
@@ -75,13 +94,29 @@ want kubernetes-client has kubectl
 [ "${1-}" != tests ] || want musl-tools has musl-gcc
 
 if [ -n "$missing" ]; then
-  [ "$(id -u)" = 0 ] || { echo "install: these packages are missing and only root can install them:$missing" >&2; exit 1; }
   has apt-get || { echo "install: these programs are missing; install them by hand:$missing" >&2; exit 1; }
 fi
 lists() { [ -n "$(apt-cache madison busybox-static 2>/dev/null)" ]; }
-if has apt-get && ! lists; then step 'fetching package lists' apt-get update -q; fi
-# shellcheck disable=SC2086 — a list of words
-[ -z "$missing" ] || step "installing$missing" install_packages $missing
+if [ "$(id -u)" = 0 ] && has apt-get && ! lists; then step 'fetching package lists' apt-get update -q; fi
+
+# What stands for a package that this distribution has not, or has only broken.
+offered() { [ -n "$(apt-cache madison "$1" 2>/dev/null)" ]; }
+chosen=
+for package in $missing; do
+  case $package in
+    docker.io) ! offered docker-cli || package='docker.io docker-cli' ;;
+    docker-compose) ! offered docker-compose-v2 || package=docker-compose-v2 ;;
+    kubernetes-client)
+      offered $package || { echo 'note: there is no package of kubectl here; bin/cox stands in for it'; continue; }
+      ;;
+  esac
+  chosen="$chosen $package"
+done
+if [ -n "$chosen" ]; then
+  [ "$(id -u)" = 0 ] || { echo "install: these packages are missing and only root can install them:$chosen" >&2; exit 1; }
+  # shellcheck disable=SC2086 — a list of words
+  step "installing$chosen" install_packages $chosen
+fi
 
 if [ ! -x "$root/node_modules/.bin/node" ] || ! cmp -s "$root/package-lock.json" "$root/node_modules/.coxswain-lock"; then
   # `npm ci` insists that the registry has the packages of every other platform too; `npm install` takes the same versions
@@ -94,7 +129,7 @@ if [ ! -x "$root/node_modules/.bin/node" ] || ! cmp -s "$root/package-lock.json"
   if [ -x "$root/node_modules/.bin/node" ] && [ "$root/node_modules/.package-lock.json" -nt "$root/package-lock.json" ]; then
     cp "$root/package-lock.json" "$root/node_modules/.coxswain-lock"
   else
-    has npm || { echo 'install: npm is missing; install Node.js 20 or later with npm' >&2; exit 1; }
+    has npm || { echo 'install: npm is missing; install Node.js 18 or later with npm' >&2; exit 1; }
     step 'installing Node 24 and libraries from package-lock.json' modules
   fi
 fi

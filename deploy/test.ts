@@ -39,6 +39,9 @@ const checks: readonly Check[] = [
   ...PROJECTS.map((project) => vitest(project, LIMITS[project] ?? minute)),
 ];
 
+/** Somebody has pressed Ctrl-C: what has not begun is not wanted any more. */
+let givenUp = false;
+
 /** @returns whether it ended well and in time. */
 async function passes(check: Check): Promise<boolean> {
   const [command = '', ...args] = check.command;
@@ -51,7 +54,10 @@ async function passes(check: Check): Promise<boolean> {
       // It has ended.
     }
   };
-  const interrupted = (): void => stop('SIGTERM');
+  const interrupted = (): void => {
+    givenUp = true;
+    stop('SIGTERM');
+  };
   process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
   const limit = setTimeout(() => {
     console.error(`${check.name}: not finished after ${check.limitMs / minute} minutes`);
@@ -129,6 +135,7 @@ const withTests = !process.argv.includes('--no-tests');
 const failures: string[] = [];
 const began = Date.now();
 for (const check of checks.filter((c) => withTests || !PROJECTS.includes(c.name))) {
+  if (givenUp) break;
   const started = Date.now();
   const ok = await passes(check);
   console.log(`${ok ? 'ok    ' : 'FAILED'} ${check.name} (${seconds(started)})`);
