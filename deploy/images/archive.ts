@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../run.ts';
+import { SLOW_DISK_MS } from './store.ts';
 
 /** How containers of an image start, in Docker's words. */
 export interface ImageConfig {
@@ -28,7 +29,7 @@ const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
 /** Packs files the same way every time: equal folders give equal archives, and so equal image IDs. */
 export async function packLayer(root: string, target: string): Promise<void> {
   const same = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'];
-  await run('tar', [...same, '-C', root, '-cf', target, '.']);
+  await run('tar', [...same, '-C', root, '-cf', target, '.'], { timeoutMs: SLOW_DISK_MS });
 }
 
 /** Writes an archive for `docker load`. No daemon takes part. */
@@ -39,7 +40,7 @@ export async function writeArchive(images: readonly Image[], target: string): Pr
     const manifest = [];
     for (const image of images) manifest.push(await stage(image, staging));
     await writeFile(join(staging, 'manifest.json'), JSON.stringify(manifest));
-    await run('tar', ['-C', staging, '-chf', `${staging}.tar`, '.']);
+    await run('tar', ['-C', staging, '-chf', `${staging}.tar`, '.'], { timeoutMs: SLOW_DISK_MS });
     await rename(`${staging}.tar`, target);
   } finally {
     await rm(staging, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { systemExec } from '#process/exec.ts';
 import { run } from '../run.ts';
+import { SLOW_DISK_MS } from './store.ts';
 
 /** A registry that speaks, but slowly, must not keep `make up` from its five minutes. */
 const PULL_MS = 90_000;
@@ -41,8 +42,8 @@ export async function layOver(image: string, layer: string, target: string): Pro
   }
   const container = (await run('docker', ['create', image, 'none'])).trim();
   try {
-    await run('sh', ['-c', 'docker cp - "$1:/" <"$2"', 'sh', container, layer]);
-    await run('docker', ['export', '-o', target, container]);
+    await run('sh', ['-c', 'docker cp - "$1:/" <"$2"', 'sh', container, layer], { timeoutMs: SLOW_DISK_MS });
+    await run('docker', ['export', '-o', target, container], { timeoutMs: SLOW_DISK_MS });
   } finally {
     await run('docker', ['rm', container]);
     if (present.code !== 0) await run('docker', ['image', 'rm', image]);
