@@ -1,10 +1,20 @@
 #!/bin/sh
-# Removes every trace of `make up` but its data in .cluster: containers, pods, networks, rules, routes, mounts, nodes.
+# Removes every trace of `make up` but its data in .cluster and, of volumes, in /var/lib/coxswain/local-path: containers, pods,
+# networks, rules, routes, mounts, nodes.
 # Every step is done even when there is nothing to do, so that it also cleans up after something that went wrong.
 set -u
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 node=$root/node_modules/.bin/node
+state=/var/lib/coxswain
 export PATH="$PATH:/usr/sbin:/sbin"
+
+if [ -e $state/joined.json ]; then
+  echo 'down: this machine is a node of another cluster; "bin/cox cluster reset" takes it out of that' >&2
+  exit 1
+fi
+
+# Only a daemon finds the containers of a cluster that runs here, or did before a crash; the next daemon would start them again.
+if [ -e $state/agent ] && ! docker version >/dev/null 2>&1; then "$root/deploy/dockerd.sh" start; fi
 
 [ ! -x "$node" ] || "$node" "$root/deploy/up/main.ts" release
 
@@ -26,12 +36,15 @@ if docker version >/dev/null 2>&1; then
   done
 fi
 
-# The machine's files as the agent saw them. rmdir, never rm: those are the machine's own.
-if [ -d /run/coxswain/host ]; then
-  umount -R -l /run/coxswain/host 2>/dev/null
-  rmdir /run/coxswain/host
+# The machine's files as the agent saw them. rmdir, never rm: those are the machine's own. Private first: where `make up` was
+# killed between its two steps, what is unmounted there would be unmounted everywhere.
+host=/run/coxswain/host
+if [ -d $host ]; then
+  mount --make-rprivate $host 2>/dev/null && umount -R -l $host
+  rmdir $host
 fi
 
-"$root/deploy/sweep.sh" /var/lib/coxswain
+# Volumes made on demand are data, as .cluster is.
+KEEP=local-path "$root/deploy/sweep.sh" $state
 
 "$root/deploy/dockerd.sh" stop

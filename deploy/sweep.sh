@@ -1,7 +1,7 @@
 #!/bin/sh
 # Removes every trace of a node from this machine: containers, pods, their network, rules, routes, mounts, files.
 # sweep.sh FOLDER [DOCKER HOST]. What runs the node has to be stopped before. Every step is done even when there is nothing to
-# do, so that it also cleans up after something that went wrong.
+# do, so that it also cleans up after something that went wrong. KEEP in the environment names what stays in the folder.
 set -u
 folder=${1:?usage: sweep.sh FOLDER [DOCKER HOST]}
 case $folder in /*/*) ;; *) echo "sweep: $folder is no folder of a node" >&2; exit 1 ;; esac
@@ -39,13 +39,21 @@ if ip link show cox-ipvs0 >/dev/null 2>&1; then "$root/bin/proxy" --cleanup --lo
 
 # Routes to the pods of other nodes carry our protocol number; the tunnel has a device.
 ip route flush proto 252 2>/dev/null
+ip -6 route flush proto 252 2>/dev/null
 ip link del cox-vxlan 2>/dev/null
 
 # Mounts of pods' volumes, deepest first, then the shared mount they lie in.
-awk -v folder="$folder" 'index($2 "/", folder "/") == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r point; do
+mounts() { awk -v folder="$folder" 'index($2 "/", folder "/") == 1 { print $2 }' /proc/self/mounts; }
+mounts | sort -r | while read -r point; do
   umount -l "$point" 2>/dev/null
 done
-rm -rf "$folder"
+# Below a mount that is still there lies what belongs to somebody else, such as the files behind a hostPath.
+if [ -n "$(mounts)" ]; then
+  echo "sweep: $folder is left as it is: these are still mounted: $(mounts | tr '\n' ' ')" >&2
+elif [ -d "$folder" ]; then
+  find "$folder" -mindepth 1 -maxdepth 1 ! -name "${KEEP:-.}" -exec rm -rf {} +
+  rmdir "$folder" 2>/dev/null
+fi
 
 # Where device plugins register: the socket is ours, unless there are others.
 plugins=/var/lib/kubelet/device-plugins
