@@ -13,10 +13,15 @@ afterEach(() => rmSync(dir, { recursive: true }));
 const whole = async (target: string): Promise<void> => writeFileSync(target, 'whole');
 
 it('makes an archive again whose making was interrupted, or found the disk full', async () => {
-  const broken = cached('a', 'k1', async (target) => {
-    writeFileSync(target, 'ha');
-    throw new Error('no space left on device');
-  }, dir);
+  const broken = cached(
+    'a',
+    'k1',
+    async (target) => {
+      writeFileSync(target, 'ha');
+      throw new Error('no space left on device');
+    },
+    dir,
+  );
   await expect(broken).rejects.toThrow('no space');
   expect(readdirSync(dir)).toEqual([]);
   expect(readFileSync(await cached('a', 'k1', whole, dir), 'utf8')).toBe('whole');

@@ -117,6 +117,12 @@ test('cp brings files and folders to a container and back, whole', async () => {
     const links = await runLine(side, `cd ${folder} && k cp solo:/tmp/l links -c main; ls -A links`);
     expect(links).toMatchObject({ code: 0, out: 'f\n', err: expect.stringMatching(/skipping symlink: .*"\/etc"/) });
     expect((await runLine(side, 'k cp a b')).err).toMatch(/must be a remote file/);
+    // What tar could not read here is not there, although the tar there is content.
+    mkdirSync(join(folder, 'bin'));
+    const tar = '#!/bin/sh\n/usr/bin/tar "$@"\necho "tar: x: Cannot open: Permission denied" >&2\nexit 2\n';
+    writeFileSync(join(folder, 'bin/tar'), tar, { mode: 0o755 });
+    const partial = await runLine(side, `cd ${folder} && PATH=${folder}/bin:$PATH && k cp tree solo:/tmp/part -c main`);
+    expect(partial).toMatchObject({ code: 1, err: expect.stringMatching(/not complete: .*Permission denied/) });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

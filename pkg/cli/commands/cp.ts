@@ -98,6 +98,10 @@ async function upload(shell: Shell, from: string, to: string, o: CopyFlags): Pro
   const { code, err } = await shell.run(untar, { stdin: tar.stdout });
   tar.stdin.end();
   if (code !== 0) throw new CliError(`the copy failed: ${err.trim() || `tar ended with exit code ${code}`}`);
+  // What could not be read here was left out, and the tar there knows nothing of it.
+  tar.stdout.resume();
+  const local = await tar.ended;
+  if (local.code !== 0) throw new CliError(`the copy is not complete: ${local.err.trim()}`);
 }
 
 /** A name as the pattern of tar's --transform. */

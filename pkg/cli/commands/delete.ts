@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { pathOf } from '../api/discovery.ts';
-import { watchLines } from '../api/watch-lines.ts';
+import { lookAt, watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, sentence } from '../errors.ts';
 import { ALL_AND_SELECTOR, chosenObjects, type Named, namedTargets, refuseAllAndSelector } from '../targets.ts';
@@ -159,7 +159,11 @@ export async function deleteObjects(ctx: CliContext, args: readonly string[], o:
   for (const d of all) {
     try {
       const uid = await deleteOne(ctx, d, body, o);
-      if (o.wait !== false && (o.dryRun ?? 'none') === 'none') waits.push(untilGone(ctx, d, uid));
+      if (o.wait === false || (o.dryRun ?? 'none') !== 'none') continue;
+      const gone = untilGone(ctx, d, uid);
+      // It may fail while others are still being deleted, before anybody waits for it.
+      gone.catch(() => undefined);
+      waits.push(gone);
     } catch (e) {
       if (o.ignoreNotFound && isNotFound(e)) continue;
       code = 1;
@@ -189,14 +193,10 @@ export async function withinTime(work: Promise<unknown>, timeout = '0s'): Promis
 /** Watches one object until it is gone or replaced by another of the same name. */
 export async function untilGone(ctx: CliContext, d: Named, uid: string | undefined): Promise<void> {
   while (!ctx.signal.aborted) {
-    const current = await ctx.rest.found<KubeObject>(pathOf(d.resource, d.namespace, d.name));
-    if (!current || (uid && current.metadata?.uid !== uid)) return;
-    const query = {
-      fieldSelector: `metadata.name=${d.name}`,
-      resourceVersion: current.metadata?.resourceVersion,
-      watch: true,
-    };
-    const events = watchLines(ctx.rest, { path: pathOf(d.resource, d.namespace), query, signal: ctx.signal });
+    const path = pathOf(d.resource, d.namespace);
+    const { object, query } = await lookAt<KubeObject>(ctx.rest, path, d.name);
+    if (!object || (uid && object.metadata?.uid !== uid)) return;
+    const events = watchToItsEnd(ctx.rest, { path, query, signal: ctx.signal });
     for await (const e of events) if (e.type === 'DELETED') return;
   }
 }

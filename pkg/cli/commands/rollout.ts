@@ -2,7 +2,7 @@ import { sameJson } from '#api/meta/equal.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { pathOf } from '../api/discovery.ts';
-import { watchLines } from '../api/watch-lines.ts';
+import { lookAt, watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { podTemplate } from '../describe/workloads.ts';
 import { DescriptionWriter } from '../describe/writer.ts';
@@ -81,12 +81,11 @@ async function follow(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void>
   if (wanted > 0 && current.kind === 'Deployment' && is !== wanted)
     throw new CliError(`desired revision (${wanted}) is different from the running revision (${is})`);
   while (!tell(current)) {
-    const query = {
-      fieldSelector: `metadata.name=${c.name}`,
-      watch: true,
-      resourceVersion: current.metadata?.resourceVersion,
-    };
-    for await (const e of watchLines(ctx.rest, { path: pathOf(c.resource, c.namespace), query, signal })) {
+    const path = pathOf(c.resource, c.namespace);
+    const { object, query } = await lookAt<KubeObject>(ctx.rest, path, c.name);
+    if (!object) throw new CliError('object has been deleted');
+    if (tell({ ...current, ...object })) return;
+    for await (const e of watchToItsEnd(ctx.rest, { path, query, signal })) {
       if (e.type === 'DELETED') throw new CliError('object has been deleted');
       if (tell(e.object as KubeObject)) return;
     }

@@ -1,6 +1,6 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { pathOf } from '../api/discovery.ts';
-import { watchLines } from '../api/watch-lines.ts';
+import { watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { evaluateJsonPath } from '../output/jsonpath.ts';
@@ -83,7 +83,7 @@ async function until(
       watch: true,
       resourceVersion: list.metadata.resourceVersion,
     };
-    for await (const e of watchLines(ctx.rest, { path, query, signal: how.signal })) {
+    for await (const e of watchToItsEnd(ctx.rest, { path, query, signal: how.signal })) {
       if (how.wanted(e.type === 'DELETED' ? undefined : (e.object as KubeObject))) return true;
     }
   }

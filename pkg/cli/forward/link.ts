@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { Pod } from '#api/kinds/index.ts';
+import { isNotFound } from '#api/meta/errors.ts';
 import { systemClock } from '#async/clock.ts';
 import { SpdySession } from '#spdy/session.ts';
 import { podsOf } from '../commands/pods-of.ts';
@@ -12,8 +13,26 @@ import { isFinished, untilPod } from '../remote/pod-state.ts';
 /** How long a pod that was replaced may take to run, and the pause between looks. */
 const REPLACEMENT_MS = 60_000;
 const LOOK_MS = 300;
+/** The pause before a pod that could not be watched is looked at again. */
+const UNSEEN_MS = 2_000;
 
 const usable = (p: Pod): boolean => p.status?.phase === 'Running' && !p.metadata?.deletionTimestamp;
+
+/**
+ * Waits until a pod is as said, or is no more, or nobody waits. That it cannot be watched (by who may not, by a server that
+ * starts anew) says nothing about the pod.
+ */
+async function untilOver(ctx: CliContext, name: string, over: (p: Pod) => boolean): Promise<void> {
+  while (!ctx.signal.aborted) {
+    try {
+      await untilPod(ctx, name, over);
+      return;
+    } catch (e) {
+      if (e instanceof CliError || isNotFound(e)) return;
+      await systemClock.sleep(UNSEEN_MS, ctx.signal).catch(() => undefined);
+    }
+  }
+}
 
 /**
  * The way to one pod of a target, over which any number of connections go. When the pod goes away, the next connection
@@ -76,11 +95,11 @@ export class PodLink {
   async #watch(pod: Pod, session: SpdySession): Promise<void> {
     const uid = pod.metadata?.uid;
     const ctx = { ...this.#ctx, signal: AbortSignal.any([this.#ctx.signal, session.signal]) };
-    const gone = (p: Pod): boolean => p.metadata?.uid !== uid || !usable(p);
+    const gone = (p: Pod): boolean => p.metadata?.uid !== uid;
     const name = pod.metadata?.name ?? '';
-    await untilPod(ctx, name, gone).catch(() => undefined);
+    await untilOver(ctx, name, (p) => gone(p) || !usable(p));
     if (this.#session === session) this.#session = undefined;
-    if (!ctx.signal.aborted) await untilPod(ctx, name, (p) => p.metadata?.uid !== uid).catch(() => undefined);
+    await untilOver(ctx, name, gone);
     this.#sessions.delete(session);
     session.destroy();
   }

@@ -1,7 +1,7 @@
 import { systemClock } from '#async/clock.ts';
 import { pathOf } from '../api/discovery.ts';
 import { TABLE } from '../api/rest.ts';
-import { watchLines } from '../api/watch-lines.ts';
+import { watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { formatColumns } from '../output/columns.ts';
 import { type Table, tableCells } from '../output/table.ts';
@@ -59,7 +59,7 @@ class LiveTable {
         resourceVersion: first.metadata?.resourceVersion || '0',
       };
       const request = { path: pathOf(resource, namespace), query, accept: TABLE, signal: ctx.signal };
-      for await (const e of watchLines(ctx.rest, request)) {
+      for await (const e of watchToItsEnd(ctx.rest, request)) {
         this.#take((e.object as Table).rows, e.type === 'DELETED');
         changed();
       }

@@ -1,6 +1,6 @@
 import type { Pod } from '#api/kinds/index.ts';
 import { pathOf } from '../api/discovery.ts';
-import { watchLines } from '../api/watch-lines.ts';
+import { watchToItsEnd } from '../api/watch-lines.ts';
 import type { LogFlags } from '../commands/logs.ts';
 import { defaultContainer } from '../commands/pods-of.ts';
 import type { CliContext } from '../context.ts';
@@ -106,7 +106,7 @@ export async function followLogs(
       ctx.err(`No pods in ${ctx.namespace} namespace yet; waiting for the first\n`);
     if (over()) break;
     const query = { labelSelector, watch: true, resourceVersion: list.metadata.resourceVersion };
-    for await (const e of watchLines(ctx.rest, { path, query, signal: ctx.signal })) {
+    for await (const e of watchToItsEnd(ctx.rest, { path, query, signal: ctx.signal })) {
       const pod = e.object as Pod;
       if (e.type === 'DELETED') pods.delete(pod.metadata?.uid ?? '');
       else pods.set(pod.metadata?.uid ?? '', pod);

@@ -1,5 +1,5 @@
 import type { Pod } from '#api/kinds/index.ts';
-import { watchLines } from '../api/watch-lines.ts';
+import { lookAt, watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 
@@ -14,14 +14,11 @@ export async function untilPod(ctx: CliContext, name: string, wanted: (p: Pod) =
   const limit = ms === undefined ? undefined : AbortSignal.timeout(ms);
   const signal = limit ? AbortSignal.any([ctx.signal, limit]) : ctx.signal;
   for (;;) {
-    const now = await ctx.rest.json<Pod>({ path: podPath(ctx.namespace, name) });
+    const { object, query } = await lookAt<Pod>(ctx.rest, podPath(ctx.namespace), name);
+    // The server's own words for one that is not there.
+    const now = object ?? (await ctx.rest.json<Pod>({ path: podPath(ctx.namespace, name) }));
     if (wanted(now)) return now;
-    const query = {
-      fieldSelector: `metadata.name=${name}`,
-      watch: true,
-      resourceVersion: now.metadata?.resourceVersion,
-    };
-    for await (const e of watchLines(ctx.rest, { path: podPath(ctx.namespace), query, signal })) {
+    for await (const e of watchToItsEnd(ctx.rest, { path: podPath(ctx.namespace), query, signal })) {
       if (e.type === 'DELETED') throw new CliError(`pod ${ctx.namespace}/${name} was deleted`);
       if (wanted(e.object as Pod)) return e.object as Pod;
     }
