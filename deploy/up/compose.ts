@@ -12,7 +12,7 @@ export const NAME = 'coxswain';
 /** What a user wants otherwise is in the second one, which a plain `docker-compose` takes as well. */
 const files = ['docker-compose.yml', 'docker-compose.override.yml'].map((f) => join(repository, f)).filter(existsSync);
 const PROJECT = ['--project-name', NAME, ...files.flatMap((f) => ['--file', f]), '--env-file', envFile];
-const UP_MS = 180_000;
+const UP_MS = 300_000;
 
 /** What docker-compose.yml leaves open. @returns whether it was something else before. */
 export function writeEnvironment(values: Readonly<Record<string, string>>): boolean {
@@ -50,7 +50,9 @@ async function command(): Promise<string[]> {
 /** Runs compose and waits. @returns what it printed. @throws Error with the end of what it complained about. */
 export async function composeNow(args: readonly string[]): Promise<string> {
   const [program = '', ...first] = await command();
-  const { code, stdout, stderr } = await systemExec(program, [...first, ...PROJECT, ...args], { timeoutMs: UP_MS });
+  // Version 1 gives up on a daemon that takes a minute for an answer, as it does on a slow disk.
+  const options = { timeoutMs: UP_MS, env: { COMPOSE_HTTP_TIMEOUT: String(UP_MS / 1000) } };
+  const { code, stdout, stderr } = await systemExec(program, [...first, ...PROJECT, ...args], options);
   if (code === 0) return stdout;
   throw new Error(`${program} ${args[0]}: ${stderr.trim().split('\n').slice(-5).join('\n')}`);
 }
@@ -59,5 +61,8 @@ export async function composeNow(args: readonly string[]): Promise<string> {
 export async function composeHere(args: readonly string[]): Promise<number> {
   const [program = '', ...first] = await command();
   const child = spawn(program, [...first, ...PROJECT, ...args], { stdio: 'inherit' });
-  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+  return new Promise((resolve, reject) => {
+    child.on('error', () => reject(new Error(`${program} could not be started; "make install" installs it`)));
+    child.on('close', (code) => resolve(code ?? 1));
+  });
 }

@@ -9,7 +9,8 @@ const STATE = '/var/lib/coxswain';
 const HOST = '/run/coxswain/host';
 
 /** Name of this machine as a node. */
-export const nodeName = (): string => hostname().toLowerCase().split('.')[0] || 'node1';
+export const nodeName = (name = hostname()): string =>
+  (name.toLowerCase().split('.')[0] ?? '').replaceAll(/[^a-z0-9-]/g, '-').replaceAll(/^-+|-+$/g, '') || 'node1';
 
 /** The address by which this machine is known outside: the source of its default route, else its first address. */
 export async function machineAddress(): Promise<string> {
@@ -29,11 +30,11 @@ export async function prepareMounts(): Promise<void> {
   if (mounted === undefined) await run('mount', ['--bind', STATE, STATE]);
   if (!mounted?.includes('shared:')) await run('mount', ['--make-rshared', STATE]);
   mkdirSync(HOST, { recursive: true });
-  if (mountOptions(HOST) === undefined) {
-    await run('mount', ['--rbind', '/', HOST]);
-    // What happens below must not come back to the machine.
-    await run('mount', ['--make-rslave', HOST]);
-  }
+  // What happens below must not come back to the machine: unmounting it would unmount the machine's own. So also where an
+  // earlier run was interrupted between the two steps.
+  const host = mountOptions(HOST);
+  if (host === undefined) await run('mount', ['--rbind', '--make-rslave', '/', HOST]);
+  else if (host.includes('shared:')) await run('mount', ['--make-rslave', HOST]);
   if (!existsSync('/run/xtables.lock')) writeFileSync('/run/xtables.lock', '', { mode: 0o600 });
 }
 

@@ -1,5 +1,5 @@
 /** What `make up`, `make status` and `make logs` do: `node deploy/up/main.ts up [--nodes N] | status | logs`. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { authorityFile, ensurePki, pkiFolder, planPki } from '#pki/pki.ts';
@@ -19,9 +19,16 @@ import { upgradeContainers } from './upgrade.ts';
 const kubeconfig = join(clusterDir, 'admin.conf');
 const MACHINE = '/var/run/docker.sock';
 const READY_MS = 120_000;
+/** The first start of dockerd on a slow disk. */
+const DOCKERD_MS = 240_000;
 
+/** Ubuntu has no package of kubectl; ours does the same. */
+const program = ((): string => {
+  const found = (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'kubectl')));
+  return found ? 'kubectl' : join(repository, 'bin/cox');
+})();
 const kubectl = (...args: string[]): Promise<string> =>
-  run('kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', join(clusterDir, 'kubectl'), ...args], {
+  run(program, ['--kubeconfig', kubeconfig, '--cache-dir', join(clusterDir, 'kubectl'), ...args], {
     timeoutMs: READY_MS,
   });
 
@@ -46,7 +53,7 @@ async function up(nodes: number): Promise<void> {
   const running = await isRunning();
   if (!running) await refuseStrangers();
   const ingress = await ingressPorts(running);
-  process.stdout.write(await run(join(repository, 'deploy/dockerd.sh'), ['start']));
+  process.stdout.write(await run(join(repository, 'deploy/dockerd.sh'), ['start'], { timeoutMs: DOCKERD_MS }));
   const image = await step('images', loadImages);
   const name = nodeName();
   // The extra nodes have no route out of their LAN, so there this machine goes by its address in it.
@@ -68,7 +75,8 @@ async function up(nodes: number): Promise<void> {
   await step('containers', () => composeUp({ changed, anew: issued > 0 }));
   await step('API server', apiReady);
   const names = [name, ...Object.keys(extraNodes(nodes))];
-  await forgetNodes(names);
+  // The other API server may have got ready only now.
+  await waitFor('the nodes there were', () => forgetNodes(names).then(() => true), { everyMs: 500 });
   await step(`${names.length === 1 ? 'node' : 'nodes'} ${names.join(', ')}`, () => nodesReady(names));
   const url = `http://${address}:30080/`;
   const answer = await step('example deploy/examples/hello.yaml', () => hello(url));
@@ -76,8 +84,8 @@ async function up(nodes: number): Promise<void> {
 ${url} answers:  ${answer.trim()}
 
   export KUBECONFIG=${kubeconfig}
-  kubectl get pods -o wide
-  kubectl scale deployment hello --replicas=5
+  ${program} get pods -o wide
+  ${program} scale deployment hello --replicas=5
 `);
 }
 
@@ -157,7 +165,7 @@ const apiReady = async (): Promise<void> => {
   try {
     await waitFor('the API server', () => probe('https://127.0.0.1:6443/readyz', { ca }), { timeoutMs: READY_MS });
   } catch (e) {
-    throw new Error(`${(e as Error).message} (docker logs coxswain_apiserver1_1 may say why)`, { cause: e });
+    throw new Error(`${(e as Error).message} ("make logs" may say why)`, { cause: e });
   }
 };
 

@@ -16,7 +16,7 @@ const dir = join(clusterDir, 'nodes');
 const pidFile = join(dir, 'supervisor.pid');
 const readyFile = join(dir, 'ready');
 const logFile = join(dir, 'supervisor.log');
-const START_MS = 60_000;
+const START_MS = 180_000;
 
 /** Names and addresses of the nodes besides this machine, which is the first. */
 export const extraNodes = (nodes: number): Record<string, string[]> =>
@@ -79,7 +79,8 @@ export async function holdExtraNodes(nodes: number): Promise<void> {
   // What `restart: unless-stopped` does for the containers.
   const keep = async (process: (typeof processes)[number]): Promise<void> => {
     while (!ending) {
-      await process.launch();
+      // What cannot be started now (a full disk) is tried again: an end of this process would be one of all nodes.
+      await process.launch().catch(() => undefined);
       await Promise.race([process.exited, stop.promise]);
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }

@@ -66,7 +66,8 @@ export async function resetMachine(session: Pick<CliContext, 'out' | 'signal'>, 
       `no node has joined from ${root}; name its folder with --root-dir. What "cox cluster up" has made, "cox cluster down" takes away`,
     );
   if (canAsk(o)) await askOrStop(session, `Remove node ${joined?.node ?? ''} with all its pods from this machine?`);
-  await must([script('deploy/services.sh'), 'stop', root]);
+  // It is not there where an earlier reset was interrupted.
+  if (existsSync(nodePaths(root).run)) await must([script('deploy/services.sh'), 'stop', root]);
   await must([script('deploy/sweep.sh'), root, ...(joined ? [joined.dockerHost] : [])]);
   session.out(`nothing of node ${joined?.node ?? ''} is left on this machine\n`);
   if (joined) session.out(`Next, where you administer the cluster: cox delete node ${joined.node}\n`);
