@@ -19,6 +19,7 @@ import { isTerminal } from '../pods/state.ts';
 import { evictDue } from './eviction.ts';
 import { type Health, healthOf, isBeingEvicted, isOwnReport, renewedAt, wantedTaints } from './health.ts';
 import { Heartbeats } from './heartbeats.ts';
+import { TaintTimes } from './taint-times.ts';
 import { countZones, EvictionPace, evictionInterval, isFullOutage, zoneOf } from './zones.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -36,6 +37,7 @@ class NodeLifecycle implements Controller {
   readonly #podsOn;
   readonly #beats = new Heartbeats();
   readonly #pace = new EvictionPace();
+  readonly #taintTimes = new TaintTimes();
   readonly #written = new LastWritten<Node>();
   readonly #events;
   readonly #clock;
@@ -53,7 +55,10 @@ class NodeLifecycle implements Controller {
     this.#gracePeriodMs = options.gracePeriodMs;
     this.watches = [
       watching(Nodes, (n, old, gone) => {
-        if (gone) this.#written.forget(n.metadata.uid);
+        if (gone) {
+          this.#written.forget(n.metadata.uid);
+          this.#taintTimes.forget(n.metadata.uid);
+        }
         if (old && isOwnReport(n, old)) this.#beats.alive(n.metadata.name, this.#clock.now());
         return old && sameJson(this.#relevant(n), this.#relevant(old)) ? [] : ownKey(n);
       }),
@@ -95,7 +100,7 @@ class NodeLifecycle implements Controller {
 
   /** A silent node: nothing it last said of itself holds any more. */
   async #markSilent(node: Stored<Node>): Promise<Stored<Node>> {
-    const { name } = node.metadata;
+    const { name, resourceVersion } = node.metadata;
     const conditions = (node.status?.conditions ?? [])
       .filter((c) => c.status !== 'Unknown' && c.type !== 'NetworkUnavailable')
       .map((c) => ({
@@ -106,7 +111,8 @@ class NodeLifecycle implements Controller {
         lastTransitionTime: apiTime(this.#clock.now()),
       }));
     if (conditions.length === 0) return node;
-    const body = { status: { conditions } };
+    // Not over what the node, or another one of its name, may have said of itself meanwhile.
+    const body = { metadata: { resourceVersion }, status: { conditions } };
     const marked = await this.#client.patch(Nodes, { name, subresource: 'status' }, { type: 'strategic', body });
     this.#events.event(this.#nodeRef(node), 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
     return this.#written.wrote(marked);
@@ -168,7 +174,7 @@ class NodeLifecycle implements Controller {
     node = await this.#taint(node, state, evict);
     const nextEviction = await evictDue(
       { client: this.#client, clock: this.#clock, events: this.#events },
-      node,
+      this.#taintTimes.dated(node, this.#clock.now()),
       this.#podsOn(name),
     );
     // A silent node needs no timer: its next sign of life, or the next change of its pods, brings the key.

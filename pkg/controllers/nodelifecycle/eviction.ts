@@ -1,4 +1,4 @@
-import { type Node, type Pod, Pods, type Taint } from '#api/kinds/index.ts';
+import { type Pod, Pods, type Taint } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
@@ -12,9 +12,11 @@ const PARALLEL = 8;
 /** Epoch ms at which a pod must leave a node with these taints; undefined: it may stay ("Taint based Evictions"). Pure. */
 export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number | undefined {
   let at: number | undefined;
+  // One that came later has its time from then on.
+  const created = Date.parse(pod.metadata?.creationTimestamp ?? '') || 0;
   for (const taint of taints) {
     if (taint.effect !== 'NoExecute') continue;
-    const since = taint.timeAdded ? Date.parse(taint.timeAdded) : now;
+    const since = Math.max(created, taint.timeAdded ? Date.parse(taint.timeAdded) : now);
     const tolerating = (pod.spec?.tolerations ?? []).filter((t) => tolerates(t, taint));
     if (tolerating.length === 0) return now;
     const limits = tolerating.flatMap((t) => t.tolerationSeconds ?? []);
@@ -26,10 +28,10 @@ export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): n
   return at;
 }
 
-/** Deletes the pods of `node` whose time is over. @returns milliseconds until the next one is due */
+/** Deletes the pods of a node with these taints whose time is over. @returns milliseconds until the next one is due */
 export async function evictDue(
   deps: Pick<ControllerDeps, 'client' | 'clock'> & { readonly events: EventRecorder },
-  node: Stored<Node>,
+  taints: readonly Taint[],
   pods: readonly Stored<Pod>[],
 ): Promise<number | undefined> {
   const now = deps.clock.now();
@@ -37,7 +39,7 @@ export async function evictDue(
   let next: number | undefined;
   for (const pod of pods) {
     if (pod.metadata.deletionTimestamp) continue;
-    const at = evictionTime(pod, node.spec?.taints ?? [], now);
+    const at = evictionTime(pod, taints, now);
     if (at === undefined) continue;
     if (at <= now) due.push(pod);
     else next = Math.min(next ?? at - now, at - now);

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Node, Taint } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
 import { ago, NOW, pod } from '../fixtures.ts';
 import { evictionTime } from './eviction.ts';
 import { healthOf, isOwnReport, wantedTaints } from './health.ts';
 import { Heartbeats } from './heartbeats.ts';
+import { TaintTimes } from './taint-times.ts';
 import { countZones, EvictionPace, evictionInterval, isFullOutage } from './zones.ts';
 
 const NOT_READY = 'node.kubernetes.io/not-ready';
@@ -98,6 +100,27 @@ describe('when a pod must leave', () => {
   ])('%s', (_why, tolerations, taints, want) => {
     expect(evictionTime(pod({ tolerations: tolerations as never }), taints, NOW)).toBe(want);
   });
+});
+
+test('a pod that came after the taint has its time from then on', () => {
+  const tolerations = [{ operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }] as never;
+  const taints = [{ key: 'mine', effect: 'NoExecute', timeAdded: ago(7200) } as Taint];
+  expect(evictionTime(pod({ tolerations, age: 100 }), taints, NOW)).toBe(NOW + 200_000);
+});
+
+test('a taint without a time counts from when it was first seen, not from each look', () => {
+  const times = new TaintTimes();
+  const tainted = (...taints: object[]) => ({ metadata: { name: 'n', uid: 'n' }, spec: { taints } }) as Stored<Node>;
+  const mine = { key: 'mine', value: 'a', effect: 'NoExecute' };
+  const added = (taints: readonly Taint[]) => taints.map((t) => t.timeAdded && Date.parse(t.timeAdded) - NOW);
+  const dated = { key: 'dated', effect: 'NoExecute', timeAdded: ago(9) };
+  const all = tainted(mine, dated, { key: 'mine', effect: 'NoSchedule' });
+  expect(added(times.dated(all, NOW))).toEqual([0, -9000, undefined]);
+  expect(added(times.dated(all, NOW + 5000))).toEqual([0, -9000, undefined]);
+  expect(added(times.dated(tainted({ ...mine, value: 'b' }), NOW + 6000))).toEqual([6000]);
+  expect(added(times.dated(tainted(mine), NOW + 7000))).toEqual([7000]);
+  times.forget('n');
+  expect(added(times.dated(tainted(mine), NOW + 8000))).toEqual([8000]);
 });
 
 describe('zones', () => {

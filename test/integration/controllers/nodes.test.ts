@@ -64,6 +64,26 @@ test('cordon taints, uncordon takes it back', async () => {
   await waitFor('free', async () => (await taintsOf('hollow4')).length === 0);
 });
 
+test('a taint that does not say since when evicts those that tolerate it for a while, in time', async () => {
+  const { client, cluster } = world();
+  const ns = await freshNamespace(client);
+  const spec = (tolerationSeconds?: number) => ({
+    ...podTemplate({}).spec,
+    nodeName: 'hollow2',
+    tolerations: [
+      { key: 'mine', operator: 'Exists', effect: 'NoExecute', ...(tolerationSeconds ? { tolerationSeconds } : {}) },
+    ],
+  });
+  const create = (name: string, seconds?: number) =>
+    client.create(Pods, { metadata: { namespace: ns, name }, spec: spec(seconds) } as never);
+  await create('stays');
+  await create('goes', 3);
+  await cluster.kubectlOk(['taint', 'node', 'hollow2', 'mine=x:NoExecute']);
+  await waitFor('one left', async () => (await livePods(client, ns)).map((p) => p.metadata.name).join() === 'stays');
+  await cluster.kubectlOk(['taint', 'node', 'hollow2', 'mine-']);
+  await waitFor('free', async () => (await taintsOf('hollow2')).length === 0);
+});
+
 describe('a node falls silent', () => {
   test('it is marked, its pods leave the services at once and the node in time; heard again, it is clean', async () => {
     const { client, nodes } = world();
