@@ -48,6 +48,19 @@ const UP: HPAScalingRules = {
 };
 const DOWN: HPAScalingRules = { policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] };
 
+/** Pure: where replicas beyond the bounds have to go, whatever the metrics say, even if none can be read. */
+export function outOfBounds(
+  hpa: HorizontalPodAutoscaler,
+  current: number,
+): { readonly replicas: number; readonly reason: string } | undefined {
+  const { minReplicas = 1, maxReplicas = 1 } = hpa.spec ?? {};
+  if (current > maxReplicas)
+    return { replicas: maxReplicas, reason: 'Current number of replicas above Spec.MaxReplicas' };
+  if (current < minReplicas)
+    return { replicas: minReplicas, reason: 'Current number of replicas below Spec.MinReplicas' };
+  return undefined;
+}
+
 export interface Advised {
   readonly current: number;
   readonly advised: number;

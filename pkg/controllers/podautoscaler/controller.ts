@@ -15,7 +15,7 @@ import {
   watching,
 } from '../harness/controller.ts';
 import { KindWrites } from '../harness/kind-writes.ts';
-import { bounded, type Memory, type Past } from './behavior.ts';
+import { bounded, type Memory, outOfBounds, type Past } from './behavior.ts';
 import { MetricReader, type Reading } from './metrics.ts';
 import { MetricsApis } from './metrics-apis.ts';
 import type { Caution } from './replicas.ts';
@@ -132,20 +132,25 @@ class PodAutoscaler implements Controller {
       draft.set({ desiredReplicas: 0 });
       return;
     }
+    const beyond = outOfBounds(hpa, current);
+    if (beyond) {
+      await this.#scale(hpa, path, { scale, ...beyond });
+      this.#remember(hpa, now, { change: beyond.replicas - current });
+      draft.decided({ replicas: beyond.replicas }, true);
+      return;
+    }
     const { advised, reason, currentMetrics } = await this.#advised(hpa, scale, { current, now });
     const valid = 'the HPA was able to successfully calculate a replica count from the metrics';
     draft.condition('ScalingActive', true, ['ValidMetricFound', valid]);
     const memory = this.#memory(hpa, now);
     const downSeconds = this.#settings.downscaleStabilizationMs / 1000;
     const outcome = bounded(hpa, { current, advised, memory, now, downSeconds });
-    const change: Past[] = outcome.replicas === current ? [] : [{ at: now, replicas: outcome.replicas - current }];
-    if (change.length > 0) await this.#scale(hpa, path, { scale, reason, replicas: outcome.replicas });
-    this.#memories.set(hpa.metadata.uid, {
-      advice: [...memory.advice, { at: now, replicas: advised }],
-      changes: [...memory.changes, ...change],
-    });
+    const { replicas } = outcome;
+    const why = replicas > current ? reason : 'All metrics below target';
+    if (replicas !== current) await this.#scale(hpa, path, { scale, reason: why, replicas });
+    this.#remember(hpa, now, { advised, change: replicas - current });
     draft.set({ currentMetrics });
-    draft.decided(outcome, change.length > 0);
+    draft.decided(outcome, replicas !== current);
   }
 
   async #scaleAt(path: string): Promise<Scale> {
@@ -187,6 +192,15 @@ class PodAutoscaler implements Controller {
     return { advice: advice.filter(recent), changes: changes.filter(recent) };
   }
 
+  /** Keeps what was advised, if anything was, and by how many replicas the target was changed. */
+  #remember(hpa: Hpa, at: number, { advised, change }: { advised?: number; change: number }): void {
+    const { advice, changes } = this.#memory(hpa, at);
+    this.#memories.set(hpa.metadata.uid, {
+      advice: advised === undefined ? advice : [...advice, { at, replicas: advised }],
+      changes: change === 0 ? changes : [...changes, { at, replicas: change }],
+    });
+  }
+
   async #scale(
     hpa: Hpa,
     path: string,
@@ -197,8 +211,7 @@ class PodAutoscaler implements Controller {
     } catch (e) {
       throw new Obstacle('AbleToScale', 'FailedUpdateScale', (e as Error).message);
     }
-    const why = replicas > (scale.spec.replicas ?? 0) ? reason : 'All metrics below target';
-    this.#events.event(hpa, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${why}`);
+    this.#events.event(hpa, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${reason}`);
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { HorizontalPodAutoscaler, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { NOW, type PodSketch, pod } from '../fixtures.ts';
-import { bounded, type Memory } from './behavior.ts';
+import { bounded, type Memory, outOfBounds } from './behavior.ts';
 import { adviseByAverage, adviseByPods, adviseByUsage, adviseByValue, type PodMetric } from './replicas.ts';
 
 const member = (name: string, s: PodSketch = {}, cpu: string | undefined = '100m'): Stored<Pod> => {
@@ -97,5 +97,14 @@ describe('bounds', () => {
   ])('%s', (_, spec, current, advised, memory, want, limited) => {
     const outcome = bounded(hpa(spec), { current, advised, memory, now: NOW });
     expect([outcome.replicas, outcome.limited?.[0]]).toEqual([want, limited]);
+  });
+
+  test.each([
+    [1, 2, 'Current number of replicas below Spec.MinReplicas'],
+    [2, undefined, undefined],
+    [6, 5, 'Current number of replicas above Spec.MaxReplicas'],
+  ])('%i replicas of 2 to 5 need no metric: %s', (current, replicas, reason) => {
+    const beyond = outOfBounds(hpa({ minReplicas: 2, maxReplicas: 5 }), current);
+    expect([beyond?.replicas, beyond?.reason]).toEqual([replicas, reason]);
   });
 });

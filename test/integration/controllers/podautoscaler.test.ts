@@ -118,6 +118,17 @@ test('what cannot be scaled or measured is said', async () => {
   await rolledOut(client, ns, 'plain');
   await create('lost', 'nobody');
   await create('plain', 'plain');
+  // As many as there shall be at least, no metric has to ask for.
+  await client.create(Deployments, deployment(ns, 'few', { replicas: 1 }));
+  await client.create(HorizontalPodAutoscalers, {
+    metadata: { namespace: ns, name: 'few' },
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'few' },
+      minReplicas: 2,
+      maxReplicas: 3,
+    },
+  });
+  await waitFor('two', async () => (await client.get(Deployments, 'few', ns)).spec?.replicas === 2);
   const reason = async (name: string, type: string) =>
     (await client.get(HorizontalPodAutoscalers, name, ns)).status?.conditions?.find(
       (c) => c.type === type && c.status === 'False',
