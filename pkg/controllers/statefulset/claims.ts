@@ -3,7 +3,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Client, EventRecorder, Informer } from '#client/types.ts';
 import { messageOf } from '../pods/pod-control.ts';
-import { claimName, claimOwners, claimsFor, ordinalOf, podName, range } from './identity.ts';
+import { claimName, claimOwners, claimsFor, goesWithPod, ordinalOf, podName, range } from './identity.ts';
 
 /** Makes the claims of a set's pods, and has them go when the set's retention policy says so. */
 export class Claims {
@@ -17,22 +17,42 @@ export class Claims {
     this.#events = o.events;
   }
 
-  /** @throws Error if a claim of that name is on its way out: the pod must not start with it. */
+  /** For a pod to be made. @throws Error if a claim of that name is on its way out: the pod must not start with it. */
   async ensure(set: Stored<StatefulSet>, ordinal: number): Promise<void> {
     for (const wanted of claimsFor(set, ordinal)) {
       const name = wanted.metadata?.name ?? '';
       const there = this.#claims.lister.get(name, set.metadata.namespace);
       if (there?.metadata.deletionTimestamp) throw new Error(`pvc ${name} is being deleted`);
-      if (there) continue;
-      const what = `Claim ${name} Pod ${podName(set, ordinal)} in StatefulSet ${set.metadata.name}`;
-      try {
-        await this.#client.create(PersistentVolumeClaims, wanted);
-        this.#events.event(set, 'Normal', 'SuccessfulCreate', `create ${what} success`);
-      } catch (e) {
-        if (isAlreadyExists(e)) continue;
-        this.#events.event(set, 'Warning', 'FailedCreate', `create ${what} failed error: ${messageOf(e)}`);
-        throw e;
+      // The collector has not come to it yet.
+      if (there && goesWithPod(set, there)) throw new Error(`pvc ${name} is to go with the pod that was scaled away`);
+      if (!there) await this.#create(set, ordinal, wanted);
+    }
+  }
+
+  /** Claims that went after their pod was made, and before it could use them, are made anew: it would wait for ever. */
+  async restore(set: Stored<StatefulSet>, pods: readonly Stored<Pod>[]): Promise<void> {
+    const { start, end } = range(set);
+    for (const pod of pods) {
+      const ordinal = ordinalOf(set, pod) ?? -1;
+      if (ordinal < start || ordinal >= end) continue;
+      if (pod.metadata.deletionTimestamp || pod.status?.phase !== 'Pending') continue;
+      for (const wanted of claimsFor(set, ordinal)) {
+        const name = wanted.metadata?.name ?? '';
+        const used = pod.spec?.volumes?.some((v) => v.persistentVolumeClaim?.claimName === name);
+        if (used && !this.#claims.lister.get(name, set.metadata.namespace)) await this.#create(set, ordinal, wanted);
       }
+    }
+  }
+
+  async #create(set: Stored<StatefulSet>, ordinal: number, wanted: PersistentVolumeClaim): Promise<void> {
+    const what = `Claim ${wanted.metadata?.name} Pod ${podName(set, ordinal)} in StatefulSet ${set.metadata.name}`;
+    try {
+      await this.#client.create(PersistentVolumeClaims, wanted);
+      this.#events.event(set, 'Normal', 'SuccessfulCreate', `create ${what} success`);
+    } catch (e) {
+      if (isAlreadyExists(e)) return;
+      this.#events.event(set, 'Warning', 'FailedCreate', `create ${what} failed error: ${messageOf(e)}`);
+      throw e;
     }
   }
 

@@ -1,6 +1,7 @@
 import {
   type ControllerRevision,
   ControllerRevisions,
+  type PersistentVolumeClaim,
   PersistentVolumeClaims,
   type Pod,
   Pods,
@@ -14,6 +15,7 @@ import { forEachLimited } from '../harness/batches.ts';
 import {
   type Controller,
   type ControllerDeps,
+  keyOf,
   type Outcome,
   ownKey,
   splitKey,
@@ -27,7 +29,7 @@ import { isNamespaceTerminating } from '../pods/create-error.ts';
 import { messageOf } from '../pods/pod-control.ts';
 import { isTerminal } from '../pods/state.ts';
 import { Claims } from './claims.ts';
-import { identityLabels, ordinalOf, podFor, podName } from './identity.ts';
+import { identityLabels, isClaimOf, ordinalOf, podFor, podName } from './identity.ts';
 import { planStep, revisionFor, type Scene, statusOf } from './plan.ts';
 
 const GATHER_MS = 20;
@@ -64,7 +66,7 @@ class StatefulSetController implements Controller {
       watching(StatefulSets, (set, _old, gone) => (gone ? this.#forget(set) : ownKey(set))),
       watching(Pods, this.#family.toKeys, { delayMs: GATHER_MS }),
       watching(ControllerRevisions, () => []),
-      watching(PersistentVolumeClaims, () => []),
+      watching(PersistentVolumeClaims, (claim, _old, gone) => (gone ? this.#keysOfClaim(claim) : [])),
     ];
   }
 
@@ -101,6 +103,8 @@ class StatefulSetController implements Controller {
       await forEachLimited(s.pods, PARALLEL, (pod) => this.#identify(s.set, pod));
       await forEachLimited(step.remove, PARALLEL, (pod) => this.#remove(s.set, pod));
       await forEachLimited(step.create, PARALLEL, (ordinal) => this.#create(s, ordinal, history));
+      const left = s.pods.filter((p) => !step.remove.includes(p));
+      await this.#claims.restore(s.set, left);
       return { waitMs: step.waitMs };
     } catch (error) {
       return { waitMs: step.waitMs, error };
@@ -165,6 +169,11 @@ class StatefulSetController implements Controller {
   async #prune(s: Scene, { all }: History): Promise<void> {
     const used = new Set([s.current, s.update, ...s.pods.map((p) => p.metadata.labels?.[HASH_LABEL] ?? '')]);
     await this.#revisions.prune(s.set, all, used);
+  }
+
+  /** A pod may be waiting for it. */
+  #keysOfClaim({ metadata: { name, namespace } }: Stored<PersistentVolumeClaim>): readonly string[] {
+    return [...this.#sets.lister.list(namespace)].filter((set) => isClaimOf(set, name)).map(keyOf);
   }
 
   #forget({ metadata: { uid } }: Stored<StatefulSet>): readonly string[] {

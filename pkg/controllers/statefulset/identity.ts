@@ -25,6 +25,9 @@ export function ordinalOf(set: Stored<StatefulSet>, pod: { metadata: { name: str
   return Number(digits);
 }
 
+const isPodOf = (set: Stored<StatefulSet>, name: string): boolean =>
+  ordinalOf(set, { metadata: { name } }) !== undefined;
+
 /** First ordinal, and the one after the last. */
 export function range(set: StatefulSet): { readonly start: number; readonly end: number } {
   const start = set.spec?.ordinals?.start ?? 0;
@@ -41,6 +44,13 @@ type ClaimTemplate = NonNullable<NonNullable<StatefulSet['spec']>['volumeClaimTe
 
 export const claimName = (set: Stored<StatefulSet>, template: ClaimTemplate, ordinal: number): string =>
   `${template.metadata?.name}-${set.metadata.name}-${ordinal}`;
+
+/** Whether a claim of that name belongs to a pod of the set, or would. */
+export const isClaimOf = (set: Stored<StatefulSet>, name: string): boolean =>
+  (set.spec?.volumeClaimTemplates ?? []).some((t) => {
+    const prefix = `${t.metadata?.name}-`;
+    return name.startsWith(prefix) && isPodOf(set, name.slice(prefix.length));
+  });
 
 /** The pod of an ordinal, made from `template`; `revision` names the revision that holds it. */
 export function podFor(
@@ -99,6 +109,13 @@ function retentionOwners(set: Stored<StatefulSet>, leaving: Stored<Pod> | undefi
   return [{ apiVersion, kind, name, uid }];
 }
 
+const ownedByPod = (set: Stored<StatefulSet>, r: OwnerReference): boolean =>
+  r.kind === 'Pod' && isPodOf(set, r.name ?? '');
+
+/** Pure: whether the claim goes with a pod that was scaled away. */
+export const goesWithPod = (set: Stored<StatefulSet>, claim: Stored<PersistentVolumeClaim>): boolean =>
+  (claim.metadata.ownerReferences ?? []).some((r) => ownedByPod(set, r));
+
 /**
  * Pure: the owners a claim shall have, or undefined if it has them. Owners other than the set and pods of its name are
  * left alone.
@@ -109,9 +126,7 @@ export function claimOwners(
   leaving: Stored<Pod> | undefined,
 ): OwnerReference[] | undefined {
   const present = claim.metadata.ownerReferences ?? [];
-  const ours = (r: OwnerReference): boolean =>
-    r.uid === set.metadata.uid ||
-    (r.kind === 'Pod' && ordinalOf(set, { metadata: { name: r.name ?? '' } }) !== undefined);
+  const ours = (r: OwnerReference): boolean => r.uid === set.metadata.uid || ownedByPod(set, r);
   const wanted = [...present.filter((r) => !ours(r)), ...retentionOwners(set, leaving)];
   return sameJson(wanted, present) ? undefined : wanted;
 }

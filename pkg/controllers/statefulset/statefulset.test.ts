@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { PersistentVolumeClaim, Pod, StatefulSet } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { NOW, type PodSketch, pod } from '../fixtures.ts';
-import { claimOwners, claimsFor, ordinalOf, podFor } from './identity.ts';
+import { Claims } from './claims.ts';
+import { claimOwners, claimsFor, isClaimOf, ordinalOf, podFor } from './identity.ts';
 import { planStep, revisionFor, type Scene, statusOf } from './plan.ts';
 
 const set = (spec: object = {}): Stored<StatefulSet> =>
@@ -152,6 +153,56 @@ test('a pod has its name everywhere, and its claims in place of volumes', () => 
       { name: 'tmp', emptyDir: {} },
       { name: 'data', persistentVolumeClaim: { claimName: 'data-web-2' } },
     ],
+  });
+});
+
+describe('claims of a pod that waits', () => {
+  const template = { metadata: { name: 'data' }, spec: {} };
+  const web = set({ volumeClaimTemplates: [template] });
+  const claim = (name: string, more: object = {}) =>
+    ({ metadata: { name, namespace: 'ns', ...more } }) as Stored<PersistentVolumeClaim>;
+  function claimsOf(...present: Stored<PersistentVolumeClaim>[]) {
+    const created: (string | undefined)[] = [];
+    const create = async (_kind: unknown, o: PersistentVolumeClaim) => void created.push(o.metadata?.name);
+    const lister = { get: (name: string) => present.find((c) => c.metadata.name === name) };
+    const o = { client: { create }, claims: { lister }, events: { event: () => {} } };
+    return { claims: new Claims(o as unknown as ConstructorParameters<typeof Claims>[0]), created };
+  }
+  const waiting = (name: string, sketch: PodSketch = {}): Stored<Pod> => {
+    const p = pod({ name, phase: 'Pending', ...sketch });
+    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: `data-${name}` } }];
+    return { ...p, spec: { ...p.spec, volumes } } as Stored<Pod>;
+  };
+
+  test('are made anew, where the pod has yet to start', async () => {
+    const { claims, created } = claimsOf(claim('data-web-2'));
+    const strange = pod({ name: 'web-1', phase: 'Pending' });
+    await claims.restore(web, [
+      waiting('web-0'),
+      strange,
+      waiting('web-2'),
+      waiting('web-3'),
+      waiting('web-1', { phase: 'Running' }),
+      waiting('web-1', { deleting: true }),
+    ]);
+    expect(created).toEqual(['data-web-0']);
+  });
+
+  test('are not those that go with the pod before it', async () => {
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'Pod', name: 'web-1', uid: 'before' }];
+    const { claims, created } = claimsOf(claim('data-web-1', { ownerReferences }));
+    await expect(claims.ensure(web, 1)).rejects.toThrow('pvc data-web-1 is to go with the pod that was scaled away');
+    await claims.ensure(web, 0);
+    expect(created).toEqual(['data-web-0']);
+  });
+
+  test.each([
+    ['data-web-7', true],
+    ['data-web-x', false],
+    ['data-webber-0', false],
+    ['other-web-0', false],
+  ])('%s is one of the set: %s', (name, want) => {
+    expect(isClaimOf(web, name)).toBe(want);
   });
 });
 
