@@ -11,13 +11,19 @@ interface ResourceList {
   resources: { name: string; namespaced: boolean; verbs: string[] }[];
 }
 interface GroupList {
-  groups: { preferredVersion?: { groupVersion: string } }[];
+  groups: { preferredVersion?: { groupVersion: string }; versions?: { groupVersion: string }[] }[];
 }
 
 const rootOf = (groupVersion: string): string =>
   groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
 
-/** All namespaced resources that can be listed and deleted. Groups that do not answer are named, not skipped silently. */
+const groupOf = (groupVersion: string): string =>
+  groupVersion.includes('/') ? (groupVersion.split('/')[0] ?? '') : '';
+
+/**
+ * All namespaced resources that can be listed and deleted, each in the version its group prefers; one that is not served
+ * in that, in another one. Groups that do not answer are named, not skipped silently.
+ */
 export async function namespacedResources(
   client: Client,
   signal: AbortSignal,
@@ -25,7 +31,9 @@ export async function namespacedResources(
   const groups = await client.raw<GroupList>('GET', '/apis', undefined, { signal });
   const versions = [
     'v1',
-    ...groups.groups.flatMap((g) => (g.preferredVersion ? [g.preferredVersion.groupVersion] : [])),
+    ...new Set(
+      groups.groups.flatMap((g) => [g.preferredVersion, ...(g.versions ?? [])].flatMap((v) => v?.groupVersion ?? [])),
+    ),
   ];
   const failed: string[] = [];
   const lists = await Promise.all(
@@ -44,7 +52,12 @@ export async function namespacedResources(
       }
     }),
   );
-  return { found: lists.flat(), failed };
+  const found = new Map<string, NamespacedResource>();
+  for (const r of lists.flat()) {
+    const resource = `${groupOf(r.groupVersion)}/${r.plural}`;
+    if (!found.has(resource)) found.set(resource, r);
+  }
+  return { found: [...found.values()], failed };
 }
 
 /** Path of a namespace's collection. */
