@@ -45,6 +45,16 @@ test.each<[string, string, string | undefined, boolean]>([
   expect([due.at && new Date(due.at).toISOString().replace('.000', ''), due.tooManyMissed]).toEqual([at, many]);
 });
 
+test.each([
+  ['not due', 1000, undefined, 2600],
+  ['due', 3700, 100, 3500],
+  ['late by several', 8000, 800, 2800],
+])('an interval counts from the last start, not from the look at it: %s', (_, since, at, next) => {
+  const due = dueAt(parseSchedule('@every 1h'), 'UTC', { earliest: NOW - since * 1000, now: NOW });
+  const seconds = (t: number | undefined): number | undefined => t && (t - NOW) / 1000;
+  expect([seconds(due.at), seconds(due.next)]).toEqual([at && -at, next]);
+});
+
 const cronJob = (spec: object = {}, status: CronJob['status'] = {}): Stored<CronJob> =>
   ({
     metadata: { namespace: 'ns', name: 'c', uid: 'c', creationTimestamp: ago(3600) },
@@ -78,6 +88,13 @@ describe('whether a job is started', () => {
       cronJob({ schedule: '55 * * * *', startingDeadlineSeconds: 600 }, since(7200)),
       0,
       { at: NOW - 300_000 },
+    ],
+    ['an interval, in time', cronJob({ schedule: '@every 1h', startingDeadlineSeconds: 60 }), 0, { at: NOW }],
+    [
+      'an interval, too late',
+      cronJob({ schedule: '@every 50m', startingDeadlineSeconds: 60 }),
+      0,
+      { at: undefined, next: NOW + 40 * 60_000 },
     ],
     [
       'forbidden',

@@ -105,7 +105,11 @@ export function planStart(cj: Stored<CronJob>, active: number, now: number): Sta
   const since = Date.parse(status?.lastScheduleTime ?? cj.metadata.creationTimestamp);
   let due: ReturnType<typeof dueAt>;
   try {
-    due = dueAt(parseSchedule(spec.schedule ?? ''), zone, { earliest: Math.max(since, now - deadlineMs), now });
+    const schedule = parseSchedule(spec.schedule ?? '');
+    const earliest = Math.max(since, now - deadlineMs);
+    // The starts of an interval stay where they are, however late one may be.
+    const skipped = 'everyMs' in schedule ? (earliest - since) % schedule.everyMs : 0;
+    due = dueAt(schedule, zone, { earliest: earliest - skipped, now });
   } catch (e) {
     const why = (e as Error).message;
     const bad = /time ?zone/i.test(why);

@@ -86,12 +86,24 @@ export interface Due {
 
 /** Pure: what is due at `now`, if nothing has been started since `earliest`. Of several missed starts only the latest is. */
 export function dueAt(s: Schedule, zone: string, { earliest, now }: { earliest: number; now: number }): Due {
-  const next = nextAfter(s, zone, now);
   const first = nextAfter(s, zone, earliest);
-  if (first === undefined || first > now) return { next, tooManyMissed: false };
+  if (first === undefined) return { next: nextAfter(s, zone, now), tooManyMissed: false };
+  if (first > now) return { next: first, tooManyMissed: false };
   const second = nextAfter(s, zone, first) ?? Number.POSITIVE_INFINITY;
-  if (second > now) return { at: first, next, tooManyMissed: false };
   const between = second - first;
+  const at = second > now ? first : latest(s, zone, { first, between, now });
+  // An interval counts from the start before, whenever it is asked for: a look must not put the next one off.
+  const next = nextAfter(s, zone, 'everyMs' in s ? at : now);
+  return { at, next, tooManyMissed: Math.floor((now - first) / between) + 1 > MANY };
+}
+
+/** The last start that is not after `now`, given the first one. */
+function latest(
+  s: Schedule,
+  zone: string,
+  { first, between, now }: { first: number; between: number; now: number },
+): number {
+  if ('everyMs' in s) return now - ((now - first) % s.everyMs);
   let at = first;
   // Look back further and further: most schedules are regular, and then the first look finds it.
   for (let back = between; ; back *= 2) {
@@ -103,5 +115,5 @@ export function dueAt(s: Schedule, zone: string, { earliest, now }: { earliest: 
     }
     if (from < first) break;
   }
-  return { at, next, tooManyMissed: Math.floor((now - first) / between) + 1 > MANY };
+  return at;
 }
