@@ -46,6 +46,19 @@ describe('children', () => {
     expect(uids(recent.overlay('o', [at('b', 3)]))).toEqual(['b']);
   });
 
+  test('one deleted before the cache showed it come does not come back when it does, however often it is asked', () => {
+    const { cache, recent } = setup(5);
+    const ending = at('slow', 9, { deletionTimestamp: 'now' });
+    for (const uid of ['gone', 'slow']) recent.created('o', at(uid, uid === 'gone' ? 6 : 7));
+    recent.deleted('o', 'gone');
+    recent.deleted('o', 'slow', ending);
+    for (let look = 0; look < 2; look++) expect(recent.overlay('o', [])).toEqual([ending]);
+    cache.resourceVersion = '7';
+    for (let look = 0; look < 2; look++) expect(recent.overlay('o', [at('gone', 6), at('slow', 7)])).toEqual([ending]);
+    cache.resourceVersion = '9';
+    expect(recent.overlay('o', [ending])).toEqual([ending]);
+  });
+
   test('one just deleted does not count, until the cache says the same', () => {
     const { recent } = setup(5);
     recent.deleted('o', 'a');
@@ -61,6 +74,16 @@ describe('children', () => {
     expect(recent.overlay('p', [])).toEqual([]);
     recent.forget('o');
     expect(recent.overlay('o', [])).toEqual([]);
+  });
+
+  test('what is made of an owner that is gone is forgotten with its end', () => {
+    const { recent } = setup(5);
+    recent.forget('o');
+    for (const uid of ['a', 'b']) recent.created('o', at(uid, 7));
+    recent.deleted('o', 'b');
+    for (const uid of ['a', 'b', 'c']) recent.gone('o', uid);
+    recent.gone('p', 'a');
+    expect(recent.size).toBe(0);
   });
 
   test('versions are numbers, not text', () => {

@@ -34,10 +34,7 @@ export class RecentWrites<T extends KubeObject> {
    * its own time: it is shown instead of the cached one; without it the child counts as gone.
    */
   deleted(owner: string, uid: string, ending?: Stored<T>): void {
-    const e = this.entry(owner);
-    e.deleted.set(uid, ending);
-    if (ending && e.created.has(uid)) e.created.set(uid, ending);
-    else e.created.delete(uid);
+    this.entry(owner).deleted.set(uid, ending);
   }
 
   /** The children of `owner`: the cached ones, plus those created, minus those deleted since. */
@@ -58,10 +55,31 @@ export class RecentWrites<T extends KubeObject> {
       if (!deleted) result.push(c);
       else if (ending) result.push(ending);
     }
+    for (const [uid, child] of e.created) {
+      const deleted = e.deleted.has(uid);
+      const ending = e.deleted.get(uid);
+      // The cache has yet to show it come: it must still be known then that it goes.
+      if (deleted) pending.set(uid, ending);
+      if (!deleted) result.push(child);
+      else if (ending) result.push(ending);
+    }
     e.deleted = pending;
-    for (const child of e.created.values()) result.push(child);
     if (e.created.size === 0 && e.deleted.size === 0) this.byOwner.delete(owner);
     return result;
+  }
+
+  /** The cache has seen the end of a child: what was made of an owner that went meanwhile nobody asks for any more. */
+  gone(owner: string, uid: string): void {
+    const e = this.byOwner.get(owner);
+    if (!e) return;
+    e.created.delete(uid);
+    e.deleted.delete(uid);
+    if (e.created.size === 0 && e.deleted.size === 0) this.byOwner.delete(owner);
+  }
+
+  /** Owners of whom something is remembered. */
+  get size(): number {
+    return this.byOwner.size;
   }
 
   /** The owner is gone. */

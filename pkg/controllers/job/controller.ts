@@ -17,6 +17,7 @@ import { LastWritten } from '../harness/recent-writes.ts';
 import { controllerOf, refersTo } from '../ownership/controller-ref.ts';
 import { Family } from '../ownership/family.ts';
 import { type Failure, PodControl } from '../pods/pod-control.ts';
+import { isActive } from '../pods/state.ts';
 import { type FailureRun, failureRun, planPods } from './plan.ts';
 import { isTracked, JOB_NAME, podFor, TRACKING } from './pods.ts';
 import { finalStatus, leaving, settledStatus, startStatus, trackingStatus } from './status.ts';
@@ -87,15 +88,23 @@ class JobController implements Controller {
     await this.#freeAbandoned(key, cached);
     if (!cached || (cached.spec?.managedBy ?? OWN_NAME) !== OWN_NAME) return undefined;
     const job = this.#written.freshest(cached);
-    if (job.metadata.deletionTimestamp || isFinished(job)) {
-      await this.#release(this.#present(job).filter(isTracked));
-      return undefined;
-    }
+    if (job.metadata.deletionTimestamp || isFinished(job)) return this.#settle(job);
     const { status, told } = startStatus({ job, pods: [], now: this.#deps.clock.now() });
     await this.#family.claimed(job);
     const outcome = await this.#advance(job, { ...job, status });
     if (told) this.#events.event(job, 'Normal', told, `Job ${told.toLowerCase()}`);
     return outcome;
+  }
+
+  /** What a job leaves that is over. */
+  async #settle(job: Stored<Job>): Promise<Outcome> {
+    const pods = this.#present(job);
+    await this.#release(pods.filter(isTracked));
+    // A job that has finished had no pod left: these were made by a predecessor whose last requests came late.
+    const late = isFinished(job) ? pods.filter(isActive) : [];
+    const failure = await this.#control.remove(job, late);
+    if (failure) throw new Error(failure.message);
+    return undefined;
   }
 
   /** @param job as stored; @param current with its start in the status */
@@ -202,7 +211,7 @@ class JobController implements Controller {
 
   #keysOf(pod: Stored<Pod>, old: Stored<Pod> | undefined, gone: boolean): readonly string[] {
     if (gone) this.#released.forget(pod.metadata.uid);
-    const keys = this.#family.toKeys(pod, old);
+    const keys = this.#family.toKeys(pod, old, gone);
     const abandoned = isTracked(pod) && !controllerOf(pod) ? jobKey(pod) : undefined;
     return abandoned === undefined || keys.includes(abandoned) ? keys : [...keys, abandoned];
   }

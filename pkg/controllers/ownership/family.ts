@@ -50,10 +50,11 @@ export class Family<O extends KubeObject, C extends KubeObject> {
   }
 
   /** `toKeys` for a watch of the children. */
-  readonly toKeys = (child: Stored<C>, old: Stored<C> | undefined): readonly string[] =>
-    old && controllerOf(old)?.uid !== controllerOf(child)?.uid
-      ? [...this.keysOf(old), ...this.keysOf(child)]
-      : this.keysOf(child);
+  readonly toKeys = (child: Stored<C>, old: Stored<C> | undefined, gone: boolean): readonly string[] => {
+    const owner = controllerOf(child)?.uid;
+    if (gone && owner) this.recent.gone(owner, child.metadata.uid);
+    return old && controllerOf(old)?.uid !== owner ? [...this.keysOf(old), ...this.keysOf(child)] : this.keysOf(child);
+  };
 
   /** The children of `owner`, after adopting and releasing what its selector asks for. */
   async claimed(owner: Stored<O>): Promise<Stored<C>[]> {

@@ -9,6 +9,8 @@ import { freshNamespace, livePods, podTemplate, useWorld } from './world.ts';
 
 const world = useWorld('controllers-job');
 
+const TRACKING = 'batch.kubernetes.io/job-tracking';
+
 /** What becomes of the pods is written on them: an exit code, or one per index. */
 const EXITS = 'test/exits';
 function exitOf(pod: Pod): number | undefined {
@@ -59,6 +61,18 @@ describe('Job', () => {
     expect(Date.parse(j.status?.completionTime ?? '')).toBeGreaterThanOrEqual(Date.parse(j.status?.startTime ?? ''));
     const pods = (await world().client.list(Pods, { namespace: ns })).items;
     expect(pods.map((p) => p.metadata.finalizers ?? [])).toEqual(new Array(7).fill([]));
+  });
+
+  test('a pod that comes after the end is ended: of a manager that was killed the last request may arrive late', async () => {
+    const { ns, j } = await run('0', { completions: 1 });
+    const { client } = world();
+    const [first] = (await client.list(Pods, { namespace: ns })).items;
+    const { labels, ownerReferences } = first?.metadata ?? {};
+    const metadata = { namespace: ns, name: 'late', labels, ownerReferences, finalizers: [TRACKING] };
+    const { spec } = podTemplate({});
+    await client.create(Pods, { metadata, spec: { ...spec, restartPolicy: 'Never' } } as Pod);
+    await waitFor('it is gone', async () => (await client.list(Pods, { namespace: ns })).items.length === 1);
+    expect((await get(ns, 'j')).status).toEqual(j.status);
   });
 
   test('indexes run once each, and are known to their pods', async () => {
