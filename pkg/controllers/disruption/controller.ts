@@ -45,9 +45,15 @@ class Scales {
     }));
   }
 
-  readonly watches: readonly Watch[] = [ReplicaSets, Deployments, StatefulSets, ReplicationControllers].map((k) =>
-    watching(k as never, () => []),
-  );
+  /** @param concerned keys of the budgets in a namespace that ask how many pods there shall be. */
+  watches(concerned: (namespace: string | undefined) => readonly string[]): readonly Watch[] {
+    return [ReplicaSets, Deployments, StatefulSets, ReplicationControllers].map((k) =>
+      watching<Scaled>(k as never, (o, old, gone) => {
+        const resized = gone || !old || old.spec?.replicas !== o.spec?.replicas;
+        return resized ? concerned(o.metadata.namespace) : [];
+      }),
+    );
+  }
 
   /** @throws RangeError for pods of whom nobody says how many there shall be. */
   expected(pods: readonly Stored<Pod>[]): number {
@@ -103,7 +109,10 @@ class DisruptionController implements Controller {
       watching(Pods, (pod, old) => [...new Set([...this.#guarding(pod), ...(old ? this.#guarding(old) : [])])], {
         delayMs: GATHER_MS,
       }),
-      ...this.#scales.watches,
+      // Pods that are not there yet, or never will be, bring no event: their number is news of its own.
+      ...this.#scales.watches((namespace) =>
+        [...this.#budgets.lister.list(namespace)].filter(needsControllers).map((b) => keyOf(b)),
+      ),
     ];
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Deployments, type Pod, PodDisruptionBudgets, Pods } from '#api/kinds/index.ts';
+import { Deployments, type Pod, PodDisruptionBudgets, Pods, ResourceQuotas } from '#api/kinds/index.ts';
 import { StatusError } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { waitFor } from '../../bed/wait.ts';
@@ -81,6 +81,16 @@ describe('PodDisruptionBudget', () => {
       return found?.some((c) => c.reason === 'SyncFailed') ? found : undefined;
     });
     expect(conditions).toMatchObject([{ reason: 'SyncFailed', message: 'found no controllers for pod "stray"' }]);
+  });
+
+  test('pods that are wanted and cannot be made count as missing, although none of them is ever seen', async () => {
+    const { client } = world();
+    const ns = await guarded({ maxUnavailable: 1 });
+    await client.create(ResourceQuotas, { metadata: { name: 'q', namespace: ns }, spec: { hard: { pods: '3' } } });
+    await waitFor('the quota', async () => (await client.get(ResourceQuotas, 'q', ns)).status?.hard?.pods === '3');
+    await allows(ns, 1);
+    await client.patch(Deployments, { name: 'web', namespace: ns }, { type: 'merge', body: { spec: { replicas: 6 } } });
+    expect(await allows(ns, 0)).toMatchObject({ expectedPods: 6, desiredHealthy: 5 });
   });
 
   test('pods that serve nobody may go by policy; with two budgets none does; no dry run is counted', async () => {
