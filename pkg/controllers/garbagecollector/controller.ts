@@ -90,6 +90,7 @@ class GarbageCollector implements Controller {
     const before = this.#graph.get(node.uid);
     if (gone) {
       this.#graph.delete(node.uid);
+      this.#undecided.delete(node.uid);
       return [...this.#graph.dependents(node.uid).map((d) => d.uid), ...this.#waitingOwners(node)];
     }
     this.#graph.set(node);

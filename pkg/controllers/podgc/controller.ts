@@ -102,6 +102,8 @@ class PodGc implements Controller {
       if (!isNotFound(e)) throw e;
     }
     await forEachLimited(bound, PARALLEL, (p) => this.#remove(p, ORPHANED));
+    // Should the node come back and go again, its pods are given time again.
+    this.#missingSince.delete(name);
     return undefined;
   }
 
