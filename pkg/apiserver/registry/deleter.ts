@@ -99,7 +99,7 @@ export class Deleter {
       const change = this.#decide(target, request, current);
       return options.dryRun ? { do: 'nothing' } : change;
     });
-    if (result.deleted) this.#writer.afterDelete(target, result.object);
+    if (result.deleted) this.#writer.afterDelete(target, result.object, result.revision);
     return result;
   }
 

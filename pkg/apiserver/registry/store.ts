@@ -22,6 +22,13 @@ interface Current extends Encoded {
   readonly revision: number;
 }
 
+/** An object after a change, or as it was before it was deleted. */
+export interface Changed extends Encoded {
+  readonly deleted: boolean;
+  /** Of the write or the deletion; where there was nothing to do, of the object. */
+  readonly revision: number;
+}
+
 /** Unconditional changes are retried this often against other writers before the client gets the conflict. */
 const MAX_ATTEMPTS = 10;
 
@@ -47,6 +54,9 @@ export function toStatusError(e: unknown, resource: Resource, name: string): unk
       return errors.unavailable(`etcd is not answering: ${e.message}`);
   }
 }
+
+/** Whether a write that failed like this may have been made nevertheless: what was reserved for it must stay reserved. */
+export const outcomeUnknown = (e: unknown): boolean => e instanceof StatusError && e.status.code === 503;
 
 /** Reads and writes objects of one resource. Every write is one etcd transaction guarded by mod_revision. */
 export class ObjectStore {
@@ -101,7 +111,7 @@ export class ObjectStore {
     key: string,
     name: string,
     decide: (current: Stored<KubeObject>) => Change | Promise<Change>,
-  ): Promise<Encoded & { deleted: boolean }> {
+  ): Promise<Changed> {
     const cached = this.#cached(key);
     const aged = cached && cached.object.apiVersion !== this.#resource.apiVersion;
     let current = aged ? await this.#upToDate(cached) : cached;
@@ -147,16 +157,17 @@ export class ObjectStore {
     return kv !== undefined && !this.#resource.encoding.isCurrent(kv.value);
   }
 
-  async #attempt(key: string, current: Current, change: Change): Promise<Encoded & { deleted: boolean }> {
+  async #attempt(key: string, current: Current, change: Change): Promise<Changed> {
     const path = this.#resource.prefix + key;
-    if (change.do === 'nothing') return { object: current.object, bytes: current.bytes, deleted: false };
+    const { object, bytes } = current;
+    if (change.do === 'nothing') return { object, bytes, revision: current.revision, deleted: false };
     if (change.do === 'keep') {
       if (!(await this.#outdated(path))) return this.#attempt(key, current, { do: 'nothing' });
       return this.#attempt(key, current, { do: 'write', object: current.object });
     }
     if (change.do === 'delete') {
-      await this.#storage.delete(path, current.revision);
-      return { object: current.object, bytes: current.bytes, deleted: true };
+      const revision = await this.#storage.delete(path, current.revision);
+      return { object, bytes, revision, deleted: true };
     }
     const stored = this.#resource.encoding.encode(change.object);
     const revision = await this.#storage.update(path, stored, current.revision, this.#ttl());

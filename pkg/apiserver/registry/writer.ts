@@ -14,9 +14,9 @@ import type { Admission } from '../admission/types.ts';
 import type { UserInfo, WriteOptions } from '../request/context.ts';
 import { generatedName } from './names.ts';
 import { objectKey, type Resource } from './resource.ts';
-import { type Encoded, ObjectStore } from './store.ts';
+import { type Encoded, ObjectStore, outcomeUnknown } from './store.ts';
 
-/** Side resources a write needs, such as a Service's cluster IP. `undo` is called when the write fails. */
+/** Side resources a write needs, such as a Service's cluster IP. `undo` is called when the write has failed for sure. */
 export interface WriteHook {
   /** Plural name of what it is for; "*" for everything, subresources included. */
   readonly resource: string;
@@ -27,10 +27,10 @@ export interface WriteHook {
     dryRun: boolean,
     target: Target,
   ): Promise<{ undo(): void } | undefined>;
-  /** After an update was stored. */
-  afterUpdate?(o: KubeObject, old: Stored<KubeObject>, target: Target): void;
-  /** After the object is gone. */
-  afterDelete?(old: Stored<KubeObject>, target: Target): void;
+  /** After an update was stored, at this revision. */
+  afterUpdate?(o: KubeObject, old: Stored<KubeObject>, target: Target, revision: number): void;
+  /** After the object is gone, since this revision. Another one may have come under its name meanwhile. */
+  afterDelete?(old: Stored<KubeObject>, target: Target, revision: number): void;
 }
 
 export interface WriterDeps {
@@ -117,7 +117,7 @@ export class Writer {
       }
       return await new ObjectStore(resource, this.deps.storage).create(key, name, object);
     } catch (e) {
-      undo();
+      if (!outcomeUnknown(e)) undo();
       throw e;
     }
   }
@@ -302,13 +302,13 @@ export class Writer {
   }
 
   /** Tells the hooks that an update was stored. */
-  afterUpdate(target: Target, object: KubeObject, old: Stored<KubeObject>): void {
-    for (const h of this.deps.hooks) if (isFor(h, target)) h.afterUpdate?.(object, old, target);
+  afterUpdate(target: Target, object: KubeObject, old: Stored<KubeObject>, revision: number): void {
+    for (const h of this.deps.hooks) if (isFor(h, target)) h.afterUpdate?.(object, old, target, revision);
   }
 
   /** Tells the hooks that an object is gone. */
-  afterDelete(target: Target, old: Stored<KubeObject>): void {
-    for (const h of this.deps.hooks) if (isFor(h, target)) h.afterDelete?.(old, target);
+  afterDelete(target: Target, old: Stored<KubeObject>, revision: number): void {
+    for (const h of this.deps.hooks) if (isFor(h, target)) h.afterDelete?.(old, target, revision);
   }
 
   dry(resource: Resource, object: KubeObject, old: Stored<KubeObject>): Encoded {

@@ -5,7 +5,7 @@ import { apiTime } from '#api/meta/time.ts';
 import { applyDefaults } from '#api/schema/defaults.ts';
 import { isReleased } from '../registry/deleter.ts';
 import { objectKey, type Resource } from '../registry/resource.ts';
-import { type Change, type Encoded, ObjectStore } from '../registry/store.ts';
+import { type Change, type Encoded, ObjectStore, outcomeUnknown } from '../registry/store.ts';
 import type { Target, Writer } from '../registry/writer.ts';
 import { type RequestContext, writeOptions } from '../request/context.ts';
 import { mediaType, readObject } from './body.ts';
@@ -196,11 +196,12 @@ export class WriteHandlers {
     };
     try {
       const result = await store.change(objectKey(resource.kind, namespace, name), name, decide);
-      if (result.deleted) this.#writer.afterDelete(target, result.object);
-      else if (written) this.#writer.afterUpdate(target, written.object, written.current);
+      const { revision } = result;
+      if (result.deleted) this.#writer.afterDelete(target, result.object, revision);
+      else if (written) this.#writer.afterUpdate(target, written.object, written.current, revision);
       return dry ?? result;
     } catch (e) {
-      undo();
+      if (!outcomeUnknown(e)) undo();
       throw e;
     }
   }

@@ -73,10 +73,10 @@ export class ServiceAllocator implements WriteHook {
     const services = resources.of(Services).prefix;
     const ledger = addressLedger(resources.of(IPAddresses), () => options.clock.now());
     this.#resources = resources;
-    this.addresses = new Reservations(storage, ledger, services);
+    this.addresses = new Reservations(storage, ledger, services, options.clock);
     this.ranges = new ServiceRanges(resources, options.serviceCidrs);
     this.#ports = options.nodePorts;
-    this.#nodePortsInUse = new Reservations(storage, portLedger, services);
+    this.#nodePortsInUse = new Reservations(storage, portLedger, services, options.clock);
   }
 
   /** First address of the primary range. */
@@ -237,20 +237,20 @@ export class ServiceAllocator implements WriteHook {
   }
 
   /** What the Service no longer uses is free for others. */
-  afterUpdate(o: KubeObject, old: Stored<KubeObject>): void {
-    this.#giveBack(old, o);
+  afterUpdate(o: KubeObject, old: Stored<KubeObject>, _: unknown, revision: number): void {
+    this.#giveBack(old, o, revision);
   }
 
-  afterDelete(old: Stored<KubeObject>): void {
-    this.#giveBack(old, undefined);
+  afterDelete(old: Stored<KubeObject>, _: unknown, revision: number): void {
+    this.#giveBack(old, undefined, revision);
   }
 
-  #giveBack(old: KubeObject, now: KubeObject | undefined): void {
+  #giveBack(old: KubeObject, now: KubeObject | undefined, revision: number): void {
     const owner = ownerOf(old);
     const kept = { ips: addressesOf(now), ports: nodePortsOf(now) };
-    for (const ip of addressesOf(old)) if (!kept.ips.includes(ip)) void this.addresses.giveBack(ip, owner);
+    for (const ip of addressesOf(old)) if (!kept.ips.includes(ip)) void this.addresses.giveBack(ip, owner, revision);
     for (const port of nodePortsOf(old))
-      if (!kept.ports.includes(port)) void this.#nodePortsInUse.giveBack(port, owner);
+      if (!kept.ports.includes(port)) void this.#nodePortsInUse.giveBack(port, owner, revision);
   }
 
   /**

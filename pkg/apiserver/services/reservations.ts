@@ -1,4 +1,5 @@
-import { isStorageError, type Storage, StorageError } from '#storage/storage.ts';
+import type { Clock } from '#async/clock.ts';
+import { isStorageError, type KeyValue, type Storage, StorageError } from '#storage/storage.ts';
 
 /** How reservations of one sort lie in the store. */
 export interface Ledger {
@@ -10,6 +11,9 @@ export interface Ledger {
   ownerOf(value: Buffer): string | undefined;
 }
 
+/** How long the write of a Service normally takes, from its reservations on. */
+const UNDER_WAY_MS = 500;
+
 /**
  * What only one Service can have at a time: its entry is one key in etcd, so two API servers can never hand out the same
  * one: the second create fails. Entries name the Service, which lets the repair find those whose Service is gone.
@@ -18,14 +22,16 @@ export class Reservations {
   readonly #storage: Storage;
   readonly #ledger: Ledger;
   readonly #services: string;
+  readonly #clock: Clock;
   /** Entries that no Service used at the last repair, and their revisions. */
   #suspects = new Map<string, number>();
 
   /** @param services prefix of the Services in the store */
-  constructor(storage: Storage, ledger: Ledger, services: string) {
+  constructor(storage: Storage, ledger: Ledger, services: string, clock: Clock) {
     this.#storage = storage;
     this.#ledger = ledger;
     this.#services = services;
+    this.#clock = clock;
   }
 
   #key(what: string): string {
@@ -44,12 +50,13 @@ export class Reservations {
 
   /** An entry left by a write that died half-way, or by a deletion in progress, may be taken over. @returns whether it was */
   async takeOver(what: string, owner: string): Promise<boolean> {
-    const kv = await this.#storage.get(this.#key(what));
+    const held = await this.#storage.get(this.#key(what));
+    const holder = held && this.#ledger.ownerOf(held.value);
+    if (held && holder === undefined) return false;
+    const kv = held && holder !== owner ? await this.#abandoned(held, holder ?? '') : held;
+    if (kv === 'held') return false;
     // Given back in between.
     if (!kv) return (await this.take(what, owner)) !== undefined;
-    const holder = this.#ledger.ownerOf(kv.value);
-    if (holder === undefined) return false;
-    if (holder !== owner && (await this.#exists(holder))) return false;
     try {
       // Its own one is written again so that a repair under way sees that it is wanted.
       if (holder === owner) await this.#storage.update(kv.key, kv.value, kv.modRevision);
@@ -61,6 +68,18 @@ export class Reservations {
     } catch (e) {
       return isStorageError(e, 'missing') && (await this.take(what, owner)) !== undefined;
     }
+  }
+
+  /**
+   * The entry if its holder is gone: a Service that is being created reserves before it is stored, and must not lose what
+   * it has. @returns 'held' when it is not abandoned; undefined when it was given back
+   */
+  async #abandoned({ key, modRevision }: KeyValue, holder: string): Promise<KeyValue | 'held' | undefined> {
+    if (await this.#exists(holder)) return 'held';
+    await this.#clock.sleep(UNDER_WAY_MS);
+    const kv = await this.#storage.get(key);
+    if (!kv) return undefined;
+    return kv.modRevision !== modRevision || (await this.#exists(holder)) ? 'held' : kv;
   }
 
   async #exists(owner: string): Promise<boolean> {
@@ -76,13 +95,17 @@ export class Reservations {
     }
   }
 
-  /** Unless another has taken it over by now. */
-  async giveBack(what: string, owner: string): Promise<void> {
+  /**
+   * Unless another has taken it over by now, be it a Service that was made anew under the same name. Never rejects.
+   * @param since the revision at which the owner gave it up
+   */
+  async giveBack(what: string, owner: string, since: number): Promise<void> {
     try {
       const kv = await this.#storage.get(this.#key(what));
-      if (kv && this.#ledger.ownerOf(kv.value) === owner) await this.release(what, kv.modRevision);
-    } catch (e) {
-      if (!(e instanceof StorageError)) throw e;
+      if (!kv || kv.modRevision > since || this.#ledger.ownerOf(kv.value) !== owner) return;
+      await this.release(what, kv.modRevision);
+    } catch {
+      // Nobody waits for this: what cannot be read or removed now, the repair finds.
     }
   }
 
