@@ -35,6 +35,8 @@ export interface Storage {
   mayBeOutdated?(key: string): boolean;
   /** Whether the value is stored in another form than it would be written in now: writing it again has an effect. */
   outdated?(key: string): Promise<boolean>;
+  /** Calls when values that could not be read before may be readable now: there are other keys. */
+  onOtherKeys?(listener: () => void): void;
 }
 
 export interface KeyValue {

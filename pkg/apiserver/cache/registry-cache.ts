@@ -76,6 +76,15 @@ export class RegistryCache {
     cache?.endWatchers();
   }
 
+  /** Loads those resources anew of which something could not be read: with other keys it may be readable now. */
+  readAgain(): void {
+    const signal = this.#signal;
+    if (!signal) return;
+    for (const cache of this.#resources.values()) {
+      void cache.lacks().then((lacking) => (lacking ? this.#addRunning(cache, signal) : undefined));
+    }
+  }
+
   /**
    * Loads everything and follows the store in the background until the signal aborts.
    * @returns a promise that resolves when the caches hold what was stored when this was called; rejects when the signal

@@ -54,6 +54,8 @@ export class LoadedResourceCache implements ResourceCache {
   #loadedAt = 0;
   /** What `revision` was when the load began. */
   #before = 0;
+  /** Keys in the store whose values could not be read. */
+  readonly #unreadable = new Set<string>();
 
   constructor(resource: CachedResource, deps: ResourceCacheDeps) {
     this.prefix = deps.prefix;
@@ -65,6 +67,12 @@ export class LoadedResourceCache implements ResourceCache {
   get revision(): number {
     if (!this.#complete) return this.#before;
     return Math.max(this.#loadedAt, this.#deps.progress.revision);
+  }
+
+  /** Whether something is stored that the cache cannot show. Resolves when no load is under way. */
+  async lacks(): Promise<boolean> {
+    await this.#loaded.promise;
+    return this.#unreadable.size > 0;
   }
 
   /** False before and during a load. */
@@ -180,9 +188,11 @@ export class LoadedResourceCache implements ResourceCache {
     if (load !== this.#load) return 'replaced';
     if (load.overflowed) return 'overflowed';
     this.#entries.clear();
+    this.#unreadable.clear();
     for (const kv of items) {
       const entry = this.#decode(kv.key, kv.value, kv.modRevision);
       if (entry) this.#entries.set(entry);
+      else this.#unreadable.add(kv.key);
     }
     this.#window.reset(revision);
     this.#loadedAt = revision;
@@ -220,6 +230,8 @@ export class LoadedResourceCache implements ResourceCache {
     const { modRevision: revision } = e;
     const frames = new EventFrames();
     const entry = e.type === 'put' ? this.#decode(e.key, e.value, revision) : undefined;
+    if (e.type === 'put' && !entry) this.#unreadable.add(e.key);
+    else if (this.#unreadable.size > 0) this.#unreadable.delete(e.key);
     if (entry) {
       const previous = this.#entries.set(entry);
       if (!previous) return { type: 'ADDED', entry, revision, frames };

@@ -31,6 +31,7 @@ export class EncryptedStorage implements Storage {
   readonly #inner: Storage;
   #rules: readonly EncryptionRule[];
   #providers = new Map<string, readonly Provider[] | undefined>();
+  readonly #listeners: (() => void)[] = [];
 
   constructor(inner: Storage, rules: readonly EncryptionRule[]) {
     this.#inner = inner;
@@ -41,6 +42,11 @@ export class EncryptedStorage implements Storage {
   use(rules: readonly EncryptionRule[]): void {
     this.#rules = rules;
     this.#providers = new Map();
+    for (const l of this.#listeners) l();
+  }
+
+  onOtherKeys(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Those of the first rule that means the key's resource. */
