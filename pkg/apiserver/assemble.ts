@@ -114,6 +114,8 @@ const REPAIR_INTERVAL_MS = 600_000;
 const QUOTA_INTERVAL_MS = 5_000;
 const TRUST_INTERVAL_MS = 60_000;
 const FLOW_INTERVAL_MS = 60_000;
+/** Until what a webhook kept from being written at the start is tried again. */
+const BOOTSTRAP_INTERVAL_MS = 10_000;
 const HEALTH_TIMEOUT_MS = 2000;
 
 function serveKinds(resources: ResourceTable, cache: RegistryCache): void {
@@ -163,6 +165,7 @@ function every(clock: Clock, ms: number, signal: AbortSignal, work: () => void |
 export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer> {
   const { storage, clock, logger } = o;
   const cache = new RegistryCache({ storage, clock, logger });
+  storage.onOtherKeys?.(() => cache.readAgain());
   const resources = new ResourceTable();
   serveKinds(resources, cache);
   serveMeasured(cache, { resources, tls: o.agentTls, clock, logger });
@@ -282,7 +285,7 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
   );
   const keeper = new AddressKeeper({ storage, resources, addresses, ranges, defaultCidr, clock, logger });
   const bootstrap = new Bootstrap(
-    { resources, writer, writes },
+    { resources, writer, writes, logger },
     {
       kubernetesServiceIp: allocator.kubernetesServiceIp,
       advertiseAddress: o.advertiseAddress,
@@ -295,11 +298,13 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
       await cache.start(signal);
       await keeper.start(signal);
       await defaultCidr.ensure();
-      await bootstrap.run();
+      let complete = await bootstrap.run();
       flowObjects.start(signal);
-      await flowObjects.maintain();
+      // Both are tried again and again anyway; a webhook that is not there yet must not keep the server from starting.
+      const later = (err: unknown): void => logger.warn({ err }, 'will be written later');
+      await flowObjects.maintain().catch(later);
       custom.start(signal);
-      await publish();
+      await publish().catch(later);
       aggregator.start(signal);
       registration.start(signal);
       started = true;
@@ -308,6 +313,10 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
       );
       every(clock, o.bookmarkIntervalMs, signal, () => watchers.bookmarkAll(), logger);
       every(clock, TRUST_INTERVAL_MS, signal, publish, logger);
+      const again = async (): Promise<void> => {
+        if (!complete) complete = await bootstrap.run();
+      };
+      every(clock, BOOTSTRAP_INTERVAL_MS, signal, again, logger);
       every(clock, FLOW_INTERVAL_MS, signal, () => flowObjects.maintain(), logger);
       every(clock, QUOTA_INTERVAL_MS, signal, () => quotas.repair(), logger);
       every(clock, REPAIR_INTERVAL_MS, signal, () => allocator.repair().then(() => defaultCidr.ensure()), logger);

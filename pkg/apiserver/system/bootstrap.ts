@@ -10,12 +10,14 @@ import {
   Roles,
   Services,
 } from '#api/kinds/index.ts';
+import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isInvalid, isNotFound } from '#api/meta/errors.ts';
 import { familyOf } from '#api/meta/ip.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import type { Logger } from '#process/logger.ts';
 import { SYSTEM_PRIORITY_CLASSES } from '../admission/priority.ts';
 import { BOOTSTRAP_ROLES, NAMESPACED_ROLES, type NamespacedBootstrapRole } from '../authz/bootstrap-policy.ts';
-import type { Resource, ResourceTable } from '../registry/resource.ts';
+import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import type { Target, Writer } from '../registry/writer.ts';
 import type { WriteHandlers } from '../rest/write.ts';
 import { systemTarget } from './target.ts';
@@ -46,26 +48,39 @@ export interface BootstrapOptions {
   readonly advertisePort: number;
 }
 
+export interface BootstrapDeps {
+  readonly resources: ResourceTable;
+  readonly writer: Writer;
+  readonly writes: WriteHandlers;
+  readonly logger: Logger;
+}
+
 /** Creates what every cluster has from its first minute on; harmless to repeat and to run on several servers at once. */
 export class Bootstrap {
   readonly #resources: ResourceTable;
   readonly #writer: Writer;
   readonly #writes: WriteHandlers;
+  readonly #logger: Logger;
   readonly #options: BootstrapOptions;
+  #complete = true;
 
-  constructor(deps: { resources: ResourceTable; writer: Writer; writes: WriteHandlers }, options: BootstrapOptions) {
+  constructor(deps: BootstrapDeps, options: BootstrapOptions) {
+    this.#logger = deps.logger;
     this.#resources = deps.resources;
     this.#writer = deps.writer;
     this.#writes = deps.writes;
     this.#options = options;
   }
 
-  async run(): Promise<void> {
+  /** @returns whether all is as it should be; otherwise call it again later. @throws when something does not exist at all */
+  async run(): Promise<boolean> {
+    this.#complete = true;
     await Promise.all(SYSTEM_NAMESPACES.map((name) => this.#ensure(Namespaces as never, { metadata: { name } })));
     await Promise.all(SYSTEM_PRIORITY_CLASSES.map((c) => this.#ensure(PriorityClasses as never, c)));
     await this.#kubernetesService();
     await Promise.all(BOOTSTRAP_ROLES.map((role) => this.#role(role)));
     await Promise.all(NAMESPACED_ROLES.map((role) => this.#namespacedRole(role)));
+    return this.#complete;
   }
 
   #target(kind: Kind, object: KubeObject): Target {
@@ -74,9 +89,23 @@ export class Bootstrap {
     return systemTarget(resource, name, namespace);
   }
 
+  /** As the cache has it, which was loaded a moment ago. */
+  #held({ resource, namespace, name }: Target): Stored<KubeObject> | undefined {
+    return resource.cache.get(objectKey(resource.kind, namespace, name))?.object;
+  }
+
+  /**
+   * What is there is not written again: each write asks webhooks, and one of those that cannot be reached yet, because the
+   * whole cluster is starting, must not keep the server from starting.
+   */
   async #ensure(kind: Kind, object: KubeObject): Promise<void> {
+    const target = this.#target(kind, object);
+    if (!this.#held(target)) await this.#create(target, object);
+  }
+
+  async #create(target: Target, object: KubeObject): Promise<void> {
     try {
-      await this.#writer.create(this.#target(kind, object), structuredClone(object));
+      await this.#writer.create(target, structuredClone(object));
     } catch (e) {
       if (!isAlreadyExists(e)) throw e;
     }
@@ -89,11 +118,19 @@ export class Bootstrap {
       ...structuredClone(object),
       metadata: { ...old.metadata, ...object.metadata },
     });
+    const target = this.#target(kind, object);
+    const held = this.#held(target);
+    if (held && sameJson(update(held), held)) return;
     try {
-      await this.#writes.change(this.#target(kind, object), update);
+      await this.#writes.change(target, update);
     } catch (e) {
-      if (!isNotFound(e)) throw e;
-      await this.#ensure(kind, object);
+      if (isNotFound(e)) return this.#create(target, object);
+      if (!held) throw e;
+      this.#complete = false;
+      this.#logger.warn(
+        { err: e, name: target.name, kind: kind.kind },
+        'a system object will be brought up to date later',
+      );
     }
   }
 

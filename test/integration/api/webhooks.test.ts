@@ -131,6 +131,15 @@ const validating = (webhooks: object[], work: () => Promise<void>) =>
   registered('validatingwebhookconfigurations', webhooks, work);
 
 describe('validating', () => {
+  test('one that cannot be reached keeps no server from starting', async () => {
+    const rules = [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] }];
+    const clientConfig = { url: 'https://127.0.0.1:1/down' };
+    await validating([webhook('down', { clientConfig, rules, objectSelector: {} })], async () => {
+      expect((await wire.fails('POST', MAPS, { body: map('refused') })).message).toContain('failed calling webhook');
+      await cluster().processes.apiserver2.restart();
+    });
+  });
+
   test('a refusal reaches the client, an approval with its warnings does, too', async () => {
     handlers.set('/judge', ({ request }) =>
       request.object?.metadata.name === 'bad'
