@@ -77,19 +77,24 @@ export class AwaitedCache extends ViewCache<AwaitedEntry> {
         }
       }
     };
+    const start = (): void => {
+      if (busy || waiting.length === 0 || over) return;
+      busy = true;
+      pump()
+        .catch((err: unknown) => finish(err instanceof StatusError ? err : errors.internal(String(err))))
+        .finally(() => {
+          busy = false;
+          // One may have come between the last look and now.
+          start();
+        });
+    };
     const event = (e: CacheEvent): void => {
       if (waiting.length >= MAX_WAITING) {
         finish(errors.expired('the conversion of changes cannot keep up'));
         return;
       }
       waiting.push(this.event(e));
-      if (busy) return;
-      busy = true;
-      pump()
-        .catch((err: unknown) => finish(err instanceof StatusError ? err : errors.internal(String(err))))
-        .finally(() => {
-          busy = false;
-        });
+      start();
     };
     try {
       stop = this.stored.watch(from, { event, end: finish });

@@ -6,7 +6,7 @@ import { Chunks, type Flushable, Flusher } from './flusher.ts';
 import type { FrameEncoder } from './frames.ts';
 import { type Match, visibleEvent } from './visible.ts';
 
-/** A watcher may lag this many bytes behind; then its connection is closed so that it lists again. */
+/** A watcher may lag this many bytes behind what it began with; then its connection is closed so that it lists again. */
 const MAX_BACKLOG_BYTES = 8 << 20;
 
 export interface WatcherOptions {
@@ -24,6 +24,9 @@ export interface WatcherOptions {
 export class Watcher implements Flushable {
   readonly #o: WatcherOptions;
   #pending: Buffer[] = [];
+  /** Bytes that it began with, the state or what it had missed, until it has caught up with them once. */
+  #begun = 0;
+  #following = false;
   #stop: (() => void) | undefined;
   #ended = false;
   readonly ended: Promise<void>;
@@ -58,6 +61,7 @@ export class Watcher implements Flushable {
     } catch (e) {
       this.end(e as StatusError);
     }
+    this.#following = true;
   }
 
   #event(e: CacheEvent): void {
@@ -76,6 +80,7 @@ export class Watcher implements Flushable {
   #push(frame: Buffer): void {
     if (this.#ended) return;
     this.#pending.push(frame);
+    if (!this.#following) this.#begun += frame.length;
     if (this.#pending.length === 1) this.#o.flusher.add(this);
   }
 
@@ -93,7 +98,9 @@ export class Watcher implements Flushable {
     // While the connection's last answer is not off yet, ours has no socket and must be kept by the response.
     if (socket) socket.write(response.chunkedEncoding ? chunks.of(pending) : Buffer.concat(pending));
     else response.write(Buffer.concat(pending));
-    if ((socket ?? response).writableLength > MAX_BACKLOG_BYTES) response.destroy(errors.timeout('watcher too slow'));
+    const backlog = (socket ?? response).writableLength;
+    if (backlog <= MAX_BACKLOG_BYTES) this.#begun = 0;
+    else if (backlog > MAX_BACKLOG_BYTES + this.#begun) response.destroy(errors.timeout('watcher too slow'));
   }
 
   /** Ends the stream, after an ERROR event when there is one to report. */
