@@ -6,6 +6,9 @@ export interface ApiMetrics {
   observe(labels: { verb: string; resource: string; code: number }, seconds: number): void;
 }
 
+/** Sets of labels that are kept; what comes on top has no resource. */
+const MAX_LABELS = 5000;
+
 export function apiMetrics(registry: Registry, watchers: () => number, flow: FlowControl): ApiMetrics {
   flowMetrics(registry, flow);
   const requests = new Counter({
@@ -33,7 +36,8 @@ export function apiMetrics(registry: Registry, watchers: () => number, flow: Flo
   const children = new Map<string, () => void>();
   const timers = new Map<string, { observe(v: number): void }>();
   return {
-    observe({ verb, resource, code }, seconds) {
+    observe({ verb, resource: named, code }, seconds) {
+      const resource = children.size < MAX_LABELS || children.has(`${verb} ${named} ${code}`) ? named : '';
       const id = `${verb} ${resource} ${code}`;
       let inc = children.get(id);
       if (!inc) {

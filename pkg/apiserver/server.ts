@@ -119,8 +119,14 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
 function nonResourceRoutes(app: FastifyInstance, deps: ServerDeps): void {
   void app.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
-      const user = await deps.authenticate(request.raw);
+      const received = Date.now();
       const { info, query } = parse(request.method, request.url);
+      let user = ANONYMOUS;
+      reply.raw.once('close', () => {
+        const code = reply.raw.statusCode;
+        deps.audit?.record({ info, user, request: request.raw, body: NO_BODY, code, received });
+      });
+      user = await deps.authenticate(request.raw);
       classified(deps, reply, user, info);
       await authorize(deps.authorizer, user, info, query);
       const elsewhere = documentElsewhere(deps, info.path);
@@ -219,12 +225,18 @@ function resourceHandler(deps: ServerDeps) {
       if (code >= 500) deps.logger.warn({ err: e, path: info.path, verb: info.verb }, 'request failed');
       return sendStatus(reply, status);
     } finally {
-      const resource = info.subresource ? `${info.resource}/${info.subresource}` : info.resource;
-      deps.metrics.observe({ verb: info.verb, resource, code }, (performance.now() - started) / 1000);
+      const labels = { verb: info.verb, resource: labelOf(deps, info), code };
+      deps.metrics.observe(labels, (performance.now() - started) / 1000);
       const answer = told === undefined ? {} : { answer: told };
       deps.audit?.record({ info, user, request: request.raw, body, code, received, annotations, ...answer });
     }
   };
+}
+
+/** What metrics call the resource. Names of nothing are not kept: anybody may make up any number of them. */
+function labelOf({ resources }: ServerDeps, { group, version, resource, subresource }: RequestInfo): string {
+  if (!resources.find(group, version, resource)) return '';
+  return subresource ? `${resource}/${subresource}` : resource;
 }
 
 /** A long body, written to the socket piece by piece. */
@@ -306,25 +318,35 @@ async function stream(deps: ServerDeps, ctx: RequestContext, reply: FastifyReply
 /** exec, attach and port-forward: the connection is handed to the pod's agent, byte for byte. */
 async function handleUpgrade(deps: ServerDeps, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   socket.on('error', () => socket.destroy());
+  const received = Date.now();
+  const { info, query } = parse(request.method ?? 'GET', request.url ?? '/');
+  const annotations = new Map<string, string>();
+  let user = ANONYMOUS;
+  let code = 500;
   try {
-    const { info, query } = parse(request.method ?? 'GET', request.url ?? '/');
-    const user = await deps.authenticate(request);
+    user = await deps.authenticate(request);
+    annotations.set(DECISION, 'forbid');
     // Both POST (SPDY) and GET (WebSocket) open a session: the permission asked for is "create".
     await authorize(deps.authorizer, user, isConnect(info) ? { ...info, verb: 'create' } : info);
+    annotations.set(DECISION, 'allow');
     const elsewhere = info.isResource ? deps.aggregator.find(info.group, info.version) : undefined;
     if (elsewhere) {
-      await relayUpgrade({ request, socket, head }, deps.aggregator.target(elsewhere), user, deps.clock);
+      const remote = deps.aggregator.target(elsewhere);
+      code = await relayUpgrade({ request, socket, head }, remote, user, deps.clock);
       return;
     }
     if (!isConnect(info)) throw errors.pathNotFound();
-    await admitConnection({ info, query, user }, deps.resources, deps.connectAdmission);
+    await admitConnection({ info, query, user, annotations }, deps.resources, deps.connectAdmission);
     const target = await agentTarget(deps.resources, info, query);
-    await pipeUpgrade({ request, socket, head }, { ...target, tls: deps.agentTls }, deps.clock);
+    code = await pipeUpgrade({ request, socket, head }, { ...target, tls: deps.agentTls }, deps.clock);
   } catch (e) {
     const status = statusOf(e);
+    code = status.code;
     const body = JSON.stringify(status);
     socket.end(
       `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
     );
+  } finally {
+    deps.audit?.record({ info, user, request, body: NO_BODY, code, received, annotations });
   }
 }

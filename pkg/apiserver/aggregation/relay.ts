@@ -20,13 +20,13 @@ export async function relay(
   await forward(client, there, client.request.url ?? '/', clock);
 }
 
-/** The same for a request that switches protocols. */
+/** The same for a request that switches protocols. @returns the code of the answer */
 export async function relayUpgrade(
   client: UpgradeRequest,
   target: RemoteTarget,
   user: UserInfo,
   clock: Clock,
-): Promise<void> {
+): Promise<number> {
   const headers = identityHeaders(user);
-  await pipeUpgrade(client, { ...target, path: client.request.url ?? '/', headers }, clock);
+  return pipeUpgrade(client, { ...target, path: client.request.url ?? '/', headers }, clock);
 }

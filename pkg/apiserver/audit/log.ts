@@ -47,14 +47,20 @@ function objectIn(body: Buffer | string | undefined): unknown {
 export class AuditLog {
   readonly #o: AuditOptions;
   readonly #logger: Logger;
-  #file: number;
-  #size: number;
+  /** Undefined while there is none: a number that was closed may be somebody else's connection by now. */
+  #file: number | undefined;
+  #size = 0;
 
   constructor(options: AuditOptions, logger: Logger) {
     this.#o = options;
     this.#logger = logger;
-    this.#file = openSync(options.path, 'a', 0o600);
-    this.#size = fstatSync(this.#file).size;
+    this.#file = this.#open();
+  }
+
+  #open(): number {
+    const file = openSync(this.#o.path, 'a', 0o600);
+    this.#size = fstatSync(file).size;
+    return file;
   }
 
   /** Writes one request down as the policy says. A log that cannot be written is reported, and holds nothing up. */
@@ -97,7 +103,8 @@ export class AuditLog {
 
   #write(line: Buffer): void {
     try {
-      if (this.#size > 0 && this.#size + line.length > this.#o.maxBytes) this.#rotate();
+      if (this.#size > 0 && this.#size + line.length > this.#o.maxBytes) this.#putAside();
+      this.#file ??= this.#open();
       writeSync(this.#file, line);
       this.#size += line.length;
     } catch (err) {
@@ -105,9 +112,18 @@ export class AuditLog {
     }
   }
 
+  /** A file that cannot be put aside grows on. */
+  #putAside(): void {
+    try {
+      this.#rotate();
+    } catch (err) {
+      this.#logger.error({ err, path: this.#o.path }, 'the audit log cannot be put aside');
+    }
+  }
+
   #rotate(): void {
     const { path, backups } = this.#o;
-    closeSync(this.#file);
+    this.close();
     if (backups === 0) rmSync(path, { force: true });
     for (let i = backups; i > 0; i--) {
       const from = i === 1 ? path : `${path}.${i - 1}`;
@@ -117,11 +133,11 @@ export class AuditLog {
         if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e;
       }
     }
-    this.#file = openSync(path, 'a', 0o600);
-    this.#size = 0;
   }
 
   close(): void {
-    closeSync(this.#file);
+    const file = this.#file;
+    this.#file = undefined;
+    if (file !== undefined) closeSync(file);
   }
 }

@@ -24,14 +24,14 @@ const TUNNEL_LISTENERS = 20;
  * closed too. An answer other than 101 is relayed and ends the connection: nothing the client sends after it may reach
  * the agent, which takes every request on this connection for the apiserver's own.
  *
- * Resolves when both connections are over.
+ * Resolves when both connections are over, with the code of the agent's answer.
  * @throws StatusError 500 `error dialing backend: …`; nothing was written to the client's socket then
  */
 export async function pipeUpgrade(
   client: UpgradeRequest,
   target: BackendTarget,
   clock: Clock = systemClock,
-): Promise<void> {
+): Promise<number> {
   const { request, socket } = client;
   socket.on('error', () => socket.destroy());
   const gone = new AbortController();
@@ -43,6 +43,7 @@ export async function pipeUpgrade(
   const answer = await askBackend(target, { method, headers, clock, signal: gone.signal });
   if (answer.upgraded) await tunnel(client, answer.response, { clock, ...answer.upgraded });
   else await relayRefusal(socket, answer.response);
+  return answer.response.statusCode ?? 500;
 }
 
 async function relayRefusal(socket: Duplex, answer: IncomingMessage): Promise<void> {

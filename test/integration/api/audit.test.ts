@@ -21,6 +21,10 @@ rules:
 - level: RequestResponse
   verbs: [create, delete]
   resources: [{group: "", resources: [configmaps]}]
+- level: Metadata
+  resources: [{group: "", resources: [pods/exec]}]
+- level: Metadata
+  nonResourceURLs: [/version]
 `,
 );
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -47,7 +51,8 @@ interface Line {
   verb: string;
   auditID: string;
   user: { username: string };
-  objectRef: { resource: string; name?: string; namespace?: string };
+  requestURI: string;
+  objectRef?: { resource: string; name?: string; namespace?: string };
   responseStatus: { code: number };
   requestObject?: { metadata: { name: string } };
   responseObject?: { metadata?: { uid?: string } };
@@ -68,7 +73,7 @@ test('requests are written down as the policy says, in files of bounded size', a
   await wire.fails('GET', `${ns}/secrets/s`, { headers: { 'impersonate-user': 'jane' } });
   // A line is written once its answer has gone out.
   const seen = await waitFor('four lines', () => (lines().length >= 4 ? lines() : undefined));
-  expect(seen.map((l) => [l.level, l.verb, l.objectRef.resource, l.responseStatus.code, l.user.username])).toEqual([
+  expect(seen.map((l) => [l.level, l.verb, l.objectRef?.resource, l.responseStatus.code, l.user.username])).toEqual([
     ['Metadata', 'create', 'secrets', 201, 'kubernetes-admin'],
     ['RequestResponse', 'create', 'configmaps', 201, 'kubernetes-admin'],
     ['RequestResponse', 'create', 'configmaps', 409, 'kubernetes-admin'],
@@ -86,6 +91,25 @@ test('requests are written down as the policy says, in files of bounded size', a
   await waitFor('a second old file', () => existsSync(`${log}.2`));
   expect(existsSync(`${log}.3`)).toBe(false);
   expect(lines(`${log}.1`).length).toBeGreaterThan(0);
+});
+
+test('sessions in pods and what is no resource are written down, too', async () => {
+  const wire = await Wire.to(cluster());
+  const path = '/api/v1/namespaces/default/pods/nowhere/exec?command=sh&stdout=true';
+  const upgrade = { connection: 'Upgrade', upgrade: 'SPDY/3.1' };
+  await wire.fails('POST', path, { headers: upgrade });
+  await wire.fails('POST', path, { headers: { ...upgrade, 'impersonate-user': 'jane' } });
+  await wire.ok('GET', '/version');
+  const told = (l: Line): boolean => l.objectRef?.resource === 'pods' || l.requestURI === '/version';
+  const seen = await waitFor('three lines', () => {
+    const found = lines().filter(told);
+    return found.length >= 3 ? found : undefined;
+  });
+  expect(seen.map((l) => [l.verb, l.requestURI, l.responseStatus.code, l.user.username])).toEqual([
+    ['create', path, 404, 'kubernetes-admin'],
+    ['create', path, 403, 'jane'],
+    ['get', '/version', 200, 'kubernetes-admin'],
+  ]);
 });
 
 test('a policy that is none is refused at the start', async () => {
