@@ -37,6 +37,8 @@ export class Registration {
   readonly #deps: RegistrationDeps;
   #busy = false;
   #again = false;
+  /** What is registered at the start only has been, once. */
+  #registered = false;
 
   constructor(deps: RegistrationDeps) {
     this.#deps = deps;
@@ -51,7 +53,7 @@ export class Registration {
       pending = true;
       const run = (): void => {
         pending = false;
-        this.#run(false, signal);
+        this.#run(signal);
       };
       clock.after(GATHER_MS, run, { unref: true });
     };
@@ -61,17 +63,17 @@ export class Registration {
       soon();
       clock.after(REPAIR_MS, repair, { unref: true });
     };
-    this.#run(true, signal);
+    this.#run(signal);
     clock.after(REPAIR_MS, repair, { unref: true });
   }
 
-  #run(first: boolean, signal: AbortSignal): void {
+  #run(signal: AbortSignal): void {
     if (this.#busy) {
       this.#again = true;
       return;
     }
     this.#busy = true;
-    this.#settle(first)
+    this.#settle()
       .catch((err: unknown) => {
         if (!signal.aborted) this.#deps.logger.warn({ err }, 'APIServices will be registered later');
       })
@@ -79,7 +81,7 @@ export class Registration {
         this.#busy = false;
         if (this.#again && !signal.aborted) {
           this.#again = false;
-          this.#run(false, signal);
+          this.#run(signal);
         }
       });
   }
@@ -97,11 +99,11 @@ export class Registration {
     return wanted;
   }
 
-  async #settle(first: boolean): Promise<void> {
+  async #settle(): Promise<void> {
     const wanted = this.#wanted();
     const present = this.#table.cache.list('').map((e) => e.object as Stored<APIService>);
     const names = new Set(present.map((o) => o.metadata.name));
-    const missing = [...wanted].filter(([name, w]) => !names.has(name) && (first || w.custom));
+    const missing = [...wanted].filter(([name, w]) => !names.has(name) && (!this.#registered || w.custom));
     const over = present.filter(
       (o) => o.metadata.labels?.[MANAGED] === 'true' && !o.spec?.service && !wanted.has(o.metadata.name),
     );
@@ -117,6 +119,7 @@ export class Registration {
       for (const step of work) await step();
     };
     await Promise.all(Array.from({ length: PARALLEL }, lane));
+    this.#registered = true;
   }
 
   #target(name: string): Target {
