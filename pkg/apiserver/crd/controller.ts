@@ -120,23 +120,34 @@ export class CustomResources {
     return systemTarget(this.#definitions, name, '', subresource);
   }
 
+  /** The definition as it is now, unless another server has let it go meanwhile; somebody may have made it anew then. */
+  #going({ metadata: { name, uid } }: Definition): Definition | undefined {
+    const now = this.#get(name);
+    return now?.metadata.uid === uid && now.metadata.deletionTimestamp ? now : undefined;
+  }
+
   /** Deletes the objects of a definition, then lets it go. */
   async #empty(crd: Definition): Promise<boolean> {
-    const { name } = crd.metadata;
-    const resource = this.#serving.serve(crd);
+    const { name, uid } = crd.metadata;
+    const now = this.#going(crd);
+    if (!now) return true;
+    const resource = this.#serving.serve(now);
     if (resource) {
       await resource.cache.ready(this.#signal);
       await resource.cache.consistent(MOST_RECENT_MS);
+      if (!this.#going(crd)) return true;
       const left = resource.cache.list('').map((e) => e.object);
       await this.#deleteAll(
         resource,
         left.filter((o) => !o.metadata.deletionTimestamp),
       );
       await resource.cache.consistent(MOST_RECENT_MS);
+      if (!this.#going(crd)) return true;
       if (resource.cache.list('').length > 0) return false;
     }
     await this.#deps.writes.change(this.#target(name, ''), (current) => {
       const next = structuredClone(current) as KubeObject;
+      if (current.metadata.uid !== uid) return next;
       const finalizers = (next.metadata?.finalizers ?? []).filter((f) => f !== CUSTOM_RESOURCE_CLEANUP);
       next.metadata = { ...next.metadata, finalizers };
       if (finalizers.length === 0) delete next.metadata.finalizers;
@@ -151,8 +162,8 @@ export class CustomResources {
     const lane = async (): Promise<void> => {
       for (const { metadata } of queue) {
         const target = { ...base, resource, namespace: metadata.namespace ?? '', name: metadata.name };
-        await this.#deps.deleter.delete(target, {}).catch((e: unknown) => {
-          if (!isNotFound(e)) throw e;
+        await this.#deps.deleter.delete(target, { preconditions: { uid: metadata.uid } }).catch((e: unknown) => {
+          if (!isNotFound(e) && !isConflict(e)) throw e;
         });
       }
     };
