@@ -160,8 +160,10 @@ export class QuotaKeeper implements WriteHook {
     const hard = quota.spec?.hard ?? {};
     let used: Amounts = Object.fromEntries(Object.keys(hard).map((k) => [k, '0']));
     await this.#quotas.cache.consistent(MOST_RECENT_MS);
-    for (const { kind, cache } of this.#deps.resources.all()) {
-      if (!kind.namespaced || kind.storedAs || !kind.verbs.includes('list')) continue;
+    // What is served in several versions counts once, as it is stored.
+    const stored = new Map(this.#deps.resources.all().map((r) => [r.prefix, r.storedAs?.resource ?? r]));
+    for (const { kind, cache } of stored.values()) {
+      if (!kind.namespaced || !kind.verbs.includes('list')) continue;
       for (const { object } of cache.list(`${namespace}/`)) {
         if (covers(quota, kind, object)) used = sumOf(used, onlyOf(usageOf(kind, object), hard));
       }

@@ -38,12 +38,12 @@ function namespaceOf({ kind }: Resource, ref: ParamRef, a: Attributes): string {
  * @returns [undefined] for none at all: the policy is evaluated once, without. An empty list: not at all.
  * @throws ConfigurationError
  */
-export function paramsOf(
+export async function paramsOf(
   resources: ResourceTable,
   kind: ParamKind | undefined,
   ref: ParamRef | undefined,
   a: Attributes,
-): readonly (KubeObject | undefined)[] {
+): Promise<readonly (KubeObject | undefined)[]> {
   if (!kind || !ref) return [undefined];
   const resource = resourceOf(resources, kind);
   const namespace = namespaceOf(resource, ref, a);
@@ -55,10 +55,13 @@ export function paramsOf(
   let found: KubeObject[];
   if (ref.name) {
     const entry = resource.cache.get(objectKey(resource.kind, namespace, ref.name));
+    if (entry) await resource.cache.prepare?.([entry]);
     found = entry ? [typed(entry.object)] : [];
   } else {
     const selector = compileLabelSelector(ref.selector);
-    const all = resource.cache.list(namespace ? `${namespace}/` : '').map((e) => e.object);
+    const entries = resource.cache.list(namespace ? `${namespace}/` : '');
+    await resource.cache.prepare?.(entries);
+    const all = entries.map((e) => e.object);
     found = all.filter((o) => selector.matches(o.metadata.labels ?? {})).map(typed);
   }
   if (found.length === 0 && ref.parameterNotFoundAction !== 'Allow') {

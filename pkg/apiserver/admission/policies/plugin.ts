@@ -102,7 +102,7 @@ class Policies {
         if (binding.spec?.policyName !== policy.metadata.name) continue;
         const { matchResources } = binding.spec;
         if (matchResources && !matchedVersion(criteriaOf(matchResources, true), request)) continue;
-        breaches.push(...this.#breaches(policy, binding, await viewIn(version)));
+        breaches.push(...(await this.#breaches(policy, binding, await viewIn(version))));
       }
     }
     this.#tell(a, breaches);
@@ -119,7 +119,7 @@ class Policies {
     return compiled;
   }
 
-  #breaches(policy: Policy, binding: Binding, { a, globals }: View): Breach[] {
+  async #breaches(policy: Policy, binding: Binding, { a, globals }: View): Promise<Breach[]> {
     const ignoresFailures = policy.spec?.failurePolicy === 'Ignore';
     const names = { policy: policy.metadata.name, binding: binding.metadata.name };
     const breach = (v: Violation): Breach => ({ ...names, actions: binding.spec?.validationActions ?? [], ...v });
@@ -130,7 +130,7 @@ class Policies {
     if (problem) return misconfigured(`failed to configure policy: ${problem.why}`);
     try {
       const { paramKind } = policy.spec ?? {};
-      const params = paramsOf(this.#deps.resources, paramKind, binding.spec?.paramRef, a);
+      const params = await paramsOf(this.#deps.resources, paramKind, binding.spec?.paramRef, a);
       return params.flatMap((p) => {
         const judgement = judge(programs, paramKind ? { ...globals, params: dynamicValue(p ?? null) } : globals, {
           ignoresFailures,
