@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { authorityFile, ensurePki, pkiFolder, planPki } from '#pki/pki.ts';
-import { systemExec } from '#process/exec.ts';
+import { exclusively } from '../../test/bed/lock.ts';
 import { probe } from '../../test/bed/net.ts';
 import { waitFor } from '../../test/bed/wait.ts';
 import { ensureLoaded, repository } from '../images/store.ts';
@@ -11,16 +11,20 @@ import { systemImage } from '../images/system.ts';
 import { workloadImages } from '../images/workloads.ts';
 import { renderLoadBalancer } from '../loadbalancer.ts';
 import { run } from '../run.ts';
-import { clusterDir, composeHere, composeUp, readEnvironment, writeEnvironment } from './compose.ts';
+import { clusterDir, composeHere, composeUp, NAME, readEnvironment, writeEnvironment } from './compose.ts';
 import { inUse, machineAddress, nodeName, prepareMounts, rootPropagation } from './machine.ts';
 import { extraNodes, holdExtraNodes, LAN_ADDRESS, startExtraNodes } from './nodes.ts';
 import { upgradeContainers } from './upgrade.ts';
 
 const kubeconfig = join(clusterDir, 'admin.conf');
 const MACHINE = '/var/run/docker.sock';
-const READY_MS = 120_000;
+const READY_MS = 180_000;
 /** The first start of dockerd on a slow disk. */
 const DOCKERD_MS = 240_000;
+/** Another `make up` on this machine is over by then. */
+const PATIENCE_MS = 900_000;
+/** Addresses of etcd's members for this machine, as in docker-compose.yml: who makes snapshots is not in their network. */
+const ETCD = { etcd1: ['10.89.96.21'], etcd2: ['10.89.96.22'], etcd3: ['10.89.96.23'] };
 
 /** Ubuntu has no package of kubectl; ours does the same. */
 const program = ((): string => {
@@ -31,6 +35,8 @@ const kubectl = (...args: string[]): Promise<string> =>
   run(program, ['--kubeconfig', kubeconfig, '--cache-dir', join(clusterDir, 'kubectl'), ...args], {
     timeoutMs: READY_MS,
   });
+const dockerd = (verb: string): Promise<string> =>
+  run(join(repository, 'deploy/dockerd.sh'), [verb], { timeoutMs: DOCKERD_MS });
 
 /** One line a step: what it does, then how long it took. */
 async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
@@ -50,10 +56,8 @@ async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function up(nodes: number): Promise<void> {
-  const running = await isRunning();
-  if (!running) await refuseStrangers();
+  const running = await look();
   const ingress = await ingressPorts(running);
-  process.stdout.write(await run(join(repository, 'deploy/dockerd.sh'), ['start'], { timeoutMs: DOCKERD_MS }));
   const image = await step('images', loadImages);
   const name = nodeName();
   // The extra nodes have no route out of their LAN, so there this machine goes by its address in it.
@@ -89,10 +93,30 @@ ${url} answers:  ${answer.trim()}
 `);
 }
 
-async function isRunning(): Promise<boolean> {
-  const ours = ['ps', '-q', '--filter', 'label=com.docker.compose.project=coxswain'];
-  const listed = await systemExec('docker', ours).catch(() => undefined);
-  return Boolean(listed?.stdout.trim());
+/**
+ * Looks for a cluster, with the daemon there is or a new one: containers live on without it.
+ * @returns whether it runs already. @throws Error when it cannot, and leaves nothing behind then
+ */
+async function look(): Promise<boolean> {
+  const started = await dockerd('start');
+  process.stdout.write(started);
+  try {
+    const folder = '{{.Label "com.docker.compose.project.working_dir"}}';
+    const ours = ['ps', '--filter', `label=com.docker.compose.project=${NAME}`, '--format', `:${folder}`];
+    const running = (await run('docker', ours)).split('\n').filter(Boolean);
+    if (running.length === 0) await refuseStrangers();
+    refuseOthers(running.map((line) => line.slice(1)));
+    return running.length > 0;
+  } catch (e) {
+    if (started) await dockerd('stop');
+    throw e;
+  }
+}
+
+/** Containers of another checkout would be replaced by ours, and its data would lie there unused. One that was moved is ours. */
+function refuseOthers(folders: readonly string[]): void {
+  const other = folders.find((f) => f !== '' && f !== repository && existsSync(join(f, '.cluster/pki')));
+  if (other) throw new Error(`a cluster of ${other} runs on this machine; "make down" there first`);
 }
 
 /** Where Ingresses are reached: the ports of HTTP and HTTPS, or others where somebody has these. */
@@ -143,6 +167,7 @@ async function certificates(m: { name: string; addresses: readonly string[]; nod
     controlPlaneServer: 'https://lb:6443',
     nodeServer: m.nodes > 1 ? `https://${LAN_ADDRESS}:6443` : 'https://127.0.0.1:6443',
     apiserverHosts: ['lb', ...m.addresses],
+    etcd: ETCD,
     nodes: { [m.name]: m.addresses, ...extraNodes(m.nodes) },
   });
   const issued = await ensurePki(clusterDir, plan, Date.now());
@@ -154,6 +179,8 @@ async function certificates(m: { name: string; addresses: readonly string[]; nod
     caFile: '/config/ca.crt',
   });
   writeFileSync(join(folder, 'haproxy.cfg'), config);
+  const members = Object.values(ETCD).map(([address]) => `https://${address}:2379`);
+  writeFileSync(join(clusterDir, 'etcd.endpoints'), `${members.join(',')}\n`);
   // haproxy gets only what it needs: the CA's certificate, not its key.
   writeFileSync(join(folder, 'ca.crt'), readFileSync(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`)));
   chmodSync(folder, 0o755);
@@ -195,8 +222,13 @@ async function forgetNodes(names: readonly string[]): Promise<void> {
 
 /** @returns what the workload says. After a restart its status may be older than its containers, so it is asked itself. */
 async function hello(url: string): Promise<string> {
-  await kubectl('apply', '-f', join(repository, 'deploy/examples/hello.yaml'));
-  await kubectl('rollout', 'status', 'deployment/hello', '--timeout=90s');
+  await waitFor('the example', () => kubectl('apply', '-f', join(repository, 'deploy/examples/hello.yaml')), {
+    timeoutMs: 30_000,
+    everyMs: 1000,
+  });
+  await kubectl('rollout', 'status', 'deployment/hello', '--timeout=90s').catch((e: Error) => {
+    throw new Error(`${e.message} ("bin/cox --kubeconfig .cluster/admin.conf why deployment/hello" may say why)`);
+  });
   return waitFor(`${url} to answer`, () => probe(url), { timeoutMs: 60_000 });
 }
 
@@ -207,15 +239,22 @@ async function status(): Promise<void> {
   );
 }
 
+/** Two at a time would each make certificate authorities, and containers of the same names. */
+const alone = (work: () => Promise<void>): Promise<void> =>
+  exclusively('up', work, {
+    patienceMs: PATIENCE_MS,
+    waiting: () => console.log('waiting for another "make up" on this machine to end'),
+  });
+
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { nodes: { type: 'string', default: '1' } },
 });
 const nodes = Number(values.nodes);
 const verbs: Record<string, () => Promise<unknown>> = {
-  up: () => up(nodes),
+  up: () => alone(() => up(nodes)),
   status,
-  upgrade: async () => upgradeContainers(await step('images', loadImages), kubectl),
+  upgrade: () => alone(async () => upgradeContainers(await step('images', loadImages), kubectl)),
   logs: () => composeHere(['logs', '--follow', '--tail=50']),
   hold: () => holdExtraNodes(nodes),
   release: () => startExtraNodes(1),

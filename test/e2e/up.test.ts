@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../deploy/run.ts';
 import { inUse } from '../../deploy/up/machine.ts';
@@ -139,13 +139,28 @@ test("hostPath volumes are the machine's, though the agent runs in a container",
   await kubectl('delete pod host-path');
 });
 
-test('make up once more changes nothing that runs', async () => {
+test('make up once more, by two people at once, changes nothing that runs', async () => {
   const running = (): Promise<string> => run('docker', ['ps', '-q', '--no-trunc']);
   const old = new Set((await running()).trim().split('\n'));
-  await ok('make up');
+  await Promise.all([ok('make up', 240_000), ok('make up', 240_000)]);
   const now = (await running()).trim().split('\n');
   expect(now.filter((id) => !old.has(id))).toEqual([]);
   expect(now).toHaveLength(old.size);
+}, 250_000);
+
+test('make up of another checkout leaves it alone, and says whose it is', async () => {
+  const other = await freshCheckout();
+  try {
+    const { code, text } = await other.sh('make up');
+    expect({ code, text }).toMatchObject({ text: expect.stringContaining(`a cluster of ${checkout.dir} runs`) });
+    expect(code).not.toBe(0);
+  } finally {
+    other.remove();
+  }
+});
+
+test('cox cluster snapshot finds the members of etcd by itself', async () => {
+  expect(await ok('bin/cox cluster snapshot all.db')).toMatch(/all\.db: revision \d+, \d+ keys/);
 });
 
 test('make up NODES=3 adds two nodes that run pods', async () => {
@@ -165,8 +180,14 @@ test('make up with one node again forgets the others', async () => {
   expect((await kubectl('get nodes -o name')).trim().split('\n')).toHaveLength(1);
 }, 400_000);
 
-test('make down removes every trace', async () => {
+test('make down removes every trace but data', async () => {
+  const volume = '/var/lib/coxswain/local-path/pvc-up-test';
+  mkdirSync(volume, { recursive: true });
+  writeFileSync(join(volume, 'file'), 'data');
   await ok('make down');
+  expect(readFileSync(join(volume, 'file'), 'utf8')).toBe('data');
+  rmSync(volume, { recursive: true });
+  await run('rmdir', ['-p', '--ignore-fail-on-non-empty', dirname(volume)]);
   // The kernel takes processes and networks apart in its own time.
   await waitFor('nothing to be left', async () => {
     const left = leftBehind(before, await tracesOf(checkout.dir));

@@ -57,6 +57,12 @@ function accessFlags(o: SnapshotFlags): string[] {
   return Object.entries(files).map(([flag, file]) => `${flag}=${file}`);
 }
 
+/** What "cox cluster up" has written down of its members, else a member of this machine. */
+function endpointsOf(o: SnapshotFlags): string {
+  const file = join(resolve(o.dir ?? '.cluster'), 'etcd.endpoints');
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : 'https://127.0.0.1:2379';
+}
+
 async function membersAt(endpoint: string, access: readonly string[]): Promise<Member[]> {
   const text = await etcdctl([`--endpoints=${endpoint}`, ...access, 'member', 'list', '--write-out=json']);
   const { members } = JSON.parse(text) as { members: { name: string; peerURLs: string[] }[] };
@@ -85,7 +91,7 @@ export async function snapshot(out: Out, args: readonly string[], o: SnapshotFla
   if (!file || extra !== undefined) throw new CliError('say where to: cox cluster snapshot FILE');
   if (existsSync(file)) throw new CliError(`${file} is there already`);
   const access = accessFlags(o);
-  const endpoints = (o.endpoints ?? 'https://127.0.0.1:2379').split(',');
+  const endpoints = (o.endpoints ?? endpointsOf(o)).split(',');
   const { endpoint, members } = await answering(endpoints, access);
   mkdirSync(dirname(resolve(file)), { recursive: true });
   // Secrets are in it: for its owner alone, from the first byte on.

@@ -67,7 +67,7 @@ function dataCommands(cluster: Command, session: Session): void {
   const { out } = session;
   const snapshot = inFolder(cluster.command('snapshot [file...]'))
     .description('Write down everything the cluster knows (etcd)')
-    .option('--endpoints <urls>', "etcd's members; default: https://127.0.0.1:2379");
+    .option('--endpoints <urls>', "etcd's members; default: those of `cox cluster up`, else https://127.0.0.1:2379");
   session.local<SnapshotFlags>(snapshot, async (args, o) =>
     (await import('../cluster/etcd.ts')).snapshot(out, args, o),
   );
