@@ -45,6 +45,20 @@ test('three images are pulled at a time, the others wait for their turn', async 
   await Promise.all(all);
 });
 
+test('a pull has ten minutes from its turn on, however long it waited', async () => {
+  const { clock, running, pull } = bench();
+  const slow = Promise.allSettled([1, 2, 3].map((n) => pull(`p${n}`, `r/i${n}:1`)));
+  const last = pull('p4', 'r/i4:1');
+  last.catch(() => {});
+  await clock.advance(599_000);
+  for (const r of running.values()) r.end();
+  await slow;
+  await clock.advance(599_000);
+  expect([...running.keys()]).toEqual(['r/i4:1']);
+  await clock.advance(1_000);
+  await expect(last).rejects.toMatchObject({ reason: 'ErrImagePull' });
+});
+
 test('one image is pulled once for all who want it, and no longer than the last of them does', async () => {
   const { clock, running, pull } = bench();
   const [first, second] = [new AbortController(), new AbortController()];

@@ -4,6 +4,7 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import { createBackoff } from '#async/backoff.ts';
 import type { Clock } from '#async/clock.ts';
 import { createSemaphore } from '#async/semaphore.ts';
+import { timeoutSignal } from '#async/signals.ts';
 import type { EventRecorder } from '#client/types.ts';
 import type { ImageInfo, Runtime } from '../runtime/types.ts';
 import type { RegistryCredentials } from './keyring.ts';
@@ -190,9 +191,8 @@ export class Images {
     let pull = this.#running.get(key);
     if (!pull) {
       const off = new AbortController();
-      const limit = AbortSignal.any([off.signal, AbortSignal.timeout(PULL_TIMEOUT_MS)]);
       const done = this.#pulls
-        .run(() => this.#d.runtime.pull(tagged(image), limit, credentials), limit)
+        .run(() => this.#inTime(image, credentials, off.signal), off.signal)
         .finally(() => this.#over(key, off));
       pull = { done, off, wanted: 0 };
       this.#running.set(key, pull);
@@ -211,6 +211,16 @@ export class Images {
       signal.addEventListener('abort', leave, { once: true });
       done.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
     });
+  }
+
+  /** Its time begins with its turn. */
+  async #inTime(image: string, credentials: RegistryCredentials | undefined, off: AbortSignal): Promise<void> {
+    const limit = timeoutSignal(this.#d.clock, PULL_TIMEOUT_MS, off);
+    try {
+      await this.#d.runtime.pull(tagged(image), limit.signal, credentials);
+    } finally {
+      limit.dispose();
+    }
   }
 
   /** Who comes now begins anew: one that is called off may take some time to end. */

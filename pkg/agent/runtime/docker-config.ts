@@ -23,8 +23,11 @@ const MAX_NAME = 200;
 /** Container logs are rotated by Docker: bounded on disk. */
 const LOGS = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': String(LOG_FILES), compress: 'false' } };
 
-const nameOf = (kind: string, c: { pod: string; namespace: string; podUid: string; attempt: number }): string =>
-  `cox_${kind}_${c.pod}_${c.namespace}_${c.podUid}_${c.attempt}`.slice(0, MAX_NAME);
+/** What tells it from all others is in it, however long the name of its pod. */
+function nameOf(kind: string, c: { pod: string; namespace: string; podUid: string; attempt: number }): string {
+  const own = `_${c.podUid}_${c.attempt}`;
+  return `cox_${kind}_${c.pod}_${c.namespace}`.slice(0, MAX_NAME - own.length) + own;
+}
 
 function labelsOf(
   s: DockerSettings,

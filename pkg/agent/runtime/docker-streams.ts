@@ -236,14 +236,13 @@ function session(stream: Duplex, w: StreamWishes, signal: AbortSignal, control: 
   stream.on('end', end);
   stream.on('close', end);
   stream.on('error', end);
-  signal.addEventListener(
-    'abort',
-    () => {
-      stream.destroy();
-      control.abandoned();
-    },
-    { once: true },
-  );
+  const leave = (): void => {
+    stream.destroy();
+    control.abandoned();
+  };
+  // The client may have left while Docker was asked.
+  if (signal.aborted) leave();
+  else signal.addEventListener('abort', leave, { once: true });
   return {
     stdin: w.stdin ? stream : null,
     stdout,

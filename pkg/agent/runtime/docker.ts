@@ -135,6 +135,7 @@ export class DockerRuntime implements Runtime {
     })) as Readable;
     const close = (): void => void stream.destroy();
     signal.addEventListener('abort', close, { once: true });
+    if (signal.aborted) close();
     try {
       const lines = new LineSplitter();
       for await (const chunk of stream) {
@@ -287,7 +288,12 @@ export class DockerRuntime implements Runtime {
     signal.addEventListener('abort', abort, { once: true });
     try {
       await new Promise<void>((resolve, reject) => {
-        this.docker.modem.followProgress(stream, (e) => (e ? reject(e) : resolve()));
+        this.docker.modem.followProgress(stream, (e, output: readonly { error?: string }[]) => {
+          // What goes wrong once Docker has begun to answer is told in the answer.
+          const failure = e ?? output.find((line) => line.error)?.error;
+          if (failure) reject(failure);
+          else resolve();
+        });
       });
     } catch (e) {
       throw new Error(words(e), { cause: e });

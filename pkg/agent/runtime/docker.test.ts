@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Pod } from '#api/kinds/index.ts';
+import type { ContainerHandle } from '../streaming/backend.ts';
+import { DockerRuntime } from './docker.ts';
+import { containerOptions, type DockerSettings, sandboxOptions } from './docker-config.ts';
+import { DockerStreams } from './docker-streams.ts';
+import type { ContainerConfig, SandboxConfig } from './types.ts';
+import type { RuntimeView } from './view.ts';
+
+const settings: DockerSettings = {
+  ...{ node: 'n', pauseImage: 'pause:1', network: 'net', cgroupParent: '', mayLowerOomScore: true },
+  atNode: (path) => path,
+};
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'docker-'));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+/** A Docker that answers like this. */
+async function docker(answer: RequestListener): Promise<{ runtime: DockerRuntime; close: () => void }> {
+  const path = join(dir, 'docker.sock');
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const close = (): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { runtime: new DockerRuntime(path, settings), close };
+}
+
+test.each([
+  ['that goes wrong on the way', [{ status: 'Pulling' }, { error: 'no space left' }], 'no space left'],
+  ['that ends well', [{ status: 'Pulling' }, { status: 'Done' }], undefined],
+])('a pull %s', async (_, lines, complaint) => {
+  const { runtime, close } = await docker((_request, response) => {
+    for (const line of lines) response.write(`${JSON.stringify(line)}\r\n`);
+    response.end();
+  });
+  try {
+    const pulled = runtime.pull('r.io/a:1', new AbortController().signal);
+    if (complaint) await expect(pulled).rejects.toThrow(complaint);
+    else await pulled;
+  } finally {
+    close();
+  }
+});
+
+test('containers have names of their own, however long those of their pods', () => {
+  const pod = 'p'.repeat(253);
+  const names = ['ns1', 'ns2'].flatMap((namespace) =>
+    [0, 1].flatMap((attempt) => {
+      const ids = { pod, namespace, podUid: `uid-of-${namespace}`, attempt };
+      const container = { ...ids, name: 'main', command: [], args: [], env: [], mounts: [], devices: [] };
+      const more = { namedDevices: [], annotations: {}, groups: [], capAdd: [], capDrop: [], limits: {} };
+      return [
+        sandboxOptions(settings, { ...ids, ports: [], sysctls: {} } as unknown as SandboxConfig).name,
+        containerOptions(settings, { ...container, ...more } as unknown as ContainerConfig).name,
+      ];
+    }),
+  );
+  expect(new Set(names).size).toBe(names.length);
+  expect(Math.max(...names.map((n) => n?.length ?? 0))).toBeLessThanOrEqual(200);
+});
+
+test('a command whose client left while it was being started is given up', async () => {
+  const off = new AbortController();
+  const stream = new PassThrough();
+  let asked = 0;
+  const exec = {
+    start: async () => {
+      off.abort(new Error('the client left'));
+      return stream;
+    },
+    inspect: async () => {
+      asked++;
+      return { Running: false, Pid: 0, ExitCode: 0 };
+    },
+  };
+  const record = { id: 'c', state: 'running' };
+  const streams = new DockerStreams({
+    runtime: { streams: { getContainer: () => ({ exec: async () => exec }) } } as unknown as DockerRuntime,
+    view: { pod: () => ({ containers: new Map([['main', [record]]]) }) } as unknown as RuntimeView,
+    pods: { get: () => ({}) as Pod, list: () => [], byIndex: () => [] } as never,
+  });
+  const handle: ContainerHandle = { namespace: 'ns', pod: 'p', uid: 'u', container: 'main', id: 'c' };
+  const wishes = { command: ['sleep'], tty: false, stdin: false, stdout: true, stderr: true };
+  const session = await streams.exec(handle, wishes, off.signal);
+  await session.exitCode;
+  expect(stream.destroyed).toBe(true);
+  // Its process was looked for, to be ended.
+  expect(asked).toBe(2);
+});
