@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import type { ImageInfo } from '../runtime/types.ts';
-import { removable } from './image-gc.ts';
+import { FakeClock } from '#async/fake-clock.ts';
+import { silentLogger } from '#process/logger.ts';
+import type { ImageInfo, Runtime } from '../runtime/types.ts';
+import { ImageGc, removable } from './image-gc.ts';
 
 const image = (id: string, ...names: string[]): ImageInfo => ({ id, names, sizeBytes: 1 });
 
@@ -22,4 +24,30 @@ test('pulled images that no pod names, those unused longest first', () => {
   ]);
   const found = removable(images, new Set(['a/used:1', 'a/digest@sha256:4']), idle);
   expect(found.map((i) => i.id)).toEqual(['old', 'new', 'port']);
+});
+
+test('an image that Docker fails to remove does not keep the others', async () => {
+  const removed: string[] = [];
+  const runtime = {
+    images: async () => [image('stuck', 'a/stuck:1', 'a/stuck@sha256:1'), image('old', 'a/old:1', 'a/old@sha256:2')],
+    removeImage: async (name: string) => {
+      if (name.startsWith('a/stuck')) throw new Error('device or resource busy');
+      removed.push(name);
+      return true;
+    },
+  } as unknown as Runtime;
+  const gc = new ImageGc({
+    ...{
+      runtime,
+      clock: new FakeClock(),
+      logger: silentLogger,
+      pauseImage: 'pause:1',
+      highPercent: 85,
+      lowPercent: 80,
+    },
+    pods: { get: () => undefined, list: () => [], byIndex: () => [] },
+    disk: async () => ({ capacity: 1, available: 0, inodes: 0, inodesFree: 0 }),
+  });
+  expect(await gc.reclaim()).toBe(true);
+  expect(removed).toEqual(['a/old:1', 'a/old@sha256:2']);
 });

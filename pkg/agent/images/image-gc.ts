@@ -87,11 +87,20 @@ export class ImageGc {
       if (now - (this.#idleSince.get(image.id) ?? now) < minAgeMs) continue;
       if (untilPercent > 0 && (await this.#percent()) < untilPercent) break;
       let gone = false;
-      for (const name of image.names) gone = (await runtime.removeImage(name)) || gone;
+      for (const name of image.names) gone = (await this.#remove(name)) || gone;
       if (gone) logger.info({ image: image.names[0], bytes: image.sizeBytes }, 'an unused image was removed');
       any ||= gone;
     }
     return any;
+  }
+
+  /** One that Docker fails to remove does not keep the others. */
+  async #remove(name: string): Promise<boolean> {
+    const { runtime, logger } = this.#d;
+    return runtime.removeImage(name).catch((err: unknown) => {
+      logger.warn({ err, image: name }, 'an unused image could not be removed');
+      return false;
+    });
   }
 
   #used(): ReadonlySet<string> {

@@ -60,10 +60,27 @@ function placeOf(image: string): string {
   return `${DEFAULT_REGISTRY}/${rest.length > 0 ? name : `library/${name}`}`;
 }
 
-const escaped = (s: string): string => s.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-/** One label of a host name: globs do not reach over dots. */
-const labelFits = (pattern: string, label: string): boolean =>
-  new RegExp(`^${escaped(pattern).replace(/\*/g, '.*').replace(/\?/g, '.')}$`).test(label);
+/**
+ * One label of a host name: globs do not reach over dots. Not by a regular expression: with many stars some take forever,
+ * and patterns are anybody's.
+ */
+function labelFits(pattern: string, label: string): boolean {
+  let [p, star, resume] = [0, -1, 0];
+  for (let i = 0; i < label.length; ) {
+    if (pattern[p] === '*') {
+      star = p++;
+      resume = i;
+    } else if (pattern[p] === '?' || (p < pattern.length && pattern[p] === label[i])) {
+      p++;
+      i++;
+    } else if (star >= 0) {
+      // The last star takes one more.
+      p = star + 1;
+      i = ++resume;
+    } else return false;
+  }
+  return /^\**$/.test(pattern.slice(p));
+}
 
 function hostFits(pattern: string, host: string): boolean {
   const [wantedName = '', wantedPort] = pattern.split(':');
