@@ -108,6 +108,11 @@ test.each<[string, Sketch, string]>([
     'kill a-0/30: Pod sandbox changed, it will be killed and re-created.',
   ],
   ['old sandboxes go', { stale: [exited('', 0)], sandbox: record('', { attempt: 1 }) }, 'removeSandboxes sandbox-0'],
+  [
+    'also while none can be started',
+    { stale: [record('', { state: 'created' })], sandbox: record('', { state: 'created', attempt: 1 }) },
+    'removeSandboxes sandbox-0',
+  ],
   ['all app containers start together', { app: ['a', 'b'] }, 'start a#0 b#0'],
   ['init containers start one by one', { init }, 'start i#0'],
   ['the next waits for the one before', { init, records: [record('i')] }, 'wait'],

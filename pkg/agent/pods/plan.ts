@@ -229,6 +229,11 @@ function planContainers(p: PlanInput): Action {
   return until === Number.POSITIVE_INFINITY ? { do: 'wait' } : { do: 'wait', untilMs: until };
 }
 
+const removal = (sandboxes: readonly ContainerRecord[]): Action => ({
+  do: 'removeSandboxes',
+  ids: sandboxes.map((s) => s.id),
+});
+
 /** Pure: desired pod and observed runtime → the next action. */
 export function plan(p: PlanInput): Action {
   if (p.terminating || p.terminal) return tearDown(p);
@@ -241,8 +246,10 @@ export function plan(p: PlanInput): Action {
   if (sandbox?.state !== 'running') {
     // With Never nothing is started a second time, so there is nothing to make a sandbox for.
     if (p.pod.spec?.restartPolicy === 'Never' && apps(p).some((c) => latest(p, c.name))) return { do: 'wait' };
+    // Those that could not be started are not left to gather.
+    if (staleSandboxes.length > 0) return removal(staleSandboxes);
     return { do: 'createSandbox', attempt: (sandbox?.attempt ?? -1) + 1 };
   }
-  if (staleSandboxes.length > 0) return { do: 'removeSandboxes', ids: staleSandboxes.map((s) => s.id) };
+  if (staleSandboxes.length > 0) return removal(staleSandboxes);
   return planContainers(p);
 }
