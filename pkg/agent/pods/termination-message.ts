@@ -43,7 +43,10 @@ async function endOfLog(runtime: Runtime, id: string): Promise<string> {
   const request = { follow: false, timestamps: false, tail: LOG_LINES, stdout: true, stderr: true };
   const { stream, multiplexed } = await runtime.logs(id, request, limit);
   let text = '';
-  for await (const chunk of stream.pipe(new LogText(multiplexed, undefined))) {
+  const log = new LogText(multiplexed);
+  // A pipe passes no failure on.
+  stream.on('error', (e) => log.destroy(e));
+  for await (const chunk of stream.pipe(log)) {
     text = (text + (chunk as Buffer).toString()).slice(-LOG_BYTES);
   }
   return text;
