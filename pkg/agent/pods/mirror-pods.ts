@@ -66,18 +66,22 @@ export class MirrorPods {
     if (!node) throw new Error('the node is not known yet');
     const wanted = new Set(this.#static.map((p) => p.metadata.uid));
     const deleted = new Set<string>();
+    // One that is refused, for its namespace say, does not keep the others from being shown.
+    const failures: unknown[] = [];
+    const attempt = (change: Promise<void>): Promise<void> => change.catch((e: unknown) => void failures.push(e));
     for (const p of this.#d.pods.list()) {
       const of = mirrored(p);
       if (of === undefined) continue;
       if (wanted.has(of) && !p.metadata.deletionTimestamp) continue;
-      await this.#delete(p);
+      await attempt(this.#delete(p));
       deleted.add(of);
     }
     for (const p of this.#static) {
       const { name, namespace, uid } = p.metadata;
       // That one is gone wakes this again.
-      if (!deleted.has(uid) && !this.#d.pods.get(name, namespace)) await this.#create(p, node);
+      if (!deleted.has(uid) && !this.#d.pods.get(name, namespace)) await attempt(this.#create(p, node));
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   async #create(pod: Stored<Pod>, node: Stored<Node>): Promise<void> {

@@ -6,20 +6,33 @@ import type { Informer } from '#client/types.ts';
 import { silentLogger } from '#process/logger.ts';
 import type { ContainerRecord, Runtime } from '../runtime/types.ts';
 import { RuntimeView } from '../runtime/view.ts';
+import { specHash } from './container-config.ts';
 import { PodManager, type PodManagerDeps } from './pod-manager.ts';
 
 const nothing = (): void => {};
+const later = async (): Promise<void> => {};
 
 /** A node with what an agent before this one left on it. */
 async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRecord>[]; folders?: string[] }) {
   const clock = new FakeClock();
   const removed: string[] = [];
+  /** Sandboxes that were asked for; none is made. */
+  const sandboxes: string[] = [];
+  const volumes = { tries: 0 };
+  const network: { ready: Promise<void>; addresses(): Promise<string[]> } = {
+    ready: Promise.resolve(),
+    addresses: async () => ['10.0.0.1'],
+  };
   const refuse = new Set<string>();
   /** Called while pods are adopted. */
   const during = { run: nothing };
   const runtime = {
     list: async () => left.records ?? [],
     remove: async (id: string) => void removed.push(id),
+    createSandbox: async ({ podUid }: { podUid: string }) => {
+      sandboxes.push(podUid);
+      throw new Error('no more');
+    },
   } as unknown as Runtime;
   const view = new RuntimeView({ runtime, clock, logger: silentLogger, changed: nothing });
   const api = new Map((left.pods ?? []).map((p) => [p.metadata.name, p]));
@@ -33,25 +46,61 @@ async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRe
       },
       podDir: (uid: string) => `/nowhere/${uid}`,
       release: async () => {},
-      refreshAt: () => undefined,
+      prepare: async () => {
+        volumes.tries++;
+        throw new Error('the API is away');
+      },
+      // Long ago.
+      refreshAt: () => 0,
       cleanUp: async (uid: string) => {
         if (refuse.has(uid)) throw new Error('busy');
         removed.push(`folder ${uid}`);
       },
     },
-    networks: { collect: async () => {}, release: async () => {}, detach: async () => {} },
-    cgroups: { podUids: async () => new Set(['c']), remove: async (uid: string) => void removed.push(`cgroup ${uid}`) },
-    prober: { forget: nothing },
-    publisher: { newest: (p: Stored<Pod>) => p.status, seen: nothing, forget: nothing, publish: nothing },
+    ...{ refusal: nothing, pressures: () => new Set(), appArmor: false, dns: {}, devices: { admit: async () => {} } },
+    networks: { ...{ collect: later, release: later, detach: later, check: later, attach: later }, first: false },
+    networkReady: () => network.ready,
+    addressesOf: () => network.addresses(),
+    attached: later,
+    cgroups: {
+      podUids: async () => new Set(['c']),
+      ensure: later,
+      pathOf: () => '',
+      remove: async (uid: string) => void removed.push(`cgroup ${uid}`),
+    },
+    prober: { forget: nothing, watch: nothing, unhealthy: nothing, ready: () => true, started: () => true },
+    publisher: {
+      ...{ newest: (p: Stored<Pod>) => p.status ?? {}, seen: nothing, forget: nothing, publish: nothing },
+      written: () => new Promise(nothing),
+    },
     images: { idOf: () => '' },
     events: { event: nothing },
-    admitted: { note: nothing },
+    admitted: { note: nothing, admit: nothing },
     mirrors: { set: nothing, seen: nothing },
   } as unknown as PodManagerDeps;
-  const manager = new PodManager(deps, { lister, addHandlers: nothing } as unknown as Informer<Pod>);
+  const handlers: { onDelete?: (p: Stored<Pod>) => void } = {};
+  const addHandlers = (h: object): void => void Object.assign(handlers, h);
+  const manager = new PodManager(deps, { lister, addHandlers } as unknown as Informer<Pod>);
   await view.load();
-  return { manager, clock, removed, refuse, api, during };
+  const gone = (p: Stored<Pod>): void => {
+    api.delete(p.metadata.name);
+    handlers.onDelete?.(p);
+  };
+  return { manager, clock, removed, refuse, api, during, sandboxes, volumes, network, gone };
 }
+
+const podOf = (name: string, more: object = {}): Stored<Pod> =>
+  ({
+    metadata: { name, namespace: 'ns', uid: name, resourceVersion: '1' },
+    spec: { containers: [{ name: 'main' }] },
+    ...more,
+  }) as unknown as Stored<Pod>;
+
+const trace = (podUid: string, name: string, state: string): Partial<ContainerRecord> => ({
+  ...{ id: `${name || 'sandbox'} of ${podUid}`, podUid, namespace: 'ns', pod: podUid, name, attempt: 0 },
+  ...{ sandboxId: name ? `sandbox of ${podUid}` : '', hash: specHash({ name: 'main' }), state: state as 'running' },
+  ...{ exitCode: 0, startedAt: 1, finishedAt: 2, createdAt: 1 },
+});
 
 /** Some of it reads files, which takes as long as it takes. */
 const eventually = (check: () => void | Promise<void>): Promise<void> => vi.waitFor(check, { timeout: 30_000 });
@@ -75,16 +124,8 @@ test('what is left of pods that are gone is removed, and tried again when that f
 });
 
 test('a pod that leaves the API while the agent starts is not forgotten', async () => {
-  const pod = (name: string): Stored<Pod> =>
-    ({
-      metadata: { name, namespace: 'ns', uid: name, resourceVersion: '1' },
-      spec: { containers: [{ name: 'main' }] },
-      status: { phase: 'Succeeded' },
-    }) as unknown as Stored<Pod>;
-  const ended = (podUid: string): Partial<ContainerRecord> => ({
-    ...{ id: `of ${podUid}`, podUid, namespace: 'ns', pod: podUid, name: 'main', attempt: 0, sandboxId: '' },
-    ...{ state: 'exited', exitCode: 0, startedAt: 1, finishedAt: 2, createdAt: 1 },
-  });
+  const pod = (name: string): Stored<Pod> => podOf(name, { status: { phase: 'Succeeded' } });
+  const ended = (podUid: string): Partial<ContainerRecord> => trace(podUid, 'main', 'exited');
   const { manager, clock, removed, api, during } = await bench({
     pods: [pod('stays'), pod('goes')],
     records: [ended('stays'), ended('goes')],
@@ -93,9 +134,74 @@ test('a pod that leaves the API while the agent starts is not forgotten', async 
   await manager.start();
   await clock.advance(0);
   await eventually(() => {
-    expect(removed).toContain('of goes');
+    expect(removed).toContain('main of goes');
     expect(removed).toContain('folder goes');
     expect(manager.size).toBe(1);
   });
-  expect(removed).not.toContain('of stays');
+  expect(removed).not.toContain('main of stays');
+});
+
+test('a static pod whose manifest came back while it was ending runs again', async () => {
+  const pod = podOf('web', {
+    metadata: { ...podOf('web').metadata, annotations: { 'kubernetes.io/config.source': 'file' } },
+  });
+  const { manager, clock, removed, sandboxes } = await bench({ records: [trace('web', 'main', 'exited')] });
+  await manager.start([pod]);
+  manager.setStatic([]);
+  manager.setStatic([pod]);
+  await clock.advance(0);
+  await eventually(() => {
+    expect(removed).toContain('folder web');
+    expect(sandboxes).toEqual(['web']);
+  });
+});
+
+test('volumes that cannot be refreshed are tried again after a pause', async () => {
+  const { manager, clock, volumes } = await bench({
+    pods: [podOf('p')],
+    records: [trace('p', '', 'running'), trace('p', 'main', 'running')],
+  });
+  await manager.start();
+  await eventually(() => expect(volumes.tries).toBeGreaterThan(0));
+  await clock.advance(9_000);
+  expect(volumes.tries).toBe(1);
+  await eventually(async () => {
+    await clock.advance(1_000);
+    expect(volumes.tries).toBe(2);
+  });
+});
+
+test('a pod that is gone is taken away though its network is broken', async () => {
+  const { manager, clock, removed, network } = await bench({ records: [trace('o', '', 'running')] });
+  network.addresses = () => Promise.reject(new Error('no network'));
+  await manager.start();
+  await eventually(async () => {
+    await clock.advance(5_000);
+    expect(removed).toContain('sandbox of o');
+    expect(removed).toContain('folder o');
+  });
+});
+
+test('a pod that waits for its network can be deleted', async () => {
+  const pod = podOf('p');
+  const { manager, clock, removed, network, sandboxes, gone } = await bench({ pods: [pod] });
+  network.ready = new Promise(nothing);
+  await manager.start();
+  await clock.advance(1_000);
+  gone(pod);
+  await eventually(async () => {
+    await clock.advance(5_000);
+    expect(removed).toContain('folder p');
+  });
+  expect(sandboxes).toEqual([]);
+});
+
+test('nobody waits longer than granted for the API to hear of a pod that ended', async () => {
+  const pod = podOf('p', { status: { phase: 'Succeeded' } });
+  const { manager } = await bench({ pods: [pod], records: [trace('p', 'main', 'exited')] });
+  await manager.start();
+  const off = new AbortController();
+  const ended = manager.ended('p', off.signal);
+  off.abort(new Error('too late'));
+  await expect(ended).rejects.toThrow('too late');
 });

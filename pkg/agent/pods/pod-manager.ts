@@ -2,6 +2,7 @@ import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Timer } from '#async/clock.ts';
 import { createLatestWorker, type LatestWorker } from '#async/latest-worker.ts';
+import { abortable } from '#async/signals.ts';
 import type { Informer } from '#client/types.ts';
 import type { Failure } from './deadline.ts';
 import { type MirrorPods, mirrored } from './mirror-pods.ts';
@@ -96,7 +97,8 @@ export class PodManager {
   async ended(uid: string, signal: AbortSignal): Promise<void> {
     for (;;) {
       const w = this.#workers.get(uid);
-      if (!w || w.over) return w?.told();
+      if (!w) return;
+      if (w.over) return abortable(w.told(), signal);
       await this.#deps.clock.sleep(LOOK_MS, signal);
     }
   }
@@ -124,13 +126,17 @@ export class PodManager {
     const now = new Map(pods.map((p) => [p.metadata.uid, p]));
     for (const [uid, p] of this.#static) if (!now.has(uid)) this.#gone(p);
     for (const [uid, p] of now) {
-      if (this.#static.has(uid)) continue;
-      const shown = this.#pods.lister.get(p.metadata.name, p.metadata.namespace);
-      this.#worker(p).mirrored(shown && mirrored(shown) === uid ? shown : undefined);
-      this.wake(uid);
+      if (!this.#static.has(uid)) this.#begin(p);
     }
     this.#static = now;
     this.#deps.mirrors.set(pods);
+  }
+
+  #begin(pod: Stored<Pod>): void {
+    const { name, namespace, uid } = pod.metadata;
+    const shown = this.#pods.lister.get(name, namespace);
+    this.#worker(pod).mirrored(shown && mirrored(shown) === uid ? shown : undefined);
+    this.wake(uid);
   }
 
   /** A mirror pod changed, or is no longer there. */
@@ -185,6 +191,9 @@ export class PodManager {
     this.#workers.delete(uid);
     this.#timers.get(uid)?.timer.cancel();
     this.#timers.delete(uid);
+    // A manifest that was taken away and came back while its pod was ending.
+    const again = this.#static.get(uid);
+    if (again) this.#begin(again);
   }
 
   /** The earliest wish counts: whoever is woken says anew what else it waits for. */

@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest';
-import { staticPod } from './static-pods.ts';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { FakeClock } from '#async/fake-clock.ts';
+import { silentLogger } from '#process/logger.ts';
+import { StaticPods, staticPod } from './static-pods.ts';
 
 const manifest = (more = '') => `apiVersion: v1
 kind: Pod
@@ -33,4 +38,38 @@ test.each([
   ['kind: Pod\napiVersion: v1\nspec: 3', 'cannot unmarshal'],
 ])('%s: %s', (text, complaint) => {
   expect(() => staticPod('n', 'f', text)).toThrow(complaint);
+});
+
+test('a folder that cannot be watched is read all the same', async () => {
+  const above = await mkdtemp(join(tmpdir(), 'static-'));
+  // Watching what is not there fails as it does when the kernel gives no more watches.
+  const dir = join(above, 'manifests');
+  const clock = new FakeClock();
+  const seen: string[][] = [];
+  const off = new AbortController();
+  const changed = (pods: readonly { metadata: { name: string } }[]): void =>
+    void seen.push(pods.map((p) => p.metadata.name));
+  const statics = new StaticPods({ dir, nodeName: 'n1', clock, logger: silentLogger, changed });
+  const running = statics.run(off.signal);
+  try {
+    await vi.waitFor(
+      async () => {
+        await clock.advance(21_000);
+        expect(seen.length).toBeGreaterThan(0);
+      },
+      { timeout: 30_000 },
+    );
+    await writeFile(join(dir, 'web.yaml'), manifest());
+    await vi.waitFor(
+      async () => {
+        await clock.advance(21_000);
+        expect(seen.at(-1)).toEqual(['web-n1']);
+      },
+      { timeout: 30_000 },
+    );
+  } finally {
+    off.abort();
+    await running;
+    await rm(above, { recursive: true, force: true });
+  }
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -92,10 +92,9 @@ export class StaticPods {
 
   /** Follows the folder until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { dir, clock, logger, changed } = this.#d;
+    const { clock, logger, changed } = this.#d;
     let touched = new AbortController();
-    const watcher = watch(dir, () => touched.abort());
-    watcher.on('error', (err) => logger.warn({ err }, 'the folder of manifests cannot be watched, it is read instead'));
+    const watcher = this.#watch(() => touched.abort());
     const end = (): void => touched.abort();
     signal.addEventListener('abort', end, { once: true });
     while (!signal.aborted) {
@@ -109,6 +108,19 @@ export class StaticPods {
         logger.warn({ err }, 'the folder of manifests cannot be read');
       }
     }
-    watcher.close();
+    watcher?.close();
+  }
+
+  /** The kernel has only so many watches to give. */
+  #watch(touched: () => void): FSWatcher | undefined {
+    const { dir, logger } = this.#d;
+    const complain = (err: unknown): void =>
+      logger.warn({ err }, 'the folder of manifests cannot be watched, it is read instead');
+    try {
+      return watch(dir, touched).on('error', complain);
+    } catch (err) {
+      complain(err);
+      return undefined;
+    }
   }
 }
