@@ -28,6 +28,7 @@ import { type Node, Nodes, type Pod, type Service, Services } from '#api/kinds/i
 import { ofFamily } from '#api/meta/families.ts';
 import { contains, parseNetwork } from '#api/meta/ip.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { abortable } from '#async/signals.ts';
 import { createEventRecorder } from '#client/events.ts';
 import type { EventRecorder, Informer } from '#client/types.ts';
 import { POD_BRIDGE } from '#network/bridge.ts';
@@ -36,6 +37,8 @@ import { PolicyEnforcer } from '#network/policy/enforcer.ts';
 import { systemExec } from '#process/exec.ts';
 import { UserError } from '#process/main.ts';
 import { type Base, DOCKER_NETWORK } from './base.ts';
+
+const NODE_MS = 8_000;
 
 /** What the agent watches besides its pods, and where it tells what happens. */
 interface Watched {
@@ -198,6 +201,7 @@ function managerOf(
       appArmor: parts.appArmor,
       admitted: new AdmittedPods({
         node,
+        freshNode: () => client.get(Nodes, f.nodeName, undefined, { timeoutMs: NODE_MS }),
         running: () => late.manager?.running ?? [],
         uncounted: (resource) => resource in parts.devices.amounts.capacity,
       }),
@@ -218,7 +222,7 @@ function managerOf(
       refusal: () => (parts.shutdown.begun ? shutdownRefusal : undefined),
       mirrors: new MirrorPods({ client, clock, logger, signal, pods: pods.lister, node }),
       networkReady: async () => {
-        if (networked) await network.ready();
+        if (networked) await abortable(network.ready(), signal);
         else if (networks.problem) throw new Error(networks.problem);
       },
       addressesOf: async (id) => {

@@ -21,6 +21,13 @@ test.each<[string, Pod, string | undefined]>([
   expect(rejection(pod, new Set())?.message.includes(why ?? '')).toBe(why === undefined ? undefined : true);
 });
 
+test('groups of the image cannot be kept out: whoever asks for that is told', () => {
+  const pod = (supplementalGroupsPolicy: string): Pod =>
+    ({ spec: { securityContext: { supplementalGroupsPolicy } } }) as unknown as Pod;
+  expect(rejection(pod('Strict'), new Set())?.reason).toBe('SupplementalGroupsPolicyNotSupported');
+  expect(rejection(pod('Merge'), new Set())).toBeUndefined();
+});
+
 test.each<[string, object, 'MemoryPressure' | 'DiskPressure', boolean]>([
   ['nothing promised', { status: { qosClass: 'BestEffort' } }, 'MemoryPressure', false],
   ['something promised', { status: { qosClass: 'Burstable' } }, 'MemoryPressure', true],

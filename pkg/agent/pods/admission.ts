@@ -22,6 +22,11 @@ export function rejection(pod: Pod, pressures: ReadonlySet<Pressure>): Failure |
     return { reason: 'Evicted', message };
   }
   const { hostNetwork, hostIPC, securityContext } = pod.spec ?? {};
+  // Docker adds the groups of the image whatever it is told.
+  if (securityContext?.supplementalGroupsPolicy === 'Strict') {
+    const message = 'Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node';
+    return { reason: 'SupplementalGroupsPolicyNotSupported', message };
+  }
   for (const { name } of securityContext?.sysctls ?? []) {
     const sysctl = name.replaceAll('/', '.');
     const shared = sysctl.startsWith('net.') ? hostNetwork : hostIPC;

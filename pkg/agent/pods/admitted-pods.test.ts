@@ -50,14 +50,28 @@ describe('what does not fit', () => {
   });
 });
 
-test('of two that do not fit together one is let in; those that ended make room', () => {
+const freshNode = async () => node;
+
+test('of two that do not fit together one is let in; those that ended make room', async () => {
   let running = [pod('old', { cpu: '500m' }), pod('a', { cpu: '1500m' }), pod('b', { cpu: '1500m' })];
-  const admitted = new AdmittedPods({ node: () => node, running: () => running, uncounted });
+  const admitted = new AdmittedPods({ node: () => node, freshNode, running: () => running, uncounted });
   admitted.note('old');
   const [, a, b] = running as [Stored<Pod>, Stored<Pod>, Stored<Pod>];
-  expect(admitted.admit(a)).toBeUndefined();
-  expect(admitted.admit(a)).toBeUndefined();
-  expect(admitted.admit(b)?.reason).toBe('OutOfcpu');
+  expect(await admitted.admit(a)).toBeUndefined();
+  expect(await admitted.admit(a)).toBeUndefined();
+  expect((await admitted.admit(b))?.reason).toBe('OutOfcpu');
   running = running.filter((p) => p !== a);
-  expect(admitted.admit(b)).toBeUndefined();
+  expect(await admitted.admit(b)).toBeUndefined();
+});
+
+test('a label that the scheduler knows and this agent does not yet keeps no pod out', async () => {
+  const relabelled = { ...node, metadata: { name: 'n', labels: { zone: 'b' } } };
+  const admitted = new AdmittedPods({
+    node: () => node,
+    freshNode: async () => relabelled,
+    running: () => [],
+    uncounted,
+  });
+  expect(await admitted.admit(pod('p', {}, { nodeSelector: { zone: 'b' } }))).toBeUndefined();
+  expect((await admitted.admit(pod('q', {}, { nodeSelector: { zone: 'c' } })))?.reason).toBe('NodeAffinity');
 });

@@ -59,7 +59,10 @@ export function misfit(
 }
 
 export interface AdmittedPodsDeps {
+  /** As far as it is known here. */
   readonly node: () => Node | undefined;
+  /** As the API has it now. */
+  readonly freshNode: () => Promise<Node>;
   /** Pods that have not ended. */
   readonly running: () => readonly Stored<Pod>[];
   /** Resources that are given out one by one, by somebody who knows better. */
@@ -80,11 +83,17 @@ export class AdmittedPods {
     this.#uids.add(uid);
   }
 
-  /** Lets a pod in, or says why not. */
-  admit(pod: Stored<Pod>): Failure | undefined {
+  /**
+   * Lets a pod in, or says why not. Who is turned away is so for good, and the scheduler may have gone by labels that are
+   * not known here yet: then the API is asked. @throws Error when it does not answer
+   */
+  async admit(pod: Stored<Pod>): Promise<Failure | undefined> {
+    return this.#consider(pod, this.#d.node()) && this.#consider(pod, await this.#d.freshNode());
+  }
+
+  #consider(pod: Stored<Pod>, node: Node | undefined): Failure | undefined {
     const { uid } = pod.metadata;
     if (this.#uids.has(uid)) return undefined;
-    const node = this.#d.node();
     const others = this.#d.running().filter((p) => p.metadata.uid !== uid && this.#uids.has(p.metadata.uid));
     this.#uids.clear();
     for (const p of others) this.#uids.add(p.metadata.uid);

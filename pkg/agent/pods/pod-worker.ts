@@ -128,7 +128,9 @@ export class PodWorker {
     const { view, prober, clock } = this.#d;
     const { pod, uid } = this.#pod;
     const runtime = view.pod(uid);
-    if (runtime.sandbox?.state === 'running' && !this.#pod.podIp) await this.#starter.address(runtime.sandbox.id);
+    // A pod that ends needs none, and must not wait for a network that cannot give it one.
+    const addressed = this.#pod.podIp !== '' || this.#pod.terminating || this.#terminal;
+    if (runtime.sandbox?.state === 'running' && !addressed) await this.#starter.address(runtime.sandbox.id);
     await this.#lastWords(runtime);
     this.#considerResize(runtime);
     for (const c of allContainers(pod)) {
@@ -154,8 +156,8 @@ export class PodWorker {
     }
     const { containers } = runtime;
     const begun = containers.size > 0 || this.#terminal || this.#pod.terminating;
-    const refused = begun ? undefined : this.#refusal();
-    if (refused) this.#pod.fail(refused);
+    const refused = begun ? undefined : await this.#refusal();
+    if (refused && !this.#pod.terminating) this.#pod.fail(refused);
     const deadline = deadlineOf(this.#newest);
     if (deadline !== undefined && !this.#pod.terminating && !this.#terminal) {
       if (deadline > clock.now()) this.#again(deadline);
@@ -164,7 +166,7 @@ export class PodWorker {
   }
 
   /** Why this node does not start the pod, when it does not. */
-  #refusal(): Failure | undefined {
+  async #refusal(): Promise<Failure | undefined> {
     const { refusal, pressures, appArmor, admitted } = this.#d;
     const { pod } = this.#pod;
     return refusal() ?? rejection(pod, pressures()) ?? appArmorRefusal(pod, appArmor) ?? admitted.admit(pod);
@@ -315,9 +317,10 @@ export class PodWorker {
       const [r] = runtime.containers.get(c.name) ?? [];
       return r?.state === 'running' && resizeOf(c, r) !== undefined;
     });
+    this.#pendingResize = undefined;
+    if (!waiting || terminating) return;
     const others = [...pods.list()].filter((p) => p.metadata.uid !== uid);
-    const allocatable = node()?.status?.allocatable ?? {};
-    this.#pendingResize = waiting && !terminating ? pendingResize(pod, others, allocatable) : undefined;
+    this.#pendingResize = pendingResize(pod, others, node()?.status?.allocatable ?? {});
     if (this.#pendingResize) this.#again(clock.now() + RESIZE_RETRY_MS);
   }
 
@@ -355,6 +358,7 @@ export class PodWorker {
         this.#sourcesChanged = true;
         this.#again(clock.now() + VOLUME_RETRY_MS);
         logger.debug({ err: e, pod: this.#pod.label }, 'volumes could not be refreshed');
+        return;
       }
     }
     const next = volumes.refreshAt(uid);

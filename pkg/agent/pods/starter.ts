@@ -1,5 +1,6 @@
 import type { Container } from '#api/kinds/index.ts';
 import { familyOf, otherFamily } from '#api/meta/ip.ts';
+import { abortable } from '#async/signals.ts';
 import { DeviceError } from '../devices/choice.ts';
 import { ImageError } from '../images/images.ts';
 import { StartError } from '../runtime/types.ts';
@@ -60,7 +61,7 @@ export class Starter {
     const { deps } = this.#pod;
     try {
       await deps.devices.admit(this.#pod.pod);
-      if (!this.#pod.pod.spec?.hostNetwork) await deps.networkReady();
+      if (!this.#pod.pod.spec?.hostNetwork) await abortable(deps.networkReady(), this.#pod.ending);
       const made = deps.volumes.prepare(this.#pod.pod, this.#pod.place);
       // Side by side, unless it is known that the volumes take their time.
       if (this.#volumesFailed) await made;
@@ -75,6 +76,7 @@ export class Starter {
       this.#pod.paths = paths.value;
       return true;
     } catch (e) {
+      if (this.#pod.ending.aborted) return true;
       const { message } = e as Error;
       if (e instanceof DeviceError) {
         const why = `Pod was rejected: Allocate failed due to ${message}, which is unexpected`;

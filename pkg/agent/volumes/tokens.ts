@@ -7,6 +7,7 @@ const DEFAULT_SECONDS = 3600;
 /** Tokens are renewed when this share of their life is over, or after a day ("Managing Service Accounts"). */
 const RENEW_SHARE = 0.8;
 const RENEW_MS = 24 * 3_600_000;
+const LEAST_MS = 60_000;
 
 interface Kept {
   readonly text: string;
@@ -33,7 +34,8 @@ export class Tokens {
     if (known && known.renewAt > now) return known.text;
     const account = pod.spec?.serviceAccountName || 'default';
     const { token: text, expiresAt } = await this.#objects.token({ namespace, name, uid }, account, audience, seconds);
-    const renewAt = now + Math.min((expiresAt - now) * RENEW_SHARE, RENEW_MS);
+    // However wrong the clocks are, it is not asked for without a pause.
+    const renewAt = now + Math.max(LEAST_MS, Math.min((expiresAt - now) * RENEW_SHARE, RENEW_MS));
     this.#kept.set(uid, new Map(this.#kept.get(uid)).set(key, { text, renewAt }));
     return text;
   }

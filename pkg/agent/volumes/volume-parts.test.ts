@@ -2,13 +2,18 @@ import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Pod } from '#api/kinds/index.ts';
+import type { Container, Pod } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import { FakeClock } from '#async/fake-clock.ts';
 import { memoryBytes } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
 import { mountPoints } from './mount-table.ts';
 import { NodeRoot } from './node-root.ts';
+import type { PodObjects } from './objects.ts';
 import { referencesOf } from './references.ts';
 import { subPathOf } from './sub-path.ts';
+import { Tokens } from './tokens.ts';
+import { type VolumeDeps, Volumes } from './volumes.ts';
 
 const node = new NodeRoot();
 let dir: string;
@@ -134,4 +139,30 @@ describe("an agent in a container, which sees the node's files elsewhere", () =>
     expect(await subPathOf(there, '/var/run', 'app/sub')).toBe('/run/app/sub');
     expect((await stat(join(dir, 'run/app/sub'))).isDirectory()).toBe(true);
   });
+});
+
+test('a token that is over when it comes, by clocks that differ, is not asked for again and again', async () => {
+  const clock = new FakeClock();
+  let asked = 0;
+  const token = async () => ({ token: `t${++asked}`, expiresAt: clock.now() - 3_600_000 });
+  const tokens = new Tokens({ token } as unknown as PodObjects, clock);
+  const pod = { metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec: {} } as unknown as Stored<Pod>;
+  await tokens.get(pod, undefined);
+  expect(tokens.renewAt('u')).toBeGreaterThan(clock.now());
+  await tokens.get(pod, undefined);
+  expect(asked).toBe(1);
+});
+
+test.each([
+  ['Disabled', undefined],
+  ['IfPossible', undefined],
+  ['Enabled', 'not supported'],
+])('a mount that is read-only all the way down: %s', async (recursiveReadOnly, complaint) => {
+  const volumes = new Volumes({ rootDir: dir } as VolumeDeps);
+  const mount = { name: 'v', mountPath: '/v', readOnly: true, recursiveReadOnly };
+  const c = { name: 'c', volumeMounts: [mount] } as Container;
+  const pod = { metadata: { name: 'p' }, spec: {} } as unknown as Stored<Pod>;
+  const mounts = volumes.mountsOf(pod, c, new Map([['v', '/there']]), new Map());
+  if (complaint) await expect(mounts).rejects.toThrow(complaint);
+  else expect(await mounts).toMatchObject([{ source: '/there', target: '/v', readOnly: true }]);
 });

@@ -129,6 +129,8 @@ export class Volumes {
     for (const m of c.volumeMounts ?? []) {
       const base = paths.get(m.name);
       if (base === undefined) throw new VolumeError(`volume "${m.name}" is not defined in pod ${pod.metadata.name}`);
+      if (m.recursiveReadOnly === 'Enabled')
+        throw new VolumeError(`volume "${m.name}": recursive read-only mounts are not supported by the runtime`);
       const sub = m.subPathExpr ? expand(m.subPathExpr, env) : (m.subPath ?? '');
       const volume = pod.spec?.volumes?.find((v) => v.name === m.name);
       mounts.push({
