@@ -64,3 +64,12 @@ test('what a crashed write left behind does not stop the next one', async () => 
   expect(await text('a')).toBe('2');
   expect(await versions()).toHaveLength(1);
 });
+
+test('names that a crashed write had not made yet are made by the next one', async () => {
+  await writeAtomically(dir, files({ a: '1', b: '2' }));
+  await rm(join(dir, 'b'));
+  await symlink('..data/gone', join(dir, 'gone'));
+  expect(await writeAtomically(dir, files({ a: '1', b: '2' }))).toBe(false);
+  expect(await text('b')).toBe('2');
+  expect(await visible()).toEqual(['a', 'b']);
+});

@@ -55,7 +55,11 @@ async function allSame(dir: string, files: VolumeFiles, gid: number | undefined)
 export async function writeAtomically(dir: string, files: VolumeFiles, gid?: number): Promise<boolean> {
   await mkdir(dir, { recursive: true });
   const current = await readlink(join(dir, DATA)).catch(() => undefined);
-  if (current && (await allSame(join(dir, current), files, gid))) return false;
+  if (current && (await allSame(join(dir, current), files, gid))) {
+    // Whoever wrote them may have ended before their names were there.
+    await linkNames(dir, files);
+    return false;
+  }
   const fresh = `..${new Date().toISOString().replace(/[-:.TZ]/g, '_')}${Math.random().toString(36).slice(2, 8)}`;
   await mkdir(join(dir, fresh), { mode: 0o755 });
   for (const [path, f] of files) {
