@@ -81,10 +81,14 @@ test('images: named ones, the largest first, fifty at most; what others wrote st
     names: i === 59 ? [] : [`img${i}`],
     sizeBytes: i,
   }));
-  const s = nodeStatus({ volumesInUse: ['v'] } as never, facts, { ...ready, images });
+  const theirs = { type: 'KernelDeadlock', status: 'False' };
+  const old = { volumesInUse: ['v'], conditions: [theirs, { type: 'Ready', status: 'Unknown' }] };
+  const s = nodeStatus(old as never, facts, { ...ready, images });
   expect(s.images?.length).toBe(50);
   expect(s.images?.[0]).toEqual({ names: ['img58'], sizeBytes: 58 });
   expect(s).toHaveProperty('volumesInUse', ['v']);
+  expect(s.conditions?.filter((c) => c.type === 'Ready')).toHaveLength(1);
+  expect(s.conditions).toContainEqual(theirs);
 });
 
 test('extended resources: those of plugins as they are, those of others as a whole', () => {

@@ -105,7 +105,7 @@ function conditionsOf(old: Status, r: Readiness, nowText: string): Condition[] {
     const lastTransitionTime = before?.status === status ? (before.lastTransitionTime ?? nowText) : nowText;
     return { type, status, reason, message, lastHeartbeatTime: nowText, lastTransitionTime } as Condition;
   };
-  return [
+  const own = [
     ...PRESSURES.map(({ type, no, yes }) => {
       const short = r.pressures.includes(type);
       const [reason, message] = short ? yes : no;
@@ -113,6 +113,8 @@ function conditionsOf(old: Status, r: Readiness, nowText: string): Condition[] {
     }),
     one('Ready', r.ready, r.ready ? 'KubeletReady' : 'KubeletNotReady', r.message),
   ];
+  // A node-problem-detector or the like has its word too.
+  return [...own, ...(old.conditions ?? []).filter((c) => !own.some((o) => o.type === c.type))];
 }
 
 /** The status an agent reports of its node. Pure. */

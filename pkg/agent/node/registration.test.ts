@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Node } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import type { Client } from '#client/types.ts';
@@ -22,6 +23,8 @@ function heart() {
   const clock = new FakeClock();
   const told = { leases: 0, statuses: 0, timeouts: new Set<number>() };
   const server = { away: false };
+  const runtime = { away: false };
+  const shown: { status?: string; message?: string }[] = [];
   const answer = async (count: () => void, o?: { timeoutMs?: number }): Promise<KubeObject> => {
     told.timeouts.add(o?.timeoutMs ?? 0);
     if (server.away) throw new Error('no route');
@@ -31,7 +34,11 @@ function heart() {
   const client = {
     get: (_k: unknown, _n: string, _ns: string, o: object) => answer(() => {}, o),
     update: (_k: unknown, _o: unknown, o: object) => answer(() => told.leases++, o),
-    patch: (_k: unknown, _t: unknown, _p: unknown, o: object) => answer(() => told.statuses++, o),
+    patch: (_k: unknown, _t: unknown, p: { body: { status: Node['status'] } }, o: object) => {
+      const ready = p.body.status?.conditions?.find((c) => c.type === 'Ready');
+      shown.push({ status: ready?.status ?? '', message: ready?.message ?? '' });
+      return answer(() => told.statuses++, o);
+    },
   } as unknown as Client;
   const stop = new AbortController();
   const registration = new NodeRegistration({
@@ -42,14 +49,17 @@ function heart() {
     leaseSeconds: 40,
     readiness: () => ({ ready: true, message: '', pressures: [] }),
     devices: () => ({ capacity: {}, allocatable: {} }),
-    images: async () => [],
+    images: async () => {
+      if (runtime.away) throw new Error('no Docker');
+      return [];
+    },
   });
   const ended = registration.run(stop.signal);
   const end = (): Promise<void> => {
     stop.abort();
     return ended;
   };
-  return { clock, told, server, registration, end };
+  return { clock, told, server, runtime, shown, registration, end };
 }
 
 test('the lease is renewed every quarter, an unchanged status is not written again', async () => {
@@ -90,5 +100,23 @@ test.each([
   h.registration.seen(nodeWith(name, ready));
   await h.clock.advance(0);
   expect(h.told.statuses).toBe(statuses);
+  await h.end();
+});
+
+test('a node whose runtime is away for long is not ready until it is back; a restart of it is no matter', async () => {
+  const h = heart();
+  await h.clock.advance(5000);
+  h.runtime.away = true;
+  await h.clock.advance(20_000);
+  h.runtime.away = false;
+  await h.clock.advance(20_000);
+  expect(h.shown).toMatchObject([{ status: 'True' }]);
+  h.runtime.away = true;
+  await h.clock.advance(60_000);
+  expect(h.shown).toMatchObject([{ status: 'True' }, { status: 'False', message: 'container runtime is down' }]);
+  expect(h.told.leases).toBeGreaterThan(8);
+  h.runtime.away = false;
+  await h.clock.advance(20_000);
+  expect(h.shown.at(-1)).toMatchObject({ status: 'True' });
   await h.end();
 });

@@ -18,6 +18,7 @@ export interface RegistrationDeps {
   readonly facts: NodeFacts;
   readonly readiness: () => Readiness;
   readonly devices: () => DeviceAmounts;
+  /** What the runtime has; rejects while it does not answer. */
   readonly images: () => Promise<readonly ImageInfo[]>;
   /** How long the lease holds without being renewed, seconds; it is renewed every quarter of that. */
   readonly leaseSeconds: number;
@@ -32,6 +33,8 @@ const TIMEOUT_MS = 8_000;
 const PROBE_TIMEOUT_MS = 1500;
 /** A heartbeat this many periods after the last one is late: others may have called the node silent meanwhile. */
 const LATE_PERIODS = 2;
+/** A runtime that is away for longer than a restart of it takes makes the node not ready, milliseconds. */
+const RUNTIME_AWAY_MS = 30_000;
 
 /**
  * The Node object of this machine and its heartbeat ("Nodes", heartbeats): a lease every quarter of its duration, the
@@ -47,6 +50,9 @@ export class NodeRegistration {
   #failing = false;
   /** The API may hold another status than the one written last. */
   #doubtful = false;
+  #images: readonly ImageInfo[] = [];
+  /** Since when the runtime does not answer, when it does not. */
+  #awaySince: number | undefined;
   #hurry = new AbortController();
   #reporting: Promise<void> = Promise.resolve();
 
@@ -160,9 +166,10 @@ export class NodeRegistration {
   }
 
   async #report(): Promise<void> {
-    const { client, clock, facts, readiness, images, devices } = this.#d;
+    const { client, clock, facts, devices } = this.#d;
+    const images = await this.#listImages();
     const now = clock.now();
-    const parts = { facts, readiness: readiness(), images: await images(), devices: devices() };
+    const parts = { facts, readiness: this.#readiness(now), images, devices: devices() };
     if (!this.#doubtful && sameJson(parts, this.#lastStatus) && now - this.#reportedAt < REPORT_MS) return;
     this.#doubtful = false;
     try {
@@ -180,5 +187,24 @@ export class NodeRegistration {
     }
     this.#lastStatus = parts;
     this.#reportedAt = now;
+  }
+
+  /** Those that were there last, while the runtime does not answer: the node lives all the same. */
+  async #listImages(): Promise<readonly ImageInfo[]> {
+    const { clock, logger, images } = this.#d;
+    try {
+      this.#images = await images();
+      this.#awaySince = undefined;
+    } catch (err) {
+      if (this.#awaySince === undefined) logger.warn({ err }, 'the container runtime does not answer');
+      this.#awaySince ??= clock.now();
+    }
+    return this.#images;
+  }
+
+  #readiness(now: number): Readiness {
+    const readiness = this.#d.readiness();
+    const away = this.#awaySince !== undefined && now - this.#awaySince >= RUNTIME_AWAY_MS;
+    return away ? { ...readiness, ready: false, message: 'container runtime is down' } : readiness;
   }
 }
