@@ -132,3 +132,49 @@ test('a soft threshold evicts when it has been crossed for its time without a br
   off.abort();
   await running;
 });
+
+test('a pod whose files cannot be counted in time keeps nobody from being measured, and goes first', async () => {
+  const clock = new FakeClock();
+  const pod = (name: string) =>
+    ({ metadata: { name, uid: name }, spec: { containers: [{ name: 'c' }] } }) as unknown as Stored<Pod>;
+  const pods = [pod('small'), pod('countless')];
+  const machine = { memoryTotal: 1, memoryAvailable: 1, processes: 1, maxProcesses: 9 };
+  const disk = { capacity: GIB, available: 1, inodes: 0, inodesFree: 0 };
+  const stats = {
+    machine: async () => ({ machine, disk }),
+    measure: async () => ({ pods: pods.map((p) => ({ pod: p, containers: [] })) }),
+  };
+  const evicted: string[] = [];
+  const messages: string[] = [];
+  const off = new AbortController();
+  const late = async (what: string): Promise<never> => {
+    throw new Error(`du ${what} did not end in time`);
+  };
+  const eviction = new Eviction({
+    stats: stats as unknown as NodeStats,
+    pods: { get: () => undefined, list: () => pods, byIndex: () => [] },
+    reclaims: {},
+    thresholds: parseThresholds('nodefs.available<10%'),
+    transitionMs: 0,
+    clock,
+    logger: silentLogger,
+    exec: async (_command, args) =>
+      args.includes('countless') ? late('countless') : { code: 0, stdout: '4\tsmall', stderr: '' },
+    storage: {
+      excess: async (p: Stored<Pod>) => (p.metadata.name === 'countless' ? late('countless') : undefined),
+    } as unknown as LocalStorage,
+    maxPodGraceSeconds: 20,
+    podDir: (uid) => uid,
+    evict: (uid, { message }) => {
+      evicted.push(uid);
+      messages.push(message);
+      off.abort();
+    },
+    cleaned: () => true,
+    reclaimDisk: async () => false,
+    changed: () => {},
+  });
+  await eviction.run(off.signal);
+  expect(evicted).toEqual(['countless']);
+  expect(messages[0]).not.toContain('Infinity');
+});

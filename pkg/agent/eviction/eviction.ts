@@ -156,7 +156,8 @@ export class Eviction {
     const more = ` Container ${main?.name} was using ${kib(first.used)}, request is ${request === 0 ? 0 : kib(request)}, has larger consumption of ${resource}. `;
     const head = `The node was low on resource: ${resource}. Threshold quantity: ${threshold.text}, available: ${amount}.`;
     const grace = threshold.graceMs === undefined ? HARD_GRACE_S : this.#d.maxPodGraceSeconds;
-    this.#evict(first.pod, head + (first.used > request && !isCounted(signal) ? more : ' '), grace);
+    const told = first.used > request && Number.isFinite(first.used) && !isCounted(signal);
+    this.#evict(first.pod, head + (told ? more : ' '), grace);
     return true;
   }
 
@@ -164,19 +165,29 @@ export class Eviction {
     if (signal === 'memory.available') return podTotal(p)?.workingSet ?? 0;
     if (signal === 'pid.available') return podTotal(p)?.processes ?? 0;
     const use = signal === 'nodefs.inodesFree' ? inodeUse : diskUse;
-    return use(this.#d.exec, this.#d.podDir(p.pod.metadata.uid));
+    // What cannot be counted in time is much.
+    return use(this.#d.exec, this.#d.podDir(p.pod.metadata.uid)).catch(() => Number.POSITIVE_INFINITY);
   }
 
   /** Ends pods that hold more of the disk than they may. */
   async #oversized(): Promise<boolean> {
     let any = false;
     for (const pod of this.#d.pods.list()) {
-      const excess = isAlive({ pod }) ? await this.#d.storage.excess(pod) : undefined;
+      const excess = isAlive({ pod }) ? await this.#excess(pod) : undefined;
       if (excess === undefined) continue;
       this.#evict(pod, excess, HARD_GRACE_S);
       any = true;
     }
     return any;
+  }
+
+  /** A pod that cannot be measured must not keep the others from being looked at, nor what runs short. */
+  async #excess(pod: Stored<Pod>): Promise<string | undefined> {
+    const { storage, logger } = this.#d;
+    return storage.excess(pod).catch((err: unknown) => {
+      logger.warn({ err, pod: `${pod.metadata.namespace}/${pod.metadata.name}` }, 'its storage could not be measured');
+      return undefined;
+    });
   }
 
   #evict(pod: Stored<Pod>, message: string, graceSeconds: number): void {
