@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Pod, PodSchema, type PodStatus } from '#api/kinds/index.ts';
+import { errors } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { strategicMerge } from '#api/patch/strategic-merge.ts';
 import { FakeClock } from '#async/fake-clock.ts';
@@ -18,8 +19,13 @@ function bench() {
     pod = { ...merged, metadata: { ...pod.metadata, resourceVersion: String(++version) } };
     return pod;
   };
+  /** What the next writes meet. */
+  const refusals: Error[] = [];
   const client = {
+    get: async () => pod,
     patch: async (_kind: unknown, _target: unknown, patch: { body: { status: PodStatus } }) => {
+      const refusal = refusals.shift();
+      if (refusal) throw refusal;
       writes.push(patch.body.status);
       return change(patch.body.status);
     },
@@ -33,7 +39,10 @@ function bench() {
     signal,
     stale: (uid) => stale.push(uid),
   });
-  return { publisher, writes, stale, change, clock, shown: () => pod };
+  const replace = (uid: string): void => {
+    pod = { ...pod, metadata: { ...pod.metadata, uid } };
+  };
+  return { publisher, writes, stale, change, clock, refusals, replace, shown: () => pod };
 }
 
 const ready = (status: 'True' | 'False', more: object = {}) => ({ type: 'Ready', status, ...more });
@@ -137,4 +146,25 @@ test('a pod that is up soon is written once, one that is gone not at all', async
   publisher.forget('u');
   await clock.advance(2000);
   expect(writes).toHaveLength(1);
+});
+
+const conflict = () => errors.modified({ group: '', plural: 'pods', kind: 'Pod' }, 'p');
+
+test('a status that lost the race against other writers is written again', async () => {
+  const { publisher, writes, shown, clock, refusals } = bench();
+  refusals.push(conflict(), conflict());
+  publisher.publish(shown(), running(ready('True')));
+  await clock.advance(2000);
+  expect(writes).toHaveLength(1);
+});
+
+test('but not to the pod that came in its place', async () => {
+  const { publisher, writes, shown, clock, refusals, replace } = bench();
+  refusals.push(conflict());
+  const pod = shown();
+  replace('another');
+  publisher.publish(pod, running(ready('True')));
+  await clock.advance(60_000);
+  await publisher.written('u');
+  expect(writes).toEqual([]);
 });

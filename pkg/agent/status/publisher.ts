@@ -150,7 +150,7 @@ export class StatusPublisher {
         sent.shown = { own: ownPart(answer.status ?? {}), version: versionOf(answer) };
         return;
       } catch (err) {
-        if (isNotFound(err) || isConflict(err) || isInvalid(err)) {
+        if (isNotFound(err) || isInvalid(err) || (isConflict(err) && (await this.#isReplaced(pod)))) {
           if (isInvalid(err)) logger.error({ err, pod: `${namespace}/${name}` }, 'the status was refused');
           return;
         }
@@ -158,5 +158,14 @@ export class StatusPublisher {
         await clock.sleep(wait, signal).catch(() => {});
       }
     }
+  }
+
+  /** Whether another pod has its name now. A conflict also comes when too many write to the same one at once. */
+  async #isReplaced({ metadata: { name, namespace, uid } }: Stored<Pod>): Promise<boolean> {
+    const { client, signal } = this.#deps;
+    return client.get(Pods, name, namespace, { timeoutMs: TIMEOUT_MS, signal }).then(
+      (now) => now.metadata.uid !== uid,
+      (err: unknown) => isNotFound(err),
+    );
   }
 }
