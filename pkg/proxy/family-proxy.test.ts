@@ -1,11 +1,12 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import type { Exec } from '#process/exec.ts';
 import { silentLogger } from '#process/logger.ts';
 import { FamilyProxy } from './family-proxy.ts';
 import { servicePort, table } from './table/fixtures.ts';
 import type { ProxyBackend } from './table/types.ts';
 
 const exec = async () => ({ code: 0, stdout: '', stderr: '' });
-function proxy(always: boolean, whole = true) {
+function proxy(always: boolean, whole = true, run: Exec = exec) {
   const done: string[] = [];
   const mode = (name: string): ProxyBackend => ({
     ...{ name, announcing: 'route' },
@@ -14,7 +15,7 @@ function proxy(always: boolean, whole = true) {
     cleanup: async () => void done.push(`no ${name}`),
   });
   const modes = { family: 'IPv6', backend: mode('ours'), others: [mode('other')], always } as const;
-  return { family: new FamilyProxy(modes, { exec, logger: silentLogger }), done };
+  return { family: new FamilyProxy(modes, { exec: run, logger: silentLogger }), done };
 }
 const six = servicePort({ clusterIP: 'fd00:96::7' });
 
@@ -54,4 +55,21 @@ test('what of another mode cannot be removed does not keep this one from working
   await expect(other.cleanup()).rejects.toThrow('no such program');
   await family.cleanup();
   expect(done).toEqual(['no ours', 'no other']);
+});
+
+test('rules do not wait for flows to be forgotten, and flows that could not be listed are looked at again', async () => {
+  const listing = Promise.withResolvers<Awaited<ReturnType<Exec>>>();
+  let asked = 0;
+  const { family, done } = proxy(true, true, (command) => {
+    if (command !== 'conntrack') return exec();
+    asked++;
+    return listing.promise;
+  });
+  await family.sync(table(servicePort({ ...six, protocol: 'udp' })), undefined);
+  expect([done, asked]).toEqual([['ours 1', 'no other'], 1]);
+  listing.reject(new Error('busy'));
+  await vi.waitFor(async () => {
+    await family.intact();
+    expect(asked).toBeGreaterThan(1);
+  });
 });

@@ -52,10 +52,10 @@ export class FamilyProxy {
     await backend.apply(table);
     // The rules are in force: who tries again is sent elsewhere. The next change of rules does not wait for this.
     void this.#attempts.reconcile(table.ports);
+    void this.#flows.reconcile(table.ports);
     if (this.#first) await this.#cleanUp(others);
     this.#first = false;
     await this.#announcer.announce(table.announced, nodeIp);
-    await this.#flows.reconcile(table.ports);
   }
 
   async #cleanUp(modes: readonly ProxyBackend[]): Promise<void> {
@@ -74,7 +74,9 @@ export class FamilyProxy {
 
   /** False when somebody took rules away; the next `sync` puts them back. */
   async intact(): Promise<boolean> {
-    return !this.#awake || ((await this.#m.backend.intact()) && (await this.#announcer.intact()));
+    if (!this.#awake) return true;
+    void this.#flows.again();
+    return (await this.#m.backend.intact()) && (await this.#announcer.intact());
   }
 
   /** Removes everything that was ever made, in any mode. */

@@ -6,8 +6,6 @@ import type { Logger } from '#process/logger.ts';
 import type { ServicePort } from './table/types.ts';
 
 const TIMEOUT_MS = 30_000;
-/** At most this many kinds of stale flows are ended in one go; the rest with the next sync. */
-const MAX_AT_ONCE = 500;
 
 /** One flow the kernel remembers: where the client sent to, and who answers. */
 export interface Flow {
@@ -68,7 +66,7 @@ export async function endStaleFlows(exec: Exec, kind: readonly string[], ports: 
   if (ports.length === 0) return;
   const listed = await exec('conntrack', ['-L', ...kind], { timeoutMs: TIMEOUT_MS });
   if (listed.code !== 0) throw new Error(`conntrack -L: ${listed.stderr.trim()}`);
-  for (const f of staleFlows(ports, parseFlows(listed.stdout), localAddresses()).slice(0, MAX_AT_ONCE)) {
+  for (const f of staleFlows(ports, parseFlows(listed.stdout), localAddresses())) {
     const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, '--reply-src', f.replyFrom];
     // Exits 1 when the flow has ended by itself in the meantime.
     await exec('conntrack', ['-D', ...kind, ...flow], { timeoutMs: TIMEOUT_MS });
@@ -83,8 +81,11 @@ export class UdpFlows {
   readonly #exec: Exec;
   readonly #logger: Logger;
   readonly #kind: readonly string[];
-  #known: readonly ServicePort[] = [];
-  #first = true;
+  #wanted: readonly ServicePort[] = [];
+  /** Those whose stale flows have been ended; undefined: nobody has looked yet. */
+  #known: readonly ServicePort[] | undefined;
+  #looking: Promise<void> | undefined;
+  #failing = false;
 
   constructor(exec: Exec, logger: Logger, family: IpFamily) {
     this.#kind = ['-f', family.toLowerCase(), '-p', 'udp'];
@@ -93,18 +94,39 @@ export class UdpFlows {
   }
 
   /** Called after every sync; looks at the kernel's flows only if a UDP service changed. */
-  async reconcile(table: readonly ServicePort[]): Promise<void> {
-    const ports = table.filter((s) => s.protocol === 'udp');
-    const same = ports.length === this.#known.length && ports.every((s, i) => s === this.#known[i]);
-    if (same && !this.#first) return;
-    try {
-      // The addresses of services that went belong to nobody: their flows go too.
-      const gone = this.#known.filter((old) => !ports.some((s) => s.id === old.id));
-      await endStaleFlows(this.#exec, this.#kind, [...gone.map(ended), ...ports]);
-      this.#known = ports;
-      this.#first = false;
-    } catch (err) {
-      this.#logger.warn({ err }, 'could not end UDP flows to endpoints that are gone');
+  reconcile(table: readonly ServicePort[]): Promise<void> {
+    this.#wanted = table.filter((s) => s.protocol === 'udp');
+    return this.again();
+  }
+
+  /** Looks once more if the last look failed: no change of a service may come for long. */
+  again(): Promise<void> {
+    if (!this.#settled) this.#looking ??= this.#look();
+    return this.#looking ?? Promise.resolve();
+  }
+
+  get #settled(): boolean {
+    const known = this.#known;
+    return known?.length === this.#wanted.length && this.#wanted.every((s, i) => s === known[i]);
+  }
+
+  async #look(): Promise<void> {
+    while (!this.#settled) {
+      const ports = this.#wanted;
+      try {
+        // The addresses of services that went belong to nobody: their flows go too.
+        const ids = new Set(ports.map((s) => s.id));
+        const gone = (this.#known ?? []).filter((old) => !ids.has(old.id));
+        await endStaleFlows(this.#exec, this.#kind, [...gone.map(ended), ...ports]);
+        this.#known = ports;
+        this.#failing = false;
+      } catch (err) {
+        if (!this.#failing)
+          this.#logger.warn({ err }, 'could not end UDP flows to endpoints that are gone, will retry');
+        this.#failing = true;
+        break;
+      }
     }
+    this.#looking = undefined;
   }
 }
