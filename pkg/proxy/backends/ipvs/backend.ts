@@ -104,13 +104,25 @@ export class IpvsBackend implements ProxyBackend {
   #applied: IpvsPlan | undefined;
   /** Real servers with weight 0 that still have connections. */
   readonly #ending = new Set<string>();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: IpvsOptions) {
     this.#o = options;
     this.#iptables = new Iptables(options.exec, options.family);
   }
 
-  async apply(table: ServiceTable): Promise<void> {
+  apply(table: ServiceTable): Promise<void> {
+    return this.#inTurn(() => this.#apply(table));
+  }
+
+  /** Looks and changes do not overlap: a server that was about to be deleted may be wanted again. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => {});
+    return mine;
+  }
+
+  async #apply(table: ServiceTable): Promise<void> {
     const { family, scheduler } = this.#o;
     const wanted = planIpvs(table, { family, scheduler, nodeAddresses: nodeAddresses(family) });
     const first = this.#applied === undefined;
@@ -143,7 +155,12 @@ export class IpvsBackend implements ProxyBackend {
     const virtual = new Map<string, VirtualServer>();
     // Without our interface, virtual servers that are there are somebody else's.
     const listed = link.code === 0 ? [] : parseListing(await this.#ok('ipvsadm', ['-Ln']), family);
-    for (const [key, v] of listed) virtual.set(key, { key, options: v.options, servers: [...v.servers.keys()] });
+    this.#ending.clear();
+    for (const [key, { options, servers, ending }] of listed) {
+      // One that was ending may be wanted again by now: it is there, but gets nothing.
+      virtual.set(key, { key, options, servers: [...servers.keys()].filter((s) => !ending.has(s)) });
+      for (const s of ending) this.#ending.add(`${key} -r ${s}`);
+    }
     return { addresses: [], virtual, sets: new Map() };
   }
 
@@ -172,7 +189,11 @@ export class IpvsBackend implements ProxyBackend {
     await this.#input('ipvsadm', ['-R'], commands);
   }
 
-  async intact(): Promise<boolean> {
+  intact(): Promise<boolean> {
+    return this.#inTurn(() => this.#intact());
+  }
+
+  async #intact(): Promise<boolean> {
     const applied = this.#applied;
     if (!applied) return true;
     await this.#endServers();

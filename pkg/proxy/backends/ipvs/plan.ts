@@ -170,13 +170,19 @@ export function setCommands(old: IpvsPlan['sets'] | undefined, wanted: IpvsPlan[
   return lines;
 }
 
-/** Reads `ipvsadm -Ln`: virtual servers of a family, their real ones, and the connections of each. */
-export function parseListing(
-  text: string,
-  family: IpFamily,
-): Map<string, { options: string; servers: Map<string, number> }> {
-  const found = new Map<string, { options: string; servers: Map<string, number> }>();
-  let current: { options: string; servers: Map<string, number> } | undefined;
+/** A virtual server as the kernel has it. */
+export interface Listed {
+  readonly options: string;
+  /** Real servers, and the connections of each. */
+  readonly servers: Map<string, number>;
+  /** Those of weight 0: they get no new connections. */
+  readonly ending: Set<string>;
+}
+
+/** Reads `ipvsadm -Ln`: virtual servers of a family. */
+export function parseListing(text: string, family: IpFamily): Map<string, Listed> {
+  const found = new Map<string, Listed>();
+  let current: Listed | undefined;
   for (const line of text.split('\n')) {
     const virtual = /^(TCP|UDP|SCTP)\s+(\S+)\s+(\S+)(?:.*persistent (\d+))?/.exec(line);
     if (virtual) {
@@ -185,12 +191,19 @@ export function parseListing(
         current = undefined;
         continue;
       }
-      current = { options: `-s ${scheduler}${persistent ? ` -p ${persistent}` : ''}`, servers: new Map() };
+      current = {
+        options: `-s ${scheduler}${persistent ? ` -p ${persistent}` : ''}`,
+        servers: new Map(),
+        ending: new Set(),
+      };
       found.set(`${FLAG[protocol.toLowerCase() as keyof typeof FLAG]} ${at}`, current);
       continue;
     }
-    const real = /^\s+->\s+(\S+:\d+)\s+\S+\s+\d+\s+(\d+)\s+(\d+)/.exec(line);
-    if (real && current) current.servers.set(real[1] ?? '', Number(real[2]) + Number(real[3]));
+    const real = /^\s+->\s+(\S+:\d+)\s+\S+\s+(\d+)\s+(\d+)\s+(\d+)/.exec(line);
+    if (!real || !current) continue;
+    const [, server = '', weight, active, inactive] = real;
+    current.servers.set(server, Number(active) + Number(inactive));
+    if (weight === '0') current.ending.add(server);
   }
   return found;
 }

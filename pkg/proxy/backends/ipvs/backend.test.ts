@@ -1,0 +1,73 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Exec } from '#process/exec.ts';
+import { silentLogger } from '#process/logger.ts';
+import { endpoints, servicePort, table } from '../../table/fixtures.ts';
+import { IpvsBackend } from './backend.ts';
+
+const web = (...ends: number[]) =>
+  table(servicePort(endpoints(...ends.map((n) => ({ ip: `10.244.1.${n}`, port: 8080, local: false })))));
+const server = (n: number): string => `10.244.1.${n}:8080`;
+
+/** A kernel that has one virtual server. */
+let servers: Map<string, { weight: number; connections: number }>;
+/** A command that deletes takes effect when this is over. */
+let slow: Promise<void>;
+let backend: IpvsBackend;
+
+const listing = (): string =>
+  [...servers].reduce(
+    (text, [at, s]) => `${text}  -> ${at}              Masq    ${s.weight}      ${s.connections}          0\n`,
+    'TCP  10.96.0.7:80 rr\n',
+  );
+
+function change(line: string): boolean {
+  const [, verb, at = '', weight = ''] = /^-([aed]) -t 10\.96\.0\.7:80 -r (\S+)(?: -m -w (\d))?$/.exec(line) ?? [];
+  if (verb === undefined) return true;
+  if ((verb === 'a') === servers.has(at)) return false;
+  if (verb === 'd') return servers.delete(at);
+  servers.set(at, { connections: servers.get(at)?.connections ?? 0, weight: Number(weight) });
+  return true;
+}
+
+const exec: Exec = async (command, args, options) => {
+  const input = String(options?.input ?? '');
+  const result = (code: number, stdout = '') => ({ code, stdout, stderr: code === 0 ? '' : 'it exists' });
+  if (command === 'ip' && args[0] === 'link') return result(2);
+  if (command === 'iptables-restore')
+    return result(0, [...input.matchAll(/^-S (.*)/gm)].map((m) => `-A ${m[1]} -j X\n`).join(''));
+  if (command !== 'ipvsadm') return result(0);
+  if (args[0] !== '-R') return result(0, listing());
+  if (input.startsWith('-d')) await slow;
+  return result(input.trim().split('\n').every(change) ? 0 : 1);
+};
+
+beforeEach(() => {
+  servers = new Map();
+  slow = Promise.resolve();
+  const o = { family: 'IPv4', logger: silentLogger, clusterCidr: '10.244.0.0/16', scheduler: 'rr' } as const;
+  backend = new IpvsBackend({ ...o, exec });
+});
+
+test('a server that was ending when the proxy was restarted gets connections again if it is wanted', async () => {
+  servers.set(server(1), { weight: 1, connections: 0 });
+  servers.set(server(2), { weight: 0, connections: 3 });
+  servers.set(server(3), { weight: 0, connections: 0 });
+  await backend.apply(web(1, 2));
+  expect([...servers].map(([at, s]) => `${at} ${s.weight}`)).toEqual([`${server(1)} 1`, `${server(2)} 1`]);
+});
+
+test('a server that is wanted again while it is being deleted is there afterwards', async () => {
+  await backend.apply(web(1, 2));
+  servers.set(server(2), { weight: 1, connections: 1 });
+  await backend.apply(web(1));
+  expect(servers.get(server(2))).toEqual({ weight: 0, connections: 1 });
+  servers.set(server(2), { weight: 0, connections: 0 });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  slow = promise;
+  const looking = backend.intact();
+  const changing = backend.apply(web(1, 2));
+  for (let turn = 0; turn < 500; turn++) await null;
+  resolve();
+  await Promise.all([looking, changing]);
+  expect(servers.get(server(2))?.weight).toBe(1);
+});
