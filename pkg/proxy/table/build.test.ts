@@ -131,7 +131,7 @@ test.each<[string, Service, object]>([
         externalIPs: ['192.0.2.9'],
         loadBalancerSourceRanges: [' 198.51.100.0/24', '192.0.2.0/24', 'fd00::/8'],
       },
-      { loadBalancer: { ingress: [{ ip: '192.0.2.1' }, { ip: '192.0.2.5', ipMode: 'Proxy' }, { hostname: 'h' }] } },
+      { loadBalancer: { ingress: [{ ip: '192.0.2.1' }, { ip: '192.0.2.5', ipMode: 'Proxy' }, { ip: 'no-address' }] } },
     ),
     { externalIPs: ['192.0.2.9'], loadBalancerIPs: ['192.0.2.1'], sourceRanges: ['192.0.2.0/24', '198.51.100.0/24'] },
   ],

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { endpointsOfPort, type PortEndpoint, usableEndpoints } from '#api/discovery/endpoints.ts';
 import type { EndpointSlice, Service } from '#api/kinds/index.ts';
 import { FAMILIES, ofFamily } from '#api/meta/families.ts';
@@ -32,8 +33,9 @@ function closest(candidates: readonly Candidate[], zone: string | undefined): re
 /** Names the node that answers for the address of a load balancer (`pkg/controllers/servicelb`). */
 const ANNOUNCED_BY = 'coxswain.dev/announced-by';
 
+/** What is no address is left out: one rule with it would keep all others from being written. */
 const addresses = (ips: readonly string[], family: IpFamily): string[] =>
-  [...new Set(ips.filter((ip) => familyOf(ip) === family))].sort();
+  [...new Set(ips.filter((ip) => isIP(ip) !== 0 && familyOf(ip) === family))].sort();
 
 const loadBalancerAddresses = (service: Service, family: IpFamily): string[] =>
   addresses(
