@@ -129,8 +129,11 @@ export class PodNetwork {
       logger.info({ family }, 'rules of the pod network were removed by somebody and are put back');
       await this.#rules[family].write(cidr);
     }
-    await this.#route(cidrs);
-    await this.#hairpin.repair();
+    try {
+      await this.#route(cidrs);
+    } finally {
+      await this.#hairpin.repair();
+    }
   }
 
   async #route(cidrs: ReadonlyMap<IpFamily, string>): Promise<void> {
@@ -141,21 +144,25 @@ export class PodNetwork {
     let wanted = [...cidrs.keys()].flatMap(peers);
     const cidr = cidrs.get('IPv4');
     if (backend === 'vxlan' && cidr) wanted = await this.#vxlan.ensure({ cidr, ip }, wanted);
+    const problems: unknown[] = [];
     for (const f of cidrs.keys()) {
-      await this.#setRoutes(
-        f,
-        wanted.filter((w) => familyOf(w.cidr) === f),
-      );
+      const mine = wanted.filter((w) => familyOf(w.cidr) === f);
+      problems.push(...(await this.#setRoutes(f, mine)));
     }
+    if (problems.length > 0) throw problems[0];
     if (backend !== 'vxlan' && !this.#cleaned) await this.#vxlan.remove();
     this.#cleaned = true;
   }
 
-  async #setRoutes(family: IpFamily, wanted: readonly PodRoute[]): Promise<void> {
+  /** A node that cannot be reached must not cost the others their routes. @returns what went wrong */
+  async #setRoutes(family: IpFamily, wanted: readonly PodRoute[]): Promise<unknown[]> {
     const { exec } = this.#d;
     const version = family === 'IPv4' ? '-4' : '-6';
     const shown = await succeed(exec, 'ip', [version, 'route', 'show', 'proto', ROUTE_PROTOCOL]);
-    for (const args of planRoutes(wanted, parseRoutes(shown))) await succeed(exec, 'ip', [version, ...args]);
+    const problems: unknown[] = [];
+    for (const args of planRoutes(wanted, parseRoutes(shown)))
+      await succeed(exec, 'ip', [version, ...args]).catch((err: unknown) => problems.push(err));
+    return problems;
   }
 
   async #setUp(cidrs: ReadonlyMap<IpFamily, string>): Promise<void> {
