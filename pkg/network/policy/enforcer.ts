@@ -66,7 +66,12 @@ export class PolicyEnforcer {
       onDelete: trigger,
     });
     const own = deps.informers.informer(Pods, { fieldSelector: `spec.nodeName=${deps.nodeName}` });
-    own.addHandlers({ onDelete: (p) => this.#attached.delete(p.metadata.uid) });
+    own.addHandlers({
+      onDelete: (p) => {
+        // The deletion may have been heard of before by the other informer, when the pod was still among these.
+        if (this.#attached.delete(p.metadata.uid)) this.#trigger();
+      },
+    });
   }
 
   /** Keeps the rules as the policies say until the signal aborts. */
@@ -105,9 +110,10 @@ export class PolicyEnforcer {
     const limit = timeoutSignal(this.#d.clock, ATTACH_TIMEOUT_MS);
     try {
       await this.#policies.synced(limit.signal);
+      const inherited = this.#takeOver(pod.metadata.uid, ips);
       this.#attached.set(pod.metadata.uid, { pod, ips });
       const concerned = [...this.#policies.lister.list(pod.metadata.namespace)].length > 0;
-      if (!concerned) return;
+      if (!concerned && !inherited) return;
       const enforced = new Promise<void>((resolve) => this.#waiting.push({ resolve }));
       this.#trigger();
       await abortable(enforced, limit.signal);
@@ -117,6 +123,20 @@ export class PolicyEnforcer {
     } finally {
       limit.dispose();
     }
+  }
+
+  /**
+   * Addresses belong to who got them last: of a pod whose deletion was heard of before it was attached, or of a static one,
+   * nobody tells any more. @returns whether somebody had them
+   */
+  #takeOver(uid: string, ips: readonly string[]): boolean {
+    let had = false;
+    for (const [other, a] of this.#attached) {
+      if (other === uid || !a.ips.some((ip) => ips.includes(ip))) continue;
+      this.#attached.delete(other);
+      had = true;
+    }
+    return had;
   }
 
   async #sync(signal: AbortSignal): Promise<void> {
