@@ -35,10 +35,11 @@ class Server {
 
 const [first, second] = [new Server(), new Server()];
 const clock = new FakeClock();
+let servers: { host: string; port: number }[];
 let forwarder: Forwarder;
 
 beforeAll(async () => {
-  const servers = [await first.start(), await second.start()];
+  servers = [await first.start(), await second.start()];
   forwarder = new Forwarder({ clock, servers: async () => servers });
 });
 afterAll(() => {
@@ -89,4 +90,13 @@ test('when all are bad they are asked all the same', async () => {
   await again;
   await clock.advance(2000);
   expect((await slow).readUInt16BE(6)).toBe(1);
+});
+
+test('questions that come while the servers are being read wait for them', async () => {
+  first.answers = true;
+  const reading = Promise.withResolvers<typeof servers>();
+  forwarder = new Forwarder({ clock, servers: () => reading.promise });
+  const both = Promise.all([ask('h.example'), ask('i.example')]);
+  reading.resolve(servers);
+  expect((await both).map((a) => a.readUInt16BE(6))).toEqual([1, 1]);
 });

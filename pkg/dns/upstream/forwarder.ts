@@ -32,7 +32,7 @@ export class Forwarder {
   /** In order of use: the first is the one to forget. */
   readonly #cache = new Map<string, CachedAnswer>();
   readonly #running = new Map<string, Promise<CachedAnswer>>();
-  #servers: readonly Server[] = [];
+  #servers: Promise<readonly Server[]> = Promise.resolve([]);
   /** When servers last failed to answer. */
   readonly #failed = new Map<string, number>();
   #serversAt = Number.NEGATIVE_INFINITY;
@@ -119,11 +119,12 @@ export class Forwarder {
     this.#failed.set(keyOf(server), now);
   }
 
-  async #known(): Promise<readonly Server[]> {
+  /** Questions that come while they are being read wait for them too. */
+  #known(): Promise<readonly Server[]> {
     const now = this.#deps.clock.now();
     if (now >= this.#serversAt + SERVERS_KEPT_MS) {
       this.#serversAt = now;
-      this.#servers = await this.#deps.servers();
+      this.#servers = this.#deps.servers();
     }
     return this.#servers;
   }
