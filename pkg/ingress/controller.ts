@@ -174,14 +174,7 @@ export class IngressController {
     const node = this.#nodes.lister.get(this.#d.nodeName);
     const own = node ? addressesOf(node) : [];
     if (own.length === 0) return;
-    const served = this.#served();
-    const uids = new Set<string>();
-    for (const ingress of served) {
-      uids.add(ingress.metadata.uid);
-      this.#reporter.problems(ingress, this.#rules.problems.get(ingress.metadata.uid) ?? [], own);
-      await this.#reporter.status(ingress, own, this.#nodes.lister.list());
-    }
-    this.#reporter.sweep(uids);
+    await this.#reporter.all(this.#served(), { own, nodes: this.#nodes.lister, problems: this.#rules.problems });
   }
 }
 

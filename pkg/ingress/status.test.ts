@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Ingress, Node } from '#api/kinds/index.ts';
-import { addressesOf, entryPoints } from './status.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Client } from '#client/types.ts';
+import { addressesOf, entryPoints, Reporter } from './status.ts';
 
 const node = (addresses: Record<string, string>, ready = true): Node =>
   ({
@@ -39,4 +41,19 @@ test('a node of both families is reached by both', () => {
   } as Node;
   expect(addressesOf(dual)).toEqual(['10.0.0.1', '2001:db8::1']);
   expect(entryPoints(undefined, addressesOf(dual), [])).toEqual([{ ip: '10.0.0.1' }, { ip: '2001:db8::1' }]);
+});
+
+test('an Ingress whose status is refused keeps nobody waiting', async () => {
+  const written: string[] = [];
+  const client = {
+    updateStatus: async (_: unknown, { metadata: { name } }: Stored<Ingress>) => {
+      if (name === 'bad') throw new Error('denied by a webhook');
+      written.push(name);
+    },
+  } as unknown as Client;
+  const ingress = (name: string) => ({ metadata: { name, namespace: 'ns', uid: name } }) as Stored<Ingress>;
+  const reporter = new Reporter({ client, events: { event: () => {}, flush: async () => {} } });
+  const o = { own: ['10.0.0.1'], nodes: { list: () => [] }, problems: new Map() };
+  await expect(reporter.all([ingress('bad'), ingress('good')], o)).rejects.toThrow('denied by a webhook');
+  expect(written).toEqual(['good']);
 });

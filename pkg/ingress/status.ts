@@ -5,7 +5,7 @@ import { FAMILIES } from '#api/meta/families.ts';
 import { familyOf, type IpFamily } from '#api/meta/ip.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
-import type { Client, EventRecorder } from '#client/types.ts';
+import type { Client, EventRecorder, Lister } from '#client/types.ts';
 import type { Problem } from './rules/types.ts';
 
 /** A node's addresses for the world, one of each family: the external one if it has one, else its own. */
@@ -47,6 +47,27 @@ export class Reporter {
 
   constructor(deps: ReportDeps) {
     this.#d = deps;
+  }
+
+  /**
+   * Tells about all of them, and forgets all others. One whose status is refused keeps nobody waiting.
+   * @throws what the API said of the first status that could not be written: then call again.
+   */
+  async all(
+    ingresses: readonly Stored<Ingress>[],
+    o: {
+      readonly own: readonly string[];
+      readonly nodes: Pick<Lister<Node>, 'list'>;
+      readonly problems: ReadonlyMap<string, readonly Problem[]>;
+    },
+  ): Promise<void> {
+    const failures: unknown[] = [];
+    for (const ingress of ingresses) {
+      this.problems(ingress, o.problems.get(ingress.metadata.uid) ?? [], o.own);
+      await this.status(ingress, o.own, o.nodes.list()).catch((err: unknown) => failures.push(err));
+    }
+    this.sweep(new Set(ingresses.map((i) => i.metadata.uid)));
+    if (failures.length > 0) throw failures[0];
   }
 
   /** @throws what the API said, when a status could not be written: then call again. */
