@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -33,4 +33,16 @@ test('a line a request; a target is cut, a flood is dropped and counted, files a
   }
   expect(statSync(`${file}.1`).size).toBeLessThan(34 * 1024 * 1024);
   expect(statSync(file).size).toBeLessThan(32 * 1024 * 1024);
+});
+
+test('after a disk was full it goes on', async () => {
+  mkdirSync(dir, { recursive: true });
+  symlinkSync('/dev/full', file);
+  const log = await AccessLog.open(file, new FakeClock());
+  log.write(access('/lost'));
+  await log.flush();
+  rmSync(file);
+  log.write(access('/kept'));
+  await log.flush();
+  expect(readFileSync(file, 'utf8')).toContain('"/kept"');
 });

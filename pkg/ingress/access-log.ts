@@ -95,6 +95,8 @@ export class AccessLog {
     this.#waiting = [];
     this.#length = 0;
     this.#dropped = 0;
+    // A write that failed, on a full disk, ended the stream: its lines are lost, these need not be.
+    if (this.#file !== '-' && this.#out?.destroyed) await this.#reopen().catch(() => {});
     await new Promise<void>((resolve) => {
       if (this.#out) this.#out.write(text, () => resolve());
       else resolve();
