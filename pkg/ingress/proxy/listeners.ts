@@ -12,6 +12,8 @@ export interface ListenersOptions {
   readonly address: string;
   readonly httpPort: number;
   readonly httpsPort: number;
+  /** An idle connection ends after this, milliseconds; default 75 s. */
+  readonly idleMs?: number;
   /** Which certificate to show; undefined: none fits. */
   readonly certificate: (serverName: string) => Certificate | undefined;
 }
@@ -34,7 +36,8 @@ const DRAIN_MS = 8000;
 
 /** Listens for HTTP and HTTPS. @throws the system's error when a port cannot be had; then none is held. */
 export async function listen(o: ListenersOptions): Promise<Listeners> {
-  const limits = { headersTimeout: HEADERS_MS, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 };
+  const idleMs = o.idleMs ?? KEEP_ALIVE_MS;
+  const limits = { headersTimeout: HEADERS_MS, keepAliveTimeout: idleMs, requestTimeout: 0 };
   const plain = createServer(limits, o.front.onRequest);
   const secure = createSecureServer(
     {
@@ -54,6 +57,7 @@ export async function listen(o: ListenersOptions): Promise<Listeners> {
   secure.on('session', (session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
+    endWhenIdle(session, idleMs);
   });
   for (const server of [plain, secure]) {
     server.on('upgrade', o.front.onUpgrade);
@@ -84,6 +88,18 @@ function bind(server: NetServer, port: number, address: string): Promise<void> {
       server.on('error', () => {});
       resolve();
     });
+  });
+}
+
+/** Otherwise sessions of clients that vanished would in time take all the connections there may be. */
+function endWhenIdle(session: Http2Session, idleMs: number): void {
+  let streams = 0;
+  session.on('stream', (stream) => {
+    streams++;
+    stream.once('close', () => streams--);
+  });
+  session.setTimeout(idleMs, () => {
+    if (streams === 0) session.close();
   });
 }
 
