@@ -83,3 +83,16 @@ test('runs at least every maxInterval after the first, and not after the abort',
   expect(starts).toHaveLength(4);
   expect(clock.pending).toBe(0);
 });
+
+test('a clock that is set back delays no run', async () => {
+  const { clock, starts, runner } = setUp();
+  runner.trigger();
+  await clock.advance(0);
+  await clock.advance(3_600_000);
+  runner.trigger();
+  await clock.advance(0);
+  clock.jump(-3_600_000);
+  runner.trigger();
+  await clock.advance(500);
+  expect(starts).toHaveLength(3);
+});

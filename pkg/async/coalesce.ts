@@ -50,11 +50,13 @@ class Runner implements CoalescingRunner {
 
   /** Plans a run at `at`, unless one is planned for an earlier time. */
   #plan(at: number): void {
-    const { clock, signal } = this.#o;
+    const { clock, signal, minIntervalMs, retryMs, maxIntervalMs = 0 } = this.#o;
     if (signal.aborted || this.#running) return;
     if (this.#timer && this.#timer.at <= at) return;
     this.#timer?.timer.cancel();
-    const timer = clock.after(Math.max(0, at - clock.now()), () => {
+    // Nobody waits for a clock that was set back to catch up.
+    const delay = Math.min(Math.max(0, at - clock.now()), Math.max(minIntervalMs, retryMs, maxIntervalMs));
+    const timer = clock.after(delay, () => {
       this.#timer = undefined;
       this.#running = this.#run();
     });
