@@ -66,7 +66,7 @@ test('a server that is wanted again while it is being deleted is there afterward
   slow = promise;
   const looking = backend.intact();
   const changing = backend.apply(web(1, 2));
-  for (let turn = 0; turn < 500; turn++) await null;
+  for (let turn = 0; turn < 500; turn++) await Promise.resolve();
   resolve();
   await Promise.all([looking, changing]);
   expect(servers.get(server(2))?.weight).toBe(1);
