@@ -3,6 +3,7 @@ import { isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
+import { retryOnConflict } from '#client/retry.ts';
 import type { Client } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
 
@@ -39,16 +40,27 @@ export function reportPatch(
     const lastTransitionTime = known?.status === 'False' ? known.lastTransitionTime : now;
     status.conditions = [{ ...condition, lastTransitionTime }];
   }
-  return Object.keys(status).length > 0 ? { metadata: { uid: pod.metadata.uid }, status } : undefined;
+  const { uid, resourceVersion } = pod.metadata;
+  return Object.keys(status).length > 0 ? { metadata: { uid, resourceVersion }, status } : undefined;
 }
 
-/** Writes it. A failure is logged: the next attempt reports again. */
+/**
+ * Writes it, unless the pod has got a node meanwhile: nobody waits for this, and what comes late must not say of a pod that
+ * runs that it is unschedulable. A failure is logged: the next attempt reports again.
+ */
 export async function report(deps: ReportDeps, pod: Stored<Pod>, what: Report, signal: AbortSignal): Promise<void> {
-  const body = reportPatch(pod, what, deps.clock.now());
-  if (!body) return;
-  const { name, namespace = '' } = pod.metadata;
+  const { client, clock } = deps;
+  const { name, namespace = '', uid } = pod.metadata;
+  let known: Stored<Pod> | undefined = pod;
+  const write = async (): Promise<void> => {
+    const now = known ?? (await client.get(Pods, name, namespace, { signal }));
+    known = undefined;
+    const body = now.metadata.uid === uid && !now.spec?.nodeName && reportPatch(now, what, clock.now());
+    if (!body) return;
+    await client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body }, { signal });
+  };
   try {
-    await deps.client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body }, { signal });
+    await retryOnConflict(write);
   } catch (e) {
     if (signal.aborted || isNotFound(e)) return;
     deps.logger.warn({ err: e, pod: `${namespace}/${name}` }, 'could not write why the pod is not scheduled');
