@@ -13,6 +13,7 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import { claimKeys, SELECTED_NODE, storageClassOf } from '#api/scheduling/volume-match.ts';
 import type { Clock } from '#async/clock.ts';
 import { abortable, timeoutSignal } from '#async/signals.ts';
+import { isNewer } from '#client/resource-version.ts';
 import type { Client, Informer, InformerFactory } from '#client/types.ts';
 import type { ClusterEvent } from './framework/events.ts';
 import { isClaimBound, type Storage } from './snapshot/storage.ts';
@@ -85,33 +86,38 @@ export class Volumes implements Storage {
     { node, timeoutMs }: { node: string; timeoutMs: number },
     signal: AbortSignal,
   ): Promise<void> {
+    const noted = new Map<string, string>();
     for (const key of keys) {
       const [namespace = '', name = ''] = key.split('/');
       const body = { metadata: { annotations: { [SELECTED_NODE]: node } } };
-      await this.#client.patch(PersistentVolumeClaims, { name, namespace }, { type: 'merge', body }, { signal });
+      const patch = { type: 'merge', body } as const;
+      const { metadata } = await this.#client.patch(PersistentVolumeClaims, { name, namespace }, patch, { signal });
+      noted.set(key, metadata.resourceVersion);
     }
     const limit = timeoutSignal(this.#clock, timeoutMs, signal);
     try {
-      await Promise.all(keys.map((key) => this.#bound(key, node, limit.signal)));
+      await Promise.all([...noted].map(([key, version]) => this.#bound(key, { node, version }, limit.signal)));
     } finally {
       limit.dispose();
     }
   }
 
-  async #bound(key: string, node: string, signal: AbortSignal): Promise<void> {
+  /** @param noted the node that was noted on the claim, and the version of the claim that has the note first */
+  async #bound(key: string, noted: { node: string; version: string }, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let noted = false;
+    const { node, version } = noted;
     const check = (): void => {
       const claim = this.claim(key);
       if (!claim) {
         reject(new Error(`persistentvolumeclaim "${key}" not found`));
         return;
       }
-      const selected = claim.metadata.annotations?.[SELECTED_NODE];
-      noted ||= selected === node;
+      const { annotations, resourceVersion } = claim.metadata;
       if (isClaimBound(claim)) resolve();
-      // Whoever makes volumes takes the note away when there can be none for that node.
-      else if (noted && selected !== node) reject(new Error(`no volume for claim "${key}" on node "${node}"`));
+      // Whoever makes volumes takes the note away when there can be none for that node; older versions do not have it yet.
+      else if (annotations?.[SELECTED_NODE] !== node && !isNewer(version, resourceVersion)) {
+        reject(new Error(`no volume for claim "${key}" on node "${node}"`));
+      }
     };
     this.#waiting.add(check);
     try {
