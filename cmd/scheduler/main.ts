@@ -35,7 +35,7 @@ async function schedule(
   { logger }: MainContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const informers = createInformerFactory({ client, clock: systemClock, signal, logger });
+  const informers = createInformerFactory({ client, clock: systemClock, signal, logger, consistentStart: true });
   const recorders: EventRecorder[] = [];
   const events = (component: string): EventRecorder => {
     const recorder = createEventRecorder({ client, clock: systemClock, component, host: hostname(), logger });

@@ -47,6 +47,9 @@ interface Lane {
   readonly events: EventRecorder;
 }
 
+/** As when the victims are seen to be ending. */
+const BEING_EMPTIED = 'preemption: not eligible due to a terminating pod on the nominated node.';
+
 const isEnding = (p: Stored<Pod>): boolean => p.metadata.deletionTimestamp !== undefined;
 
 /** Whether the pod asks for less of something than before: it was resized. */
@@ -70,6 +73,8 @@ export class Scheduler {
   readonly #nodes: Informer<Node>;
   readonly #budgets: Informer<PodDisruptionBudget>;
   readonly #needs: readonly Informer<never>[];
+  /** Pods whose victims are being evicted: should they be tried again meanwhile, nobody else has to go. */
+  readonly #emptying = new Set<string>();
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
@@ -259,7 +264,9 @@ export class Scheduler {
     for (const other of this.#state.nominations.behind(found.node, pod)) this.#displace(other, signal);
     this.#state.nominations.nominate(pod, found.node);
     tell(failure.message, found.node);
+    this.#emptying.add(uid);
     void evictVictims({ ...this.#deps, events: lane.events }, pod, found, signal).then((all) => {
+      this.#emptying.delete(uid);
       if (!all) this.#queue.activate(uid);
     });
   }
@@ -267,6 +274,7 @@ export class Scheduler {
   async #victims(pod: Stored<Pod>, lane: Lane, failure: Failure, signal: AbortSignal): Promise<PreemptionResult> {
     const { profile, cycle } = lane;
     if (!profile.preemption) return { node: null, message: '', gaveUp: false };
+    if (this.#emptying.has(pod.metadata.uid)) return { node: null, message: BEING_EMPTIED, gaveUp: false };
     const context = {
       state: this.#state,
       budgets: [...this.#budgets.lister.list()],
