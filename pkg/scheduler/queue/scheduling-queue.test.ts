@@ -185,3 +185,14 @@ test('closing leaves no timers', async () => {
   queue.close();
   expect(clock.pending).toBe(0);
 });
+
+test('a clock that is set back makes no back-off longer', async () => {
+  queue.add(pod('a'));
+  queue.retry(await next());
+  clock.jump(-3_600_000);
+  // What the timers of a machine do, whose time goes on.
+  queue.add(pod('b'));
+  queue.retry(await next());
+  await clock.advance(1000);
+  expect(queue.sizes).toEqual({ ready: 2, backoff: 0, unschedulable: 0 });
+});

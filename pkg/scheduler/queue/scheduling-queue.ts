@@ -190,11 +190,17 @@ export class SchedulingQueue {
     this.#timer?.cancel();
     const first = this.#backoff.peek();
     if (!first || this.#closed) return;
-    this.#timer = this.#clock.after(Math.max(0, first.until - this.#clock.now()), () => this.#due());
+    this.#timer = this.#clock.after(this.#left(first), () => this.#due());
+  }
+
+  /** Milliseconds. More than the longest back-off is none: the clock was set back meanwhile. */
+  #left({ until }: { readonly until: number }): number {
+    const left = Math.max(0, until - this.#clock.now());
+    return left > this.#backoffMs.maxMs ? 0 : left;
   }
 
   #due(): void {
-    for (let q = this.#backoff.peek(); q && q.until <= this.#clock.now(); q = this.#backoff.peek()) {
+    for (let q = this.#backoff.peek(); q && this.#left(q) === 0; q = this.#backoff.peek()) {
       this.#backoff.pop();
       this.#makeReady(q);
     }
