@@ -10,6 +10,9 @@ import type { CallOptions, Client } from './types.ts';
 
 const ref = { group: 'coordination.k8s.io', plural: 'leases', kind: 'Lease' };
 
+/** 'mute': what is asked is done, and the answer is lost. */
+type LinkState = 'up' | 'down' | 'hangs' | 'mute';
+
 /** The lease as the API server keeps it; each contender has its own connection to it, which can be cut or hang. */
 class LeaseServer {
   lease: Stored<Lease> | undefined;
@@ -24,13 +27,15 @@ class LeaseServer {
     return structuredClone(this.lease);
   }
 
-  connect(link: { state: 'up' | 'down' | 'hangs' }): Client {
+  connect(link: { state: LinkState }): Client {
     const through = async <T>(fn: () => T, call?: CallOptions): Promise<T> => {
       call?.guard?.();
       if (link.state === 'down') throw new ConnectionError('down', { neverSent: true });
       if (link.state === 'hangs')
         await new Promise((_, no) => call?.signal?.addEventListener('abort', () => no(new Error('aborted'))));
-      return fn();
+      const answer = fn();
+      if (link.state === 'mute') throw new ConnectionError('lost', { neverSent: false });
+      return answer;
     };
     const found = (name: string): Stored<Lease> => {
       if (!this.lease) throw errors.notFound(ref, name);
@@ -64,7 +69,7 @@ beforeEach(() => {
 });
 
 function contender(identity: string, extra: Partial<LeadershipOptions> = {}) {
-  const link: { state: 'up' | 'down' | 'hangs' } = { state: 'up' };
+  const link: { state: LinkState } = { state: 'up' };
   const stop = new AbortController();
   const client = server.connect(link);
   const state = { leadingSince: -1, endedAt: -1, fence: undefined as Fence | undefined, outcome: 'waiting' as unknown };
@@ -112,6 +117,17 @@ test('renewals need no reads', async () => {
   contender('a');
   await clock.advance(60_000);
   expect(server.reads).toBe(1);
+});
+
+test('after a renewal whose answer was lost, the next one does not take two periods', async () => {
+  const a = contender('a');
+  await clock.advance(1000);
+  a.link.state = 'mute';
+  await clock.advance(2000);
+  a.link.state = 'up';
+  expect(server.writes).toHaveLength(2);
+  await clock.advance(1500);
+  expect(server.writes).toHaveLength(3);
 });
 
 test('a clean end releases the lease, and the next one leads within two periods', async () => {

@@ -107,9 +107,13 @@ export class LeaseHolder implements Fence {
       if (!mine) return false;
       this.#mine = mine;
     } catch (err) {
-      // A conflict or a race for the first lease says only that someone else was faster; the next attempt reads first.
-      if (isConflict(err) || isAlreadyExists(err) || isNotFound(err)) this.#mine = undefined;
-      else if (!signal.aborted) logger.warn({ err, lease: name }, 'the lease could not be written');
+      if (isConflict(err) || isAlreadyExists(err) || isNotFound(err)) {
+        // Mostly it was ourselves, and the answer was lost: little time is left then, so it is read and renewed at once.
+        const again = this.#mine !== undefined;
+        this.#mine = undefined;
+        // Or someone else was faster; the next attempt reads first.
+        if (again) return this.#attempt(signal);
+      } else if (!signal.aborted) logger.warn({ err, lease: name }, 'the lease could not be written');
       return false;
     }
     // Counted from before the request: the server may have written it at any time since.
