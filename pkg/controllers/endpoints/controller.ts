@@ -137,6 +137,14 @@ class EndpointsController implements Controller {
     this.#written.wrote(await this.#deps.client.update(EndpointsResource, next as Stored<Endpoints>));
   }
 
+  /** Their service is gone. Others of that name, or the same put to use for a new service, stay. */
+  async #remove(present: Stored<Endpoints> | undefined): Promise<void> {
+    if (!present) return;
+    const { name, namespace, uid, resourceVersion } = this.#written.freshest(present).metadata;
+    const preconditions = { uid, resourceVersion };
+    await this.#deps.client.delete(EndpointsResource, name, namespace, { preconditions });
+  }
+
   async reconcile(key: string): Promise<Outcome> {
     const { namespace = '', name } = splitKey(key);
     const service = this.#services.lister.get(name, namespace);
@@ -146,9 +154,7 @@ class EndpointsController implements Controller {
         const [family = 'IPv4'] = familiesOf(service);
         const pods = this.#podsWith(namespace, service.spec.selector);
         await this.#write(service, desiredGroups(service, pods, { family }));
-      } else if (!service && this.#endpoints.lister.get(name, namespace)) {
-        await this.#deps.client.delete(EndpointsResource, name, namespace);
-      }
+      } else if (!service) await this.#remove(this.#endpoints.lister.get(name, namespace));
     } catch (e) {
       if (isAlreadyExists(e)) return { afterMs: 100 };
       if (!isNotFound(e) && !isNamespaceTerminating(e)) throw e;

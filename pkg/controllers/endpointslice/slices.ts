@@ -4,7 +4,7 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Client, InformerFactory } from '#client/types.ts';
 import { type Outcome, type Watch, watching } from '../harness/controller.ts';
 import { LastWritten, RecentWrites } from '../harness/recent-writes.ts';
-import { controllerRefTo } from '../ownership/controller-ref.ts';
+import { controllerOf, controllerRefTo } from '../ownership/controller-ref.ts';
 import { isNamespaceTerminating } from '../pods/create-error.ts';
 import type { PortGroup } from './desired.ts';
 import { planSlices, type SlicePlan, type SliceUpdate } from './plan.ts';
@@ -82,16 +82,20 @@ export class ServiceSlices {
     const { uid, name, namespace } = service.metadata;
     const cached = this.#slices.lister.byIndex(this.#index, `${namespace}/${name}`);
     const present = this.#recent.overlay(uid, cached).map((s) => this.#written.freshest(s));
+    // Those of an earlier service of that name go with it, whatever they hold: the garbage collector removes them.
+    const own = present.filter((s) => controllerOf(s)?.uid === uid);
     const labels = this.#labels(service, wanted.labels);
     const plans = wanted.byType.map(({ addressType, groups }) => ({
       addressType,
       ...planSlices(
         groups,
-        present.filter((s) => s.addressType === addressType),
+        own.filter((s) => s.addressType === addressType),
         labels,
       ),
     }));
-    const strangers = present.filter((s) => !wanted.byType.some((w) => w.addressType === s.addressType));
+    const strangers = present.filter(
+      (s) => !own.includes(s) || !wanted.byType.some((w) => w.addressType === s.addressType),
+    );
     try {
       await Promise.all(plans.flatMap((p) => p.update.map((u) => this.#update(u, labels))));
       await Promise.all(
