@@ -24,6 +24,8 @@ const LONGEST_WAIT_MS = 24 * 3600_000;
 const ADDRESSES_WAIT_MS = 1000;
 /** A request that has waited this long for them is left to a person. */
 const ADDRESSES_LIMIT_MS = 10 * 60_000;
+/** Whether its author may have it by now is looked up after this at first, then ever more seldom. */
+const RIGHT_WAIT_MS = 1000;
 
 /** An authority that signs certificates, PEM. */
 export interface SigningAuthority {
@@ -102,11 +104,12 @@ export function certificateApproving(deps: ControllerDeps): Controller {
     const facts = factsOf(r);
     const right = facts ? approvalRight(r, facts) : undefined;
     if (!facts || !right) return undefined;
+    const age = deps.clock.now() - Date.parse(r.metadata.creationTimestamp);
     if (right === 'selfnodeserver' && !namesOnly(nodes.lister.get(nodeNameOf(facts)), facts)) {
-      const age = deps.clock.now() - Date.parse(r.metadata.creationTimestamp);
       return age < ADDRESSES_LIMIT_MS ? { afterMs: ADDRESSES_WAIT_MS } : undefined;
     }
-    if (!(await isAllowed(r, right))) return undefined;
+    // The right may be given later, or be so new that the API server which was asked has not heard of it.
+    if (!(await isAllowed(r, right))) return { afterMs: Math.max(age / 4, RIGHT_WAIT_MS) };
     const message = `Auto approving ${APPROVED[right]} certificate after SubjectAccessReview.`;
     await write(
       deps,

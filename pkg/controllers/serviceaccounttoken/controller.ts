@@ -67,8 +67,11 @@ class ServiceAccountTokens implements Controller {
   async reconcile(key: string): Promise<Outcome> {
     const secrets = this.#secrets.lister.byIndex(BY_ACCOUNT, key).filter((s) => !s.metadata.deletionTimestamp);
     if (secrets.length === 0) return undefined;
-    const account = await this.#account(key);
-    for (const s of secrets) {
+    const { namespace, name } = splitKey(key);
+    const cached = this.#accounts.lister.get(name, namespace)?.metadata.uid;
+    const wrong = secrets.filter((s) => fateOf(s, cached, this.#ca) !== 'keep');
+    const account = wrong.length > 0 ? await this.#account(name, namespace) : undefined;
+    for (const s of wrong) {
       const fate = fateOf(s, account?.metadata.uid, this.#ca);
       try {
         if (fate === 'delete') await this.#delete(s);
@@ -80,11 +83,8 @@ class ServiceAccountTokens implements Controller {
     return undefined;
   }
 
-  /** Asks live before it says no. */
-  async #account(key: string): Promise<Stored<ServiceAccount> | undefined> {
-    const { namespace, name } = splitKey(key);
-    const cached = this.#accounts.lister.get(name, namespace);
-    if (cached) return cached;
+  /** Live: by an account that has been made anew since, a Secret would be filled for the old one, and then be deleted. */
+  async #account(name: string, namespace: string | undefined): Promise<Stored<ServiceAccount> | undefined> {
     try {
       return await this.#deps.client.get(ServiceAccounts, name, namespace);
     } catch (e) {
