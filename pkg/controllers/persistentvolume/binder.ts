@@ -34,6 +34,7 @@ import {
   isBindingComplete,
   isChosenByUs,
   provisionerOf,
+  withoutNode,
 } from './state.ts';
 
 const VOLUME_KEY = 'volume:';
@@ -100,7 +101,10 @@ class VolumeBinder implements Controller {
           ? []
           : claimKeys(pod).map((key) => `${CLAIM_KEY}${key}`);
       }),
-      watching(Nodes, () => []),
+      // The claim of a pod on a new node may be heard of before the node is.
+      watching(Nodes, (n, old, gone) =>
+        old || gone ? [] : this.#waiting((c) => this.#nodeNameFor(c) === n.metadata.name),
+      ),
     ];
   }
 
@@ -157,19 +161,28 @@ class VolumeBinder implements Controller {
 
   /** A claim that was bound: its volume must still be there, and still its own. */
   async #keep(claim: Claim): Promise<void> {
-    const volume = this.#volume(claim.spec?.volumeName ?? '');
-    if (!volume)
-      return this.#lost(claim, [
-        'Warning',
-        'ClaimLost',
-        'Bound claim has lost its PersistentVolume. Data on the volume is lost!',
-      ]);
+    const name = claim.spec?.volumeName ?? '';
+    // Of a claim and a volume that somebody restores, the volume may be heard of later.
+    const volume = this.#volume(name) ?? (await this.#live(name));
+    if (!volume) {
+      const message = 'Bound claim has lost its PersistentVolume. Data on the volume is lost!';
+      return this.#lost(claim, ['Warning', 'ClaimLost', message]);
+    }
     const ref = volume.spec?.claimRef;
     if (ref?.uid && ref.uid !== claim.metadata.uid) {
       const message = 'Two claims are bound to the same volume, this one is bound incorrectly';
       return this.#lost(claim, ['Warning', 'ClaimMisbound', message]);
     }
     await this.#bind(claim, volume);
+  }
+
+  async #live(volume: string): Promise<Volume | undefined> {
+    try {
+      return volume ? await this.#deps.client.get(PersistentVolumes, volume) : undefined;
+    } catch (e) {
+      if (isNotFound(e)) return undefined;
+      throw e;
+    }
   }
 
   async #lost(claim: Claim, note: Note): Promise<void> {
@@ -212,8 +225,12 @@ class VolumeBinder implements Controller {
     else await this.#ask(claim, storageClass);
   }
 
+  #nodeNameFor(claim: Claim): string | undefined {
+    return nodeNameFor(claim, this.#podsOf(claim));
+  }
+
   #nodeFor(claim: Claim): Stored<Node> | undefined {
-    const name = nodeNameFor(claim, this.#podsOf(claim));
+    const name = this.#nodeNameFor(claim);
     return name ? this.#nodes.lister.get(name) : undefined;
   }
 
@@ -223,6 +240,8 @@ class VolumeBinder implements Controller {
     if (!storageClassOf(claim) || provisioner === NO_PROVISIONER) {
       const message = 'no persistent volumes available for this claim and no storage class is set';
       this.#events.event(claim, 'Normal', 'FailedBinding', message);
+      // Somebody else has got the last volume of the node that the scheduler chose: it looks for another one.
+      await this.#writtenClaims.update(withoutNode(claim), claim);
       return;
     }
     if (!provisioner) {

@@ -15,6 +15,8 @@ import { podsByClaim } from './consumers.ts';
 
 const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection';
 const VOLUME_FINALIZER = 'kubernetes.io/pv-protection';
+/** A pod that the cache has not heard of yet may be gone before it does: then no event brings the claim again. */
+const LOOK_AGAIN_MS = 5000;
 
 /** Keeps claims that pods use from going away under them ("Storage Object in Use Protection"). */
 export function claimProtection(deps: ControllerDeps): Controller {
@@ -32,7 +34,8 @@ export function claimProtection(deps: ControllerDeps): Controller {
     const { namespace = '', name } = splitKey(key);
     const o = claims.lister.get(name, namespace);
     const what = o && finalizerChange(o, CLAIM_FINALIZER, () => podsOf(o).some(uses));
-    if (!what || (what === 'drop' && (await isUsedLive(key, namespace)))) return undefined;
+    if (!what) return undefined;
+    if (what === 'drop' && (await isUsedLive(key, namespace))) return { afterMs: LOOK_AGAIN_MS };
     await changeFinalizer(deps.client, PersistentVolumeClaims, { o, finalizer: CLAIM_FINALIZER, what });
     return undefined;
   }

@@ -1,6 +1,7 @@
 import type { ObjectReference, PersistentVolume, PersistentVolumeClaim } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { PROVISIONED_BY } from '#api/scheduling/local-path.ts';
+import { SELECTED_NODE } from '#api/scheduling/volume-match.ts';
 import type { Claim, Volume } from './match.ts';
 
 /** The claim has been bound completely: from then on a missing volume is a loss. */
@@ -44,6 +45,12 @@ export function boundClaim(claim: Claim, volume: Volume): Claim {
   const annotations = { ...claim.metadata.annotations, ...(chosen ? { [BY_US]: YES } : {}), [BOUND]: YES };
   const spec = { ...claim.spec, volumeName: volume.metadata.name };
   return { ...claim, metadata: { ...claim.metadata, annotations }, spec } as Claim;
+}
+
+/** Pure: the claim without the scheduler's note of a node. */
+export function withoutNode(claim: Claim): Claim {
+  const { [SELECTED_NODE]: node, ...annotations } = claim.metadata.annotations ?? {};
+  return node === undefined ? claim : { ...claim, metadata: { ...claim.metadata, annotations } };
 }
 
 /** Pure: the status of a claim that has its volume. What it offers is taken over once: a resize changes it later. */

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { fakeDeps } from '../fake-deps.ts';
+import { volumeBinder } from './binder.ts';
+import { claimProtection } from './protection.ts';
+
+const { signal } = new AbortController();
+const claim = (more: object = {}) => ({
+  metadata: { namespace: 'ns', name: 'data', uid: 'c', resourceVersion: '7', ...more },
+  spec: { volumeName: 'v', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  status: { phase: 'Pending' },
+});
+
+test('a bound claim whose volume the cache has not heard of is not lost', async () => {
+  const volume = {
+    metadata: { name: 'v', uid: 'v', resourceVersion: '6' },
+    spec: { capacity: { storage: '1Gi' }, claimRef: { namespace: 'ns', name: 'data', uid: 'c' } },
+    status: { phase: 'Bound' },
+  };
+  const phases: unknown[] = [];
+  const client = {
+    get: async () => volume,
+    updateStatus: async (_kind: unknown, o: KubeObject & { status: { phase: string } }) => {
+      phases.push(o.status.phase);
+      return o;
+    },
+  };
+  const restored = claim({ annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } });
+  const deps = fakeDeps({ PersistentVolumeClaim: [restored] }, client);
+  await volumeBinder(deps, { helperImage: 'x' }).reconcile('claim:ns/data', signal);
+  expect(phases).toEqual(['Bound']);
+});
+
+const NOTE = 'volume.kubernetes.io/selected-node';
+
+test('a claim for a node that is heard of later is looked at then', () => {
+  const noted = { ...claim({ annotations: { [NOTE]: 'new' } }), spec: {} };
+  const deps = fakeDeps({ PersistentVolumeClaim: [noted], Node: [{ metadata: { name: 'new' } }] }, {});
+  const ofNodes: string[] = [];
+  volumeBinder(deps, { helperImage: 'x' })
+    .watches.at(-1)
+    ?.attach(deps.informers, (key) => ofNodes.push(key));
+  expect(ofNodes).toEqual(['claim:ns/data']);
+});
+
+test('a node that has no volume left is turned down', async () => {
+  const { spec, ...rest } = claim({ annotations: { [NOTE]: 'n' } });
+  const open = { ...rest, spec: { ...spec, volumeName: undefined, storageClassName: 'local' } };
+  const local = {
+    metadata: { name: 'local' },
+    provisioner: 'kubernetes.io/no-provisioner',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  };
+  const written: unknown[] = [];
+  const client = {
+    update: async (_kind: unknown, o: KubeObject) => {
+      written.push(o.metadata?.annotations);
+      return o;
+    },
+  };
+  const node = { metadata: { name: 'n' } };
+  const deps = fakeDeps({ PersistentVolumeClaim: [open], StorageClass: [local], Node: [node] }, client);
+  await volumeBinder(deps, { helperImage: 'x' }).reconcile('claim:ns/data', signal);
+  expect(written).toEqual([{}]);
+});
+
+test('a claim that only the server knows to be in use is looked at again', async () => {
+  const going = claim({ deletionTimestamp: '2026-01-01T12:00:00Z', finalizers: ['kubernetes.io/pvc-protection'] });
+  const volumes = [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }];
+  const user = { metadata: { namespace: 'ns', name: 'p', uid: 'p' }, spec: { nodeName: 'n', volumes } };
+  const deps = fakeDeps({ PersistentVolumeClaim: [going] }, { list: async () => ({ items: [user] }) });
+  expect(await claimProtection(deps).reconcile('ns/data', signal)).toMatchObject({ afterMs: expect.any(Number) });
+});
