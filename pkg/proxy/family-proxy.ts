@@ -76,6 +76,7 @@ export class FamilyProxy {
   async intact(): Promise<boolean> {
     if (!this.#awake) return true;
     void this.#flows.again();
+    void this.#attempts.again();
     return (await this.#m.backend.intact()) && (await this.#announcer.intact());
   }
 

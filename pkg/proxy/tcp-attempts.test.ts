@@ -59,6 +59,16 @@ test('what changes while it looks is looked at afterwards, in its last state', a
   expect(calls).toEqual([LIST, LIST]);
 });
 
+test('where something was found it is looked again, some times, until there is nothing', async () => {
+  const { calls, tcp } = attempts();
+  await tcp.reconcile([web('10.1.0.1', '10.1.0.2')]);
+  await tcp.again();
+  expect(calls.splice(0)).toEqual([LIST]);
+  await tcp.reconcile([web('10.1.0.1')]);
+  for (let look = 0; look < 10; look++) await tcp.again();
+  expect(calls.splice(0)).toEqual(Array.from({ length: 5 }, () => [LIST, end('10.1.0.2')]).flat());
+});
+
 test('a kernel that cannot be asked is no reason to fail', async () => {
   const tcp = new TcpAttempts(() => Promise.reject(new Error('no conntrack')), silentLogger, 'IPv4');
   await tcp.reconcile([web('10.1.0.1')]);

@@ -4,6 +4,9 @@ import type { Logger } from '#process/logger.ts';
 import type { ServicePort } from './table/types.ts';
 import { ended, endStaleFlows, endsOf } from './udp-flows.ts';
 
+/** So often in a row is looked again at what has just been made to be forgotten. */
+const LOOKS = 5;
+
 /**
  * A connection that was asked for and not answered is remembered by the kernel for two minutes, and whatever the client sends
  * from the same port keeps it: further tries, and also another connection that happens to get that port. All of it goes where
@@ -17,6 +20,8 @@ export class TcpAttempts {
   #known: ReadonlyMap<string, ServicePort> | undefined;
   /** Service ports to be looked at: those that lost an endpoint. */
   readonly #due = new Map<string, ServicePort>();
+  /** Service ports whose last look found something, or failed, and how often in a row. */
+  readonly #doubtful = new Map<string, number>();
   #looking: Promise<void> | undefined;
 
   constructor(exec: Exec, logger: Logger, family: IpFamily) {
@@ -36,6 +41,24 @@ export class TcpAttempts {
     }
     if (!this.#known) for (const [id, s] of now) this.#due.set(id, s);
     this.#known = now;
+    for (const id of this.#due.keys()) this.#doubtful.delete(id);
+    return this.#start();
+  }
+
+  /**
+   * Looks once more where something was found: `conntrack` gives up when a flow ends by itself while it works, and a table
+   * that changes as it is read shows not everything.
+   */
+  again(): Promise<void> {
+    for (const id of this.#doubtful.keys()) {
+      const s = this.#known?.get(id);
+      if (s) this.#due.set(id, s);
+      else this.#doubtful.delete(id);
+    }
+    return this.#start();
+  }
+
+  #start(): Promise<void> {
     if (this.#due.size > 0) this.#looking ??= this.#look();
     return this.#looking ?? Promise.resolve();
   }
@@ -44,10 +67,16 @@ export class TcpAttempts {
     while (this.#due.size > 0) {
       const ports = [...this.#due.values()];
       this.#due.clear();
+      let found = true;
       try {
-        await endStaleFlows(this.#exec, this.#kind, ports);
+        found = await endStaleFlows(this.#exec, this.#kind, ports);
       } catch (err) {
         this.#logger.warn({ err }, 'could not end attempts to connect to endpoints that are gone');
+      }
+      for (const { id } of ports) {
+        const looks = (this.#doubtful.get(id) ?? 0) + 1;
+        if (found && looks < LOOKS) this.#doubtful.set(id, looks);
+        else this.#doubtful.delete(id);
       }
     }
     this.#looking = undefined;

@@ -60,17 +60,23 @@ const localAddresses = (): Set<string> =>
 
 /**
  * Makes the kernel forget the flows of this kind (arguments of `conntrack`) at these services that lead to no endpoint of
- * theirs. @param ports of the kind's protocol @throws Error with conntrack's words
+ * theirs. @param ports of the kind's protocol @returns whether there were any @throws Error with conntrack's words
  */
-export async function endStaleFlows(exec: Exec, kind: readonly string[], ports: readonly ServicePort[]): Promise<void> {
-  if (ports.length === 0) return;
+export async function endStaleFlows(
+  exec: Exec,
+  kind: readonly string[],
+  ports: readonly ServicePort[],
+): Promise<boolean> {
+  if (ports.length === 0) return false;
   const listed = await exec('conntrack', ['-L', ...kind], { timeoutMs: TIMEOUT_MS });
   if (listed.code !== 0) throw new Error(`conntrack -L: ${listed.stderr.trim()}`);
-  for (const f of staleFlows(ports, parseFlows(listed.stdout), localAddresses())) {
+  const stale = staleFlows(ports, parseFlows(listed.stdout), localAddresses());
+  for (const f of stale) {
     const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, '--reply-src', f.replyFrom];
     // Exits 1 when the flow has ended by itself in the meantime.
     await exec('conntrack', ['-D', ...kind, ...flow], { timeoutMs: TIMEOUT_MS });
   }
+  return stale.length > 0;
 }
 
 /**
