@@ -46,8 +46,8 @@ export class TcpAttempts {
   }
 
   /**
-   * Looks once more where something was found: `conntrack` gives up when a flow ends by itself while it works, and a table
-   * that changes as it is read shows not everything.
+   * Looks once more where something was found, or nothing could be: a table that changes while it is read need not show
+   * everything, and of a flow that ended by itself meanwhile `conntrack` says the same as of a failure.
    */
   again(): Promise<void> {
     for (const id of this.#doubtful.keys()) {

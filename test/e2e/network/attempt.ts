@@ -24,10 +24,13 @@ export const isSilent = (host: string, port: number): Promise<boolean> =>
     () => false,
   );
 
+/** Above those that the kernel gives to connections: nobody else's connection has it meanwhile. */
+const FIRST_PORT = 61_000;
+
 /** A port of this machine from which a connection was asked for in vain; undefined: all of many were answered. */
 export async function unanswered(host: string, port: number): Promise<number | undefined> {
   for (let n = 0; n < 100; n++) {
-    const { from, answered } = await attempt(host, port).catch(() => ({ from: 0, answered: true }));
+    const { from, answered } = await attempt(host, port, FIRST_PORT + n).catch(() => ({ from: 0, answered: true }));
     if (!answered) return from;
   }
   return undefined;
