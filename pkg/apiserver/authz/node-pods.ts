@@ -74,8 +74,8 @@ export class NodePods {
   }
 
   /** Resolves when what was written before is known. */
-  async settle(timeoutMs: number): Promise<void> {
-    await this.#cache.consistent(timeoutMs);
+  async settle(): Promise<void> {
+    await this.#cache.consistent();
   }
 
   /** Begins with the present state; a watch that the cache ended is begun anew at the next question. */

@@ -1,5 +1,4 @@
 import { type PersistentVolumeClaim, PersistentVolumeClaims } from '#api/kinds/index.ts';
-import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
 import type { UserInfo } from '../request/context.ts';
 import { type NodePods, type References, referencesOf } from './node-pods.ts';
@@ -34,7 +33,7 @@ export class NodeAuthorizer implements Authorizer {
 
   async allowsFresh(user: UserInfo, r: AuthorizationRequest): Promise<boolean> {
     if (nodeOf(user) === undefined) return false;
-    await this.#pods.settle(MOST_RECENT_MS);
+    await this.#pods.settle();
     return this.allows(user, r);
   }
 

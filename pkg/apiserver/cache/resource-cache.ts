@@ -10,6 +10,12 @@ import { overlaid, SortedEntries } from './sorted-entries.ts';
 import { type CacheEntry, type CacheEvent, EventFrames, type ResourceCache, type WatchSink } from './types.ts';
 import { EventWindow, type WindowLimits } from './window.ts';
 
+/**
+ * How long whoever needs the most recent state waits for it, milliseconds: as long as a write waits for etcd, which may be
+ * about to elect another leader.
+ */
+const MOST_RECENT_MS = 10_000;
+
 export interface ResourceCacheDeps {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -122,7 +128,7 @@ export class LoadedResourceCache implements ResourceCache {
     await this.#reach(revision, timeoutMs, (ms) => this.#deps.progress.reach(revision, ms));
   }
 
-  async consistent(timeoutMs: number): Promise<void> {
+  async consistent(timeoutMs = MOST_RECENT_MS): Promise<void> {
     const { clock, freshness } = this.#deps;
     const until = clock.now() + timeoutMs;
     const revision = await freshness.current(timeoutMs);

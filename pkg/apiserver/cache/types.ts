@@ -12,12 +12,6 @@ export interface CacheEntry {
   readonly revision: number;
 }
 
-/**
- * How long whoever needs the most recent state waits for it, milliseconds: as long as a write waits for etcd, which may be
- * about to elect another leader.
- */
-export const MOST_RECENT_MS = 10_000;
-
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 /** The encoded forms of an event, each made by whoever sends it first. */
@@ -67,8 +61,8 @@ export interface ResourceCache {
   ready(signal?: AbortSignal): Promise<void>;
   /** Resolves when `revision` is reached; throws a 504 Timeout "Too large resource version" StatusError after `timeoutMs`. */
   waitUntil(revision: number, timeoutMs: number): Promise<void>;
-  /** Linearizable: waits until the cache holds every write that finished before the call. Concurrent calls share one etcd read. */
-  consistent(timeoutMs: number): Promise<void>;
+  /** Linearizable: waits until the cache holds every write that finished before the call. Concurrent calls share one etcd read. By default it has the time that a write has. */
+  consistent(timeoutMs?: number): Promise<void>;
   get(key: string): CacheEntry | undefined;
   /** Entries whose key starts with `prefix` ("" = all, "ns/" = one namespace), in key order. Do not change the array. */
   list(prefix: string): readonly CacheEntry[];

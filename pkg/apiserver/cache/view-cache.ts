@@ -68,7 +68,7 @@ export abstract class ViewCache<E extends ViewEntry> implements ResourceCache {
     return this.stored.waitUntil(revision, timeoutMs);
   }
 
-  consistent(timeoutMs: number): Promise<void> {
+  consistent(timeoutMs?: number): Promise<void> {
     return this.stored.consistent(timeoutMs);
   }
 

@@ -7,7 +7,6 @@ import type { Logger } from '#process/logger.ts';
 import type { ServiceResolver } from '../admission/webhooks/call.ts';
 import { followCache } from '../cache/follow.ts';
 import type { RegistryCache } from '../cache/registry-cache.ts';
-import { MOST_RECENT_MS } from '../cache/types.ts';
 import type { Deleter } from '../registry/deleter.ts';
 import type { Resource, ResourceTable } from '../registry/resource.ts';
 import type { Target } from '../registry/writer.ts';
@@ -134,14 +133,14 @@ export class CustomResources {
     const resource = this.#serving.serve(now);
     if (resource) {
       await resource.cache.ready(this.#signal);
-      await resource.cache.consistent(MOST_RECENT_MS);
+      await resource.cache.consistent();
       if (!this.#going(crd)) return true;
       const left = resource.cache.list('').map((e) => e.object);
       await this.#deleteAll(
         resource,
         left.filter((o) => !o.metadata.deletionTimestamp),
       );
-      await resource.cache.consistent(MOST_RECENT_MS);
+      await resource.cache.consistent();
       if (!this.#going(crd)) return true;
       if (resource.cache.list('').length > 0) return false;
     }

@@ -6,7 +6,6 @@ import { compareQuantities } from '#api/meta/quantity.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { isStorageError, type Storage } from '#storage/storage.ts';
-import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import type { Target, WriteHook } from '../registry/writer.ts';
 import { type Amounts, covers, differenceOf, onlyOf, sumOf, unnamed, usageOf } from './usage.ts';
@@ -159,7 +158,7 @@ export class QuotaKeeper implements WriteHook {
     const namespace = quota.metadata.namespace ?? '';
     const hard = quota.spec?.hard ?? {};
     let used: Amounts = Object.fromEntries(Object.keys(hard).map((k) => [k, '0']));
-    await this.#quotas.cache.consistent(MOST_RECENT_MS);
+    await this.#quotas.cache.consistent();
     // What is served in several versions counts once, as it is stored.
     const stored = new Map(this.#deps.resources.all().map((r) => [r.prefix, r.storedAs?.resource ?? r]));
     for (const { kind, cache } of stored.values()) {

@@ -2,7 +2,6 @@ import { errors, isNotFound } from '#api/meta/errors.ts';
 import { DeleteOptions } from '#api/meta/options.ts';
 import { isSet } from '#api/meta/query.ts';
 import { decodeProtobuf } from '#api/protobuf/decode.ts';
-import { MOST_RECENT_MS } from '../cache/types.ts';
 import type { DeleteRequest, Deleter } from '../registry/deleter.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { Encoded } from '../registry/store.ts';
@@ -55,7 +54,7 @@ export async function deleteObject(ctx: RequestContext, resource: Resource, dele
 export async function deleteCollection(ctx: RequestContext, resource: Resource, deleter: Deleter): Promise<Answer> {
   const request = deleteRequest(ctx);
   await resource.cache.ready();
-  await resource.cache.consistent(MOST_RECENT_MS);
+  await resource.cache.consistent();
   const { keyPrefix, match } = selectionOf(ctx, resource.kind);
   const all = resource.cache.list(keyPrefix);
   await resource.cache.prepare?.(all);

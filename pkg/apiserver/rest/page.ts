@@ -1,6 +1,6 @@
 import { errors } from '#api/meta/errors.ts';
 import { isStorageError, type Storage } from '#storage/storage.ts';
-import { type CacheEntry, MOST_RECENT_MS } from '../cache/types.ts';
+import type { CacheEntry } from '../cache/types.ts';
 import type { Resource } from '../registry/resource.ts';
 import { toStatusError } from '../registry/store.ts';
 import { type ContinueToken, decodeContinue, encodeContinue, expiredContinue, NOW } from './continue.ts';
@@ -31,7 +31,7 @@ interface Wanted {
 /** Waits until the cache satisfies a resourceVersion: unset = most recent, 0 = any, N = not older than N. */
 export async function awaitFreshness(resource: Resource, revision: number | undefined): Promise<void> {
   await resource.cache.ready();
-  if (revision === undefined) return resource.cache.consistent(MOST_RECENT_MS);
+  if (revision === undefined) return resource.cache.consistent();
   if (revision > resource.cache.revision) await resource.cache.waitUntil(revision, FRESH_TIMEOUT_MS);
 }
 

@@ -1,6 +1,5 @@
 import { type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
-import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
 import type { RequestInfo } from '../request/info.ts';
 
@@ -53,7 +52,7 @@ export async function podThat(
   const look = (): Pod | undefined => pods.cache.get(key)?.object as Pod | undefined;
   let pod = look();
   if (!pod || !suffices(pod)) {
-    await pods.cache.consistent(MOST_RECENT_MS);
+    await pods.cache.consistent();
     pod = look();
   }
   if (!pod) throw errors.notFound(pods.ref, name);

@@ -7,7 +7,6 @@ import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Storage } from '#storage/storage.ts';
 import type { Lookup } from '../admission/lookup.ts';
-import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import { ObjectStore } from '../registry/store.ts';
 
@@ -84,7 +83,7 @@ export class DisruptionGuard {
     const { namespace = '', name, labels = {} } = pod.metadata;
     const resource = this.#o.resources.of(PodDisruptionBudgets) as unknown as Resource;
     // A budget that was made through another server a moment ago guards the pod too.
-    await resource.cache.consistent(MOST_RECENT_MS);
+    await resource.cache.consistent();
     const budgets = this.#o.lookup
       .list(PodDisruptionBudgets, namespace)
       .filter((b) => compileLabelSelector(b.spec?.selector).matches(labels));

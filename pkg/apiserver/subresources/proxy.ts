@@ -1,6 +1,5 @@
 import { type EndpointSlice, EndpointSlices, type Service, Services } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
-import { MOST_RECENT_MS } from '../cache/types.ts';
 import type { BackendTls } from '../proxy/backend.ts';
 import type { ForwardTarget } from '../proxy/forward.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
@@ -24,7 +23,7 @@ function parseName(text: string): { secure: boolean; name: string; port: string 
 async function serviceOf(resources: ResourceTable, namespace: string, name: string): Promise<Service> {
   const services = resources.of(Services);
   const key = objectKey(services.kind as never, namespace, name);
-  if (!services.cache.get(key)) await services.cache.consistent(MOST_RECENT_MS);
+  if (!services.cache.get(key)) await services.cache.consistent();
   const found = services.cache.get(key)?.object;
   if (!found) throw errors.notFound(services.ref, name);
   return found as Service;

@@ -4,7 +4,6 @@ import { invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { jsonPatch } from '#api/patch/json-patch.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
-import { MOST_RECENT_MS } from '../cache/types.ts';
 import { objectKey, type Resource } from '../registry/resource.ts';
 import type { RequestContext } from '../request/context.ts';
 import { mediaType, parseText } from '../rest/body.ts';
@@ -25,7 +24,7 @@ export async function handleScale(ctx: RequestContext, resource: Resource, write
   const target = targetOf(ctx, resource);
   if (ctx.info.verb === 'get') {
     await resource.cache.ready();
-    await resource.cache.consistent(MOST_RECENT_MS);
+    await resource.cache.consistent();
     const entry = resource.cache.get(objectKey(resource.kind, target.namespace, target.name));
     if (!entry) throw errors.notFound(resource.ref, target.name);
     await resource.cache.prepare?.([entry]);
