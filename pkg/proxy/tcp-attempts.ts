@@ -1,8 +1,8 @@
 import type { IpFamily } from '#api/meta/ip.ts';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
+import { ended, endStaleFlows, endsOf } from './flows.ts';
 import type { ServicePort } from './table/types.ts';
-import { ended, endStaleFlows, endsOf } from './udp-flows.ts';
 
 /** So often in a row is looked again at what has just been made to be forgotten. */
 const LOOKS = 5;
