@@ -4,7 +4,6 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Node, Pod } from '#api/kinds/index.ts';
-import { probe } from '../bed/net.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import {
@@ -23,6 +22,7 @@ import {
   sleeper,
   startTarget,
 } from './agent/pods.ts';
+import { restartWith } from './restart.ts';
 
 const MIB = 2 ** 20;
 const END = 'trap "exit 0" TERM; sleep 3600 & wait';
@@ -266,20 +266,9 @@ describe('a disk that fills up', () => {
 });
 
 /** The agent, started with further flags. */
-async function agentWith(...flags: string[]) {
-  const line = readFileSync(`/proc/${node().agent.pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
-  const [command = '', ...args] = line;
-  await node().agent.stop();
-  const agent = node().process({
-    ...{ name: 'pressed', command, args: [...args, ...flags], logFile: node().agent.logFile },
-    ready: () =>
-      waitFor('the agent answers', () => probe(`http://${node().address}:10248/healthz`).then(() => true)).then(
-        () => undefined,
-      ),
-  });
-  await agent.start();
-  return agent;
-}
+/** The agent, with more flags. */
+const agentWith = (...flags: string[]) =>
+  restartWith(node(), node().agent, { args: (had) => [...had, ...flags], ready: '10248/healthz' });
 
 describe.each([
   [

@@ -9,7 +9,7 @@ import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 import { isSilent } from './network/attempt.ts';
-import { restartWith } from './network/restart.ts';
+import { flagAs, restartWith } from './restart.ts';
 
 /** The way of IPv6 packets, where that is the primary family. What they share with IPv4, which the other files of the network test, is not tested again. */
 const cluster = useCluster('e2e-network-dual', { nodes: 2, apiservers: 1, families: 'IPv6,IPv4' });
@@ -61,7 +61,13 @@ afterAll(() => Promise.all([...restarted.values()].map((p) => p.stop())));
 async function restart(n: number, part: 'proxy' | 'agent', flag: string, value: string): Promise<void> {
   const key = `${part} ${n}`;
   const healthPort = part === 'proxy' ? 10256 : 10248;
-  restarted.set(key, await restartWith(node(n), restarted.get(key) ?? node(n)[part], { flag, value, healthPort }));
+  restarted.set(
+    key,
+    await restartWith(node(n), restarted.get(key) ?? node(n)[part], {
+      args: flagAs(flag, value),
+      ready: `${healthPort}/readyz`,
+    }),
+  );
 }
 
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 import { isSilent } from './network/attempt.ts';
-import { restartWith } from './network/restart.ts';
+import { flagAs, restartWith } from './restart.ts';
 
 describe.each(['iptables', 'nftables'])('%s', (mode) => {
   const cluster = useCluster(`e2e-network-services-${mode}`, {
@@ -376,7 +376,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     const other = mode === 'iptables' ? 'nftables' : 'iptables';
     let running = node(1).proxy;
     const switchTo = async (value: string): Promise<void> => {
-      running = await restartWith(node(1), running, { flag: '--proxy-mode', value, healthPort: 10256 });
+      running = await restartWith(node(1), running, { args: flagAs('--proxy-mode', value), ready: '10256/readyz' });
       await waitFor(`rules of ${value} alone`, async () => (await present(1)) === value);
       await answers(node(1).address, 30080);
     };

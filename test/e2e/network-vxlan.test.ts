@@ -4,7 +4,7 @@ import type { ManagedProcess } from '../bed/process.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
-import { restartWith } from './network/restart.ts';
+import { flagAs, restartWith } from './restart.ts';
 
 /** Pods of three nodes whose LAN carries no pod address, as if there were a router in between that knows none. */
 const cluster = useCluster('e2e-network-vxlan', {
@@ -44,7 +44,7 @@ const ALL = '0>1 0>2 1>0 1>2 2>0 2>1';
 /** The agent of a node once more, with another backend. */
 async function switchTo(backend: string, n: number): Promise<void> {
   const running = restarted[n] ?? node(n).agent;
-  const change = { flag: '--network-backend', value: backend, healthPort: 10248 };
+  const change = { args: flagAs('--network-backend', backend), ready: '10248/readyz' };
   restarted[n] = await restartWith(node(n), running, change);
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type CronJob, CronJobs, Events, type Job, Jobs } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { freshNamespace, podTemplate, useWorld } from './world.ts';
 
@@ -10,7 +11,6 @@ const MINUTE = 60_000;
 const thisMinute = (): number => Math.floor(Date.now() / MINUTE) * MINUTE;
 /** A schedule that is due once an hour, at the minute of that time. */
 const at = (ms: number): string => `${new Date(ms).getUTCMinutes()} * * * *`;
-const time = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+/, '');
 
 const cronJob = (namespace: string, spec: object): CronJob => {
   const template = podTemplate({ app: 'c' });
@@ -49,7 +49,7 @@ async function overdue(spec: object, { ago, due }: { ago: number; due: number })
   const { client } = world();
   const ns = await freshNamespace(client);
   await client.create(CronJobs, cronJob(ns, spec));
-  await patch(ns, { status: { lastScheduleTime: time(thisMinute() - ago * MINUTE) } }, 'status');
+  await patch(ns, { status: { lastScheduleTime: apiTime(thisMinute() - ago * MINUTE) } }, 'status');
   await patch(ns, { spec: { suspend: false, schedule: at(due) } });
   return ns;
 }
@@ -64,7 +64,10 @@ describe('CronJob', () => {
       const cj = await get(ns);
       return cj.status?.active?.length ? cj : undefined;
     });
-    expect(running.status).toMatchObject({ active: [{ kind: 'Job', name: jobAt(due) }], lastScheduleTime: time(due) });
+    expect(running.status).toMatchObject({
+      active: [{ kind: 'Job', name: jobAt(due) }],
+      lastScheduleTime: apiTime(due),
+    });
     expect(await names(ns)).toEqual([jobAt(due)]);
     nodes.policy = { exits: () => 0 };
     await nodes.poke();

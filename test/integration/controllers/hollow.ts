@@ -2,6 +2,7 @@ import { type Lease, Leases, type Node, Nodes, type Pod, Pods } from '#api/kinds
 import { isConflict, isNotFound, StatusError } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { readinessOf } from '#api/meta/readiness.ts';
+import { apiMicroTime, apiTime } from '#api/meta/time.ts';
 import { requiresNode } from '#api/scheduling/node-selector.ts';
 import { systemClock } from '#async/clock.ts';
 import { createInformerFactory } from '#client/informer-factory.ts';
@@ -85,7 +86,7 @@ export class HollowNodes {
 
   /** What an agent reports once it is back. */
   async sayReady(name: string, status: 'True' | 'False' = 'True'): Promise<void> {
-    const condition = { type: 'Ready', status, lastTransitionTime: new Date().toISOString().replace(/\.\d+/, '') };
+    const condition = { type: 'Ready', status, lastTransitionTime: apiTime(Date.now()) };
     const body = { status: { conditions: [condition] } };
     await this.#client.patch(Nodes, { name, subresource: 'status' }, { type: 'strategic', body });
   }
@@ -121,7 +122,7 @@ export class HollowNodes {
   }
 
   #beat(name: string) {
-    const renewTime = `${new Date().toISOString().slice(0, 23)}000Z`;
+    const renewTime = apiMicroTime(Date.now());
     return { holderIdentity: name, leaseDurationSeconds: 40, renewTime };
   }
 
@@ -186,7 +187,7 @@ export class HollowNodes {
       return;
     }
     const podIP = pod.status?.podIP ?? this.#address(uid);
-    const at = new Date().toISOString().replace(/\.\d+/, '');
+    const at = apiTime(Date.now());
     const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: at };
     const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: at, conditions: [condition] };
     const body = { metadata: { uid }, status };
@@ -202,7 +203,7 @@ export class HollowNodes {
 
   async #exit(pod: Stored<Pod>, exitCode: number): Promise<void> {
     const { name, namespace = '', uid } = pod.metadata;
-    const at = new Date().toISOString().replace(/\.\d+/, '');
+    const at = apiTime(Date.now());
     const conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: at }];
     const state = { terminated: { exitCode, startedAt: at, finishedAt: at } };
     const containerStatuses = [{ name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state }];

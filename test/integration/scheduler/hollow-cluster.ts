@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { Events, Namespaces, type Node, Nodes, type Pod, Pods, ServiceAccounts } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { systemClock } from '#async/clock.ts';
 import { createClient } from '#client/client.ts';
 import { createInformerFactory } from '#client/informer-factory.ts';
@@ -47,7 +48,7 @@ export class HollowCluster {
     await this.client.create(Nodes, { metadata, spec } as Node);
     // Admission marks a new node as not ready, which the node lifecycle controller would take back.
     await this.client.patch(Nodes, { name }, { type: 'merge', body: { spec: { taints: spec.taints ?? null } } });
-    const lastTransitionTime = new Date().toISOString().replace(/\.\d+/, '');
+    const lastTransitionTime = apiTime(Date.now());
     const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime }];
     const body = { status: { capacity: ROOM, allocatable: ROOM, conditions } };
     await this.client.patch(Nodes, { name, subresource: 'status' }, { type: 'strategic', body });

@@ -1,5 +1,6 @@
 import { type CronJob, CronJobs, type Job, Jobs, Pods } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { podTemplate } from '../world.ts';
 import { differences, pick, type Scene, type Walk } from './walk.ts';
 
@@ -35,7 +36,7 @@ export const cronJobs: Walk = {
     const first = Math.floor(Date.now() / MINUTE) * MINUTE - 55 * MINUTE;
     const due = new Map(POLICIES.map((p) => [p, first]));
     for (const p of POLICIES) await client.create(CronJobs, cronJob(namespace, p));
-    const started = { status: { lastScheduleTime: new Date(first).toISOString().replace(/\.\d+/, '') } };
+    const started = { status: { lastScheduleTime: apiTime(first) } };
     for (const p of POLICIES)
       await client.patch(
         CronJobs,
