@@ -2,9 +2,8 @@ import type { IpFamily } from '#api/meta/ip.ts';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
 import { Announcer } from './announcer.ts';
+import { StaleFlows, TCP_ATTEMPTS, UDP } from './stale-flows.ts';
 import type { ProxyBackend, ServiceTable } from './table/types.ts';
-import { TcpAttempts } from './tcp-attempts.ts';
-import { UdpFlows } from './udp-flows.ts';
 
 /** The kernel's state of one address family, in each mode. */
 export interface FamilyModes {
@@ -20,8 +19,7 @@ export interface FamilyModes {
 export class FamilyProxy {
   readonly #m: FamilyModes;
   readonly #logger: Logger;
-  readonly #flows: UdpFlows;
-  readonly #attempts: TcpAttempts;
+  readonly #flows: readonly StaleFlows[];
   readonly #announcer: Announcer;
   #awake = false;
   #first = true;
@@ -30,8 +28,7 @@ export class FamilyProxy {
     const { family, backend } = modes;
     this.#m = modes;
     this.#logger = o.logger;
-    this.#flows = new UdpFlows(o.exec, o.logger, family);
-    this.#attempts = new TcpAttempts(o.exec, o.logger, family);
+    this.#flows = [TCP_ATTEMPTS, UDP].map((kind) => new StaleFlows(kind, { ...o, family }));
     this.#announcer = new Announcer({ ...o, family, how: backend.announcing });
   }
 
@@ -51,8 +48,7 @@ export class FamilyProxy {
     await this.#announcer.withdraw(table.announced);
     await backend.apply(table);
     // The rules are in force: who tries again is sent elsewhere. The next change of rules does not wait for this.
-    void this.#attempts.reconcile(table.ports);
-    void this.#flows.reconcile(table.ports);
+    for (const f of this.#flows) void f.reconcile(table.ports);
     if (this.#first) await this.#cleanUp(others);
     this.#first = false;
     await this.#announcer.announce(table.announced, nodeIp);
@@ -75,8 +71,7 @@ export class FamilyProxy {
   /** False when somebody took rules away; the next `sync` puts them back. */
   async intact(): Promise<boolean> {
     if (!this.#awake) return true;
-    void this.#flows.again();
-    void this.#attempts.again();
+    for (const f of this.#flows) void f.again();
     return (await this.#m.backend.intact()) && (await this.#announcer.intact());
   }
 

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { hostPort } from '#api/meta/ip.ts';
-import type { Exec } from '#process/exec.ts';
+import { type Exec, succeed } from '#process/exec.ts';
 import type { ServicePort } from './table/types.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -37,18 +37,20 @@ export const ended = (s: ServicePort): ServicePort => ({ ...s, cluster: [], inte
  * @param local addresses of this node: node ports are there.
  */
 export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[], local: ReadonlySet<string>): Flow[] {
-  const byAddress = new Map<string, ReadonlySet<string>>();
-  const byNodePort = new Map<number, ReadonlySet<string>>();
+  const byAddress = new Map<string, ServicePort>();
+  const byNodePort = new Map<number, ServicePort>();
   for (const s of ports) {
-    const ends = endsOf(s);
-    for (const ip of [s.clusterIP, ...s.externalIPs, ...s.loadBalancerIPs]) byAddress.set(hostPort(ip, s.port), ends);
-    if (s.nodePort > 0) byNodePort.set(s.nodePort, ends);
+    for (const ip of [s.clusterIP, ...s.externalIPs, ...s.loadBalancerIPs]) byAddress.set(hostPort(ip, s.port), s);
+    if (s.nodePort > 0) byNodePort.set(s.nodePort, s);
   }
+  const ends = new Map<ServicePort, ReadonlySet<string>>();
   const stale = new Map<string, Flow>();
   for (const f of flows) {
-    const atAddress = byAddress.get(hostPort(f.to, f.port));
-    const ends = atAddress ?? (local.has(f.to) ? byNodePort.get(f.port) : undefined);
-    if (ends && !ends.has(hostPort(f.replyFrom, f.replyPort))) stale.set(`${f.to} ${f.port} ${f.replyFrom}`, f);
+    const s = byAddress.get(hostPort(f.to, f.port)) ?? (local.has(f.to) ? byNodePort.get(f.port) : undefined);
+    if (!s) continue;
+    const known = ends.get(s) ?? endsOf(s);
+    ends.set(s, known);
+    if (!known.has(hostPort(f.replyFrom, f.replyPort))) stale.set(`${f.to} ${f.port} ${f.replyFrom}`, f);
   }
   return [...stale.values()];
 }
@@ -56,23 +58,28 @@ export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[]
 const localAddresses = (): Set<string> =>
   new Set(Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((a) => a.address)));
 
+/** What `conntrack -D` says, besides failing, when the flows have ended by themselves in the meantime. */
+const NONE_LEFT = /\b0 flow entries\b/;
+
 /**
- * Makes the kernel forget the flows of this kind (arguments of `conntrack`) at these services that lead to no endpoint of
- * theirs. @param ports of the kind's protocol @returns whether there were any @throws Error with conntrack's words
+ * Makes the kernel forget flows at these services that lead to no endpoint of theirs. All of them are listed once, whatever
+ * number of endpoints has gone: the kernel walks through its whole table for it.
+ * @param chosenBy arguments of `conntrack` that choose flows of one protocol
+ * @param ports of that protocol; of two at the same address the later one counts
+ * @throws Error with conntrack's words; when one flow could not be ended, after the others were
  */
 export async function endStaleFlows(
   exec: Exec,
-  kind: readonly string[],
+  chosenBy: readonly string[],
   ports: readonly ServicePort[],
-): Promise<boolean> {
-  if (ports.length === 0) return false;
-  const listed = await exec('conntrack', ['-L', ...kind], { timeoutMs: TIMEOUT_MS });
-  if (listed.code !== 0) throw new Error(`conntrack -L: ${listed.stderr.trim()}`);
-  const stale = staleFlows(ports, parseFlows(listed.stdout), localAddresses());
-  for (const f of stale) {
+): Promise<void> {
+  if (ports.length === 0) return;
+  const list = await succeed(exec, 'conntrack', ['-L', ...chosenBy], { timeoutMs: TIMEOUT_MS });
+  let problem = '';
+  for (const f of staleFlows(ports, parseFlows(list), localAddresses())) {
     const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, '--reply-src', f.replyFrom];
-    // Exits 1 when the flow has ended by itself in the meantime.
-    await exec('conntrack', ['-D', ...kind, ...flow], { timeoutMs: TIMEOUT_MS });
+    const { code, stderr } = await exec('conntrack', ['-D', ...chosenBy, ...flow], { timeoutMs: TIMEOUT_MS });
+    if (code !== 0 && !NONE_LEFT.test(stderr)) problem ||= stderr.trim();
   }
-  return stale.length > 0;
+  if (problem) throw new Error(`conntrack -D: ${problem}`);
 }
