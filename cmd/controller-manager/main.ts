@@ -76,10 +76,7 @@ function readFlagged(flag: string, file: string | undefined): string | undefined
 
 function poolsOf(f: Flags): AddressPool[] {
   try {
-    return parsePools(
-      f.loadBalancerPools,
-      [...f.clusterCidr, ...f.serviceClusterIpRange].filter((c) => !isIpv6Cidr(c)),
-    );
+    return parsePools(f.loadBalancerPools, [...f.clusterCidr, ...f.serviceClusterIpRange]);
   } catch (e) {
     throw new UserError(`--load-balancer-pools: ${(e as Error).message}`);
   }
@@ -294,7 +291,7 @@ await runMain(
       .option('--local-path-storage-class <name>', 'default StorageClass made for it; empty: none', '')
       .option(
         '--load-balancer-pools <list>',
-        'addresses for Services of type LoadBalancer: lan=10.0.0.16/28+10.0.0.40-10.0.0.49,other=...; empty: those of the nodes',
+        'addresses for Services of type LoadBalancer: lan=10.0.0.16/28+fd00::40-fd00::49,other=...; empty: those of the nodes',
         keyValuesFlag,
         {},
       )

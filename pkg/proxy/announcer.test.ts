@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
 import type { Exec } from '#process/exec.ts';
 import { silentLogger } from '#process/logger.ts';
-import { Announcer, interfaceOf, parseLocalRoutes } from './announcer.ts';
+import { Announcer, interfaceOf, parseLocalRoutes, parsePlaces } from './announcer.ts';
 
 test('routes as ip tells them', () => {
   expect(parseLocalRoutes('')).toEqual([]);
@@ -17,25 +17,36 @@ test('the interface of the LAN', () => {
   expect([interfaceOf('192.0.2.1', all), interfaceOf('192.0.2.2', all)]).toEqual(['eth0', undefined]);
 });
 
+test('where addresses are, as ip tells it', () => {
+  const refused = '{"family":"inet6","local":"fd00::2","prefixlen":128,"dadfailed":true,"tentative":true}';
+  const links = `{"ifname":"eth0","addr_info":[{"local":"fd00::1"},${refused},{}]},{"ifname":"cox-ipvs6","addr_info":[{"local":"fd00::3"}]}`;
+  expect([...parsePlaces(`[{},${links}]`)]).toEqual([
+    ['fd00::1', { link: 'eth0', refused: false }],
+    ['fd00::2', { link: 'eth0', refused: true }],
+  ]);
+});
+
 /** A machine's addresses and routes of ours, changed as `ip` is told. */
-function machine(routes: string[], addresses: string[] = []) {
+function machine(routes: string[], addresses: string[] = [], sysctl = 0) {
   const present = { route: new Set(routes), addr: new Set(addresses) };
+  const refused = new Set<string>();
   const done: string[] = [];
-  const exec: Exec = async (_command, [, ...args]) => {
+  const exec: Exec = async (command, [, ...args]) => {
     const answer = (found: unknown) => ({ code: 0, stdout: JSON.stringify(found), stderr: '' });
-    const [kind, verb] = args.includes('-j') ? ['look', args[1]] : [args[0] as 'route' | 'addr', args[1]];
-    if (kind === 'look') {
-      if (verb === 'route') return answer([...present.route].map((dst) => ({ dst })));
-      const wanted = args[args.indexOf('to') + 1]?.split('/')[0] ?? '';
-      return answer(present.addr.has(wanted) ? [{ ifname: LAN, addr_info: [{ local: wanted }] }] : [{}]);
+    if (command === 'sysctl') return { code: sysctl, stdout: '0', stderr: '' };
+    if (args.includes('-j')) {
+      if (args[1] === 'route') return answer([...present.route].map((dst) => ({ dst })));
+      const info = [...present.addr].map((local) => ({ local, dadfailed: refused.has(local) }));
+      return answer([{}, { ifname: LAN, addr_info: info }]);
     }
+    const [kind, verb] = args as ['route' | 'addr', string];
     const address = args.find((a) => /[.:]/.test(a))?.split('/')[0] ?? '';
-    if (verb === 'add') present[kind as 'route'].add(address);
-    if (verb === 'del') present[kind as 'route'].delete(address);
-    done.push(`${kind} ${verb} ${address}`);
+    if (verb === 'add') present[kind].add(address);
+    if (verb === 'del') present[kind].delete(address);
+    done.push(`${kind} ${verb} ${address}${args.includes('nodad') ? ' nodad' : ''}`);
     return answer([]);
   };
-  return { exec, done, present };
+  return { exec, done, present, refused };
 }
 const LAN = Object.keys(networkInterfaces())[0] ?? '';
 const own = networkInterfaces()[LAN]?.[0]?.address;
@@ -78,4 +89,34 @@ test('what another mode had put on the interface goes', async () => {
   const announcer = new Announcer({ exec, logger: silentLogger, family: 'IPv4', how: 'route' });
   await announcer.announce(['192.0.2.9'], undefined);
   expect([[...present.route], [...present.addr]]).toEqual([['192.0.2.9'], []]);
+});
+
+test('an address that the interface of the LAN has lost is put back, and what is there is left alone', async () => {
+  const { exec, done, present } = machine([]);
+  const announcer = new Announcer({ exec, logger: silentLogger, family: 'IPv6', how: 'route' });
+  await announcer.announce(['fd00::8', 'fd00::9'], own);
+  expect(await announcer.intact()).toBe(true);
+  present.addr.delete('fd00::9');
+  done.length = 0;
+  expect(await announcer.intact()).toBe(false);
+  await announcer.announce(['fd00::8', 'fd00::9'], own);
+  expect([done, await announcer.intact()]).toEqual([['addr add fd00::9'], true]);
+});
+
+test('the kernel asks for an address of IPv6 and then tells of it; one that somebody else has is taken from him', async () => {
+  const { exec, done, refused } = machine([]);
+  const announcer = new Announcer({ exec, logger: silentLogger, family: 'IPv6', how: 'route' });
+  await announcer.announce(['fd00::9'], own);
+  expect(done.splice(0)).toEqual(['route add fd00::9', 'addr add fd00::9']);
+  refused.add('fd00::9');
+  expect(await announcer.intact()).toBe(false);
+  await announcer.announce(['fd00::9'], own);
+  expect(done).toEqual(['addr del fd00::9', 'addr add fd00::9 nodad']);
+});
+
+test('where the kernel cannot be told to tell of addresses, they are there at once', async () => {
+  const { exec, done } = machine([], [], 1);
+  const announcer = new Announcer({ exec, logger: silentLogger, family: 'IPv6', how: 'route' });
+  await announcer.announce(['fd00::9'], own);
+  expect(done).toEqual(['route add fd00::9', 'addr add fd00::9 nodad']);
 });

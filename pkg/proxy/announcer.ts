@@ -4,6 +4,7 @@ import type { IpFamily } from '#api/meta/ip.ts';
 import type { Exec, ExecResult } from '#process/exec.ts';
 import { succeed } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
+import { ensureSysctl } from '#process/sysctl.ts';
 import type { Announcing } from './table/types.ts';
 
 /** Marks our routes in the kernel's table, so that only they are ever removed. */
@@ -22,6 +23,24 @@ export function parseLocalRoutes(json: string): string[] {
   return routes.map((r) => r.dst.replace(/\/(32|128)$/, ''));
 }
 
+/** An interface that has an address. */
+interface Place {
+  readonly link: string;
+  /** The kernel does not use it, since somebody on the LAN has it (duplicate address detection, RFC 4862). */
+  readonly refused: boolean;
+}
+
+/** Which interface has each address, by `ip -j addr show scope global`. Those of the ipvs mode are that mode's. */
+export function parsePlaces(json: string): Map<string, Place> {
+  type Shown = { ifname?: string; addr_info?: { local?: string; dadfailed?: boolean }[] };
+  const places = new Map<string, Place>();
+  for (const { ifname: link, addr_info = [] } of JSON.parse(json || '[]') as Shown[]) {
+    if (link === undefined || link.startsWith('cox-ipvs')) continue;
+    for (const a of addr_info) if (a.local) places.set(a.local, { link, refused: a.dadfailed === true });
+  }
+  return places;
+}
+
 /** The interface that has an address, so that the LAN is behind it. */
 export const interfaceOf = (address: string, all: ReturnType<typeof networkInterfaces>): string | undefined =>
   Object.entries(all).find(([, has]) => has?.some((a) => a.address === address))?.[0];
@@ -37,7 +56,8 @@ export interface AnnouncerOptions {
  * Answers on the LAN for addresses of load balancers. A route of type local is all the kernel needs to reply to ARP for an
  * address that no interface has; neighbour discovery, and ARP where it is limited to what interfaces have (ipvs), want the
  * address on the interface of the LAN too, and the route then only tells that it is ours. Neighbours that know the address at
- * another node are told by a question that bears it as the sender's, from which they learn (RFC 826).
+ * another node are told: by ARP with a question that bears it as the sender's, from which they learn (RFC 826), of IPv6 with
+ * an unsolicited neighbour advertisement, which the kernel sends.
  */
 export class Announcer {
   readonly #o: AnnouncerOptions;
@@ -53,13 +73,17 @@ export class Announcer {
   async intact(): Promise<boolean> {
     if (!this.#known?.length) return true;
     const present = await this.#present();
-    return this.#known.every((a) => present.includes(a));
+    if (!this.#known.every((a) => present.includes(a))) return false;
+    if (!this.#onInterface) return true;
+    // An interface that goes down loses its IPv6 addresses, and somebody may take away any.
+    const places = await this.#places();
+    return this.#known.every((a) => places.get(a)?.refused === false);
   }
 
   /** Answers no longer for others than these; before the rules change. */
   async withdraw(wanted: readonly string[]): Promise<void> {
     if (this.#known?.length === 0) return;
-    for (const a of await this.#present()) if (!wanted.includes(a)) await this.#stop(a);
+    await this.#stop((await this.#present()).filter((a) => !wanted.includes(a)));
   }
 
   /** Answers for these addresses. @param nodeIp where the node itself is in its LAN */
@@ -70,7 +94,7 @@ export class Announcer {
     const lan = nodeIp === undefined ? undefined : interfaceOf(nodeIp, networkInterfaces());
     const added = wanted.filter((a) => !present.includes(a));
     for (const a of added) await this.#route('add', a);
-    for (const a of wanted) await this.#place(a, lan);
+    await this.#place(wanted, lan);
     this.#known = wanted;
     // After a restart everybody knows, unless somebody else answered in the meantime.
     if (lan !== undefined) await this.#tell(known === undefined ? wanted : added, lan);
@@ -78,7 +102,7 @@ export class Announcer {
 
   /** Removes everything that was ever made. */
   async cleanup(): Promise<void> {
-    for (const a of await this.#present()) await this.#stop(a);
+    await this.#stop(await this.#present());
     await this.#ip(['route', 'flush', 'proto', ROUTE_PROTOCOL]);
     this.#known = undefined;
   }
@@ -88,10 +112,22 @@ export class Announcer {
     return parseLocalRoutes(await succeed(this.#o.exec, 'ip', args, { timeoutMs: TIMEOUT_MS }));
   }
 
-  async #stop(address: string): Promise<void> {
-    const lan = await this.#placeOf(address);
-    if (lan !== undefined) await this.#ip(['addr', 'del', this.#whole(address), 'dev', lan]);
-    await this.#route('del', address);
+  async #places(): Promise<Map<string, Place>> {
+    const args = [FAMILY[this.#o.family].version, '-j', 'addr', 'show', 'scope', 'global'];
+    return parsePlaces(await succeed(this.#o.exec, 'ip', args, { timeoutMs: TIMEOUT_MS }));
+  }
+
+  async #stop(addresses: readonly string[]): Promise<void> {
+    if (addresses.length === 0) return;
+    const places = await this.#places();
+    for (const a of addresses) {
+      await this.#take(a, places.get(a));
+      await this.#route('del', a);
+    }
+  }
+
+  async #take(address: string, from: Place | undefined): Promise<void> {
+    if (from) await this.#ip(['addr', 'del', this.#whole(address), 'dev', from.link]);
   }
 
   async #route(verb: 'add' | 'del', address: string): Promise<void> {
@@ -101,33 +137,37 @@ export class Announcer {
     logger.info({ address }, verb === 'add' ? 'answering for an address' : 'no longer answering for an address');
   }
 
-  /** The interface of the LAN that has the address, alone in its network as we put it there. */
-  async #placeOf(address: string): Promise<string | undefined> {
-    const { stdout } = await this.#ip(['-j', 'addr', 'show', 'to', this.#whole(address), 'scope', 'global']);
-    const links = JSON.parse(stdout || '[]') as { ifname?: string; addr_info?: { local?: string }[] }[];
-    // Those of the ipvs mode are that mode's.
-    const found = links.filter(
-      (l) => l.addr_info?.some((a) => a.local === address) && !l.ifname?.startsWith('cox-ipvs'),
-    );
-    return found[0]?.ifname;
+  /** Has the addresses on the interface of the LAN, or on none. */
+  async #place(wanted: readonly string[], lan: string | undefined): Promise<void> {
+    // A restarted proxy may be in another mode: what the former one did is undone.
+    if (wanted.length === 0 || !(this.#onInterface || this.#known === undefined)) return;
+    const places = await this.#places();
+    for (const address of wanted) {
+      const at = places.get(address);
+      if (this.#onInterface && at?.refused === false) continue;
+      await this.#take(address, at);
+      if (this.#onInterface) await this.#put(address, lan, at);
+    }
   }
 
-  /** Has the address on the interface of the LAN, or on none. */
-  async #place(address: string, lan: string | undefined): Promise<void> {
-    // A restarted proxy may be in another mode: what the former one did is undone.
-    if (this.#known?.includes(address)) return;
-    const at = await this.#placeOf(address);
-    if (!this.#onInterface) {
-      if (at !== undefined) await this.#ip(['addr', 'del', this.#whole(address), 'dev', at]);
-      return;
-    }
-    if (at !== undefined) return;
+  /** @param before where it was, and refused */
+  async #put(address: string, lan: string | undefined, before: Place | undefined): Promise<void> {
     if (lan === undefined)
       throw new Error(`no interface has this node's own address: ${address} cannot be answered for`);
-    // Nobody else has it, or he is to lose it: he is not asked.
-    const flags = this.#o.family === 'IPv6' ? ['nodad'] : [];
+    // The kernel tells all neighbours of an address once it knows that nobody else has it. Who has it nevertheless, or could not
+    // be told, is not asked: he is to lose it.
+    const asks = this.#o.family === 'IPv6' && before === undefined && (await this.#advertises(lan));
+    const flags = this.#o.family === 'IPv6' && !asks ? ['nodad'] : [];
     const added = await this.#ip(['addr', 'add', this.#whole(address), 'dev', lan, ...flags]);
     if (added.code !== 0) throw new Error(`ip addr add ${address}: ${added.stderr.trim()}`);
+  }
+
+  /** Whether new addresses of an interface are advertised, which is a parameter of the kernel's. */
+  async #advertises(lan: string): Promise<boolean> {
+    const { exec, logger } = this.#o;
+    const problem = await ensureSysctl(exec, `net.ipv6.conf.${lan.replaceAll('.', '/')}.ndisc_notify`, '1');
+    if (problem !== undefined) logger.warn({ problem }, 'neighbours will not be told of IPv6 addresses');
+    return problem === undefined;
   }
 
   #whole(address: string): string {
@@ -138,7 +178,7 @@ export class Announcer {
     return this.#o.exec('ip', [FAMILY[this.#o.family].version, ...args], { timeoutMs: TIMEOUT_MS });
   }
 
-  /** Without it neighbours find out themselves, when what they know does not work any more; of IPv6 they always do. */
+  /** Without it neighbours find out themselves, when what they know does not work any more. Of IPv6 the kernel tells. */
   async #tell(addresses: readonly string[], lan: string): Promise<void> {
     const { exec, logger, family } = this.#o;
     if (family === 'IPv6') return;

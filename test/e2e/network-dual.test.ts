@@ -12,7 +12,13 @@ import { isSilent } from './network/attempt.ts';
 import { flagAs, restartWith } from './restart.ts';
 
 /** The way of IPv6 packets, where that is the primary family. What they share with IPv4, which the other files of the network test, is not tested again. */
-const cluster = useCluster('e2e-network-dual', { nodes: 2, apiservers: 1, families: 'IPv6,IPv4' });
+const cluster = useCluster('e2e-network-dual', {
+  nodes: 2,
+  apiservers: 1,
+  families: 'IPv6,IPv4',
+  // Wherever the LAN of this bed is.
+  flags: { 'controller-manager': ['--load-balancer-pools', 'lan=fd00:10:1::/48'] },
+});
 const kubectl = (...args: string[]) => cluster().kubectlOk(args, { timeoutMs: 120_000 });
 const apply = (...documents: string[]) =>
   cluster().kubectlOk(['apply', '-f', '-'], { input: documents.join('\n---\n') });
@@ -321,6 +327,25 @@ test('Ingress: reached by either family, balances over pods by the address it ha
   expect(await answers(node(0).address, 80)).toMatch(/ web-[01]/);
   await node(0).ingress.stop();
   await kubectl('delete', 'ingress/web', 'service/six');
+});
+
+test('an address of a pool is on the interface of one node, comes back when it was lost, and goes with its Service', async () => {
+  const address = outside().replace(/1$/, '200');
+  const spec = { type: 'LoadBalancer', loadBalancerIP: address, ports: [{ port: 8092, targetPort: 'http' }] };
+  await apply(service('pooled', { ...spec, ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv6'] }));
+  await answers(address, 8092);
+  const shown = (n: number) => on(n, `ip -6 -o addr show to ${address}/128`);
+  const holders = async (): Promise<number[]> => {
+    const found = await Promise.all([0, 1].map(shown));
+    return [0, 1].filter((n) => found[n]);
+  };
+  const holder = await waitFor('one node has it', async () => (await holders()).map(String)[0]);
+  const [, link] = (await shown(Number(holder))).split(/\s+/);
+  await on(Number(holder), `ip -6 addr del ${address}/128 dev ${link}`);
+  await waitFor('it is back', async () => (await holders()).join() === holder);
+  await answers(address, 8092);
+  await kubectl('delete', 'service', 'pooled');
+  await waitFor('nobody has it', async () => (await holders()).length === 0);
 });
 
 test('a tunnel between IPv4 addresses carries pods of both families, and gives way to routes again', async () => {

@@ -18,9 +18,6 @@ export function addressesOf(node: Node): Partial<Record<IpFamily, string>> {
   return found;
 }
 
-/** Whether a node answers for load balancers. */
-export const takesPart = (node: Node): boolean => Object.keys(addressesOf(node)).length > 0;
-
 const portsOf = ({ spec }: Service): string[] => (spec?.ports ?? []).map((p) => `${p.protocol ?? 'TCP'}/${p.port}`);
 const hasAddress = ({ status }: Service): boolean => (status?.loadBalancer?.ingress ?? []).length > 0;
 /** Of two made in one second the older is the one that has its addresses already. */

@@ -1,8 +1,8 @@
 import { type EndpointSlice, EndpointSlices, type Node, Nodes, type Service, Services } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
+import { familyOf } from '#api/meta/ip.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
-import { familiesOf } from '../endpointslice/desired.ts';
 import {
   type Controller,
   type ControllerDeps,
@@ -13,7 +13,7 @@ import {
   watching,
 } from '../harness/controller.ts';
 import { KindWrites } from '../harness/kind-writes.ts';
-import { addressesOf, entryPoints, takenPort, takesPart } from './addresses.ts';
+import { addressesOf, entryPoints, takenPort } from './addresses.ts';
 import { ANNOUNCED_BY, addressesHeld, announcerOf, assign, type Problem, sourceOf } from './assign.ts';
 import { type AddressPool, NODES } from './pools.ts';
 
@@ -22,6 +22,7 @@ const OF_SERVICE = 'slices-of-service';
 const GATHER_MS = 50;
 /** False while a service waits for an address; absent otherwise. */
 const CONDITION = 'coxswain.dev/AddressAssigned';
+const waits = ({ status }: Service): boolean => (status?.conditions ?? []).some((c) => c.type === CONDITION);
 
 /** What a service is to have. */
 interface Verdict {
@@ -34,7 +35,7 @@ const NOTHING: Verdict = { ips: [] };
 /**
  * Load balancers for bare hosts. A Service of that type is reached at its port on the addresses of the nodes, whose
  * proxies do the rest; of two services that want one port the older has it. Where pools of addresses are configured it
- * gets one of its own instead, for which one node answers on the LAN. One worker: addresses are given one after the other.
+ * gets one of its own of each of its families instead, for which one node answers on the LAN. One worker: addresses are given one after the other.
  */
 class ServiceLoadBalancer implements Controller {
   readonly name = 'service-lb';
@@ -89,7 +90,7 @@ class ServiceLoadBalancer implements Controller {
     const held = new Set(addressesHeld(s));
     const rivals = this.#all('pools').filter((o) => {
       const theirs = addressesHeld(o);
-      return theirs.length === 0 || theirs.some((ip) => held.has(ip));
+      return theirs.length === 0 || waits(o) || theirs.some((ip) => held.has(ip));
     });
     return [...(sourceOf(s, this.#pools) === NODES ? this.#all('nodes') : []), ...rivals].map(keyOf);
   }
@@ -114,8 +115,13 @@ class ServiceLoadBalancer implements Controller {
     return new Set(found.flatMap((e) => (e.conditions?.ready && e.nodeName ? [e.nodeName] : [])));
   }
 
-  #eligible(service: Stored<Service>): Set<string> {
-    const ready = [...this.#nodes.lister.list()].filter(takesPart).map((n) => n.metadata.name);
+  /** Nodes that can answer for these addresses: who is in the LAN with each of their families. */
+  #eligible(service: Stored<Service>, ips: readonly string[]): Set<string> {
+    const families = ips.map(familyOf);
+    const ready = [...this.#nodes.lister.list()].flatMap((n) => {
+      const own = addressesOf(n);
+      return families.every((f) => own[f] !== undefined) ? [n.metadata.name] : [];
+    });
     if (service.spec?.externalTrafficPolicy !== 'Local') return new Set(ready);
     const local = this.#localNodes(keyOf(service));
     return new Set(ready.filter((n) => local.has(n)));
@@ -130,14 +136,10 @@ class ServiceLoadBalancer implements Controller {
       const message = `port ${taken} of the nodes is taken by an older service`;
       return { ips: [], problem: { reason: 'PortInUse', message } };
     }
-    if (!familiesOf(service).includes('IPv4')) {
-      const message = 'pools have IPv4 addresses, and the service is reached by IPv6 alone';
-      return { ips: [], problem: { reason: 'NoAddressOfFamily', message } };
-    }
     const others = this.#fresh('pools');
-    const found = assign(service, source, others);
-    if (typeof found !== 'string') return { ips: [], problem: found };
-    return { ips: [found], announcer: announcerOf(service, this.#eligible(service), others) };
+    const { ips, problem } = assign(service, source, others);
+    const announcer = ips.length > 0 ? announcerOf(service, this.#eligible(service, ips), others) : undefined;
+    return { ips, announcer, ...(problem ? { problem } : {}) };
   }
 
   async #writeStatus(service: Stored<Service>, { ips, problem }: Verdict): Promise<Stored<Service>> {

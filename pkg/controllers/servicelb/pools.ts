@@ -1,12 +1,13 @@
-import { formatIpv4, parseCidr, parseIpv4 } from '#api/meta/ipv4.ts';
+import { addressBytes, addressNumber, addressText, familyOf, type IpFamily, parseNetwork } from '#api/meta/ip.ts';
 
 interface AddressRange {
-  readonly first: number;
+  readonly family: IpFamily;
+  readonly first: bigint;
   /** Included. */
-  readonly last: number;
+  readonly last: bigint;
 }
 
-/** Addresses that load balancers may have. */
+/** Addresses that load balancers may have, of one family or both. */
 export interface AddressPool {
   readonly name: string;
   readonly ranges: readonly AddressRange[];
@@ -14,31 +15,37 @@ export interface AddressPool {
 
 const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
+function wholeNetwork(cidr: string): AddressRange {
+  const { family, base, size } = parseNetwork(cidr);
+  return { family, first: base, last: base + size - 1n };
+}
+
 /** Of a network without its first and last address, which hosts do not use, unless it has no more than two. @throws RangeError */
 function rangeOf(text: string): AddressRange {
-  const [from = '', to, ...more] = text.split('-');
-  if (to === undefined) {
-    const { base, size } = parseCidr(text.includes('/') ? text : `${text}/32`);
-    return size > 2 ? { first: base + 1, last: base + size - 2 } : { first: base, last: base + size - 1 };
+  if (text.includes('/')) {
+    const { family, first, last } = wholeNetwork(text);
+    return last - first > 1n ? { family, first: first + 1n, last: last - 1n } : { family, first, last };
   }
-  const range = { first: parseIpv4(from), last: parseIpv4(to) };
-  if (more.length > 0 || range.last < range.first) throw new RangeError(`${text} is not a range of addresses`);
+  const [from = '', to = from, ...more] = text.split('-');
+  const range = { family: familyOf(from), first: addressNumber(from), last: addressNumber(to) };
+  if (more.length > 0 || familyOf(to) !== range.family || range.last < range.first) {
+    throw new RangeError(`${text} is not a range of addresses`);
+  }
   return range;
 }
 
-const overlap = (a: AddressRange, b: AddressRange): boolean => a.first <= b.last && b.first <= a.last;
-const textOf = ({ first, last }: AddressRange): string => `${formatIpv4(first)}-${formatIpv4(last)}`;
+const overlap = (a: AddressRange, b: AddressRange): boolean =>
+  a.family === b.family && a.first <= b.last && b.first <= a.last;
+const textOf = ({ family, first, last }: AddressRange): string =>
+  `${addressText(first, family)}-${addressText(last, family)}`;
 
 /**
- * Pools by name, each a list such as "10.0.0.16/28+10.0.0.40-10.0.0.49". No address may be in two of them, or in one of
- * the networks that are used otherwise.
+ * Pools by name, each a list such as "10.0.0.16/28+10.0.0.40-10.0.0.49+fd00::40-fd00::49". No address may be in two of
+ * them, or in one of the networks that are used otherwise.
  * @throws RangeError that says what is wrong
  */
 export function parsePools(texts: Readonly<Record<string, string>>, used: readonly string[] = []): AddressPool[] {
-  const taken = used.map((cidr) => {
-    const { base, size } = parseCidr(cidr);
-    return { of: cidr, range: { first: base, last: base + size - 1 } };
-  });
+  const taken = used.map((cidr) => ({ of: cidr, range: wholeNetwork(cidr) }));
   return Object.entries(texts).map(([name, list]) => {
     if (!NAME.test(name) || name === NODES) throw new RangeError(`"${name}" is not a name for a pool`);
     const ranges = list.split('+').map(rangeOf);
@@ -55,12 +62,21 @@ export function parsePools(texts: Readonly<Record<string, string>>, used: readon
 export const CLASS_PREFIX = 'coxswain.dev/';
 export const NODES = 'nodes';
 
-export const poolOf = (pools: readonly AddressPool[], address: number): AddressPool | undefined =>
-  pools.find((p) => p.ranges.some((r) => r.first <= address && address <= r.last));
+/** False for what is no address, too. */
+export function isInPools(pools: readonly AddressPool[], address: string): boolean {
+  if (!addressBytes(address)) return false;
+  const [family, n] = [familyOf(address), addressNumber(address)];
+  return pools.some((p) => p.ranges.some((r) => r.family === family && r.first <= n && n <= r.last));
+}
 
-/** Every address of these pools, in order. */
-export function* addressesOf(pools: readonly AddressPool[]): Generator<string> {
+/** Those that have addresses of a family. */
+export const poolsOfFamily = (pools: readonly AddressPool[], family: IpFamily): AddressPool[] =>
+  pools.filter((p) => p.ranges.some((r) => r.family === family));
+
+/** Every address of a family in these pools, in order. There may be more than anybody can wait for. */
+export function* addressesOf(pools: readonly AddressPool[], family: IpFamily): Generator<string> {
   for (const { ranges } of pools) {
-    for (const { first, last } of ranges) for (let n = first; n <= last; n++) yield formatIpv4(n);
+    for (const r of ranges)
+      if (r.family === family) for (let n = r.first; n <= r.last; n++) yield addressText(n, family);
   }
 }

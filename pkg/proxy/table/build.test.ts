@@ -189,8 +189,8 @@ describe('a Service of both families', () => {
   const dual = service(
     {
       type: 'LoadBalancer',
-      clusterIPs: ['10.96.0.7', 'fd00:96::7'],
-      externalIPs: ['fd00::e', '192.0.2.9'],
+      clusterIPs: ['10.96.0.7', 'fd00:96:0::7'],
+      externalIPs: ['FD00::E', '192.0.2.9', 'fd00::e', 'none'],
       loadBalancerSourceRanges: ['198.51.100.0/24', 'fd00:5::/64'],
       ports: [{ name: 'http', port: 80, nodePort: 30080 }],
     },

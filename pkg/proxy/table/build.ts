@@ -1,8 +1,7 @@
-import { isIP } from 'node:net';
 import { endpointsOfPort, type PortEndpoint, usableEndpoints } from '#api/discovery/endpoints.ts';
 import type { EndpointSlice, Service } from '#api/kinds/index.ts';
 import { FAMILIES, ofFamily } from '#api/meta/families.ts';
-import { familyOf, type IpFamily } from '#api/meta/ip.ts';
+import { canonicalAddress, familyOf, type IpFamily } from '#api/meta/ip.ts';
 import type { Endpoint, HealthCheck, ServicePort } from './types.ts';
 
 type PortSpec = NonNullable<NonNullable<Service['spec']>['ports']>[number];
@@ -33,9 +32,9 @@ function closest(candidates: readonly Candidate[], zone: string | undefined): re
 /** Names the node that answers for the address of a load balancer (`pkg/controllers/servicelb`). */
 const ANNOUNCED_BY = 'coxswain.dev/announced-by';
 
-/** What is no address is left out: one rule with it would keep all others from being written. */
+/** As the kernel writes them. What is no address is left out: one rule with it would keep all others from being written. */
 const addresses = (ips: readonly string[], family: IpFamily): string[] =>
-  [...new Set(ips.filter((ip) => isIP(ip) !== 0 && familyOf(ip) === family))].sort();
+  [...new Set(ips.flatMap((ip) => (familyOf(ip) === family ? (canonicalAddress(ip) ?? []) : [])))].sort();
 
 const loadBalancerAddresses = (service: Service, family: IpFamily): string[] =>
   addresses(
@@ -57,10 +56,10 @@ function ranges(cidrs: readonly string[], family: IpFamily): string[] {
   return cidrs.length > 0 && mine.length === 0 ? [NOBODY[family]] : mine.sort();
 }
 
-/** A service's own address of a family. */
+/** A service's own address of a family, as the kernel writes it. */
 function clusterIpOf({ spec }: Service, family: IpFamily): string | undefined {
   const { clusterIP, clusterIPs = [] } = spec ?? {};
-  return ofFamily(family, clusterIP ? [clusterIP, ...clusterIPs] : clusterIPs);
+  return canonicalAddress(ofFamily(family, clusterIP ? [clusterIP, ...clusterIPs] : clusterIPs) ?? '');
 }
 
 /** Where a proxy runs, and the family of addresses it looks at. */
