@@ -10,6 +10,10 @@ const server = (n: number): string => `10.244.1.${n}:8080`;
 
 /** A kernel that has one virtual server. */
 let servers: Map<string, { weight: number; connections: number }>;
+/** What the dummy interface has. */
+let addresses: Set<string>;
+/** What ipvsadm was told. */
+let commands: string[];
 /** A command that deletes takes effect when this is over. */
 let slow: Promise<void>;
 let backend: IpvsBackend;
@@ -33,20 +37,29 @@ const exec: Exec = async (command, args, options) => {
   const input = String(options?.input ?? '');
   const result = (code: number, stdout = '') => ({ code, stdout, stderr: code === 0 ? '' : 'it exists' });
   if (command === 'ip' && args[0] === 'link') return result(2);
+  if (command === 'ip' && args[0] === '-batch') {
+    for (const [, verb, a = ''] of input.matchAll(/^addr (add|del) ([^/]+)/gm))
+      verb === 'add' ? addresses.add(a) : addresses.delete(a);
+  }
+  if (command === 'ip' && args[0] === '-o') return result(0, [...addresses].map((a) => `inet ${a}/32\n`).join(''));
   if (command === 'iptables-restore')
     return result(0, [...input.matchAll(/^-S (.*)/gm)].map((m) => `-A ${m[1]} -j X\n`).join(''));
   if (command !== 'ipvsadm') return result(0);
   if (args[0] !== '-R') return result(0, listing());
+  commands.push(...input.trim().split('\n'));
   if (input.startsWith('-d')) await slow;
   return result(input.trim().split('\n').every(change) ? 0 : 1);
 };
 
 beforeEach(() => {
   servers = new Map();
+  addresses = new Set();
+  commands = [];
   slow = Promise.resolve();
-  const o = { family: 'IPv4', logger: silentLogger, clusterCidr: '10.244.0.0/16', scheduler: 'rr' } as const;
-  backend = new IpvsBackend({ ...o, exec });
+  backend = withScheduler('rr');
 });
+const withScheduler = (scheduler: string): IpvsBackend =>
+  new IpvsBackend({ family: 'IPv4', logger: silentLogger, clusterCidr: '10.244.0.0/16', scheduler, exec });
 
 test('a server that was ending when the proxy was restarted gets connections again if it is wanted', async () => {
   servers.set(server(1), { weight: 1, connections: 0 });
@@ -71,3 +84,21 @@ test('a server that is wanted again while it is being deleted is there afterward
   await Promise.all([looking, changing]);
   expect(servers.get(server(2))?.weight).toBe(1);
 });
+
+test('an address that was taken from the dummy interface is missed, and put back', async () => {
+  await backend.apply(web(1));
+  expect([[...addresses], await backend.intact()]).toEqual([['10.96.0.7'], true]);
+  addresses.clear();
+  expect(await backend.intact()).toBe(false);
+  await backend.apply(web(1));
+  expect([[...addresses], await backend.intact()]).toEqual([['10.96.0.7'], true]);
+});
+
+test.each(['wrr', 'lc', 'sh'])(
+  'a proxy that is started with scheduler %s gives it to what a former one has made',
+  async (name) => {
+    servers.set(server(1), { weight: 1, connections: 3 });
+    await withScheduler(name).apply(web(1));
+    expect(commands).toEqual([`-E -t 10.96.0.7:80 -s ${name}`]);
+  },
+);

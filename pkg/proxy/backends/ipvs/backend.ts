@@ -165,13 +165,25 @@ export class IpvsBackend implements ProxyBackend {
   }
 
   async #addresses(wanted: readonly string[]): Promise<void> {
-    const { version, bits, flags } = ADDRESSES[this.#o.family];
+    const { bits, flags } = ADDRESSES[this.#o.family];
     const dev = INTERFACE[this.#o.family];
-    const shown = await this.#ok('ip', ['-o', version, 'addr', 'show', 'dev', dev, 'scope', 'global']);
-    const present = [...shown.matchAll(/inet6? ([^\s/]+)/g)].map((m) => m[1] ?? '');
+    const present = await this.#present('scope', 'global');
     const add = wanted.filter((a) => !present.includes(a)).map((a) => `addr add ${a}/${bits} dev ${dev}${flags}`);
     const gone = present.filter((a) => !wanted.includes(a)).map((a) => `addr del ${a}/${bits} dev ${dev}`);
     await this.#input('ip', ['-batch', '-'], [...gone, ...add]);
+  }
+
+  /** Addresses of the dummy interface. @throws Error when there is no such interface */
+  async #present(...which: string[]): Promise<string[]> {
+    const { version } = ADDRESSES[this.#o.family];
+    const shown = await this.#ok('ip', ['-o', version, 'addr', 'show', 'dev', INTERFACE[this.#o.family], ...which]);
+    return [...shown.matchAll(/inet6? ([^\s/]+)/g)].map((m) => m[1] ?? '');
+  }
+
+  /** False when the dummy interface was down for a moment, by which it loses IPv6 addresses, or is not there. */
+  async #holds(addresses: readonly string[]): Promise<boolean> {
+    const present = new Set(await this.#present().catch(() => []));
+    return addresses.every((a) => present.has(a));
   }
 
   /** Deletes real servers of weight 0 whose last connection has ended. */
@@ -200,7 +212,8 @@ export class IpvsBackend implements ProxyBackend {
     const listed = await this.#o.exec('ipvsadm', ['-Ln'], { timeoutMs: TIMEOUT_MS });
     const virtual = parseListing(listed.stdout, this.#o.family);
     const whole = [...applied.virtual.keys()].every((key) => virtual.has(key));
-    if (whole && (await this.#iptables.holds(JUMPS, CHAINS))) return true;
+    const there = whole && (await this.#holds(applied.addresses));
+    if (there && (await this.#iptables.holds(JUMPS, CHAINS))) return true;
     this.#applied = undefined;
     return false;
   }

@@ -76,6 +76,34 @@ describe('plan', () => {
   });
 });
 
+describe.each(['wrr', 'lc', 'sh'])('scheduler %s', (scheduler) => {
+  const exposed = { nodePort: 30080, externalIPs: ['198.51.100.1'], loadBalancerIPs: ['198.51.100.2'] };
+  const ports = [
+    port({ ...both(at(1), at(2)), ...exposed }),
+    port({ ...both(at(3)), id: 'ns/dns:', protocol: 'udp', clusterIP: '10.96.0.10', port: 53, affinitySeconds: 60 }),
+  ];
+  const by = (name: string) =>
+    planIpvs(table(...ports), { family: 'IPv4', scheduler: name, nodeAddresses: ['192.0.2.10'] }).virtual;
+  const keys = ['-t 10.96.0.7:80', '-t 198.51.100.1:80', '-t 198.51.100.2:80', '-t 192.0.2.10:30080'];
+
+  test('every virtual server has it, with affinity too, and its real servers weigh the same', () => {
+    const options = [...by(scheduler).values()].map((v) => [v.key, v.options]);
+    expect(options).toEqual([
+      ...keys.map((key) => [key, `-s ${scheduler}`]),
+      ['-u 10.96.0.10:53', `-s ${scheduler} -p 60`],
+    ]);
+    const added = ipvsCommands(new Map(), by(scheduler)).commands.filter((c) => c.startsWith('-a '));
+    expect(added.map((c) => c.split(' -m ')[1])).toEqual(Array(9).fill('-w 1'));
+  });
+
+  test('instead of another one it edits those that are there, and leaves their real servers alone', () => {
+    expect(ipvsCommands(by('rr'), by(scheduler))).toEqual({
+      commands: [...keys.map((key) => `-E ${key} -s ${scheduler}`), `-E -u 10.96.0.10:53 -s ${scheduler} -p 60`],
+      ended: [],
+    });
+  });
+});
+
 describe('commands', () => {
   const one = plan(port(both(at(1), at(2)))).virtual;
   const commands = (wanted: ReturnType<typeof plan>, ending?: Set<string>) => ipvsCommands(one, wanted.virtual, ending);
