@@ -19,6 +19,9 @@ import { type FamilyModes, FamilyProxy } from '#proxy/family-proxy.ts';
 import { Proxier } from '#proxy/proxier.ts';
 import type { ProxyBackend } from '#proxy/table/types.ts';
 
+/** Changes of rules that are not in the kernel after this are told of by /readyz, milliseconds. */
+const BEHIND_MS = 15_000;
+
 interface Flags {
   kubeconfig?: string;
   nodeName: string;
@@ -75,7 +78,8 @@ async function run(flags: Flags, { logger, signal }: MainContext): Promise<void>
     nodeName,
   });
   const ready = (): void => {
-    if (proxier.lastSync === 0) throw new Error('no rules were written yet');
+    const problem = proxier.behind(BEHIND_MS) ?? (proxier.lastSync === 0 ? 'no rules were written yet' : undefined);
+    if (problem) throw new Error(problem);
   };
   const health = await startHealthServer({
     address: flags.healthAddress,

@@ -31,15 +31,19 @@ export class Proxier {
   readonly #families: readonly FamilyProxy[];
   readonly #healthChecks: HealthCheckPorts;
   #lastSync = 0;
-  #failing = false;
+  /** Why the last sync failed, if it did. */
+  #failure: string | undefined;
+  /** When the oldest change came that no sync has seen, and the one that the present sync is to write, epoch ms. */
+  #waiting: number | undefined;
+  #writing: number | undefined;
 
   constructor(deps: ProxierDeps) {
     this.#deps = deps;
-    this.#tracker = new ServiceTracker(deps.informers, deps.nodeName, () => this.#trigger());
+    this.#tracker = new ServiceTracker(deps.informers, deps.nodeName, () => this.#changed());
     this.#families = deps.families.map((modes) => new FamilyProxy(modes, deps));
     this.#healthChecks = new HealthCheckPorts(
       deps.logger,
-      () => this.#lastSync > 0 && !this.#failing,
+      () => this.#lastSync > 0 && this.#failure === undefined,
       ({ namespace, name, uid, port }, problem) => {
         const about = { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name, uid } };
         const message = `node ${deps.nodeName} failed to start healthcheck of the service on port ${port}: ${problem}`;
@@ -53,11 +57,40 @@ export class Proxier {
     return this.#lastSync;
   }
 
+  /** What to tell when a change has been waiting for longer than this to be in the kernel, milliseconds. */
+  behind(limitMs: number): string | undefined {
+    const since = this.#writing ?? this.#waiting;
+    const waited = since === undefined ? 0 : this.#deps.clock.now() - since;
+    if (waited <= limitMs) return undefined;
+    const reason = this.#failure === undefined ? 'the kernel has not taken them yet' : this.#failure;
+    return `changes of rules wait for ${Math.round(waited / 1000)} s: ${reason}`;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     try {
       await this.#run(signal);
     } finally {
       await this.#healthChecks.close();
+    }
+  }
+
+  #changed(): void {
+    this.#waiting ??= this.#deps.clock.now();
+    this.#trigger();
+  }
+
+  async #write(): Promise<void> {
+    const since = this.#waiting;
+    this.#waiting = undefined;
+    this.#writing = since;
+    try {
+      await this.#sync();
+    } catch (err) {
+      this.#failure = (err as Error).message;
+      this.#waiting = since ?? this.#waiting;
+      throw err;
+    } finally {
+      this.#writing = undefined;
     }
   }
 
@@ -72,7 +105,7 @@ export class Proxier {
     const failure = synced.find((s) => s.status === 'rejected');
     if (failure) throw failure.reason;
     this.#lastSync = clock.now();
-    this.#failing = false;
+    this.#failure = undefined;
     await this.#healthChecks.apply(healthChecks);
     const ports = families.IPv4.ports.length + families.IPv6.ports.length;
     logger.debug({ ports, ms: Math.round(performance.now() - started) }, 'synced');
@@ -91,21 +124,18 @@ export class Proxier {
       retryMs: RETRY_MS,
       clock,
       signal,
-      run: () => this.#sync(),
-      onError: (err) => {
-        this.#failing = true;
-        logger.error({ err }, 'sync failed, will retry');
-      },
+      run: () => this.#write(),
+      onError: (err) => logger.error({ err }, 'sync failed, will retry'),
     });
     this.#trigger = () => runner.trigger();
-    runner.trigger();
+    this.#changed();
     while (!signal.aborted) {
       try {
         await clock.sleep(GUARD_INTERVAL_MS, signal);
         if (!this.#healthChecks.complete) runner.trigger();
         if (!(await this.#intact())) {
           logger.warn('rules were removed by somebody else, restoring them');
-          runner.trigger();
+          this.#changed();
         }
       } catch (err) {
         if (!signal.aborted) logger.warn({ err }, 'could not check the rules');
