@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { Resolver as Client } from 'node:dns/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#async/clock.ts';
 import { silentLogger } from '#process/logger.ts';
@@ -11,6 +11,10 @@ import { Forwarder } from './upstream/forwarder.ts';
 import { encodeResponse, parseQuery, type RecordData, type ResourceRecord, TYPE } from './wire.ts';
 import { Zone } from './zone.ts';
 
+/** An address of this machine that no other process uses, so that ports of it, below those the kernel gives away, are free. */
+const HERE = `127.${(process.pid >> 16) & 255}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+const [PORT, UPSTREAM_PORT] = [11_653, 11_654];
+
 const a = (...bytes: number[]): RecordData => ({ type: TYPE.A, address: Buffer.from(bytes) });
 
 /** A name server of the world outside: its answers, and how often it was asked. */
@@ -18,7 +22,6 @@ class Upstream {
   asked: string[] = [];
   records = new Map<string, readonly ResourceRecord[]>();
   silent = false;
-  port = 0;
   readonly #udp: Socket = createSocket('udp4');
   readonly #tcp = createServer((s) =>
     s.on('data', (d) => {
@@ -30,12 +33,11 @@ class Upstream {
   );
 
   async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#tcp.listen(0, '127.0.0.1', resolve));
-    this.port = (this.#tcp.address() as { port: number }).port;
+    await new Promise<void>((resolve) => this.#tcp.listen(UPSTREAM_PORT, HERE, resolve));
     this.#udp.on('message', (m, from) => {
       if (!this.silent) this.#udp.send(this.#answer(m, 512), from.port, from.address);
     });
-    await new Promise<void>((resolve) => this.#udp.bind(this.port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => this.#udp.bind(UPSTREAM_PORT, HERE, resolve));
   }
   stop(): void {
     this.#udp.close();
@@ -86,11 +88,11 @@ beforeAll(async () => {
     } as unknown as ClusterZone,
     forwarder: new Forwarder({
       clock: systemClock,
-      servers: async () => [{ host: '127.0.0.1', port: upstream.port }],
+      servers: async () => [{ host: HERE, port: UPSTREAM_PORT }],
     }),
   });
-  server = await listenDns({ address: '127.0.0.1', port: 0, resolver, logger: silentLogger });
-  client.setServers([`127.0.0.1:${server.port}`]);
+  server = await listenDns({ address: HERE, port: PORT, resolver, logger: silentLogger });
+  client.setServers([`${HERE}:${PORT}`]);
 });
 afterAll(async () => {
   await server.close();
@@ -162,7 +164,7 @@ describe('names elsewhere', () => {
   });
   test('when nobody answers, the failure is told', async () => {
     const patient = new Client({ timeout: 30_000, tries: 1 });
-    patient.setServers([`127.0.0.1:${server.port}`]);
+    patient.setServers([`${HERE}:${PORT}`]);
     upstream.silent = true;
     try {
       expect(await codeOf(patient.resolve4('silent.example.com'))).toBe('ESERVFAIL');
@@ -185,9 +187,7 @@ async function raw(message: Buffer): Promise<Buffer | undefined> {
   try {
     return await new Promise<Buffer | undefined>((resolve) => {
       socket.on('message', (answer) => resolve(answer[1] === 9 ? undefined : answer));
-      socket.send(message, server.port, '127.0.0.1', () =>
-        socket.send(Buffer.concat([head(0x0100, 1, 9), question]), server.port, '127.0.0.1'),
-      );
+      socket.send(message, PORT, HERE, () => socket.send(Buffer.concat([head(0x0100, 1, 9), question]), PORT, HERE));
     });
   } finally {
     socket.close();
@@ -222,5 +222,90 @@ describe('messages that are no questions', () => {
     ['another class', Buffer.concat([head(0x0100), question.subarray(0, -1), Buffer.from([3])]), 0x8185],
   ])('%s', async (_what, message, flags) => {
     expect(await rcode(message)).toBe(flags);
+  });
+});
+
+describe('over TCP', () => {
+  const ask = (id: number, name: string): Buffer => {
+    const labels = name.split('.').map((l) => Buffer.concat([Buffer.from([l.length]), Buffer.from(l)]));
+    const [start, type] = [
+      Buffer.from([id >> 8, id & 0xff, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+      Buffer.from([0, 0, 1, 0, 1]),
+    ];
+    return Buffer.concat([start, ...labels, type]);
+  };
+  const framed = (message: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([message.length >> 8, message.length & 0xff]), message]);
+
+  /** Sends pieces on one connection, each once there are as many answers as it waits for. @returns number of records by id */
+  async function talk(
+    pieces: readonly [after: number, bytes: Buffer][],
+    answers: number,
+  ): Promise<Map<number, number>> {
+    const socket = connect(PORT, HERE);
+    const [found, left] = [new Map<number, number>(), [...pieces]];
+    let received = Buffer.alloc(0);
+    const send = (): void => {
+      while (left[0] && left[0][0] <= found.size) socket.write(left.shift()?.[1] ?? '');
+    };
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket
+          .on('connect', send)
+          .on('error', reject)
+          .on('close', () => reject(new Error('the connection was closed')));
+        socket.on('data', (chunk) => {
+          received = Buffer.concat([received, chunk]);
+          while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+            found.set(received.readUInt16BE(2), received.readUInt16BE(8));
+            received = received.subarray(2 + received.readUInt16BE(0));
+          }
+          send();
+          if (found.size === answers) resolve();
+        });
+      });
+    } finally {
+      socket.destroy();
+    }
+    return found;
+  }
+  const [WEB, DB] = ['web.shop.svc.cluster.local', 'db.shop.svc.cluster.local'];
+
+  test('one connection takes one question after the other', async () => {
+    const questions = [WEB, DB, 'example.com'].map((name, i) => [i, framed(ask(i, name))] as [number, Buffer]);
+    expect([...(await talk(questions, 3))]).toEqual([
+      [0, 1],
+      [1, 200],
+      [2, 1],
+    ]);
+  });
+
+  test('and many at once, more than are answered at a time, of which each has its answer', async () => {
+    const names = [WEB, 'large.example.com', DB];
+    const records = [1, 60, 200];
+    const all = Buffer.concat(Array.from({ length: 150 }, (_, i) => framed(ask(i, names[i % 3] ?? ''))));
+    const found = await talk([[0, all]], 150);
+    expect([...found].sort(([x], [y]) => x - y)).toEqual(Array.from({ length: 150 }, (_, i) => [i, records[i % 3]]));
+  });
+
+  test('however they are cut', async () => {
+    const [first, second] = [framed(ask(1, WEB)), framed(ask(2, DB))];
+    const pieces = [
+      first.subarray(0, 1),
+      first.subarray(1, 20),
+      Buffer.concat([first.subarray(20), second.subarray(0, 1)]),
+    ];
+    const found = await talk([...pieces.map((p) => [0, p] as [number, Buffer]), [1, second.subarray(1)]], 2);
+    expect([...found]).toEqual([
+      [1, 1],
+      [2, 200],
+    ]);
+  });
+
+  test('what a datagram cannot hold is answered empty and marked as cut off, and asked again here comes whole', async () => {
+    const cut = await raw(ask(5, DB));
+    // 0x0200 says that it was cut off; no records.
+    expect([(cut?.readUInt16BE(2) ?? 0) & 0x0200, cut?.readUInt16BE(6)]).toEqual([0x0200, 0]);
+    expect([...(await talk([[0, framed(ask(5, DB))]], 1))]).toEqual([[5, 200]]);
   });
 });
