@@ -178,6 +178,17 @@ test('edit --decoded: values of a Secret as text; what others change meanwhile s
   expect(out).toBe(`{"password":"${encode('new one')}","user":"${encode('ann')}"}{"by":"other"}`);
 });
 
+test('edit: a change of one container leaves what others change meanwhile in another', async () => {
+  await ok('k create deploy edited --image=coxswain/hello:1 --image=coxswain/busybox:1 --replicas=0');
+  const meanwhile = `"${side.program}" -n terminal set image deploy/edited busybox=coxswain/busybox:other >/dev/null`;
+  const file = editor(`sed -i 's/image: .*hello:1/image: coxswain\\/hello:other/' "$1"; ${meanwhile}`, 'false');
+  const edited = await runLine(side, `KUBE_EDITOR=${file} k edit deploy edited`);
+  expect(edited).toEqual({ code: 0, out: 'deployment.apps/edited edited\n', err: '' });
+  const { out } = await ok('k get deploy edited -o jsonpath="{.spec.template.spec.containers[*].image}"');
+  expect(out).toBe('coxswain/hello:other coxswain/busybox:other');
+  await ok('k delete deploy edited');
+});
+
 test('logs -f -l follows pods that are born later, one colour for each, and ends with the last of them', async () => {
   // Each lives until it is told to end, so that the second is there before the first has gone.
   const pod = (name: string, text: string): string =>

@@ -1,3 +1,5 @@
+import { sameJson } from '../meta/equal.ts';
+
 type Json = Record<string, unknown>;
 
 const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
@@ -27,7 +29,7 @@ export function mergePatchBetween(from: unknown, to: unknown): Json {
     if (isObject(v) && isObject(a[k])) {
       const inner = mergePatchBetween(a[k], v);
       if (Object.keys(inner).length > 0) patch[k] = inner;
-    } else if (JSON.stringify(a[k]) !== JSON.stringify(v)) patch[k] = v;
+    } else if (v !== undefined && !sameJson(a[k], v)) patch[k] = v;
   }
   return patch;
 }

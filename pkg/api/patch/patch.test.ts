@@ -132,3 +132,23 @@ test('a three-way patch removes what was applied before and leaves what others s
     spec: { containers: [{ name: 'a', image: 'x2', args: ['server'] }, { name: 'injected' }] },
   });
 });
+
+test('a three-way patch drops what may not stand beside what is wanted, and what was taken out of a set', () => {
+  const strategy = { type: 'Recreate' };
+  const last = { spec: { finalizers: ['p/q', 'r/s'] } };
+  const modified = { spec: { strategy, finalizers: ['p/q', 't/u'] } };
+  const patch = threeWayStrategicPatch(Thing, last, modified, {
+    spec: { ...live.spec, finalizers: ['p/q', 'r/s', 'of/others'] },
+  });
+  expect(patch).toEqual({
+    spec: {
+      strategy: { ...strategy, $retainKeys: ['type'] },
+      '$setElementOrder/finalizers': ['p/q', 't/u'],
+      '$deleteFromPrimitiveList/finalizers': ['r/s'],
+      finalizers: ['t/u'],
+    },
+  });
+  expect(strategicMerge(Thing, { spec: { ...live.spec, finalizers: ['p/q', 'r/s', 'of/others'] } }, patch)).toEqual({
+    spec: { ...live.spec, strategy, finalizers: ['p/q', 'of/others', 't/u'] },
+  });
+});

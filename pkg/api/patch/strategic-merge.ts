@@ -1,7 +1,7 @@
 import { sameJson } from '../meta/equal.ts';
 import { errors } from '../meta/errors.ts';
-import { jsonFields } from '../schema/decode.ts';
 import { type AnyField, type ArraySchema, type ObjectSchema, resolveLazy, type Schema } from '../schema/schema.ts';
+import { DELETE_FROM, DIRECTIVE, fieldOf, fieldSchema, isWhole, mergesItems, ORDER, RETAIN } from './strategy.ts';
 
 /**
  * Strategic merge patch ("Update API Objects in Place Using kubectl patch"): like a merge patch, but lists with a merge
@@ -9,30 +9,7 @@ import { type AnyField, type ArraySchema, type ObjectSchema, resolveLazy, type S
  */
 type Json = Record<string, unknown>;
 
-const DIRECTIVE = '$patch';
-const DELETE_FROM = '$deleteFromPrimitiveList/';
-const ORDER = '$setElementOrder/';
-const RETAIN = '$retainKeys';
-
 const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
-
-const strategyOf = (s: ArraySchema): string => s.patchStrategy ?? '';
-const mergesItems = (s: ArraySchema): boolean => strategyOf(s).split(',').includes('merge');
-
-function schemaOf(schema: Schema | undefined): Exclude<Schema, { kind: 'lazy' }> | undefined {
-  return schema && resolveLazy(schema);
-}
-
-function fieldOf(schema: Schema | undefined, name: string): AnyField | undefined {
-  const s = schemaOf(schema);
-  return s?.kind === 'object' ? jsonFields(s)[name] : undefined;
-}
-
-function fieldSchema(schema: Schema | undefined, name: string): Schema | undefined {
-  const s = schemaOf(schema);
-  if (s?.kind === 'map') return s.values;
-  return fieldOf(schema, name)?.schema;
-}
 
 function mergeObject(schema: Schema | undefined, target: Json, patch: Json): Json {
   const directive = patch[DIRECTIVE];
@@ -62,7 +39,8 @@ function mergeObject(schema: Schema | undefined, target: Json, patch: Json): Jso
   for (const [name, order] of Object.entries(patch)) {
     if (!name.startsWith(ORDER)) continue;
     const list = name.slice(ORDER.length);
-    const s = schemaOf(fieldSchema(schema, list));
+    const inner = fieldSchema(schema, list);
+    const s = inner && resolveLazy(inner);
     const given = out[list];
     if (s?.kind === 'array' && Array.isArray(given)) out[list] = ordered(given, order as unknown[], s.mergeKey);
   }
@@ -70,10 +48,9 @@ function mergeObject(schema: Schema | undefined, target: Json, patch: Json): Jso
 }
 
 function mergeValue(schema: Schema | undefined, target: unknown, patch: unknown, field?: AnyField): unknown {
-  const s = schemaOf(schema);
+  const s = schema && resolveLazy(schema);
   if (isObject(patch)) {
-    if (s?.kind === 'raw' || s?.kind === 'fieldsV1') return patch;
-    if (field?.patchStrategy === 'replace') return stripped(patch);
+    if (isWhole(field, s)) return field?.patchStrategy === 'replace' ? stripped(patch) : patch;
     return mergeObject(schema, isObject(target) ? target : {}, patch);
   }
   if (Array.isArray(patch) && s?.kind === 'array' && mergesItems(s)) {

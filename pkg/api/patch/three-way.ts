@@ -1,22 +1,31 @@
 import { sameJson } from '../meta/equal.ts';
-import { jsonFields } from '../schema/decode.ts';
 import { type ArraySchema, type ObjectSchema, resolveLazy, type Schema } from '../schema/schema.ts';
 import { mergePatchBetween } from './merge-patch.ts';
+import {
+  DELETE_FROM,
+  DIRECTIVE,
+  fieldOf,
+  fieldSchema,
+  isWhole,
+  mergesItems,
+  ORDER,
+  RETAIN,
+  retainsKeys,
+} from './strategy.ts';
 
 type Json = Record<string, unknown>;
 const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
+const isEmpty = (o: Json): boolean => Object.keys(o).length === 0;
+const listIn = (v: unknown): unknown[] => (Array.isArray(v) ? v : []);
 
-const inner = (schema: Schema | undefined, name: string): Schema | undefined => {
-  const s = schema && resolveLazy(schema);
-  if (s?.kind === 'map') return s.values;
-  return s?.kind === 'object' ? jsonFields(s)[name]?.schema : undefined;
-};
-
-/** Lists whose items are merged by key; sets of scalars are replaced as a whole. */
-function keyedList(schema: Schema | undefined): (ArraySchema & { mergeKey: string }) | undefined {
-  const s = schema && resolveLazy(schema);
-  const merged = s?.kind === 'array' && s.mergeKey !== undefined && (s.patchStrategy ?? '').includes('merge');
-  return merged ? (s as ArraySchema & { mergeKey: string }) : undefined;
+/** One field in its three states. */
+interface States {
+  /** In what was applied last. */
+  readonly was: unknown;
+  /** As it is wanted. */
+  readonly value: unknown;
+  /** As it is. */
+  readonly is: unknown;
 }
 
 /** What `modified` sets differently from `current`, and what it no longer sets of `last`. */
@@ -24,20 +33,7 @@ function diff(schema: Schema | undefined, last: Json, modified: Json, current: J
   const patch: Json = {};
   for (const [name, value] of Object.entries(modified)) {
     if (value === null || value === undefined) continue;
-    const is = current[name];
-    const was = last[name];
-    const s = inner(schema, name);
-    const keyed = keyedList(s);
-    if (keyed && Array.isArray(value)) {
-      const list = diffList(keyed, Array.isArray(was) ? was : [], value, Array.isArray(is) ? is : []);
-      if (list) {
-        patch[`$setElementOrder/${name}`] = value.map((v) => ({ [keyed.mergeKey]: (v as Json)[keyed.mergeKey] }));
-        patch[name] = list;
-      }
-    } else if (isObject(value) && isObject(is)) {
-      const deeper = diff(s, isObject(was) ? was : {}, value, is);
-      if (Object.keys(deeper).length > 0) patch[name] = deeper;
-    } else if (!sameJson(value, is)) patch[name] = value;
+    Object.assign(patch, fieldDiff(schema, name, { was: last[name], value, is: current[name] }));
   }
   for (const name of Object.keys(last)) {
     if ((modified[name] === undefined || modified[name] === null) && current[name] !== undefined) patch[name] = null;
@@ -45,31 +41,81 @@ function diff(schema: Schema | undefined, last: Json, modified: Json, current: J
   return patch;
 }
 
-function diffList(
-  s: ArraySchema & { mergeKey: string },
-  last: unknown[],
-  modified: unknown[],
-  current: unknown[],
-): Json[] | undefined {
-  const key = s.mergeKey;
-  const byKey = (list: unknown[], id: unknown): Json | undefined =>
-    list.find((x) => isObject(x) && sameJson(x[key], id)) as Json | undefined;
-  const patch: Json[] = [];
-  for (const item of modified) {
-    if (!isObject(item)) continue;
-    const is = byKey(current, item[key]);
-    if (!is) {
-      patch.push(item);
+/** The part of a patch that speaks of one field; empty when there is nothing to change. */
+function fieldDiff(parent: Schema | undefined, name: string, f: States): Json {
+  const field = fieldOf(parent, name);
+  const schema = fieldSchema(parent, name);
+  const s = schema && resolveLazy(schema);
+  if (Array.isArray(f.value) && s?.kind === 'array' && mergesItems(s)) {
+    return s.mergeKey === undefined ? setDiff(name, f) : keyedDiff(name, s, s.mergeKey, f);
+  }
+  if (isObject(f.value) && isObject(f.is) && !isWhole(field, s)) {
+    const deeper = diff(s, isObject(f.was) ? f.was : {}, f.value, f.is);
+    return isEmpty(deeper) ? {} : { [name]: { ...deeper, ...(retainsKeys(field) ? retained(f.value) : {}) } };
+  }
+  return sameJson(f.value, f.is) ? {} : { [name]: f.value };
+}
+
+/** Says which keys are to be left: those that are wanted. */
+const retained = (wanted: Json): Json => ({
+  [RETAIN]: Object.keys(wanted)
+    .filter((k) => wanted[k] !== null && wanted[k] !== undefined)
+    .sort(),
+});
+
+/** Whether the items of two lists that both have stand in different order. */
+function reordered(wanted: unknown[], is: unknown[]): boolean {
+  const both = (a: unknown[], b: unknown[]): unknown[] => a.filter((x) => b.some((y) => sameJson(x, y)));
+  return !sameJson(both(wanted, is), both(is, wanted));
+}
+
+/** Of a list of scalars that is merged as a set. */
+function setDiff(name: string, f: States): Json {
+  const [was, value, is] = [listIn(f.was), listIn(f.value), listIn(f.is)];
+  const has = (list: unknown[], x: unknown): boolean => list.some((y) => sameJson(x, y));
+  const added = value.filter((x) => !has(is, x));
+  const removed = was.filter((x) => has(is, x) && !has(value, x));
+  if (added.length + removed.length === 0 && !reordered(value, is)) return {};
+  return {
+    [`${ORDER}${name}`]: value,
+    ...(removed.length > 0 ? { [`${DELETE_FROM}${name}`]: removed } : {}),
+    ...(added.length > 0 ? { [name]: added } : {}),
+  };
+}
+
+/** Every item is an object with a key of its own, so that items can be told apart by it. */
+const areDistinct = (list: unknown[], key: string): boolean =>
+  list.every((x) => isObject(x) && x[key] !== undefined && x[key] !== null) &&
+  new Set(list.map((x) => JSON.stringify((x as Json)[key]))).size === list.length;
+
+/** Of a list whose items are merged by a key. */
+function keyedDiff(name: string, s: ArraySchema, key: string, f: States): Json {
+  const [was, value, is] = [listIn(f.was), listIn(f.value), listIn(f.is)];
+  if (!areDistinct(value, key) || !areDistinct(is, key))
+    return sameJson(value, is) ? {} : { [name]: [...value, { [DIRECTIVE]: 'replace' }] };
+  const [wanted, there] = [value as Json[], is as Json[]];
+  const byKey = (list: readonly unknown[], id: unknown): Json | undefined =>
+    list.find((x): x is Json => isObject(x) && sameJson(x[key], id));
+  const items: Json[] = [];
+  for (const item of wanted) {
+    const now = byKey(there, item[key]);
+    if (!now) {
+      items.push(item);
       continue;
     }
-    const deeper = diff(s.items, byKey(last, item[key]) ?? {}, item, is);
-    if (Object.keys(deeper).length > 0) patch.push({ ...deeper, [key]: item[key] });
+    const deeper = diff(s.items, byKey(was, item[key]) ?? {}, item, now);
+    if (!isEmpty(deeper)) items.push({ ...deeper, ...(retainsKeys(s) ? retained(item) : {}), [key]: item[key] });
   }
-  for (const item of last) {
-    if (!isObject(item) || byKey(modified, item[key]) || !byKey(current, item[key])) continue;
-    patch.push({ $patch: 'delete', [key]: item[key] });
+  for (const item of was) {
+    if (!isObject(item) || byKey(wanted, item[key]) || !byKey(there, item[key])) continue;
+    items.push({ [DIRECTIVE]: 'delete', [key]: item[key] });
   }
-  return patch.length > 0 ? patch : undefined;
+  const keys = (list: readonly Json[]): unknown[] => list.map((x) => x[key]);
+  if (items.length === 0 && !reordered(keys(wanted), keys(there))) return {};
+  return {
+    [`${ORDER}${name}`]: wanted.map((x) => ({ [key]: x[key] })),
+    ...(items.length > 0 ? { [name]: items } : {}),
+  };
 }
 
 /** The strategic patch of a declarative apply: from what was applied last, what is wanted, and what is there. */
@@ -87,11 +133,11 @@ export function threeWayMergePatch(last: object, modified: object, current: obje
   const removals = (was: Json, now: Json, is: Json): Json => {
     const out: Json = {};
     for (const [k, v] of Object.entries(was)) {
-      if (now[k] === undefined) {
+      if (now[k] === undefined || now[k] === null) {
         if (is[k] !== undefined) out[k] = null;
       } else if (isObject(v) && isObject(now[k]) && isObject(is[k])) {
         const deeper = removals(v, now[k], is[k]);
-        if (Object.keys(deeper).length > 0) out[k] = deeper;
+        if (!isEmpty(deeper)) out[k] = deeper;
       }
     }
     return out;

@@ -1,13 +1,9 @@
-import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isInvalid } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
-import { mergePatch } from '#api/patch/merge-patch.ts';
-import { strategicMerge } from '#api/patch/strategic-merge.ts';
-import { threeWayMergePatch, threeWayStrategicPatch } from '#api/patch/three-way.ts';
-import { builtinKind } from '../api/builtin-discovery.ts';
 import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
 import { ApplySet } from '../apply/apply-set.ts';
 import { conflicts } from '../apply/conflicts.ts';
+import { appliedPatch } from '../apply/patches.ts';
 import { type Applied, checkPruning, kindsToPrune, type PruneFlags, prune } from '../apply/prune.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -199,19 +195,4 @@ function refuseConflicts(last: KubeObject, modified: KubeObject, current: KubeOb
     throw new CliError(
       `${fields.join(', ')}: changed by somebody else since the last apply, and --overwrite is false; --overwrite takes what the files say`,
     );
-}
-
-/** The patch that brings `current` to `modified`, forgetting what was in `last`: strategic where the kind is known. */
-export function appliedPatch(r: ApiResource, last: KubeObject, modified: KubeObject, current: KubeObject) {
-  const kind = builtinKind(r);
-  if (kind) {
-    const body = threeWayStrategicPatch(kind.schema, last, modified, current) as Record<string, unknown>;
-    return {
-      body,
-      contentType: 'application/strategic-merge-patch+json',
-      unchanged: sameJson(strategicMerge(kind.schema, current, body), current),
-    };
-  }
-  const body = threeWayMergePatch(last, modified, current) as Record<string, unknown>;
-  return { body, contentType: 'application/merge-patch+json', unchanged: sameJson(mergePatch(current, body), current) };
 }

@@ -1,12 +1,12 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
-import { mergePatch, mergePatchBetween } from '#api/patch/merge-patch.ts';
 import { toYaml } from '#api/yaml.ts';
 import { type ApiResource, pathOf } from '../api/discovery.ts';
+import { patchBetween } from '../apply/patches.ts';
 import type { CliContext } from '../context.ts';
 import { documentsIn } from '../documents.ts';
 import { CliError } from '../errors.ts';
 import { decoded } from '../get/objects.ts';
-import { ordered } from '../output/ordered.ts';
+import { goJson } from '../output/ordered.ts';
 import { withoutManagedFields } from '../output/print.ts';
 import { type Chosen, chosenObjects } from '../targets.ts';
 import { type EditorFlags, editedOnce, editUntilSaved } from './editor.ts';
@@ -34,8 +34,8 @@ function encoded(o: KubeObject & { data?: object; stringData?: Record<string, un
   return { ...rest, data: { ...o.data, ...Object.fromEntries(values) } } as KubeObject;
 }
 
-/** The change a text makes to an object. @throws CliError for text that is none, or is another object's */
-function changeBy(text: string, file: string, original: KubeObject): object {
+/** What a text makes of an object. @throws CliError for text that is none, or is another object's */
+function editedObject(text: string, file: string, original: KubeObject): KubeObject {
   const [edited, second] = documentsIn(text, file) as KubeObject[];
   if (second !== undefined || typeof edited !== 'object' || Array.isArray(edited))
     throw new CliError('the text must be one object');
@@ -43,23 +43,24 @@ function changeBy(text: string, file: string, original: KubeObject): object {
     JSON.stringify([o.apiVersion, o.kind, o.metadata?.name, o.metadata?.namespace]);
   if (identity(edited) !== identity(original))
     throw new CliError('apiVersion, kind, name and namespace cannot be changed by an edit');
-  // Lists are compared as texts, so keys have to be in one order.
-  return mergePatchBetween(ordered(original), ordered(encoded(edited)));
+  return encoded(edited);
 }
 
-/** Sends only what was changed, so that what others change meanwhile stays. */
-async function save(ctx: CliContext, c: Chosen, original: KubeObject, change: object, o: EditFlags): Promise<void> {
-  const after = mergePatch(original, change as Record<string, unknown>) as KubeObject;
-  const body = o.saveConfig ? mergePatchBetween(ordered(original), ordered(withLastApplied(after))) : change;
-  if (o.outputPatch) ctx.out(`Patch: ${JSON.stringify(body)}\n`);
+/** Sends only what was changed, so that what others change meanwhile stays. @returns whether anything was */
+async function save(ctx: CliContext, c: Chosen, [before, after]: [KubeObject, KubeObject], o: EditFlags) {
+  const change = patchBetween(c.resource, before, after);
+  if (Object.keys(change.body).length === 0) return false;
+  const { body, contentType } = o.saveConfig ? patchBetween(c.resource, before, withLastApplied(after)) : change;
+  if (o.outputPatch) ctx.out(`Patch: ${goJson(body)}\n`);
   const answer = await ctx.rest.json<KubeObject>({
     method: 'PATCH',
     path: pathOf(c.resource, c.namespace, c.name, o.subresource),
-    contentType: 'application/merge-patch+json',
+    contentType,
     query: writeQuery(o, 'kubectl-edit'),
     body,
   });
   report(ctx, o, c.resource, answer, 'edited');
+  return true;
 }
 
 async function editOne(ctx: CliContext, c: Chosen, o: EditFlags): Promise<void> {
@@ -70,12 +71,7 @@ async function editOne(ctx: CliContext, c: Chosen, o: EditFlags): Promise<void> 
     ...o,
     name: `${c.resource.singular}-${c.name}.yaml`,
     text: toYaml(o.decoded ? decoded(original) : original),
-    async save(edited) {
-      const change = changeBy(edited, 'the edited text', original);
-      if (Object.keys(change).length === 0) return false;
-      await save(ctx, c, original, change, o);
-      return true;
-    },
+    save: (edited) => save(ctx, c, [original, editedObject(edited, 'the edited text', original)], o),
   });
 }
 

@@ -1,8 +1,7 @@
-import { builtinKinds } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
-import { threeWayMergePatch, threeWayStrategicPatch } from '#api/patch/three-way.ts';
 import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
+import { patchBetween } from '../apply/patches.ts';
 import { report, type WriteFlags, writeQuery } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -29,16 +28,6 @@ export interface Change {
 
 async function objectsOf(ctx: CliContext, args: readonly string[], o: SetFlags): Promise<Found[]> {
   return o.local ? localObjects(ctx, o) : foundObjects(ctx, args, o);
-}
-
-/** The patch from one state to another, in the form the kind understands. */
-export function patchBetween(r: ApiResource, before: KubeObject, after: KubeObject) {
-  const kind = builtinKinds.find((k) => k.group === r.group && k.plural === r.plural);
-  if (kind) {
-    const body = threeWayStrategicPatch(kind.schema, before, after, before);
-    return { body, contentType: 'application/strategic-merge-patch+json' };
-  }
-  return { body: threeWayMergePatch(before, after, before), contentType: 'application/merge-patch+json' };
 }
 
 async function changeOne(ctx: CliContext, { resource, object }: Found, change: Change, o: SetFlags): Promise<void> {
