@@ -27,30 +27,51 @@ _cox_complete() {
 complete -F _cox_complete cox
 `,
   zsh: `#compdef cox
-# zsh completion for cox: source <(cox completion zsh)
+# zsh completion for cox: source <(cox completion zsh), or a file _cox in a folder of $fpath
 _cox() {
   local answer directive line
-  local -a found
-  answer=$(cox __complete "\${(@)words[2,CURRENT]}" 2>/dev/null) || return
+  local -a open closed
+  # Words as the shell will read them, and of the present one what stands before the cursor.
+  answer=$(cox __complete "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}" 2>/dev/null) || return
   directive=\${answer##*$'\\n'}
   if [[ $directive == :files ]]; then
+    compset -P '--*='
     _files
     return
   fi
   for line in "\${(@f)answer}"; do
     [[ $line == :* || -z $line ]] && continue
-    found+=("\${\${line//:/\\\\:}/$'\\t'/:}")
+    # After these something follows without a space.
+    if [[ \${line%%$'\\t'*} == *[=/:] ]]; then
+      open+=("\${\${line//:/\\\\:}/$'\\t'/:}")
+    else
+      closed+=("\${\${line//:/\\\\:}/$'\\t'/:}")
+    fi
   done
-  _describe -V 'cox' found
+  _describe -V 'cox' closed -- open -S ''
 }
-compdef _cox cox
+# From $fpath this file is the function itself.
+if [[ $funcstack[1] == _cox ]]; then
+  _cox "$@"
+else
+  compdef _cox cox
+fi
 `,
   fish: `# fish completion for cox: cox completion fish | source
 function __cox_complete
-    set -l words (commandline -opc) (commandline -ct)
-    set -l answer (cox __complete $words[2..-1] 2>/dev/null)
+    set -l words (commandline -opc)
+    # A quote that is still open is none of the word.
+    set -l current (commandline -ct | string replace -r '^["\\']' '')
+    set -l answer (cox __complete $words[2..-1] "$current" 2>/dev/null)
     if test "$answer[-1]" = ':files'
-        __fish_complete_path (commandline -ct)
+        set -l parts (string match -r '^(--[a-z-]+=)(.*)$' -- "$current")
+        if test (count $parts) -eq 3
+            for path in (__fish_complete_path "$parts[3]")
+                echo $parts[2]$path
+            end
+        else
+            __fish_complete_path "$current"
+        end
         return
     end
     for line in $answer

@@ -32,7 +32,7 @@ export const GROUPS: readonly LazyGroup[] = [
     load: async () => (await import('./cluster-info.ts')).clusterInfo,
   },
   { names: 'cluster image', load: async () => (await import('./cluster.ts')).clusterLife },
-  { names: 'completion plugin top', load: async () => (await import('./shell.ts')).shell },
+  { names: 'options completion plugin top', load: async () => (await import('./shell.ts')).shell },
 ];
 
 const namesOf = (g: LazyGroup): string[] => g.names.split(' ');

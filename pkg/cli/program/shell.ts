@@ -4,8 +4,10 @@ import { allNamespaces, flag, selector } from './flags.ts';
 import { commandNames } from './groups.ts';
 import type { Session } from './session.ts';
 
-/** Completion of command lines, programs beside cox, and what things use. */
+/** Completion of command lines, programs beside cox, the flags of all commands, and what things use. */
 export function shell(program: Command, session: Session): void {
+  const options = program.command('options').description('Show the flags every command takes');
+  session.local(options, async () => session.out(globalFlags(program)));
   const completion = program
     .command('completion [shell...]')
     .description('Print the script that completes command lines: source <(cox completion bash)');
@@ -28,6 +30,17 @@ export function shell(program: Command, session: Session): void {
   flag(pods, '--containers', 'each container by itself');
   flag(pods, '--sum', 'with their sum');
   session.action<TopFlags>(pods, async (ctx, args, o) => (await import('../top/top.ts')).topPods(ctx, args, o));
+}
+
+/** The flags of the program, as its help shows them. */
+function globalFlags(program: Command): string {
+  const help = program.createHelp();
+  help.prepareContext({});
+  const flags = program.options.filter((o) => !o.hidden && o.long !== '--version');
+  const items = flags.map((o) => [help.optionTerm(o), help.optionDescription(o)] as const);
+  const width = Math.max(...items.map(([term]) => term.length));
+  const lines = items.map(([term, about]) => help.formatItem(term, width, about, help));
+  return `Every command takes these flags, before or after its name:\n\n${lines.join('\n')}\n`;
 }
 
 const usage = (command: Command): Command =>
