@@ -9,6 +9,8 @@ export interface DnsServerOptions {
   readonly port: number;
   readonly resolver: Resolver;
   readonly logger: Logger;
+  /** A connection on which nothing comes or goes ends after this, milliseconds; default 10 s. */
+  readonly idleMs?: number;
 }
 
 export interface DnsServer {
@@ -73,12 +75,13 @@ async function listenUdp({ address, port, resolver, logger }: DnsServerOptions):
   };
 }
 
-async function listenTcp({ address, port, resolver, logger }: DnsServerOptions): Promise<Server> {
+async function listenTcp(o: DnsServerOptions): Promise<Server> {
+  const { address, port, logger } = o;
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);
     socket.on('close', () => open.delete(socket));
-    serveConnection(socket, resolver, logger);
+    serveConnection(socket, o);
   });
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
@@ -98,7 +101,7 @@ async function listenTcp({ address, port, resolver, logger }: DnsServerOptions):
 }
 
 /** Messages come with their length before them; answers may overtake each other (RFC 7766 section 6.2.1.1). */
-function serveConnection(socket: Socket, resolver: Resolver, logger: Logger): void {
+function serveConnection(socket: Socket, { resolver, logger, idleMs = IDLE_MS }: DnsServerOptions): void {
   let received = Buffer.alloc(0);
   let running = 0;
   const send = (answer: Buffer | undefined): void => {
@@ -112,7 +115,7 @@ function serveConnection(socket: Socket, resolver: Resolver, logger: Logger): vo
     socket.write(answer);
     socket.uncork();
   };
-  socket.setTimeout(IDLE_MS, () => socket.destroy());
+  socket.setTimeout(idleMs, () => socket.destroy());
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk) => {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
