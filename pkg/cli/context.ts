@@ -61,6 +61,8 @@ export interface Streams {
 
 /** Connects to the cluster the kubeconfig names. */
 export async function openContext(options: GlobalOptions, streams: Streams): Promise<CliContext> {
+  if (!options.as && (options.asGroup || options.asUid))
+    throw new CliError('--as-group and --as-uid say more of the user of --as, which is missing');
   const { context, entryCluster: cluster, entryUser: user } = options;
   const chosen = { ...(context ? { context } : {}), ...(cluster ? { cluster } : {}), ...(user ? { user } : {}) };
   const found = await loadKubeconfig(options.kubeconfig, process.env, chosen).catch((e: unknown) => {
@@ -137,6 +139,15 @@ async function requireSameVersion(rest: Rest): Promise<void> {
     throw new CliError(`server version (${gitVersion}) differs from client version (${versionInfo.gitVersion})!`);
 }
 
+/** What is in the file a flag names. @throws CliError that names both */
+function fileOf(flag: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (e) {
+    throw new CliError(`${flag}: the file ${path} cannot be read (${(e as NodeJS.ErrnoException).code})`);
+  }
+}
+
 /** Flags win over the file; a token or a certificate takes the place of its credentials. */
 function withFlags(config: Kubeconfig, o: GlobalOptions): Kubeconfig {
   const { cert: _c, key: _k, token: _t, tokenFile: _f, tokenSource: _s, ...others } = config;
@@ -146,9 +157,9 @@ function withFlags(config: Kubeconfig, o: GlobalOptions): Kubeconfig {
   return {
     ...base,
     ...(o.server ? { server: o.server } : {}),
-    ...(o.certificateAuthority ? { ca: readFileSync(o.certificateAuthority) } : {}),
-    ...(o.clientCertificate ? { cert: readFileSync(o.clientCertificate) } : {}),
-    ...(o.clientKey ? { key: readFileSync(o.clientKey) } : {}),
+    ...(o.certificateAuthority ? { ca: fileOf('--certificate-authority', o.certificateAuthority) } : {}),
+    ...(o.clientCertificate ? { cert: fileOf('--client-certificate', o.clientCertificate) } : {}),
+    ...(o.clientKey ? { key: fileOf('--client-key', o.clientKey) } : {}),
     ...(o.insecureSkipTlsVerify ? { insecureSkipTlsVerify: true } : {}),
     ...(o.tlsServerName ? { tlsServerName: o.tlsServerName } : {}),
   };

@@ -14,8 +14,11 @@ export interface Manifest {
   readonly file: string;
 }
 
-/** Text of a file; "-" is standard input, which is not there at once when another program writes it. */
+const isUrl = (path: string): boolean => /^https?:\/\//.test(path);
+
+/** Text of a file or at a URL; "-" is standard input, which is not there at once when another program writes it. */
 export async function readText(path: string): Promise<string> {
+  if (isUrl(path)) return (await import('./download.ts')).download(path);
   if (path !== '-') return readFileSync(path, 'utf8');
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
@@ -23,7 +26,7 @@ export async function readText(path: string): Promise<string> {
 }
 
 function filesOf(path: string, recursive: boolean): string[] {
-  if (path === '-') return [path];
+  if (path === '-' || isUrl(path)) return [path];
   let isDirectory: boolean;
   try {
     isDirectory = statSync(path).isDirectory();
@@ -52,7 +55,7 @@ function parseText(text: string, file: string, documents: typeof documentsIn): M
 
 /** Where manifests come from: `-f`, `-R` and `-k`. */
 export interface Sources {
-  /** Files, folders and "-" for standard input. */
+  /** Files, folders, URLs, and "-" for standard input. */
   readonly filename?: readonly string[];
   /** Folders below those, too. */
   readonly recursive?: boolean;
@@ -67,6 +70,12 @@ async function builtBy(folder: string): Promise<Manifest[]> {
   return buildFolder(folder).map((object) => ({ object, file: folder }));
 }
 
+/** Why folders give nothing: what else is in them is not looked at. */
+function nothingIn(paths: readonly string[]): string {
+  const folders = paths.filter((p) => statSync(p, { throwIfNoEntry: false })?.isDirectory());
+  return folders.length > 0 ? `: ${folders.join(', ')} has no objects in files named *.json, *.yaml or *.yml` : '';
+}
+
 /** All objects of files, directories and standard input, or of a kustomization. @throws CliError with file, line and column */
 export async function readManifests({ filename = [], recursive = false, kustomize }: Sources): Promise<Manifest[]> {
   if (kustomize !== undefined && filename.length > 0) throw new CliError('only one of -f or -k can be specified');
@@ -76,7 +85,7 @@ export async function readManifests({ filename = [], recursive = false, kustomiz
   for (const file of filename.flatMap((p) => filesOf(p, recursive)))
     found.push(...parseText(await readText(file), file === '-' ? 'STDIN' : file, documents));
   if (kustomize !== undefined) found.push(...(await builtBy(kustomize)));
-  if (found.length === 0) throw new CliError('no objects passed');
+  if (found.length === 0) throw new CliError(`no objects passed${nothingIn(filename)}`);
   return found;
 }
 

@@ -45,7 +45,7 @@ async function programOf(session: Session, argv: readonly string[]): Promise<Com
     .configureHelp({ showGlobalOptions: true, sortSubcommands: true })
     .exitOverride()
     .showSuggestionAfterError(false)
-    .configureOutput({ outputError: (text, write) => write(explain(text)) });
+    .configureOutput({ outputError: (text, write) => write(explain(text, program)) });
   const [word] = globals(program, argv);
   for (const add of await groupsFor(word)) add(program, session);
   inherit(program);
@@ -65,14 +65,30 @@ const isUnknown = (word: string | undefined): boolean =>
 function inherit(parent: Command): void {
   for (const c of parent.commands) {
     c.copyInheritedSettings(parent).exitOverride();
+    c.configureOutput({ outputError: (text, write) => write(explain(text, c)) });
     inherit(c);
   }
 }
 
-/** One sentence for what commander complains about. */
-function explain(text: string): string {
-  const unknown = /unknown command '(.*)'/.exec(text)?.[1];
-  if (unknown === undefined) return `${text.trim().split('\n')[0]}\n`;
-  const near = nearest(unknown, commandNames());
-  return `error: unknown command "${unknown}" for "cox"${near ? `; did you mean "${near}"?` : ', see "cox --help"'}\n`;
+/** One sentence for what commander complains about, and where to look. */
+function explain(text: string, command: Command): string {
+  const path = pathOf(command);
+  const [said = ''] = text.trim().split('\n');
+  const unknown = /unknown command '(.*)'/.exec(said)?.[1];
+  if (unknown !== undefined) {
+    const names = command.parent ? command.commands.map((c) => c.name()) : commandNames();
+    const near = nearest(unknown, names);
+    return `error: unknown command "${unknown}" for "${path}"${near ? `; did you mean "${near}"?` : `, see "${path} --help"`}\n`;
+  }
+  const flag = /unknown option '(--[^'=]+)/.exec(said)?.[1];
+  const near = flag && nearest(flag, flagNames(command));
+  return `${said}${near ? `; did you mean "${near}"?` : `, see "${path} --help"`}\n`;
 }
+
+/** "cox config set". */
+const pathOf = (c: Command): string => (c.parent ? `${pathOf(c.parent)} ${c.name()}` : c.name());
+
+const flagNames = (c: Command): string[] => [
+  ...c.options.flatMap((o) => (o.hidden || !o.long ? [] : [o.long])),
+  ...(c.parent ? flagNames(c.parent) : []),
+];

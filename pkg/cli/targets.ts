@@ -15,6 +15,7 @@ export interface Target {
 export async function parseTargets(args: readonly string[], discovery: Discovery): Promise<Target[]> {
   const [first, ...names] = args;
   if (!first) throw new CliError('say what: a type such as "pods", and a name');
+  if (names.includes('')) throw new CliError('resource name may not be empty');
   if (args.some((a) => a.includes('/'))) return Promise.all(args.map((a) => pairOf(a, discovery)));
   const resources = (await Promise.all(first.split(',').map((t) => typesOf(t, discovery)))).flat();
   if (names.length === 0) return resources.map((resource) => ({ resource }));

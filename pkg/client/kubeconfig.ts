@@ -102,17 +102,33 @@ function material(data: string | undefined, file: string | undefined, base: stri
   return file ? readOrExplain(resolve(base, file), 'the file named in the kubeconfig,') : undefined;
 }
 
+/** What a kubeconfig file says. @param value what was parsed. @throws UserError when it is YAML, but no kubeconfig */
+export function kubeconfigIn(value: unknown, path: string): ConfigFile {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isMap) throw new UserError(`the kubeconfig ${path} is no kubeconfig: it must be a map`);
+  for (const section of ['clusters', 'users', 'contexts'] as const) {
+    const entries: unknown = (value as ConfigFile)[section] ?? [];
+    if (!Array.isArray(entries) || !entries.every((e) => typeof e?.name === 'string'))
+      throw new UserError(`the kubeconfig ${path} is no kubeconfig: "${section}" must be a list of entries with names`);
+  }
+  return value as ConfigFile;
+}
+
 async function readConfig(path: string): Promise<ConfigFile> {
+  return kubeconfigIn(await parsedConfig(path), path);
+}
+
+async function parsedConfig(path: string): Promise<unknown> {
   const text = readOrExplain(path, 'the kubeconfig').toString();
   try {
     // Those we write are JSON, for which a command that is over in no time need not load a parser.
-    if (text.startsWith('{')) return JSON.parse(text) as ConfigFile;
+    if (text.startsWith('{')) return JSON.parse(text);
   } catch {
     // A map in YAML begins so, too.
   }
   const { parseYaml } = await import('./yaml.ts');
   try {
-    return (parseYaml(text) ?? {}) as ConfigFile;
+    return parseYaml(text) ?? {};
   } catch (e) {
     throw new UserError(`the kubeconfig ${path} is not valid YAML: ${(e as Error).message.split('\n')[0]}`);
   }

@@ -99,7 +99,8 @@ export class Discovery {
    */
   async find(text: string): Promise<ApiResource> {
     const word = text.toLowerCase();
-    const found = await this.#look((all) => byName(all, word));
+    // A type without a singular name is not meant by no name.
+    const found = word ? await this.#look((all) => byName(all, word)) : undefined;
     if (found) return found;
     const near = nearest(
       word,

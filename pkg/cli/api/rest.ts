@@ -1,9 +1,9 @@
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { Agent, type AgentOptions, request } from 'node:https';
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { request } from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
 import { isNotFound, type Status, StatusError } from '#api/meta/errors.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
-import { CliError } from '../errors.ts';
+import { agentFor } from './agents.ts';
 
 /** To import node:http is to load all of its exports, a WebSocket among them: a fifth of the time of a command. */
 const { request: plainRequest } = process.getBuiltinModule('node:http');
@@ -59,21 +59,6 @@ function identityOf(config: Kubeconfig, o: Impersonation): Record<string, string
   };
 }
 
-/**
- * How the server is reached when not directly: by the kubeconfig's proxy-url, else by $HTTPS_PROXY, but never to this machine.
- * @throws CliError for a proxy that speaks no HTTP
- */
-function proxyOf({ server, proxyUrl }: Kubeconfig): Pick<AgentOptions, 'proxyEnv'> {
-  if (proxyUrl) {
-    if (!/^https?:\/\/[^/]/.test(proxyUrl))
-      throw new CliError(`proxy-url "${proxyUrl}": only proxies of http:// and https:// are supported`);
-    return { proxyEnv: { HTTPS_PROXY: proxyUrl } };
-  }
-  const { HTTPS_PROXY = process.env.https_proxy, NO_PROXY = process.env.no_proxy } = process.env;
-  if (!HTTPS_PROXY || /^https:\/\/(localhost|127\.|\[::1\])/.test(server)) return {};
-  return { proxyEnv: { HTTPS_PROXY, ...(NO_PROXY ? { NO_PROXY } : {}) } };
-}
-
 /** Accept header of `get`: tables printed by the server. */
 export const TABLE =
   'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json';
@@ -84,7 +69,7 @@ export const TABLE =
  */
 export class Rest {
   readonly #server: string;
-  readonly #agent: Agent;
+  readonly #agent: Agent | undefined;
   readonly #timeoutMs: number;
   readonly #identity: Readonly<Record<string, string | string[]>>;
   readonly warnings: (text: string) => void;
@@ -97,15 +82,7 @@ export class Rest {
     this.#timeoutMs = o.timeoutMs ?? ANSWER_TIMEOUT_MS;
     this.warnings = warnings;
     this.#trace = o.trace;
-    this.#agent = new Agent({
-      keepAlive: true,
-      ...(config.ca ? { ca: config.ca } : {}),
-      ...(config.cert ? { cert: config.cert } : {}),
-      ...(config.key ? { key: config.key } : {}),
-      ...(config.tlsServerName ? { servername: config.tlsServerName } : {}),
-      rejectUnauthorized: !config.insecureSkipTlsVerify,
-      ...proxyOf(config),
-    });
+    this.#agent = agentFor(config);
   }
 
   url(path: string, query: RestRequest['query'] = {}): string {
@@ -156,15 +133,13 @@ export class Rest {
         : { 'content-type': r.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
     };
     const url = this.url(r.path, r.query);
-    const secure = url.startsWith('https:');
     const method = r.method ?? 'GET';
     const started = Date.now();
     return new Promise((resolve, reject) => {
-      const sent = (secure ? request : plainRequest)(url, {
+      const sent = this.#request(url, {
         method,
         headers,
         timeout: this.#timeoutMs,
-        ...(secure ? { agent: this.#agent } : {}),
         ...(r.signal ? { signal: r.signal } : {}),
       });
       sent.on('response', (response) => {
@@ -187,7 +162,10 @@ export class Rest {
   /** Sends a request of somebody else, as the user of the kubeconfig, and gives the answer as it comes. */
   pass(r: { method: string; path: string; headers: Headers; body: Readable }): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const sent = this.#request(r.path, { method: r.method, headers: { ...r.headers, ...this.#identity } });
+      const sent = this.#request(`${this.#server}${r.path}`, {
+        method: r.method,
+        headers: { ...r.headers, ...this.#identity },
+      });
       sent.on('response', resolve);
       sent.on('error', reject);
       r.body.pipe(sent);
@@ -201,7 +179,7 @@ export class Rest {
 
   #upgradeOnce(path: string, headers: Headers): Promise<{ socket: Duplex; head: Buffer }> {
     return new Promise((resolve, reject) => {
-      const sent = this.#request(path, {
+      const sent = this.#request(`${this.#server}${path}`, {
         method: 'POST',
         headers: { ...headers, ...this.#identity, connection: 'Upgrade' },
         timeout: ANSWER_TIMEOUT_MS,
@@ -216,9 +194,9 @@ export class Rest {
     });
   }
 
-  #request(path: string, o: RequestOptions): ClientRequest {
-    const url = `${this.#server}${path}`;
-    return url.startsWith('https:') ? request(url, { ...o, agent: this.#agent }) : plainRequest(url, o);
+  #request(url: string, o: RequestOptions): ClientRequest {
+    const ask = url.startsWith('https:') ? request : plainRequest;
+    return ask(url, this.#agent ? { ...o, agent: this.#agent } : o);
   }
 
   async text(r: RestRequest): Promise<string> {
@@ -241,7 +219,7 @@ export class Rest {
 
   /** Ends all connections. Later requests make new ones. */
   close(): void {
-    this.#agent.destroy();
+    this.#agent?.destroy();
   }
 }
 

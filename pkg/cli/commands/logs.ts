@@ -54,7 +54,7 @@ const isNumber = (text: string | undefined): boolean => text === undefined || /^
 
 /** @throws CliError in kubectl's words */
 function check(args: readonly string[], o: LogFlags): void {
-  if (args.length === 0 && !o.selector)
+  if ((args.length === 0 && !o.selector) || args.length > 2)
     throw new CliError(
       "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command",
     );

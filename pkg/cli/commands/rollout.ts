@@ -21,7 +21,7 @@ export interface RolloutFlags extends WriteFlags {
   readonly watch?: boolean;
   readonly timeout?: string;
   readonly revision?: string;
-  readonly toRevision?: string;
+  readonly toRevision?: number;
 }
 
 const STRATEGIC = 'application/strategic-merge-patch+json';
@@ -150,11 +150,7 @@ async function undo(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void> {
     throw new CliError(
       `you cannot rollback a paused deployment; resume it first with 'cox rollout resume ${name}' and try again`,
     );
-  const revision = chosenRevision(
-    await revisionsOf(ctx, w),
-    Number(o.toRevision ?? 0),
-    `${c.resource.singular} "${c.name}"`,
-  );
+  const revision = chosenRevision(await revisionsOf(ctx, w), o.toRevision ?? 0, `${c.resource.singular} "${c.name}"`);
   const template = withoutHash(revision.template);
   if (o.dryRun === 'client') {
     const w = new DescriptionWriter();
@@ -222,5 +218,7 @@ export async function rollout(ctx: CliContext, verb: string, args: readonly stri
   if (args.length === 0 && !hasSources(o)) throw new CliError('required resource not specified: TYPE/NAME');
   // A type alone means all of its objects.
   const all = { selector: o.selector, all: true };
-  for (const c of await namedTargets(ctx, await chosenObjects(ctx, args, o), all)) await act(ctx, c, o);
+  const targets = await namedTargets(ctx, await chosenObjects(ctx, args, o), all);
+  if (targets.length === 0) ctx.err(`No resources found in ${ctx.namespace} namespace.\n`);
+  for (const c of targets) await act(ctx, c, o);
 }

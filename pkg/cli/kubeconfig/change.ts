@@ -124,6 +124,7 @@ function marked(body: Body, isProtected: boolean | undefined): Body {
 
 /** `cox config set-context NAME | --current` */
 export function setContext(out: Out, args: readonly string[], o: EntryFlags): void {
+  if (!o.current && !args[0]) throw new CliError('you must specify a non-empty context name or --current');
   const files = new ConfigFiles(o.kubeconfig);
   const name = o.current ? files.merged.currentContext : only(args);
   if (!name) throw new CliError('no current context is set');

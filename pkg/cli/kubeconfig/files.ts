@@ -3,6 +3,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { toYaml } from '#api/yaml.ts';
+import { kubeconfigIn } from '#client/kubeconfig.ts';
+import { UserError } from '#process/user-error.ts';
 import { CliError } from '../errors.ts';
 
 export type Body = Record<string, unknown>;
@@ -23,8 +25,19 @@ type Raw = Partial<Record<Section, ({ name: string } & Body)[] | null>> & {
   preferences?: Body;
 };
 
+/** @throws CliError or UserError for a file that is no kubeconfig */
+function parsed(path: string): Raw {
+  try {
+    return kubeconfigIn(parse(readFileSync(path, 'utf8')) ?? {}, path) as Raw;
+  } catch (e) {
+    if (e instanceof UserError) throw e;
+    const [said = ''] = (e as Error).message.split('\n');
+    throw new CliError(`the kubeconfig ${path} cannot be read: ${said.replace(/:$/, '')}`);
+  }
+}
+
 function read(path: string): ConfigFile {
-  const raw = existsSync(path) ? ((parse(readFileSync(path, 'utf8')) ?? {}) as Raw) : {};
+  const raw = existsSync(path) ? parsed(path) : {};
   const entriesOf = (s: Section): Map<string, Body> =>
     new Map((raw[s] ?? []).map((e) => [e.name, (e[SECTIONS[s]] ?? {}) as Body]));
   return {

@@ -8,7 +8,7 @@ import type { GlobalOptions } from '../context.ts';
 import type { DebugFlags } from '../debug/pods.ts';
 import { CliError } from '../errors.ts';
 import type { Sources } from '../manifests.ts';
-import { collect, deletion, dryRun, files, flag, output, selector, writes } from './flags.ts';
+import { collect, deletion, dryRun, files, flag, output, selector, wholeNumber, writes } from './flags.ts';
 import type { Session } from './session.ts';
 
 /** Commands about what runs in pods. */
@@ -164,7 +164,14 @@ function rolloutCommands(program: Command, session: Session): void {
     .option('--revision <n>', 'only of this revision', '0');
   add(flag(status, '-w, --watch', 'until it ends', true));
   add(sub('history', 'Show its revisions').option('--revision <n>', 'one of them, whole', '0'));
-  add(dryRun(sub('undo', 'Go back to an earlier revision')).option('--to-revision <n>', 'which; 0 for the last', '0'));
+  add(
+    dryRun(sub('undo', 'Go back to an earlier revision')).option(
+      '--to-revision <n>',
+      'which; 0 for the last',
+      wholeNumber,
+      0,
+    ),
+  );
   for (const [name, text] of [
     ['restart', 'Make every pod anew'],
     ['pause', 'Let changes wait'],

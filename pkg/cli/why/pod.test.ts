@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/index.ts';
 import { answerText, typedNext } from './answer.ts';
-import { lastingTrouble, whyPod } from './pod.ts';
+import { lastingTrouble, whyPod, withWarnings } from './pod.ts';
 
 const NOW = Date.parse('2026-11-21T10:00:00Z');
 
@@ -53,6 +53,25 @@ describe('why a pod does not run', () => {
       /does not say that its processes have ended(?:.|\n)*Next: cox get node node1/,
     ],
     [
+      'a node that does not answer, with containers that were ready',
+      pod({
+        spec: { nodeName: 'node1' },
+        status: {
+          ...container({ ready: true }),
+          conditions: [{ type: 'Ready', status: 'False', reason: 'NodeNotReady' }],
+        },
+      }),
+      /its node node1 does not say that it is ready\.\n {2}NodeNotReady\nNext: cox describe node node1/,
+    ],
+    [
+      'a readiness gate',
+      pod({
+        spec: { readinessGates: [{ conditionType: 'a.test/ok' }] },
+        status: { ...container({ ready: true }), conditions: [{ type: 'Ready', status: 'False' }] },
+      }),
+      /its readiness gate "a\.test\/ok" is not met/,
+    ],
+    [
       'eviction',
       pod({ status: { phase: 'Failed', reason: 'Evicted', message: 'disk' } }),
       /ended: Evicted\.\n {2}disk/,
@@ -79,4 +98,13 @@ test('the next command names the namespace of the command line, where it has one
   expect(typedNext('cox logs web --previous', { ...there, namespaceGiven: false })).toBe('cox logs web --previous');
   expect(typedNext('cox describe nodes', there)).toBe('cox describe nodes');
   expect(typedNext('cox get everything -n other', there)).toBe('cox get everything -n other');
+});
+
+test('events tell why a container is not started', () => {
+  const starting = whyPod(pod({ status: container({ state: { waiting: { reason: 'ContainerCreating' } } }) }), NOW);
+  const mount = 'FailedMount: configmap "c" not found';
+  expect(starting && answerText('pod/web', withWarnings(starting, [mount]))).toMatch(
+    /^pod\/web: container "app" cannot be started: a volume of its pod is not there\.\n {2}ContainerCreating\n {2}FailedMount: configmap "c" not found\n/,
+  );
+  expect(starting && withWarnings(starting, ['Other: x']).because).toBe('container "app" is being started');
 });

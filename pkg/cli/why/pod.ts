@@ -97,10 +97,50 @@ function unready(pod: Pod): Answer | undefined {
   return {
     because: running
       ? `container "${s.name}" runs but is not ready: its readiness or startup probe fails`
-      : `container "${s.name}" is being started`,
+      : `container "${s.name}" ${STARTING}`,
     evidence: s.state?.waiting?.reason ? [s.state.waiting.reason] : [],
     next: `cox events --for pod/${pod.metadata?.name}`,
   };
+}
+
+/** All containers are ready, and the pod is not. */
+function unreadyBesides(pod: Pod): Answer | undefined {
+  const { conditions = [] } = pod.status ?? {};
+  const ready = conditions.find((c) => c.type === 'Ready');
+  if (ready?.status !== 'False') return undefined;
+  const gate = pod.spec?.readinessGates?.find(
+    (g) => !conditions.some((c) => c.type === g.conditionType && c.status === 'True'),
+  );
+  const evidence = [[ready.reason, ready.message].filter(Boolean).join(': ')];
+  const { name } = pod.metadata ?? {};
+  if (gate)
+    return {
+      because: `its readiness gate "${gate.conditionType}" is not met`,
+      evidence,
+      next: `cox describe pod ${name}`,
+    };
+  const { nodeName = '' } = pod.spec ?? {};
+  return {
+    because: `its node ${nodeName} does not say that it is ready`,
+    evidence,
+    next: `cox describe node ${nodeName}`,
+  };
+}
+
+const STARTING = 'is being started';
+/** Events that tell why a container is not started for long. */
+const NOT_STARTED: readonly (readonly [RegExp, string])[] = [
+  [/^Failed(Mount|AttachVolume):/, 'cannot be started: a volume of its pod is not there'],
+  [/^FailedCreatePodSandBox:/, 'cannot be started: its pod gets no network'],
+];
+
+/** An answer with what events say, newest first, as far as it does not say so already. */
+export function withWarnings(answer: Answer, warnings: readonly string[]): Answer {
+  const more = warnings.filter((w) => !answer.evidence.some((e) => e.includes(w) || w.includes(e)));
+  const evidence = [...answer.evidence, ...more];
+  const cause = NOT_STARTED.find(([pattern]) => warnings.some((w) => pattern.test(w)))?.[1];
+  if (!cause || !answer.because.endsWith(STARTING)) return { ...answer, evidence };
+  return { ...answer, because: answer.because.replace(STARTING, cause), evidence };
 }
 
 /** Why a pod does not do what it should; undefined when it does. */
@@ -113,5 +153,5 @@ export function whyPod(pod: Pod, now: number): Answer | undefined {
       evidence: pod.status?.message ? [pod.status.message] : [],
       next: `cox describe pod ${pod.metadata?.name}`,
     };
-  return terminating(pod, now) ?? unscheduled(pod) ?? lastingTrouble(pod) ?? unready(pod);
+  return terminating(pod, now) ?? unscheduled(pod) ?? lastingTrouble(pod) ?? unready(pod) ?? unreadyBesides(pod);
 }

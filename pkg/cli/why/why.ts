@@ -14,7 +14,8 @@ import { eventsAbout } from '../describe/events.ts';
 import { CliError } from '../errors.ts';
 import { foundObjects } from '../targets.ts';
 import { type Answer, answerText, typedNext } from './answer.ts';
-import { lastingTrouble, whyPod } from './pod.ts';
+import { lastingTrouble, whyPod, withWarnings } from './pod.ts';
+import { whyPorts } from './ports.ts';
 
 type Why = (ctx: CliContext, o: KubeObject) => Promise<Answer | undefined>;
 
@@ -28,8 +29,7 @@ async function warnings(ctx: CliContext, o: KubeObject): Promise<string[]> {
 async function pod(ctx: CliContext, o: KubeObject): Promise<Answer | undefined> {
   const answer = whyPod(o as Pod, Date.now());
   if (!answer) return undefined;
-  const more = (await warnings(ctx, o)).filter((w) => !answer.evidence.some((e) => e.includes(w) || w.includes(e)));
-  return { ...answer, evidence: [...answer.evidence, ...more] };
+  return withWarnings(answer, await warnings(ctx, o));
 }
 
 async function podsBy(ctx: CliContext, namespace: string | undefined, labelSelector: string): Promise<Pod[]> {
@@ -74,10 +74,11 @@ async function service(ctx: CliContext, o: KubeObject): Promise<Answer | undefin
     query: { labelSelector: `kubernetes.io/service-name=${name}` },
   });
   const ready = slices.items.flatMap((s) => s.endpoints ?? []).filter((e) => e.conditions?.ready !== false);
-  if (ready.length > 0 || spec?.type === 'ExternalName') return undefined;
+  if (spec?.type === 'ExternalName') return undefined;
   const selector = Object.entries(spec?.selector ?? {})
     .map(([k, v]) => `${k}=${v}`)
     .join(',');
+  if (!selector && ready.length > 0) return undefined;
   if (!selector)
     return {
       because: 'it has no selector, and nobody has given it endpoints',
@@ -85,6 +86,7 @@ async function service(ctx: CliContext, o: KubeObject): Promise<Answer | undefin
       next: `cox describe svc ${name}`,
     };
   const pods = await podsBy(ctx, namespace, selector);
+  if (ready.length > 0) return whyPorts(o as Service, pods);
   if (pods.length === 0)
     return {
       because: 'no pod has the labels it selects by',
