@@ -17,6 +17,7 @@ import {
 import { type EtcdAccess, etcdAccess, type Families, type Layout, layOut, rangesOf, repository } from './layout.ts';
 import type { BedNode } from './node.ts';
 import type { ManagedProcess } from './process.ts';
+import { scratchFolder } from './scratch.ts';
 import { waitFor } from './wait.ts';
 
 export interface ClusterOptions {
@@ -28,9 +29,9 @@ export interface ClusterOptions {
   readonly spares?: number;
   /** Of pods, Services and nodes; default IPv4 only. */
   readonly families?: Families;
-  /** Short lease and election times; default true. */
+  /** Short lease and election times, data in memory where there is room: for tests, not for measuring; default true. */
   readonly fast?: boolean;
-  /** Default a new folder in /tmp, removed by `stop`. A folder given is kept, so a cluster can be started again from it. */
+  /** Default a new folder, removed by `stop`. A folder given is kept, so a cluster can be started again from it. */
   readonly dir?: string;
   /** Some depend on the network of the nodes: its first three numbers, such as "198.18.1". */
   readonly flags?: ExtraFlags | ((lan: string) => ExtraFlags);
@@ -83,10 +84,10 @@ export interface Cluster {
 /** Starts a cluster and waits until its API answers and its nodes are Ready. Nothing is left when it fails. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   await build();
-  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'coxswain-'));
+  const { families = 'IPv4', fast = true } = options;
+  const dir = options.dir ?? newFolder(fast);
   mkdirSync(join(dir, 'logs'), { recursive: true, mode: 0o700 });
   const machines = (options.nodes ?? 0) + (options.spares ?? 0);
-  const { families = 'IPv4' } = options;
   const bed = machines > 0 ? await createBed({ nodes: machines, dualStack: families !== 'IPv4' }) : undefined;
   const parts = new Parts(options.dir === undefined ? dir : undefined, bed);
   try {
@@ -95,7 +96,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       apiservers: options.apiservers ?? 2,
       gateway: bed?.lan.gateway,
       gateway6: bed?.lan.gateway6,
-      fast: options.fast ?? true,
+      fast,
       ranges: rangesOf(families),
     });
     const members = bed?.nodes.slice(0, options.nodes) ?? [];
@@ -113,6 +114,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     throw new Error(`${(e as Error).message}\n(all logs: ${saved})`, { cause: e });
   }
 }
+
+const newFolder = (fast: boolean): string =>
+  fast ? scratchFolder('coxswain-') : mkdtempSync(join(tmpdir(), 'coxswain-'));
 
 function flagsOf({ flags = {} }: ClusterOptions, bed: Bed | undefined): ExtraFlags {
   return typeof flags === 'function' ? flags((bed?.lan.gateway ?? '').replace(/\.\d+$/, '')) : flags;

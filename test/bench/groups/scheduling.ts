@@ -52,7 +52,7 @@ async function removePods(generator: Generator, client: Client, count: number): 
 }
 
 export const scheduling: Group = async (sink) => {
-  const cluster = await startCluster({ apiservers: 1, without: ['controller-manager'] });
+  const cluster = await startCluster({ apiservers: 1, fast: false, without: ['controller-manager'] });
   const client = await clientOf(cluster);
   try {
     // They register and go: nobody answers for the pods, which is not what is measured.

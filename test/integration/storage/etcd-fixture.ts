@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#async/clock.ts';
 import { openEtcd } from '#storage/etcd/open.ts';
 import type { Storage } from '#storage/storage.ts';
 import { freePorts } from '../../bed/ports.ts';
+import { scratchFolder } from '../../bed/scratch.ts';
 
 export interface EtcdClusterOptions {
   /** Default 1. */
@@ -65,9 +65,9 @@ function makeCertificates(dir: string): TlsFiles {
   return { caFile: join(dir, 'ca.crt'), certFile: join(dir, 'etcd.crt'), keyFile: join(dir, 'etcd.key') };
 }
 
-/** Starts real etcd members with data in a temporary directory. Always `stop` it. */
+/** Starts real etcd members with data in a folder of their own. Always `stop` it. */
 export async function startEtcd(o: EtcdClusterOptions = {}): Promise<EtcdCluster> {
-  const dir = mkdtempSync(join(tmpdir(), 'coxswain-etcd-'));
+  const dir = scratchFolder('coxswain-etcd-');
   const count = o.members ?? 1;
   const ports = await freePorts(count * 2);
   const tls = o.tls ? makeCertificates(dir) : undefined;
