@@ -172,6 +172,7 @@ function evictionOf(base: Base, parts: Pick<Parts, 'volumes' | 'imageGc' | 'repo
     storage: new LocalStorage({ runtime, view, exec: systemExec, volumeDir }),
     maxPodGraceSeconds: f.evictionMaxPodGracePeriod,
     evict: (uid, failure) => late.manager?.evict(uid, failure),
+    ending: (uid) => late.manager?.ending(uid) ?? true,
     cleaned: (uid) => late.manager?.cleaned(uid) ?? true,
     reclaimDisk: () => imageGc.reclaim(),
     changed: () => parts.report(),

@@ -234,6 +234,10 @@ test('a node that shuts down ends its pods, critical ones last, and takes no mor
     reason: 'NodeShutdown',
     message: 'Pod was rejected as the node is shutting down.',
   });
+  // Why it ends is told at once, its phase only when its container is down: that is not let go yet.
+  const ending = await until('ordinary', (p) => p.status?.reason === 'Terminated');
+  expect(ending.status?.phase).toBe('Running');
+  expect(conditionOf(ending, 'DisruptionTarget')?.status).toBe('True');
   writeFileSync(join(folder, 'go'), '');
   await node().agent.exited;
   expect(readFileSync(join(folder, 'log'), 'utf8').trim().split('\n')).toEqual([

@@ -96,7 +96,7 @@ test('a soft threshold evicts when it has been crossed for its time without a br
     measure: async () => ({ pods: [{ pod, containers: [], network: undefined, overhead: undefined }] }),
   };
   const evicted: Failure[] = [];
-  let cleaned = false;
+  let [ending, cleaned] = [false, false];
   const off = new AbortController();
   const eviction = new Eviction({
     stats: stats as unknown as NodeStats,
@@ -111,6 +111,7 @@ test('a soft threshold evicts when it has been crossed for its time without a br
     maxPodGraceSeconds: 20,
     podDir: () => '',
     evict: (_uid, failure) => evicted.push(failure),
+    ending: () => ending,
     cleaned: () => cleaned,
     reclaimDisk: async () => false,
     changed: () => {},
@@ -125,9 +126,12 @@ test('a soft threshold evicts when it has been crossed for its time without a br
   expect(evicted).toEqual([]);
   await clock.advance(20_000);
   expect(evicted).toMatchObject([{ reason: 'Evicted', graceSeconds: 20 }]);
-  // What it holds is waited for; only then another may have to go.
-  cleaned = true;
-  await clock.advance(5_000);
+  // What it holds is waited for; only then another may have to go, but none that is ending already.
+  [ending, cleaned] = [true, true];
+  await clock.advance(20_000);
+  expect(evicted).toHaveLength(1);
+  ending = false;
+  await clock.advance(20_000);
   expect(evicted.length).toBeGreaterThan(1);
   off.abort();
   await running;
@@ -170,6 +174,7 @@ test('a pod whose files cannot be counted in time keeps nobody from being measur
       messages.push(message);
       off.abort();
     },
+    ending: () => false,
     cleaned: () => true,
     reclaimDisk: async () => false,
     changed: () => {},

@@ -8,7 +8,7 @@ import type { Failure } from '../pods/deadline.ts';
 import type { NodeStats, NodeUsage, PodUsage } from '../stats/node-stats.ts';
 import { podTotal } from '../stats/summary.ts';
 import { diskUse, inodeUse, type LocalStorage } from './local-storage.ts';
-import { type Candidate, ranked, requestOf } from './rank.ts';
+import { ranked, requestOf } from './rank.ts';
 import {
   type Pressure,
   type Reclaims,
@@ -34,6 +34,8 @@ export interface EvictionDeps {
   readonly maxPodGraceSeconds: number;
   readonly podDir: (podUid: string) => string;
   readonly evict: (podUid: string, failure: Failure) => void;
+  /** Whether a pod has been told to end, or has. */
+  readonly ending: (podUid: string) => boolean;
   /** Whether nothing is left of a pod that was evicted but what it logged. */
   readonly cleaned: (podUid: string) => boolean;
   /** Frees what nobody uses. @returns whether that was anything */
@@ -146,8 +148,9 @@ export class Eviction {
 
   async #evictFor({ threshold, available }: Shortage, pods: readonly PodUsage[]): Promise<boolean> {
     const { signal } = threshold;
-    const candidates = await Promise.all(pods.map(async (p) => ({ pod: p.pod, used: await this.#used(p, signal) })));
-    const [first] = ranked(candidates.filter(isAlive), signal);
+    const alive = pods.filter((p) => !this.#d.ending(p.pod.metadata.uid));
+    const candidates = await Promise.all(alive.map(async (p) => ({ pod: p.pod, used: await this.#used(p, signal) })));
+    const [first] = ranked(candidates, signal);
     if (!first) return false;
     const { resource } = SIGNALS[signal];
     const request = requestOf(first.pod, signal);
@@ -173,7 +176,7 @@ export class Eviction {
   async #oversized(): Promise<boolean> {
     let any = false;
     for (const pod of this.#d.pods.list()) {
-      const excess = isAlive({ pod }) ? await this.#excess(pod) : undefined;
+      const excess = this.#d.ending(pod.metadata.uid) ? undefined : await this.#excess(pod);
       if (excess === undefined) continue;
       this.#evict(pod, excess, HARD_GRACE_S);
       any = true;
@@ -196,6 +199,3 @@ export class Eviction {
     this.#d.evict(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds, disruption: true });
   }
 }
-
-const isAlive = ({ pod }: Pick<Candidate, 'pod'>): boolean =>
-  pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed' && !pod.metadata.deletionTimestamp;

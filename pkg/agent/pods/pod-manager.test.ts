@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import type { Pod } from '#api/kinds/index.ts';
+import type { Pod, PodStatus } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import type { Informer } from '#client/types.ts';
@@ -16,6 +16,11 @@ const later = async (): Promise<void> => {};
 async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRecord>[]; folders?: string[] }) {
   const clock = new FakeClock();
   const removed: string[] = [];
+  const stopped: string[] = [];
+  /** What was told of pods, by uid. */
+  const told = new Map<string, PodStatus>();
+  /** The phases that were told when somebody asked whether the API had heard of them. */
+  const heard: (string | undefined)[] = [];
   /** Sandboxes that were asked for; none is made. */
   const sandboxes: string[] = [];
   const volumes = { tries: 0 };
@@ -29,6 +34,7 @@ async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRe
   const runtime = {
     list: async () => left.records ?? [],
     remove: async (id: string) => void removed.push(id),
+    stop: async (id: string) => void stopped.push(id),
     createSandbox: async ({ podUid }: { podUid: string }) => {
       sandboxes.push(podUid);
       throw new Error('no more');
@@ -70,8 +76,12 @@ async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRe
     },
     prober: { forget: nothing, watch: nothing, unhealthy: nothing, ready: () => true, started: () => true },
     publisher: {
-      ...{ newest: (p: Stored<Pod>) => p.status ?? {}, seen: nothing, forget: nothing, publish: nothing },
-      written: () => new Promise(nothing),
+      ...{ newest: (p: Stored<Pod>) => told.get(p.metadata.uid) ?? p.status ?? {}, seen: nothing, forget: nothing },
+      publish: (p: Stored<Pod>, status: PodStatus) => void told.set(p.metadata.uid, status),
+      written: (uid: string) => {
+        heard.push(told.get(uid)?.phase);
+        return new Promise(nothing);
+      },
     },
     images: { idOf: () => '' },
     events: { event: nothing },
@@ -86,7 +96,8 @@ async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRe
     api.delete(p.metadata.name);
     handlers.onDelete?.(p);
   };
-  return { manager, clock, removed, refuse, api, during, sandboxes, volumes, network, gone };
+  const seen = { removed, stopped, told, heard, sandboxes };
+  return { manager, view, clock, refuse, api, during, volumes, network, gone, ...seen };
 }
 
 const podOf = (name: string, more: object = {}): Stored<Pod> =>
@@ -204,4 +215,36 @@ test('nobody waits longer than granted for the API to hear of a pod that ended',
   const ended = manager.ended('p', off.signal);
   off.abort(new Error('too late'));
   await expect(ended).rejects.toThrow('too late');
+});
+
+test('a pod its node ends is Failed when its containers are down, and only then nobody waits for it', async () => {
+  const pod = podOf('p', { status: { phase: 'Running' } });
+  const records = [trace('p', '', 'running'), trace('p', 'main', 'running')];
+  const { manager, view, clock, stopped, told, heard } = await bench({ pods: [pod], records });
+  await manager.start();
+  manager.evict('p', { reason: 'Evicted', message: 'm', graceSeconds: 5, disruption: true });
+  await eventually(() => expect(stopped).toEqual(['main of p']));
+  expect(told.get('p')).toMatchObject({ phase: 'Running', reason: 'Evicted' });
+  expect(manager.ending('p')).toBe(true);
+  Object.assign(view.byId('main of p') ?? {}, { state: 'exited', exitCode: 143, finishedAt: 3 });
+  const off = new AbortController();
+  const ended = manager.ended('p', off.signal);
+  await clock.advance(1_000);
+  manager.wake('p');
+  await eventually(() => expect(told.get('p')).toMatchObject({ phase: 'Failed', reason: 'Evicted' }));
+  await eventually(async () => {
+    await clock.advance(200);
+    expect(heard).toEqual(['Failed']);
+  });
+  off.abort(new Error('seen'));
+  await expect(ended).rejects.toThrow('seen');
+});
+
+test('an agent that is started anew goes on to end what the one before it had begun to end', async () => {
+  const conditions = [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet' }];
+  const pod = podOf('p', { status: { phase: 'Running', reason: 'Evicted', message: 'm', conditions } });
+  const records = [trace('p', '', 'running'), trace('p', 'main', 'running')];
+  const { manager, stopped } = await bench({ pods: [pod], records });
+  await manager.start();
+  await eventually(() => expect(stopped).toEqual(['main of p']));
 });

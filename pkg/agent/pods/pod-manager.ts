@@ -98,9 +98,14 @@ export class PodManager {
     for (;;) {
       const w = this.#workers.get(uid);
       if (!w) return;
-      if (w.over) return abortable(w.told(), signal);
+      if (w.ended) return abortable(w.told(), signal);
       await this.#deps.clock.sleep(LOOK_MS, signal);
     }
+  }
+
+  /** Whether a pod has been told to end, or has. */
+  ending(uid: string): boolean {
+    return this.#workers.get(uid)?.ending ?? true;
   }
 
   /** Whether a pod that was ended holds nothing of the node any more. */

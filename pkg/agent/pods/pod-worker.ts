@@ -1,10 +1,13 @@
-import { type Container, type Pod, type PodStatus, Pods } from '#api/kinds/index.ts';
+import { type Pod, type PodStatus, Pods } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
 import type { PodRuntime } from '../runtime/view.ts';
-import { buildStatus } from '../status/build.ts';
+import { buildStatus, outcomeOf } from '../status/build.ts';
+import { toldFailure } from '../status/conditions.ts';
+import type { StatusInput } from '../status/input.ts';
+import { isFinal } from '../status/phase.ts';
 import { rejection } from './admission.ts';
 import { appArmorRefusal } from './apparmor.ts';
 import { specHash } from './container-config.ts';
@@ -15,7 +18,7 @@ import { PodContext, type PodWorkerDeps } from './pod-context.ts';
 import { type PendingResize, pendingResize, type Resize, resizeOf } from './resize.ts';
 import { Starter } from './starter.ts';
 import { Stopper } from './stopper.ts';
-import { readMessage } from './termination-message.ts';
+import { LastWords } from './termination-message.ts';
 
 const RETRY_MS = 1_000;
 /** Bounds that cannot be changed now are tried again after this; others may have left the node. */
@@ -31,10 +34,12 @@ export class PodWorker {
   readonly #starter: Starter;
   readonly #stopper: Stopper;
   readonly #startedAt: number;
-  readonly #messages = new Map<string, string>();
+  readonly #lastWords = new LastWords();
   /** What volumes or variables are made of changed. */
   #sourcesChanged = false;
   #released = false;
+  /** Nothing will be started any more; something may still run. */
+  #closing = false;
   /** The status of a static pod before the API shows it. */
   #unshown: PodStatus = {};
   #pendingResize: PendingResize | undefined;
@@ -106,9 +111,10 @@ export class PodWorker {
     for (let step = 0; step < MAX_STEPS && !this.finished; step++) {
       await this.#observe();
       // It may have ended since: nothing is told of an end before its last words are known.
-      if (this.#unheard(this.#d.view.pod(this.#pod.uid)).length > 0) continue;
+      if (this.#lastWords.missing(this.pod, this.#d.view.pod(this.#pod.uid)).length > 0) continue;
       const action = this.#plan();
-      this.#publish();
+      // What it has come to changes what is to be done.
+      if (this.#publish()) continue;
       if (action.do === 'wait') {
         if (action.untilMs !== undefined) this.#again(action.untilMs);
         await (this.#terminal ? this.#releaseVolumes() : this.#refreshVolumes());
@@ -125,13 +131,13 @@ export class PodWorker {
 
   /** Takes notice of containers that ended or run. */
   async #observe(): Promise<void> {
-    const { view, prober, clock } = this.#d;
+    const { view, prober, clock, volumes, runtime: docker } = this.#d;
     const { pod, uid } = this.#pod;
     const runtime = view.pod(uid);
     // A pod that ends needs none, and must not wait for a network that cannot give it one.
     const addressed = this.#pod.podIp !== '' || this.#pod.terminating || this.#terminal;
     if (runtime.sandbox?.state === 'running' && !addressed) await this.#starter.address(runtime.sandbox.id);
-    await this.#lastWords(runtime);
+    await this.#lastWords.read(pod, view, { podDir: volumes.podDir(uid), runtime: docker });
     this.#considerResize(runtime);
     for (const c of allContainers(pod)) {
       const [r] = runtime.containers.get(c.name) ?? [];
@@ -178,26 +184,8 @@ export class PodWorker {
     this.#starter.forget(r.id);
   }
 
-  /** Containers that ended, whose termination messages were not read yet. */
-  #unheard(runtime: PodRuntime): (readonly [Container, ContainerRecord])[] {
-    return allContainers(this.#pod.pod).flatMap((c) =>
-      (runtime.containers.get(c.name) ?? [])
-        .filter((r) => r.state === 'exited' && !this.#messages.has(r.id))
-        .map((r) => [c, r] as const),
-    );
-  }
-
-  /** Reads the termination messages of containers that ended, once each. */
-  async #lastWords(runtime: PodRuntime): Promise<void> {
-    const { view, volumes, runtime: docker } = this.#d;
-    for (const [c, r] of this.#unheard(runtime))
-      this.#messages.set(r.id, await readMessage(volumes.podDir(this.#pod.uid), c, r, docker));
-    for (const id of this.#messages.keys()) if (!view.byId(id)) this.#messages.delete(id);
-  }
-
   get #terminal(): boolean {
-    const phase = this.#newest.status?.phase;
-    return this.#pod.failure !== undefined || phase === 'Succeeded' || phase === 'Failed';
+    return this.#pod.failure !== undefined || this.#closing || isFinal(this.#newest.status?.phase);
   }
 
   /** Resolves when what is known of the pod's end is in the API. */
@@ -206,9 +194,19 @@ export class PodWorker {
     if (shown) await this.#d.publisher.written(shown.metadata.uid);
   }
 
+  /** It is being ended, or has come to its end. */
+  get ending(): boolean {
+    return this.#pod.terminating || this.#terminal;
+  }
+
+  /** Everything is down, and this was handed over to be told. */
+  get ended(): boolean {
+    return this.over && (this.#pod.orphan || isFinal(this.#newest.status?.phase));
+  }
+
   /** Everything is down, and nothing will be started any more. */
   get over(): boolean {
-    if (!this.#pod.terminating && !this.#terminal) return false;
+    if (!this.ending) return false;
     return [...this.#d.view.pod(this.#pod.uid).containers.values()].every(([r]) => r?.state !== 'running');
   }
 
@@ -242,12 +240,13 @@ export class PodWorker {
     });
   }
 
-  #publish(): void {
-    if (this.#pod.orphan) return;
+  /** @returns whether it turned out that the pod has come to its end. */
+  #publish(): boolean {
+    if (this.#pod.orphan) return false;
     const { clock, publisher, prober, images, hostIps, view } = this.#d;
     const { podIps, uid } = this.#pod;
     const { stopping } = this.#stopper;
-    const status = buildStatus({
+    const input: StatusInput = {
       pod: this.#newest,
       runtime: view.pod(uid),
       podIps,
@@ -258,14 +257,18 @@ export class PodWorker {
       pendingResize: this.#pendingResize,
       over: this.over,
       waiting: (name) => this.#pod.restarts.waiting(name),
-      message: (id) => this.#messages.get(id) ?? '',
+      message: (id) => this.#lastWords.of(id),
       ready: (r, c) => !stopping.has(r.id) && prober.ready(r, c),
       started: (r, c) => this.#starter.hooked(r.id) && prober.started(r, c),
       imageId: (image) => images.idOf(image),
-    });
+    };
     const { shown } = this.#pod;
+    const status = buildStatus(input);
     if (shown) publisher.publish(shown, status);
     else this.#unshown = status;
+    const news = !this.#closing && isFinal(outcomeOf(input));
+    this.#closing ||= news;
+    return news;
   }
 
   /** @returns false when the next look comes by an event or timer. */
@@ -329,6 +332,7 @@ export class PodWorker {
     const { sandbox, containers } = this.#d.view.pod(this.#pod.uid);
     if (sandbox || containers.size > 0) this.#d.admitted.note(this.#pod.uid);
     this.#sourcesChanged = true;
+    this.#pod.failure = toldFailure(this.pod.status ?? {});
     if (sandbox?.state !== 'running') return;
     await this.#d.cgroups?.ensure(this.#pod.pod);
     await this.#starter.address(sandbox.id);

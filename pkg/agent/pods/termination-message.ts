@@ -1,8 +1,10 @@
 import { chmod, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Container } from '#api/kinds/index.ts';
+import type { Container, Pod } from '#api/kinds/index.ts';
 import { LogText } from '../runtime/demux.ts';
 import type { ContainerRecord, Mount, Runtime } from '../runtime/types.ts';
+import type { PodRuntime, RuntimeView } from '../runtime/view.ts';
+import { allContainers } from './containers.ts';
 
 const DEFAULT_PATH = '/dev/termination-log';
 const MAX_BYTES = 4096;
@@ -57,4 +59,33 @@ export async function readMessage(podDir: string, c: Container, r: ContainerReco
   const text = await head(fileOf(podDir, c.name, r.attempt)).catch(() => '');
   if (text || r.exitCode === 0 || r.error || c.terminationMessagePolicy !== 'FallbackToLogsOnError') return text;
   return endOfLog(runtime, r.id).catch(() => '');
+}
+
+/** The termination messages of one pod's containers, each read once. */
+export class LastWords {
+  readonly #byId = new Map<string, string>();
+
+  /** Of a container by the id of its record; '' when it said nothing. */
+  of(recordId: string): string {
+    return this.#byId.get(recordId) ?? '';
+  }
+
+  /** Containers that ended and were not heard yet. */
+  missing(pod: Pod, runtime: PodRuntime): (readonly [Container, ContainerRecord])[] {
+    return allContainers(pod).flatMap((c) =>
+      (runtime.containers.get(c.name) ?? [])
+        .filter((r) => r.state === 'exited' && !this.#byId.has(r.id))
+        .map((r) => [c, r] as const),
+    );
+  }
+
+  async read(
+    pod: Pod,
+    view: Pick<RuntimeView, 'pod' | 'byId'>,
+    from: { podDir: string; runtime: Runtime },
+  ): Promise<void> {
+    for (const [c, r] of this.missing(pod, view.pod(pod.metadata?.uid ?? '')))
+      this.#byId.set(r.id, await readMessage(from.podDir, c, r, from.runtime));
+    for (const id of this.#byId.keys()) if (!view.byId(id)) this.#byId.delete(id);
+  }
 }

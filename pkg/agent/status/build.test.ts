@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/index.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
-import { buildStatus } from './build.ts';
+import { buildStatus, outcomeOf } from './build.ts';
+import { toldFailure } from './conditions.ts';
 import type { StatusInput } from './input.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -38,7 +39,7 @@ interface Sketch {
   status?: object;
   waiting?: Record<string, { reason: string; message: string }>;
   unready?: string[];
-  failure?: { reason: string; message: string };
+  failure?: { reason: string; message: string; disruption?: boolean };
   over?: boolean;
   messages?: Record<string, string>;
 }
@@ -84,11 +85,13 @@ test.each<[string, Sketch, string]>([
   ['init failed for good', { init, policy: 'Never', records: [exited('i', 1)] }, 'Failed'],
   ['init done, app not there', { init, records: [exited('i', 0)] }, 'Pending'],
   ['sidecar not there', { init: sidecar, records: [record('a')] }, 'Pending'],
+  ['a sidecar still runs', { init: sidecar, policy: 'Never', records: [record('s'), exited('a', 0)] }, 'Running'],
   [
-    'a sidecar does not keep the pod running',
-    { init: sidecar, policy: 'Never', records: [record('s'), exited('a', 0)] },
-    'Succeeded',
+    'a sidecar still runs, and init has failed for good',
+    { init: [...sidecar, ...init], policy: 'Never', records: [record('s'), exited('i', 1)] },
+    'Pending',
   ],
+  ['a sidecar has ended', { init: sidecar, policy: 'Never', records: [exited('s', 143), exited('a', 0)] }, 'Succeeded'],
   ['crashed, to be started again', { records: [exited('a', 1)] }, 'Running'],
   ['between attempts', { records: [record('a', { state: 'created', attempt: 1 }), exited('a', 1)] }, 'Running'],
   ['Always never succeeds', { records: [exited('a', 0)] }, 'Running'],
@@ -98,6 +101,47 @@ test.each<[string, Sketch, string]>([
   ['one still runs', { app: ['a', 'b'], policy: 'Never', records: [exited('a', 1), record('b')] }, 'Running'],
 ])('phase: %s', (_, sketch, phase) => {
   expect(buildStatus(input(sketch)).phase).toBe(phase);
+});
+
+const evicted = { reason: 'Evicted', message: 'too much', disruption: true };
+
+test.each<[string, Sketch, string, string]>([
+  ['while it runs', { records: [record('a')] }, 'Running', 'True TerminationByKubelet'],
+  [
+    'while its last container runs',
+    { app: ['a', 'b'], records: [exited('a', 0), record('b')] },
+    'Running',
+    'True TerminationByKubelet',
+  ],
+  [
+    'while it is being initialized',
+    { init, policy: 'Never', records: [record('i')] },
+    'Pending',
+    'True TerminationByKubelet',
+  ],
+  ['when all is down', { records: [exited('a', 0)], over: true }, 'Failed', 'True TerminationByKubelet'],
+  ['before anything of it ran', {}, 'Failed', 'True TerminationByKubelet'],
+])('a pod its node ends is told of at once, as Failed only when it is: %s', (_, sketch, phase, disrupted) => {
+  const i = input({ ...sketch, failure: evicted });
+  expect(outcomeOf(i)).toBe('Failed');
+  const status = buildStatus(i);
+  expect(status).toMatchObject({ phase, reason: 'Evicted', message: 'too much' });
+  expect(conditions({ ...sketch, failure: evicted }).DisruptionTarget).toBe(disrupted);
+  // An agent that is started anew meanwhile knows of it.
+  expect(toldFailure(status)).toEqual(phase === 'Failed' ? undefined : evicted);
+});
+
+test('a sidecar keeps nothing from its end: the pod has come to its own', () => {
+  expect(outcomeOf(input({ init: sidecar, policy: 'Never', records: [record('s'), exited('a', 0)] }))).toBe(
+    'Succeeded',
+  );
+  expect(outcomeOf(input({ init: sidecar, records: [record('s'), exited('a', 0)] }))).toBe('Running');
+});
+
+test('what others disrupt is not ended by this node', () => {
+  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' } as const;
+  expect(toldFailure({ phase: 'Running', reason: 'x', conditions: [condition] })).toBeUndefined();
+  expect(toldFailure({ phase: 'Running' })).toBeUndefined();
 });
 
 const first = (s: Sketch) => buildStatus(input(s)).containerStatuses?.[0];

@@ -1,9 +1,11 @@
-import type { PodCondition } from '#api/kinds/index.ts';
+import type { PodCondition, PodStatus } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { allContainers } from '../pods/containers.ts';
+import type { Failure } from '../pods/deadline.ts';
 import { isSidecar } from '../pods/plan.ts';
 import { resizeConditions, resizeOf } from '../pods/resize.ts';
 import type { ContainerStatuses, StatusInput } from './input.ts';
+import { isFinal } from './phase.ts';
 
 /** Condition types that the node speaks of; all others belong to somebody else. */
 const OWN_CONDITIONS: ReadonlySet<string> = new Set([
@@ -23,6 +25,12 @@ const DISRUPTED = { reason: 'TerminationByKubelet' } as const;
 /** Whether a condition is the node's word; a disruption may be somebody else's too. */
 export const isOwn = (c: PodCondition): boolean =>
   OWN_CONDITIONS.has(c.type) || (c.type === 'DisruptionTarget' && c.reason === DISRUPTED.reason);
+
+/** Why its node had begun to end a pod, as it told before it was started anew itself. Pure. */
+export function toldFailure({ phase, reason, message = '', conditions = [] }: PodStatus): Failure | undefined {
+  const told = conditions.some((c) => c.type === 'DisruptionTarget' && c.status === 'True' && isOwn(c));
+  return told && reason && !isFinal(phase) ? { reason, message, disruption: true } : undefined;
+}
 
 interface Verdict {
   readonly ok: boolean;

@@ -4,6 +4,9 @@ import type { ContainerStatuses } from './input.ts';
 
 export type Phase = NonNullable<PodStatus['phase']>;
 
+/** A pod of this phase never runs again. */
+export const isFinal = (phase: Phase | undefined): boolean => phase === 'Succeeded' || phase === 'Failed';
+
 /** The end a container came to, whether or not it is to be started again. */
 const endOf = (s: ContainerStatus | undefined) =>
   s?.state?.terminated ?? (s?.state?.waiting ? s.lastState?.terminated : undefined);
@@ -22,7 +25,8 @@ function initPhase(pod: Pod, init: readonly ContainerStatus[]): Phase | undefine
 }
 
 /**
- * Pending, Running, Succeeded or Failed ("Pod Lifecycle", pod phase).
+ * Pending, Running, Succeeded or Failed ("Pod Lifecycle", pod phase). A final one also while something of the pod still
+ * runs, which is to be ended then.
  * @param over nothing will be started any more, whatever the restart policy
  */
 export function phaseOf(pod: Pod, { init, app }: Pick<ContainerStatuses, 'init' | 'app'>, over: boolean): Phase {
@@ -37,3 +41,7 @@ export function phaseOf(pod: Pod, { init, app }: Pick<ContainerStatuses, 'init' 
   if (allSucceeded) return 'Succeeded';
   return policy === 'Never' ? 'Failed' : 'Running';
 }
+
+/** What a pod is until the last of its containers is down, whatever it comes to. */
+export const phaseMeanwhile = (pod: Pod, statuses: Pick<ContainerStatuses, 'init' | 'app'>): Phase =>
+  phaseOf({ ...pod, spec: { ...pod.spec, restartPolicy: 'Always' } as Pod['spec'] }, statuses, false);
