@@ -128,14 +128,17 @@ export class DockerRuntime implements Runtime {
     return record;
   }
 
-  async *events(sinceMs: number, signal: AbortSignal): AsyncIterable<RuntimeEvent> {
-    const stream = (await this.#patient.getEvents({
+  async events(sinceMs: number, signal: AbortSignal): Promise<AsyncIterable<RuntimeEvent>> {
+    const options = {
       since: Math.floor(sinceMs / 1000),
+      // Docker leaves out what is not named here, the commands of probes above all.
       filters: JSON.stringify({ type: ['container'], label: this.#mine, event: [...EVENTS] }),
-    })) as Readable;
-    const close = (): void => void stream.destroy();
-    signal.addEventListener('abort', close, { once: true });
-    if (signal.aborted) close();
+      abortSignal: signal,
+    };
+    return this.#events((await this.#patient.getEvents(options)) as Readable, signal);
+  }
+
+  async *#events(stream: Readable, signal: AbortSignal): AsyncIterable<RuntimeEvent> {
     try {
       const lines = new LineSplitter();
       for await (const chunk of stream) {
@@ -149,7 +152,6 @@ export class DockerRuntime implements Runtime {
     } catch (e) {
       if (!signal.aborted) throw e;
     } finally {
-      signal.removeEventListener('abort', close);
       stream.destroy();
     }
   }

@@ -153,8 +153,11 @@ export class StartError extends Error {
 export interface Runtime {
   /** Every container of ours on this node, sandboxes included. */
   list(): Promise<ContainerRecord[]>;
-  /** Events from `sinceMs` on; ends with the signal, throws when the stream breaks. */
-  events(sinceMs: number, signal: AbortSignal): AsyncIterable<RuntimeEvent>;
+  /**
+   * Resolves when the runtime tells of what happens from here on, and of what happened since `sinceMs` as far as it
+   * remembers. Ends with the signal, throws when the stream breaks.
+   */
+  events(sinceMs: number, signal: AbortSignal): Promise<AsyncIterable<RuntimeEvent>>;
   createSandbox(config: SandboxConfig): Promise<string>;
   createContainer(config: ContainerConfig): Promise<string>;
   /** @throws StartError */

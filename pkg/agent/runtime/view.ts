@@ -14,14 +14,17 @@ export interface PodRuntime {
 
 const RELIST_MS = 300_000;
 const RETRY_MS = 1000;
-/** Events are asked for again from a little before the break: repeats are harmless. */
+/** Docker answers a little before it listens: events are asked for from before that on. Repeats are harmless. */
 const OVERLAP_MS = 2000;
+/** No container goes back to an earlier one. */
+const STATES: readonly ContainerRecord['state'][] = ['created', 'running', 'exited'];
 
 const newest = (a: ContainerRecord, b: ContainerRecord): number => b.attempt - a.attempt || b.createdAt - a.createdAt;
 
 /**
  * The runtime's state in memory, from one list and the event stream, so that looking at a pod costs no call. A full list
- * every few minutes is the safety net.
+ * every few minutes is the safety net. The stream is always there before the list is read: Docker remembers no more than
+ * its last 256 events, and the commands of probes are among those, so that what happened in between would be lost.
  */
 export class RuntimeView {
   readonly #runtime: Runtime;
@@ -30,8 +33,8 @@ export class RuntimeView {
   readonly #byId = new Map<string, ContainerRecord>();
   readonly #byPod = new Map<string, Set<ContainerRecord>>();
   readonly #changed: (podUid: string) => void;
-  /** What happened before is in the list that was read last. */
-  #since = 0;
+  /** For each list being read, what was removed meanwhile. */
+  readonly #removals = new Set<Set<string>>();
 
   constructor(deps: { runtime: Runtime; clock: Clock; logger: Logger; changed: (podUid: string) => void }) {
     this.#runtime = deps.runtime;
@@ -94,18 +97,19 @@ export class RuntimeView {
 
   async load(): Promise<void> {
     const before = new Set(this.#byId.keys());
-    const begun = this.#clock.now();
-    const listed = await this.#runtime.list();
-    this.#since = begun;
+    const removed = new Set<string>();
+    this.#removals.add(removed);
+    const all = await this.#runtime.list().finally(() => this.#removals.delete(removed));
+    const listed = all.filter((r) => !removed.has(r.id));
     const seen = new Set(listed.map((r) => r.id));
     const touched = new Set<string>();
     for (const r of listed) {
       const known = this.#byId.get(r.id);
       if (known) {
         if (known.state !== r.state) touched.add(r.podUid);
-        // An event may have overtaken the list: a container never comes back from its end.
+        // An event may have overtaken the list.
         const { oomKilled } = known;
-        if (known.state !== 'exited' || r.state === 'exited') Object.assign(known, r);
+        if (STATES.indexOf(r.state) >= STATES.indexOf(known.state)) Object.assign(known, r);
         // The list does not know of a process that was killed while the container lived on.
         known.oomKilled ||= oomKilled;
       } else {
@@ -122,27 +126,36 @@ export class RuntimeView {
     for (const uid of touched) this.#changed(uid);
   }
 
-  /** Follows the runtime until the signal aborts; lists again after every break. `load` must have been called. */
+  /** Follows the runtime until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const stop = new AbortController();
-      const onAbort = (): void => stop.abort();
-      signal.addEventListener('abort', onAbort, { once: true });
-      const relist = this.#clock.after(RELIST_MS, () => stop.abort(), { unref: true });
       try {
-        for await (const e of this.#runtime.events(this.#since - OVERLAP_MS, stop.signal)) this.#apply(e);
+        await this.#follow(signal);
       } catch (err) {
-        this.#logger.warn({ err }, "the runtime's event stream broke");
-      }
-      relist.cancel();
-      signal.removeEventListener('abort', onAbort);
-      if (signal.aborted) return;
-      try {
-        await this.load();
-      } catch (err) {
-        this.#logger.warn({ err }, 'the runtime does not answer');
+        if (signal.aborted) return;
+        this.#logger.warn({ err }, 'the runtime cannot be followed, will retry');
         await this.#clock.sleep(RETRY_MS, signal).catch(() => {});
       }
+    }
+  }
+
+  /** Follows one stream of events until the next list is due. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const onAbort = (): void => stop.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const relist = this.#clock.after(RELIST_MS, () => stop.abort(), { unref: true });
+    try {
+      const events = await this.#runtime.events(this.#clock.now() - OVERLAP_MS, stop.signal);
+      const applied = async (): Promise<void> => {
+        for await (const e of events) this.#apply(e);
+        if (!stop.signal.aborted) throw new Error("the runtime's event stream ended");
+      };
+      await Promise.all([applied(), this.load()]);
+    } finally {
+      relist.cancel();
+      stop.abort();
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -178,6 +191,7 @@ export class RuntimeView {
   }
 
   #remove(id: string): void {
+    for (const removed of this.#removals) removed.add(id);
     const r = this.#byId.get(id);
     if (!r) return;
     this.#byId.delete(id);
