@@ -141,6 +141,8 @@ function dockerRuntime(f: Flags, logger: MainContext['logger']): DockerRuntime {
     network: DOCKER_NETWORK,
     cgroupParent: f.cgroupRoot,
     mayLowerOomScore,
+    logs: { maxBytes: f.containerLogMaxSize, maxFiles: f.containerLogMaxFiles },
+    podPidsLimit: f.podMaxPids,
     atNode: (path) => new NodeRoot(f.hostRoot).at(path),
   });
 }

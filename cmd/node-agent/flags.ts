@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { isQuantity } from '#api/meta/quantity.ts';
+import { isQuantity, wholeValue } from '#api/meta/quantity.ts';
 import {
   addressesFlag,
   boolFlag,
@@ -12,6 +12,10 @@ import {
   keyValuesFlag,
   portFlag,
 } from '#process/main.ts';
+
+const MIB = 2 ** 20;
+/** The most the kernel counts to (PID_MAX_LIMIT). */
+const MAX_PIDS = 4_194_304;
 
 /** What the command line says. Durations in milliseconds, unless said otherwise. */
 export interface Flags {
@@ -60,6 +64,13 @@ export interface Flags {
   /** Percent. */
   imageGcHighThreshold: number;
   imageGcLowThreshold: number;
+  minimumImageTtlDuration: number;
+  maxParallelImagePulls: number;
+  /** Bytes. */
+  containerLogMaxSize: number;
+  containerLogMaxFiles: number;
+  /** 0 or less: as many as it likes. */
+  podMaxPids: number;
 }
 
 function identityFlags(program: Command): Command {
@@ -176,7 +187,38 @@ function pressureFlags(program: Command): Command {
       intRangeFlag(0, 100),
       85,
     )
-    .option('--image-gc-low-threshold <%>', 'disk use down to which they are', intRangeFlag(0, 100), 80);
+    .option('--image-gc-low-threshold <%>', 'disk use down to which they are', intRangeFlag(0, 100), 80)
+    .option(
+      '--minimum-image-ttl-duration <d>',
+      'how long an image is unused before it is removed',
+      durationFlag,
+      120_000,
+    );
+}
+
+/** A quantity of bytes, "10Mi". @throws InvalidArgumentError */
+function bytesFlag(text: string): number {
+  const bytes = isQuantity(text) ? wholeValue(text) : 0;
+  if (bytes < LEAST_LOG_BYTES)
+    throw new InvalidArgumentError('It must be an amount of bytes such as 10Mi, 4Ki or more.');
+  return bytes;
+}
+
+/** Less than this is gone before anybody has read it. */
+const LEAST_LOG_BYTES = 4096;
+
+/** What one pod may take of the node besides CPU and memory. */
+function boundFlags(program: Command): Command {
+  return program
+    .option('--max-parallel-image-pulls <n>', 'images pulled at a time, 1: one after the other', intRangeFlag(1, 64), 3)
+    .option(
+      '--container-log-max-size <quantity>',
+      "size of a container's log file at which the next is begun",
+      bytesFlag,
+      10 * MIB,
+    )
+    .option('--container-log-max-files <n>', "how many files of a container's log are kept", intRangeFlag(2, 100), 3)
+    .option('--pod-max-pids <n>', 'processes of one pod; -1: as many as it likes', intRangeFlag(-1, MAX_PIDS), -1);
 }
 
 /** What makes the agent believe that its machine goes down: any SIGTERM, or one while systemd is stopping everything. */
@@ -207,7 +249,7 @@ function shutdownFlags(program: Command): Command {
 
 /** Declares the flags of the agent. */
 export const agentFlags = (program: Command): Command =>
-  [identityFlags, machineFlags, serverFlags, networkFlags, pressureFlags, shutdownFlags].reduce(
+  [identityFlags, machineFlags, boundFlags, serverFlags, networkFlags, pressureFlags, shutdownFlags].reduce(
     (p, add) => add(p),
     program,
   );

@@ -45,7 +45,14 @@ const nodeExec =
 async function cgroupsOf({ f, runtime, logger }: Base): Promise<PodCgroups | undefined> {
   if (!f.cgroupsPerQos) return undefined;
   const [{ cgroupDriver: driver }, mountinfo] = await Promise.all([runtime.info(), ownMountinfo()]);
-  return openPodCgroups({ root: f.cgroupRoot, driver, logger, mountinfo, exec: nodeExec(f) });
+  return openPodCgroups({
+    root: f.cgroupRoot,
+    driver,
+    logger,
+    mountinfo,
+    exec: nodeExec(f),
+    podPidsLimit: f.podMaxPids,
+  });
 }
 
 /** Runs the parts until the signal aborts or one of them fails. */

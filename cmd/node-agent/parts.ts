@@ -151,6 +151,7 @@ function imageGcOf({ f, runtime, pods, clock, logger }: Base): ImageGc {
     disk: () => diskUsage(f.rootDir),
     highPercent: f.imageGcHighThreshold,
     lowPercent: f.imageGcLowThreshold,
+    minAgeMs: f.minimumImageTtlDuration,
   });
 }
 
@@ -280,7 +281,13 @@ export function partsOf(base: Base, { facts, ...machine }: Machine): Parts {
   const objects = new PodObjects({ client, clock, logger, changed: (uid) => late.manager?.sourceChanged(uid) });
   const secrets = new PullSecrets({ secret: (ns, name) => objects.secretObject(ns, name), rootDir: f.rootDir, logger });
   const credentials = (pod: Stored<Pod>, image: string) => secrets.find(pod, image);
-  const images = new Images({ runtime, clock, events: seen.events, credentials });
+  const images = new Images({
+    runtime,
+    clock,
+    events: seen.events,
+    credentials,
+    parallelPulls: f.maxParallelImagePulls,
+  });
   const volumes = volumesOf(base, seen, objects);
   const imageGc = imageGcOf(base);
   const report = (): void => {

@@ -52,7 +52,8 @@ describe('the tree', () => {
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
   const mount = (point: string, type: string, options: string, root = '/') =>
     `30 1 0:1 ${root} ${point} rw - ${type} ${type} rw,${options}\n`;
-  const open = (mountinfo: string) => CgroupTree.open({ root: '/r', logger: silentLogger, mountinfo });
+  const open = (mountinfo: string, podPidsLimit = 0) =>
+    CgroupTree.open({ root: '/r', logger: silentLogger, mountinfo, podPidsLimit });
   const read = (...path: string[]) => readFileSync(join(dir, ...path), 'utf8');
 
   test('of version 1: classes by quality of service, weighed by what their pods request', async () => {
@@ -104,6 +105,22 @@ describe('the tree', () => {
     expect(read('two/r/kubepods/burstable/podb/c1/memory.oom.group')).toBe('1');
   });
 
+  test('a pod has no more processes than it may, in either version', async () => {
+    const [cpu, memory, pids, point] = ['cpu', 'memory', 'pids', 'unified'].map((name) =>
+      join(dir, 'bounded', name),
+    ) as [string, string, string, string];
+    for (const d of [cpu, memory, pids, point]) mkdirSync(d, { recursive: true });
+    const both = mount(cpu, 'cgroup', 'cpu,cpuacct') + mount(memory, 'cgroup', 'memory');
+    const e = pod('e', 'BestEffort', [{}]);
+    await (await open(both + mount(pids, 'cgroup', 'pids'), 100))?.ensure(e);
+    expect(read('bounded/pids/r/kubepods/besteffort/pode/pids.max')).toBe('100');
+    await (await open(mount(point, 'cgroup2', ''), 100))?.ensure(e);
+    expect(read('bounded/unified/r/kubepods/besteffort/pode/pids.max')).toBe('100');
+    expect(read('bounded/unified/r/kubepods/besteffort/cgroup.subtree_control')).toBe('+cpu +memory +pids');
+    // Where the kernel cannot count them by pod, each container is bounded.
+    expect(await open(both, 100)).toBeUndefined();
+  });
+
   test.each([
     ['not to be seen', () => open('')],
     ['not writable', () => open(mount('/proc/sys/none', 'cgroup2', ''))],
@@ -116,7 +133,13 @@ describe('the tree', () => {
 describe('slices of systemd', () => {
   const UID = '0a1b-2c3d';
   const MINE = 'mine-kubepods-burstable-pod0a1b_2c3d.slice';
-  const opened = async (o: { state: string; type: 'cgroup' | 'cgroup2'; listed?: string; root?: string }) => {
+  const opened = async (o: {
+    state: string;
+    type: 'cgroup' | 'cgroup2';
+    listed?: string;
+    root?: string;
+    pids?: number;
+  }) => {
     const calls: string[] = [];
     const mountinfo = `30 1 0:1 / /sys/fs/cgroup rw - ${o.type} ${o.type} rw\n`;
     const exec = async (program: string, args: readonly string[]) => {
@@ -125,7 +148,8 @@ describe('slices of systemd', () => {
       return { code: 0, stdout: args[0] === 'list-units' ? (o.listed ?? '') : '', stderr: '' };
     };
     const options = { root: o.root ?? '/mine', driver: 'systemd', logger: silentLogger, mountinfo, exec };
-    return { calls, tree: await openPodCgroups(options) };
+    const podPidsLimit = o.pids ?? 0;
+    return { calls, tree: await openPodCgroups({ ...options, podPidsLimit }) };
   };
 
   test('one for each pod, with its bounds, in those of the classes', async () => {
@@ -146,6 +170,12 @@ describe('slices of systemd', () => {
     await tree?.remove(UID);
     expect(calls[0]).toBe(`systemctl stop ${MINE}`);
     expect(calls.at(-1)).toBe('systemctl set-property --runtime mine-kubepods-burstable.slice CPUWeight=1');
+  });
+
+  test('a pod has no more tasks than it may', async () => {
+    const { tree, calls } = await opened({ state: 'running', type: 'cgroup', pids: 100 });
+    await tree?.ensure(pod(UID, 'Burstable', [container('1')]));
+    expect(calls).toContain(`systemctl set-property --runtime ${MINE} CPUWeight=39 CPUQuota= TasksMax=100`);
   });
 
   test('those that an agent before this one made are found', async () => {

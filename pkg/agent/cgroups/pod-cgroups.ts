@@ -38,6 +38,8 @@ export interface PodCgroupsOptions {
   readonly mountinfo: string;
   /** Runs programs of the node, wherever this process is. */
   readonly exec: Exec;
+  /** Processes of a pod; 0 or less: as many as it likes. */
+  readonly podPidsLimit: number;
 }
 
 /** Undefined, with a word why in the log, where there is nobody to make them. */

@@ -4,6 +4,7 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Exec } from '#process/exec.ts';
 import { succeed } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
+import type { CgroupLimits } from '../runtime/types.ts';
 import { hierarchies } from '../stats/cgroup-paths.ts';
 import { podBounds } from './limits.ts';
 import { namesOf } from './names.ts';
@@ -29,15 +30,20 @@ export function foldersOf(slice: string): string[] {
 export const podOfSlice = (slice: string): string | undefined =>
   /^(?:.*-)?kubepods(?:-(?:burstable|besteffort))?-pod([^-]+)\.slice$/.exec(slice)?.[1]?.replaceAll('_', '-');
 
-/** What `systemctl set-property` is told of a slice. Pure. @param memory whether memory is bounded here too */
+/**
+ * What `systemctl set-property` is told of a slice. Pure.
+ * @param memory whether memory is bounded here too
+ * @param pids processes of the pod; 0 or less: as many as it likes
+ */
 export function propertiesOf(
-  b: { readonly cpuShares: number; readonly cpuQuotaUs: number; readonly memoryBytes: number },
-  memory: boolean,
+  b: CgroupLimits,
+  { memory, pids }: { readonly memory: boolean; readonly pids: number },
 ): string[] {
   return [
     `CPUWeight=${weightOf(b.cpuShares)}`,
     `CPUQuota=${b.cpuQuotaUs > 0 ? `${Math.ceil(b.cpuQuotaUs / PERCENT_OF_QUOTA)}%` : ''}`,
     ...(memory ? [`MemoryMax=${b.memoryBytes > 0 ? b.memoryBytes : 'infinity'}`] : []),
+    ...(pids > 0 ? [`TasksMax=${pids}`] : []),
   ];
 }
 
@@ -53,6 +59,8 @@ export interface SystemdOptions {
   readonly logger: Logger;
   /** /proc/self/mountinfo. */
   readonly mountinfo: string;
+  /** Processes of a pod; 0 or less: as many as it likes. */
+  readonly podPidsLimit: number;
 }
 
 /** Cgroups of pods where systemd keeps them: slices, made through systemctl and gone with the machine. */
@@ -60,6 +68,7 @@ export class SystemdTree implements PodCgroups {
   readonly #prefix: readonly string[];
   readonly #exec: Exec;
   readonly #unified: boolean;
+  readonly #pids: number;
   /** Where the unified hierarchy is to be seen, if it is the only one. */
   readonly #point: string | undefined;
   readonly #logger: Logger;
@@ -67,10 +76,11 @@ export class SystemdTree implements PodCgroups {
   /** What each class was given last. */
   readonly #weights = new Map<string, number>();
 
-  private constructor({ root, exec, logger, mountinfo }: SystemdOptions) {
+  private constructor({ root, exec, logger, mountinfo, podPidsLimit }: SystemdOptions) {
     this.#prefix = root.split('/').filter(Boolean);
     this.#exec = exec;
     this.#logger = logger;
+    this.#pids = podPidsLimit;
     this.#unified = hierarchies(mountinfo, 'cgroup').length === 0;
     this.#point = this.#unified ? hierarchies(mountinfo, 'cgroup2')[0]?.point : undefined;
   }
@@ -97,10 +107,14 @@ export class SystemdTree implements PodCgroups {
   async ensure(pod: Stored<Pod>): Promise<void> {
     const slice = this.pathOf(pod);
     const bounds = podBounds(pod);
-    await this.#set(slice, propertiesOf(bounds, this.#unified));
+    await this.#set(slice, this.#properties(bounds));
     const burstableShares = slice.startsWith(this.#class('burstable')) ? bounds.cpuShares : 0;
     this.#known.set(pod.metadata.uid, { slice, burstableShares });
     await this.#weighClasses();
+  }
+
+  #properties(bounds: CgroupLimits): string[] {
+    return propertiesOf(bounds, { memory: this.#unified, pids: this.#pids });
   }
 
   async started(pod: Stored<Pod>, containerId: string): Promise<void> {
@@ -110,7 +124,7 @@ export class SystemdTree implements PodCgroups {
 
   async loosen(pod: Stored<Pod>): Promise<void> {
     const { cpuShares } = podBounds(pod);
-    await this.#set(this.pathOf(pod), propertiesOf({ cpuShares, cpuQuotaUs: 0, memoryBytes: 0 }, this.#unified));
+    await this.#set(this.pathOf(pod), this.#properties({ cpuShares, cpuQuotaUs: 0, memoryBytes: 0 }));
   }
 
   async remove(uid: string): Promise<void> {

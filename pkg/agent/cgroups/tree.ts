@@ -16,6 +16,8 @@ export interface CgroupTreeOptions {
   readonly logger: Logger;
   /** /proc/self/mountinfo. */
   readonly mountinfo: string;
+  /** Processes of a pod; 0 or less: as many as it likes. */
+  readonly podPidsLimit: number;
 }
 
 const PERIOD_US = 100_000;
@@ -28,6 +30,12 @@ interface Known {
 
 const code = (e: unknown): string | undefined => (e as NodeJS.ErrnoException).code;
 
+/** Through which pods are bounded. */
+const controllersOf = ({ podPidsLimit }: Pick<CgroupTreeOptions, 'podPidsLimit'>): string[] => [
+  ...['cpu', 'memory'],
+  ...(podPidsLimit > 0 ? ['pids'] : []),
+];
+
 /** A hierarchy is seen from its root; in a cgroup namespace of one's own the root shows as so many levels up. */
 const isWhole = (h: Hierarchy): boolean => /^\/(\.\.(\/\.\.)*)?$/.test(h.root);
 
@@ -37,14 +45,22 @@ export class CgroupTree implements PodCgroups {
   readonly #base: string;
   readonly #hierarchies: readonly Hierarchy[];
   readonly #unified: boolean;
+  readonly #podPidsLimit: number;
+  readonly #controllers: readonly string[];
   readonly #logger: Logger;
   readonly #known = new Map<string, Known>();
 
-  private constructor({ root, logger }: CgroupTreeOptions, found: readonly Hierarchy[], unified: boolean) {
+  private constructor(
+    { root, logger, podPidsLimit }: CgroupTreeOptions,
+    found: readonly Hierarchy[],
+    unified: boolean,
+  ) {
     this.#root = root.replace(/\/+$/, '');
     this.#base = `${this.#root}/kubepods`;
     this.#hierarchies = found;
     this.#unified = unified;
+    this.#controllers = controllersOf({ podPidsLimit });
+    this.#podPidsLimit = podPidsLimit;
     this.#logger = logger;
   }
 
@@ -55,7 +71,7 @@ export class CgroupTree implements PodCgroups {
     const unified = old.length === 0;
     // Beside those of version 1 there may be a unified one without controllers, in which containers have a place too.
     const found = [...old, ...hierarchies(mountinfo, 'cgroup2').filter(isWhole)];
-    const controlled = unified || ['cpu', 'memory'].every((c) => found.some((h) => h.options.includes(c)));
+    const controlled = unified || controllersOf(options).every((c) => found.some((h) => h.options.includes(c)));
     const writable = await Promise.all(found.map((h) => access(h.point, constants.W_OK))).then(
       () => found.length > 0 && controlled,
       () => false,
@@ -73,6 +89,7 @@ export class CgroupTree implements PodCgroups {
     await this.#make(path);
     await this.#shares(path, bounds.cpuShares);
     await this.#quota(path, bounds.cpuQuotaUs);
+    if (this.#podPidsLimit > 0) await this.#write('pids', path, 'pids.max', this.#podPidsLimit);
     // On version 1 every container of a pod hears of an OOM in the pod's cgroup: the wrong one would be called killed.
     if (this.#unified) await this.#write('memory', path, 'memory.max', bounds.memoryBytes || 'max');
     const burstableShares = path.startsWith(`${this.#base}/burstable/`) ? bounds.cpuShares : 0;
@@ -137,13 +154,13 @@ export class CgroupTree implements PodCgroups {
 
   async #make(path: string): Promise<void> {
     if (!this.#unified) {
-      for (const c of ['cpu', 'memory']) await mkdir((this.#of(c)?.point ?? '') + path, { recursive: true });
+      for (const c of this.#controllers) await mkdir((this.#of(c)?.point ?? '') + path, { recursive: true });
       return;
     }
     // A controller reaches down only where each cgroup above passes it on.
     let dir = this.#hierarchies[0]?.point ?? '';
     for (const name of path.split('/').filter(Boolean)) {
-      await writeFile(join(dir, 'cgroup.subtree_control'), '+cpu +memory');
+      await writeFile(join(dir, 'cgroup.subtree_control'), this.#controllers.map((c) => `+${c}`).join(' '));
       dir = join(dir, name);
       await mkdir(dir, { recursive: true });
     }

@@ -26,6 +26,32 @@ test('pulled images that no pod names, those unused longest first', () => {
   expect(found.map((i) => i.id)).toEqual(['old', 'new', 'port']);
 });
 
+/** On a disk that is full. */
+const gcOf = (runtime: Runtime, clock: FakeClock): ImageGc =>
+  new ImageGc({
+    ...{ runtime, clock, logger: silentLogger, pauseImage: 'pause:1' },
+    ...{ highPercent: 85, lowPercent: 80, minAgeMs: 400_000 },
+    pods: { get: () => undefined, list: () => [], byIndex: () => [] },
+    disk: async () => ({ capacity: 1, available: 0, inodes: 0, inodesFree: 0 }),
+  });
+
+test('an image goes only when it was unused for as long as it is granted', async () => {
+  const clock = new FakeClock();
+  const removed: string[] = [];
+  const runtime = {
+    images: async () => [image('old', 'a/old:1', 'a/old@sha256:2')],
+    removeImage: async (name: string) => removed.push(name) > 0,
+  } as unknown as Runtime;
+  const off = new AbortController();
+  const running = gcOf(runtime, clock).run(off.signal);
+  await clock.advance(399_000);
+  expect(removed).toEqual([]);
+  await clock.advance(300_000);
+  expect(removed).toContain('a/old:1');
+  off.abort();
+  await running;
+});
+
 test('an image that Docker fails to remove does not keep the others', async () => {
   const removed: string[] = [];
   const runtime = {
@@ -36,18 +62,7 @@ test('an image that Docker fails to remove does not keep the others', async () =
       return true;
     },
   } as unknown as Runtime;
-  const gc = new ImageGc({
-    ...{
-      runtime,
-      clock: new FakeClock(),
-      logger: silentLogger,
-      pauseImage: 'pause:1',
-      highPercent: 85,
-      lowPercent: 80,
-    },
-    pods: { get: () => undefined, list: () => [], byIndex: () => [] },
-    disk: async () => ({ capacity: 1, available: 0, inodes: 0, inodesFree: 0 }),
-  });
+  const gc = gcOf(runtime, new FakeClock());
   expect(await gc.reclaim()).toBe(true);
   expect(removed).toEqual(['a/old:1', 'a/old@sha256:2']);
 });

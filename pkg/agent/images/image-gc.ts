@@ -18,11 +18,11 @@ export interface ImageGcDeps {
   /** Share of the disk in use, percent, from which on images are removed, and down to which. */
   readonly highPercent: number;
   readonly lowPercent: number;
+  /** An image is removed only when it was unused for so long, milliseconds: one that was just pulled is about to be used. */
+  readonly minAgeMs: number;
 }
 
 const PERIOD_MS = 300_000;
-/** An image that was just pulled is about to be used. */
-const MIN_AGE_MS = 120_000;
 const ALL = 100;
 
 const repository = (name: string): string => name.replace(/(@.*|:[^/:]*)$/, '');
@@ -54,10 +54,10 @@ export class ImageGc {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger, highPercent, lowPercent } = this.#d;
+    const { clock, logger, highPercent, lowPercent, minAgeMs } = this.#d;
     while (!signal.aborted) {
       try {
-        if ((await this.#percent()) >= highPercent) await this.#collect(lowPercent, MIN_AGE_MS);
+        if ((await this.#percent()) >= highPercent) await this.#collect(lowPercent, minAgeMs);
       } catch (err) {
         logger.warn({ err }, 'images could not be looked through');
       }

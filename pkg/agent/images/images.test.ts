@@ -9,7 +9,7 @@ const pod = (uid: string) => ({ metadata: { name: uid, namespace: 'ns', uid } })
 const container = (image: string) => ({ name: 'main', image }) as Container;
 
 /** A registry whose pulls end when they are told to. */
-function bench() {
+function bench(parallelPulls = 3) {
   const clock = new FakeClock();
   const running = new Map<string, { end(): void; fail(message: string): void; off: AbortSignal }>();
   const events: string[] = [];
@@ -24,7 +24,7 @@ function bench() {
   } as unknown as Runtime;
   const event = (_about: unknown, _type: string, reason: string): void => void events.push(reason);
   const credentials = async () => ({ credentials: [], missing: [] });
-  const images = new Images({ runtime, clock, credentials, events: { event, flush: async () => {} } });
+  const images = new Images({ runtime, clock, credentials, parallelPulls, events: { event, flush: async () => {} } });
   const pull = (uid: string, image: string, signal = new AbortController().signal) =>
     images.pull(pod(uid), container(image), signal);
   return { clock, images, running, events, pull };
@@ -42,6 +42,18 @@ test('three images are pulled at a time, the others wait for their turn', async 
     for (const r of running.values()) r.end();
     await clock.advance(0);
   }
+  await Promise.all(all);
+});
+
+test('one at a time, in the order they were asked for, where that is wanted', async () => {
+  const { clock, running, pull } = bench(1);
+  const all = [1, 2].map((n) => pull(`p${n}`, `r/i${n}:1`));
+  await clock.advance(0);
+  expect([...running.keys()]).toEqual(['r/i1:1']);
+  running.get('r/i1:1')?.end();
+  await clock.advance(0);
+  expect([...running.keys()]).toEqual(['r/i2:1']);
+  running.get('r/i2:1')?.end();
   await Promise.all(all);
 });
 

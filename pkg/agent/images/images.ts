@@ -17,6 +17,8 @@ export interface ImagesDeps {
   readonly events: EventRecorder;
   /** Finds what a pod's image may be pulled with. */
   readonly credentials: (pod: Stored<Pod>, image: string) => Promise<PullCredentials>;
+  /** Images pulled at a time; further pulls wait for their turn. */
+  readonly parallelPulls: number;
 }
 
 /** Why a container waits for its image. */
@@ -30,7 +32,6 @@ export class ImageError extends Error {
   }
 }
 
-const PARALLEL_PULLS = 3;
 const PULL_TIMEOUT_MS = 600_000;
 const FIRST_BACKOFF_MS = 10_000;
 const MAX_BACKOFF_MS = 300_000;
@@ -59,7 +60,7 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
 /** Image presence and pulling, by policy and with back-off ("Images", image pull policy). */
 export class Images {
   readonly #d: ImagesDeps;
-  readonly #pulls = createSemaphore(PARALLEL_PULLS);
+  readonly #pulls;
   readonly #running = new Map<string, Pull>();
   /** Containers whose image was just pulled for them: with Always that is enough for one start. */
   readonly #pulled = new Set<string>();
@@ -69,6 +70,7 @@ export class Images {
 
   constructor(deps: ImagesDeps) {
     this.#d = deps;
+    this.#pulls = createSemaphore(deps.parallelPulls);
     this.#backoff = createBackoff({
       clock: deps.clock,
       initialMs: FIRST_BACKOFF_MS,

@@ -1,5 +1,4 @@
 import type { ContainerCreateOptions } from 'dockerode';
-import { LOG_FILES } from './json-log.ts';
 import { LABEL } from './labels.ts';
 import type { CgroupLimits, ContainerConfig, SandboxConfig } from './types.ts';
 
@@ -12,6 +11,10 @@ export interface DockerSettings {
   readonly cgroupParent: string;
   /** Negative OOM scores and --privileged need CAP_SYS_RESOURCE, which some hosts lack. */
   readonly mayLowerOomScore: boolean;
+  /** Of each container's log, which Docker rotates. */
+  readonly logs: { readonly maxBytes: number; readonly maxFiles: number };
+  /** Processes of a pod; 0 or less: as many as it likes. */
+  readonly podPidsLimit: number;
   /** Where this process sees a path of the node. */
   readonly atNode: (path: string) => string;
 }
@@ -20,8 +23,10 @@ const PAUSE_OOM_SCORE = -998;
 const CPU_PERIOD_US = 100_000;
 const MAX_NAME = 200;
 
-/** Container logs are rotated by Docker: bounded on disk. */
-const LOGS = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': String(LOG_FILES), compress: 'false' } };
+const logsOf = ({ logs }: DockerSettings) => ({
+  Type: 'json-file',
+  Config: { 'max-size': String(logs.maxBytes), 'max-file': String(logs.maxFiles), compress: 'false' },
+});
 
 /** What tells it from all others is in it, however long the name of its pod. */
 function nameOf(kind: string, c: { pod: string; namespace: string; podUid: string; attempt: number }): string {
@@ -154,7 +159,9 @@ export function containerOptions(s: DockerSettings, c: ContainerConfig): Contain
       ...security(s, c),
       ...resourceOptions(c.limits),
       OomScoreAdj: oomScore(s, c.oomScoreAdj),
-      LogConfig: LOGS,
+      LogConfig: logsOf(s),
+      // Where the pod has a cgroup, that is bounded.
+      ...(s.podPidsLimit > 0 && c.cgroupParent === undefined ? { PidsLimit: s.podPidsLimit } : {}),
       ...parentOf(s, c),
     },
   };

@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { systemClock } from '#async/clock.ts';
-import { jsonLog } from './json-log.ts';
+import { jsonLog, type LogPlace } from './json-log.ts';
 import type { LogRequest } from './types.ts';
 
 export interface LogStream {
@@ -42,6 +42,20 @@ async function told(container: Docker.Container, r: LogRequest, signal: AbortSig
     : Readable.from([await container.logs({ ...options, follow: false, abortSignal: signal })]);
 }
 
+/** What of a container's inspection tells where its log is. The library's types lack the path. */
+export interface LogFacts {
+  readonly LogPath?: string;
+  readonly HostConfig: { readonly LogConfig?: { readonly Type?: string; readonly Config?: unknown } };
+}
+
+/** The files of a container's log, as it was made with; undefined when it has none. */
+export function logPlace({ LogPath, HostConfig }: LogFacts, atNode: (path: string) => string): LogPlace | undefined {
+  const { Type, Config } = HostConfig.LogConfig ?? {};
+  if (Type !== 'json-file' || !LogPath) return undefined;
+  const files = Number((Config as Record<string, string> | undefined)?.['max-file'] ?? 1);
+  return { path: atNode(LogPath), files };
+}
+
 const readable = (path: string): Promise<boolean> =>
   access(path, constants.R_OK).then(
     () => true,
@@ -57,12 +71,11 @@ export async function containerLog(
   r: LogRequest,
   { signal, atNode }: { readonly signal: AbortSignal; readonly atNode: (path: string) => string },
 ): Promise<LogStream> {
-  const { Config, HostConfig, LogPath } = (await container.inspect()) as Docker.ContainerInspectInfo & {
-    LogPath?: string;
-  };
-  const path = HostConfig.LogConfig?.Type === 'json-file' && LogPath ? atNode(LogPath) : '';
-  if (!path || !(await readable(path))) return { stream: await told(container, r, signal), multiplexed: !Config.Tty };
+  const found = await container.inspect();
+  const place = logPlace(found, atNode);
+  if (!place || !(await readable(place.path)))
+    return { stream: await told(container, r, signal), multiplexed: !found.Config.Tty };
   const until = (off: AbortSignal): Promise<void> => ended(container, AbortSignal.any([off, signal]));
-  const text = jsonLog(path, r, r.follow ? { ended: until } : undefined);
+  const text = jsonLog(place, r, r.follow ? { ended: until } : undefined);
   return { stream: Readable.from(text, { objectMode: false }), multiplexed: false };
 }

@@ -3,17 +3,20 @@ import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Pod } from '#api/kinds/index.ts';
 import type { ContainerHandle } from '../streaming/backend.ts';
 import { DockerRuntime } from './docker.ts';
 import { containerOptions, type DockerSettings, sandboxOptions } from './docker-config.ts';
+import { logPlace } from './docker-log.ts';
 import { DockerStreams } from './docker-streams.ts';
 import type { ContainerConfig, SandboxConfig } from './types.ts';
 import type { RuntimeView } from './view.ts';
 
 const settings: DockerSettings = {
   ...{ node: 'n', pauseImage: 'pause:1', network: 'net', cgroupParent: '', mayLowerOomScore: true },
+  logs: { maxBytes: 1000, maxFiles: 4 },
+  podPidsLimit: 0,
   atNode: (path) => path,
 };
 
@@ -96,4 +99,59 @@ test('a command whose client left while it was being started is given up', async
   expect(stream.destroyed).toBe(true);
   // Its process was looked for, to be ended.
   expect(asked).toBe(2);
+});
+
+test("Docker is asked for the lives of this node's containers alone, and is told when nobody listens any more", async () => {
+  const asked: URL[] = [];
+  let left = false;
+  const { runtime, close } = await docker((request, response) => {
+    asked.push(new URL(request.url ?? '', 'http://docker'));
+    response.on('close', () => {
+      left = true;
+    });
+    const event = { Action: 'die', Actor: { ID: 'c', Attributes: { exitCode: '3' } }, timeNano: 5e6 };
+    response.write(`${JSON.stringify(event)}\n`);
+  });
+  const off = new AbortController();
+  try {
+    for await (const e of await runtime.events(7_900, off.signal)) {
+      expect(e).toMatchObject({ type: 'die', record: { id: 'c', exitCode: 3, finishedAt: 5 } });
+      off.abort();
+    }
+    const query = asked[0]?.searchParams;
+    expect(query?.get('since')).toBe('7');
+    expect(JSON.parse(query?.get('filters') ?? '')).toMatchObject({
+      type: ['container'],
+      event: ['create', 'start', 'die', 'oom', 'destroy'],
+      label: expect.arrayContaining(['io.coxswain.node=n']),
+    });
+    await vi.waitFor(() => expect(left).toBe(true), { timeout: 30_000 });
+  } finally {
+    close();
+  }
+});
+
+const bare = {
+  ...{ pod: 'p', namespace: 'ns', podUid: 'u', attempt: 0, name: 'main', command: [], args: [], env: [], mounts: [] },
+  ...{ devices: [], namedDevices: [], annotations: {}, groups: [], capAdd: [], capDrop: [], limits: {} },
+} as unknown as ContainerConfig;
+
+test('logs and processes of a container have the bounds of the node', () => {
+  const of = (c: Partial<ContainerConfig>) => containerOptions({ ...settings, podPidsLimit: 9 }, { ...bare, ...c });
+  expect(of({}).HostConfig).toMatchObject({
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '1000', 'max-file': '4' } },
+    PidsLimit: 9,
+  });
+  // The cgroup of its pod has the bound then.
+  expect(of({ cgroupParent: '/pod' }).HostConfig?.PidsLimit).toBeUndefined();
+  expect(containerOptions(settings, bare).HostConfig?.PidsLimit).toBeUndefined();
+});
+
+test.each([
+  ['json-file', { 'max-file': '5' }, 5],
+  ['json-file', {}, 1],
+  ['none', {}, undefined],
+])('a log of %s with %j', (Type, Config, files) => {
+  const facts = { LogPath: '/l', HostConfig: { LogConfig: { Type, Config } } };
+  expect(logPlace(facts, (path) => `/host${path}`)).toEqual(files && { path: '/host/l', files });
 });

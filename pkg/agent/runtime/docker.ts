@@ -5,7 +5,7 @@ import { LineSplitter } from '#client/json-lines.ts';
 import type { RegistryCredentials } from '../images/keyring.ts';
 import { FrameSplitter } from './demux.ts';
 import { containerOptions, type DockerSettings, resourceOptions, sandboxOptions } from './docker-config.ts';
-import { containerLog, type LogStream } from './docker-log.ts';
+import { containerLog, type LogFacts, type LogStream, logPlace } from './docker-log.ts';
 import { logSize } from './json-log.ts';
 import { LABEL } from './labels.ts';
 import {
@@ -248,9 +248,9 @@ export class DockerRuntime implements Runtime {
       const container = this.docker.getContainer(id);
       // The option and the answer to it are missing from the library's types.
       const options = { size: true } as object;
-      const found: { SizeRw?: number; LogPath?: string } = await this.#call(() => container.inspect(options));
-      const { SizeRw = 0, LogPath } = found;
-      return SizeRw + (LogPath ? await logSize(this.#settings.atNode(LogPath)) : 0);
+      const found: LogFacts & { SizeRw?: number } = await this.#call(() => container.inspect(options));
+      const log = logPlace(found, this.#settings.atNode);
+      return (found.SizeRw ?? 0) + (log ? await logSize(log) : 0);
     } catch (e) {
       if (code(e) === 404) return 0;
       throw e;

@@ -5,8 +5,6 @@ import { systemClock } from '#async/clock.ts';
 import { LineSplitter } from '#client/json-lines.ts';
 import type { LogRequest } from './types.ts';
 
-/** Files of one log, the one being written included; Docker removes older ones. */
-export const LOG_FILES = 3;
 const READ_BYTES = 64 * 1024;
 /** A log of which nothing is heard is looked at all the same; the kernel tells of most changes long before. */
 const LOOK_MS = 1_000;
@@ -21,6 +19,13 @@ interface Entry {
   readonly time?: string;
 }
 
+/** Where the log of a container is. */
+export interface LogPlace {
+  readonly path: string;
+  /** How many files there are at most, the one being written included; Docker removes older ones. */
+  readonly files: number;
+}
+
 interface LogFile {
   readonly handle: FileHandle;
   readonly ino: number;
@@ -33,13 +38,13 @@ export interface Writer {
 }
 
 /** Files of a log, the newest first, whether they are there or not. */
-const pathsOf = (path: string): string[] =>
-  Array.from({ length: LOG_FILES + 1 }, (_, n) => (n === 0 ? path : `${path}.${n}`));
+const pathsOf = ({ path, files }: LogPlace): string[] =>
+  Array.from({ length: files + 1 }, (_, n) => (n === 0 ? path : `${path}.${n}`));
 
 /** Bytes that a log takes on disk, all its files together. */
-export async function logSize(path: string): Promise<number> {
+export async function logSize(place: LogPlace): Promise<number> {
   const sizes = await Promise.all(
-    pathsOf(path).map((p) =>
+    pathsOf(place).map((p) =>
       stat(p).then(
         (s) => s.size,
         () => 0,
@@ -63,9 +68,9 @@ async function openFile(path: string): Promise<LogFile | undefined> {
  * The files of a log, the oldest first. They are opened from the newest on: of a rotation meanwhile files are seen twice, and
  * none is missed but the one that it is about to make.
  */
-async function openFiles(path: string): Promise<LogFile[]> {
+async function openFiles(place: LogPlace): Promise<LogFile[]> {
   const files: LogFile[] = [];
-  for (const p of pathsOf(path)) {
+  for (const p of pathsOf(place)) {
     const file = await openFile(p);
     if (file && files.some((f) => f.ino === file.ino)) await file.handle.close();
     else if (file) files.unshift(file);
@@ -74,10 +79,10 @@ async function openFiles(path: string): Promise<LogFile[]> {
 }
 
 /** Files that came after this one, which may be gone; they are open. */
-async function newerFiles(path: string, than: LogFile | undefined): Promise<LogFile[]> {
-  const newest = await stat(path).catch(() => undefined);
+async function newerFiles(place: LogPlace, than: LogFile | undefined): Promise<LogFile[]> {
+  const newest = await stat(place.path).catch(() => undefined);
   if (!newest || newest.ino === than?.ino) return [];
-  const files = await openFiles(path);
+  const files = await openFiles(place);
   const known = files.findIndex((f) => f.ino === than?.ino);
   for (const f of files.slice(0, known + 1)) await f.handle.close();
   return files.slice(known + 1);
@@ -200,19 +205,19 @@ async function* readOn(
 
 /** The files of a log, read one after the other, the newest as far as it goes. */
 class Reading {
-  readonly #path: string;
+  readonly #place: LogPlace;
   readonly #rendering: Rendering;
   #files: LogFile[] = [];
   #at = 0;
   #splitter = new LineSplitter();
 
-  constructor(path: string, request: LogRequest) {
-    this.#path = path;
+  constructor(place: LogPlace, request: LogRequest) {
+    this.#place = place;
     this.#rendering = new Rendering(request);
   }
 
   async open(tail: number | undefined): Promise<void> {
-    this.#files = await openFiles(this.#path);
+    this.#files = await openFiles(this.#place);
     if (tail === undefined) return;
     const { file, at } = await startOf(this.#files, tail);
     for (const f of this.#files.splice(0, file)) await f.handle.close();
@@ -232,7 +237,7 @@ class Reading {
         continue;
       }
       // Of one that was rotated away the end is read before the next is begun.
-      const newer = await newerFiles(this.#path, file);
+      const newer = await newerFiles(this.#place, file);
       if (newer.length === 0) return;
       this.#files.push(...newer);
     }
@@ -247,10 +252,10 @@ class Reading {
  * The text of a log that Docker's json-file driver keeps: `path`, and before it `path.1` and so on. With a writer it is followed
  * until he ends, across rotations, where Docker's own follower (20.10) shows lines twice.
  */
-export async function* jsonLog(path: string, request: LogRequest, writer?: Writer): AsyncGenerator<Buffer> {
+export async function* jsonLog(place: LogPlace, request: LogRequest, writer?: Writer): AsyncGenerator<Buffer> {
   const off = new AbortController();
-  const reading = new Reading(path, request);
-  const changes = writer && new Changes(dirname(path));
+  const reading = new Reading(place, request);
+  const changes = writer && new Changes(dirname(place.path));
   let over = !writer;
   const end = (): void => {
     over = true;

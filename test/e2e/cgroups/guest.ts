@@ -50,6 +50,7 @@ async function dockerd(driver: Driver): Promise<ChildProcess> {
 const runtime = new DockerRuntime(SOCKET, {
   ...{ node: 'guest', pauseImage: 'coxswain/pause:1', network: 'none', cgroupParent: '' },
   ...{ mayLowerOomScore: true, atNode: (path: string) => path },
+  ...{ logs: { maxBytes: 1 << 20, maxFiles: 2 }, podPidsLimit: 0 },
 });
 const usage = new UsageReader({ runtime, clock });
 const view = new RuntimeView({ runtime, clock, logger, changed: () => {} });
@@ -207,7 +208,7 @@ const PATHS: Record<Driver, (qos: string, uid: string) => string> = {
 
 async function opened(driver: string): Promise<PodCgroups> {
   const mountinfo = await ownMountinfo();
-  const cgroups = await openPodCgroups({ root: '', driver, logger, mountinfo, exec: systemExec });
+  const cgroups = await openPodCgroups({ root: '', driver, logger, mountinfo, exec: systemExec, podPidsLimit: 0 });
   if (!cgroups) throw new Error(`no cgroups with ${driver}`);
   return cgroups;
 }
