@@ -123,7 +123,8 @@ async function run(f: Flags, context: MainContext): Promise<void> {
   try {
     await requireServer({ client, server, clock, signal, logger });
     const [facts, cgroups, appArmor] = await Promise.all([factsOf(base), cgroupsOf(base), appArmorEnabled()]);
-    parts = partsOf(base, { facts, cgroups, appArmor });
+    const { userNamespaces } = await base.runtime.info();
+    parts = partsOf(base, { facts, cgroups, appArmor, userNamespaces });
     await work(base, parts, ports);
   } finally {
     parts?.prober.close();

@@ -185,6 +185,7 @@ export interface Machine {
   readonly facts: NodeFacts;
   readonly cgroups: PodCgroups | undefined;
   readonly appArmor: boolean;
+  readonly userNamespaces: boolean;
 }
 
 type Managed = Omit<Machine, 'facts'> & Omit<Parts, 'manager' | 'statics' | 'registration' | 'report' | 'imageGc'>;
@@ -201,6 +202,7 @@ function managerOf(
       ...{ client, runtime, view, images, clock, logger, node, hostIps },
       cgroups: parts.cgroups,
       appArmor: parts.appArmor,
+      userNamespaces: parts.userNamespaces,
       admitted: new AdmittedPods({
         node,
         freshNode: () => client.get(Nodes, f.nodeName, undefined, { timeoutMs: NODE_MS }),

@@ -175,6 +175,7 @@ describe('what cannot be mounted', () => {
       () => ({ persistentVolumeClaim: { claimName: 'missing' } }),
       /persistentvolumeclaim "missing" not found/,
     ],
+    ['no-pages', () => ({ emptyDir: { medium: 'HugePages' } }), /medium HugePages: this node offers no huge pages/],
   ];
 
   test.each(table)('%s says so', async (name, source, message) => {

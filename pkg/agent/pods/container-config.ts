@@ -180,6 +180,7 @@ export function containerConfig(pod: Stored<Pod>, c: Container, i: ContainerInpu
     capDrop: security.capabilities?.drop ?? [],
     appArmor: i.appArmor,
     seccomp: i.seccomp,
+    seLinux: { ...(security.seLinuxOptions ?? podSecurity?.seLinuxOptions) },
     unmaskedProc: security.procMount === 'Unmasked',
     pidOf: i.pidOf ?? (pod.spec?.shareProcessNamespace ? i.sandboxId : ''),
     hostPid: pod.spec?.hostPID ?? false,

@@ -50,6 +50,8 @@ export interface PodWorkerDeps {
   readonly admitted: AdmittedPods;
   /** Whether AppArmor confines processes of this node. */
   readonly appArmor: boolean;
+  /** Whether root of a container is somebody else on this node. */
+  readonly userNamespaces: boolean;
   /** Where seccomp profiles of the node lie. */
   readonly seccompDir: string;
   /** What runs short on this node now. */

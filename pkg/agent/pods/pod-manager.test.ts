@@ -13,10 +13,16 @@ const nothing = (): void => {};
 const later = async (): Promise<void> => {};
 
 /** A node with what an agent before this one left on it. */
-async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRecord>[]; folders?: string[] }) {
+async function bench(left: {
+  pods?: Stored<Pod>[];
+  records?: Partial<ContainerRecord>[];
+  folders?: string[];
+  userNamespaces?: boolean;
+}) {
   const clock = new FakeClock();
   const removed: string[] = [];
   const stopped: string[] = [];
+  const events: string[] = [];
   /** What was told of pods, by uid. */
   const told = new Map<string, PodStatus>();
   /** The phases that were told when somebody asked whether the API had heard of them. */
@@ -84,7 +90,10 @@ async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRe
       },
     },
     images: { idOf: () => '' },
-    events: { event: nothing },
+    events: {
+      event: (_about: object, _type: string, reason: string, message: string) => events.push(`${reason}: ${message}`),
+    },
+    userNamespaces: left.userNamespaces ?? false,
     admitted: { note: nothing, admit: nothing },
     mirrors: { set: nothing, seen: nothing },
   } as unknown as PodManagerDeps;
@@ -96,7 +105,7 @@ async function bench(left: { pods?: Stored<Pod>[]; records?: Partial<ContainerRe
     api.delete(p.metadata.name);
     handlers.onDelete?.(p);
   };
-  const seen = { removed, stopped, told, heard, sandboxes };
+  const seen = { removed, stopped, events, told, heard, sandboxes };
   return { manager, view, clock, refuse, api, during, volumes, network, gone, ...seen };
 }
 
@@ -247,4 +256,16 @@ test('an agent that is started anew goes on to end what the one before it had be
   const { manager, stopped } = await bench({ pods: [pod], records });
   await manager.start();
   await eventually(() => expect(stopped).toEqual(['main of p']));
+});
+
+test.each([true, false])('users of its own are had on a node that has them: %s', async (userNamespaces) => {
+  const pod = podOf('p', { spec: { hostUsers: false, hostNetwork: true, containers: [{ name: 'main' }] } });
+  const { manager, sandboxes, events } = await bench({ pods: [pod], userNamespaces });
+  await manager.start();
+  const words = 'Failed to create pod sandbox: ';
+  const why = userNamespaces
+    ? 'no more'
+    : "can't set `spec.hostUsers: false`, runtime does not support user namespaces";
+  await eventually(() => expect(events).toContain(`FailedCreatePodSandBox: ${words}${why}`));
+  expect(sandboxes).toEqual(userNamespaces ? ['p'] : []);
 });

@@ -94,7 +94,9 @@ export class Starter {
 
   /** Makes a sandbox and starts it. @returns its id */
   async #raise(attempt: number): Promise<string> {
-    const { runtime, view, clock, dns, cgroups } = this.#pod.deps;
+    const { runtime, view, clock, dns, cgroups, userNamespaces } = this.#pod.deps;
+    if (this.#pod.pod.spec?.hostUsers === false && !userNamespaces)
+      throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
     await cgroups?.ensure(this.#pod.pod);
     const config = sandboxConfig(this.#pod.pod, attempt, dns.clusterDomain);
     const { first } = this.#pod.deps.networks;

@@ -93,6 +93,7 @@ function security(s: DockerSettings, c: ContainerConfig) {
       ...(c.noNewPrivileges ? ['no-new-privileges'] : []),
       ...(c.appArmor ? [`apparmor=${c.appArmor}`] : []),
       ...(c.seccomp ? [`seccomp=${c.seccomp}`] : []),
+      ...Object.entries(c.seLinux).map(([kind, label]) => `label=${kind}:${label}`),
     ],
     ...(c.unmaskedProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
   };

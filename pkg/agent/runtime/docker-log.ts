@@ -44,8 +44,10 @@ async function told(container: Docker.Container, r: LogRequest, signal: AbortSig
 
 /** What of a container's inspection tells where its log is. The library's types lack the path. */
 export interface LogFacts {
-  readonly LogPath?: string;
-  readonly HostConfig: { readonly LogConfig?: { readonly Type?: string; readonly Config?: unknown } };
+  readonly LogPath?: string | undefined;
+  readonly HostConfig: {
+    readonly LogConfig?: { readonly Type?: string | undefined; readonly Config?: unknown } | undefined;
+  };
 }
 
 /** The files of a container's log, as it was made with; undefined when it has none. */

@@ -61,7 +61,7 @@ test('containers have names of their own, however long those of their pods', () 
     [0, 1].flatMap((attempt) => {
       const ids = { pod, namespace, podUid: `uid-of-${namespace}`, attempt };
       const container = { ...ids, name: 'main', command: [], args: [], env: [], mounts: [], devices: [] };
-      const more = { namedDevices: [], annotations: {}, groups: [], capAdd: [], capDrop: [], limits: {} };
+      const more = { namedDevices: [], annotations: {}, seLinux: {}, groups: [], capAdd: [], capDrop: [], limits: {} };
       return [
         sandboxOptions(settings, { ...ids, ports: [], sysctls: {} } as unknown as SandboxConfig).name,
         containerOptions(settings, { ...container, ...more } as unknown as ContainerConfig).name,
@@ -134,6 +134,7 @@ test("Docker is asked for the lives of this node's containers alone, and is told
 const bare = {
   ...{ pod: 'p', namespace: 'ns', podUid: 'u', attempt: 0, name: 'main', command: [], args: [], env: [], mounts: [] },
   ...{ devices: [], namedDevices: [], annotations: {}, groups: [], capAdd: [], capDrop: [], limits: {} },
+  seLinux: {},
 } as unknown as ContainerConfig;
 
 test('logs and processes of a container have the bounds of the node', () => {
@@ -154,4 +155,28 @@ test.each([
 ])('a log of %s with %j', (Type, Config, files) => {
   const facts = { LogPath: '/l', HostConfig: { LogConfig: { Type, Config } } };
   expect(logPlace(facts, (path) => `/host${path}`)).toEqual(files && { path: '/host/l', files });
+});
+
+test('SELinux labels and a bare /proc reach the runtime', () => {
+  const c = { ...bare, seLinux: { type: 'spc_t', level: 's0:c1,c2' }, unmaskedProc: true };
+  expect(containerOptions(settings, c).HostConfig).toMatchObject({
+    SecurityOpt: ['label=type:spc_t', 'label=level:s0:c1,c2'],
+    ...{ MaskedPaths: [], ReadonlyPaths: [] },
+  });
+});
+
+test.each([
+  [['name=seccomp,profile=default', 'name=userns'], true],
+  [['name=seccomp,profile=default'], false],
+  [null, false],
+])('of a Docker with %j it is known whether it maps users', async (SecurityOptions, expected) => {
+  const { runtime, close } = await docker((_request, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ SecurityOptions }));
+  });
+  try {
+    expect((await runtime.info()).userNamespaces).toBe(expected);
+  } finally {
+    close();
+  }
 });

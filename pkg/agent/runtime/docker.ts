@@ -354,7 +354,9 @@ export class DockerRuntime implements Runtime {
   }
 
   async info() {
-    const i = (await this.#call(() => this.docker.info())) as Record<string, string | number>;
+    const answer: unknown = await this.#call(() => this.docker.info());
+    const i = answer as Record<string, string | number>;
+    const { SecurityOptions } = answer as { SecurityOptions?: readonly string[] | null };
     return {
       version: String(i.ServerVersion),
       cgroupDriver: String(i.CgroupDriver),
@@ -363,6 +365,7 @@ export class DockerRuntime implements Runtime {
       architecture: String(i.Architecture),
       cpus: Number(i.NCPU),
       memoryBytes: Number(i.MemTotal),
+      userNamespaces: SecurityOptions?.some((o) => o.split(',').includes('name=userns')) ?? false,
     };
   }
 }

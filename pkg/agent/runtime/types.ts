@@ -114,6 +114,8 @@ export interface ContainerConfig {
   readonly appArmor: string;
   /** 'unconfined', the text of a profile, or '' for the runtime's own. */
   readonly seccomp: string;
+  /** SELinux labels by their kind: user, role, type, level. A host without SELinux pays them no heed. */
+  readonly seLinux: Readonly<Record<string, string>>;
   /** /proc as the kernel shows it, nothing hidden or read-only. */
   readonly unmaskedProc: boolean;
   /** The container whose process namespace it joins; '' for one of its own. */
@@ -191,5 +193,7 @@ export interface Runtime {
     architecture: string;
     cpus: number;
     memoryBytes: number;
+    /** Whether root of a container is somebody else on the host. */
+    userNamespaces: boolean;
   }>;
 }

@@ -22,6 +22,17 @@ export function memoryBytes(pod: Pod, sizeLimit: string | undefined, allocatable
   return known.length > 0 ? Math.min(...known) : 0;
 }
 
+/**
+ * Whether an emptyDir is in memory, by its medium. Pure.
+ * @throws VolumeError when this node does not have such a medium
+ */
+export function inMemory(medium: string | undefined): boolean {
+  if (medium === 'Memory') return true;
+  if (medium === undefined || medium === '') return false;
+  if (/^HugePages(-|$)/.test(medium)) throw new VolumeError(`medium ${medium}: this node offers no huge pages`);
+  throw new VolumeError(`unknown storage medium "${medium}"`);
+}
+
 /** Makes the directory, or leaves it as it is: what containers wrote stays. @throws VolumeError */
 export async function emptyDir(e: EmptyDir, exec: Exec): Promise<string> {
   const made = await mkdir(e.dir, { recursive: true });

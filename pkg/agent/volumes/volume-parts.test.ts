@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Container, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
-import { memoryBytes } from './empty-dir.ts';
+import { inMemory, memoryBytes } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
 import { mountPoints } from './mount-table.ts';
 import { NodeRoot } from './node-root.ts';
@@ -165,4 +165,10 @@ test.each([
   const mounts = volumes.mountsOf(pod, c, new Map([['v', '/there']]), new Map());
   if (complaint) await expect(mounts).rejects.toThrow(complaint);
   else expect(await mounts).toMatchObject([{ source: '/there', target: '/v', readOnly: true }]);
+});
+
+test('a medium that the node does not have is refused', () => {
+  expect([undefined, '', 'Memory'].map(inMemory)).toEqual([false, false, true]);
+  for (const medium of ['HugePages', 'HugePages-2Mi']) expect(() => inMemory(medium)).toThrow('offers no huge pages');
+  expect(() => inMemory('Tape')).toThrow('unknown storage medium "Tape"');
 });

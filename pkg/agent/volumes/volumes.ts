@@ -10,7 +10,7 @@ import type { Mount } from '../runtime/types.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { claimedPath, claimNameOf } from './claims.ts';
 import { contentOf, type PodPlace } from './content.ts';
-import { emptyDir, memoryBytes } from './empty-dir.ts';
+import { emptyDir, inMemory, memoryBytes } from './empty-dir.ts';
 import { VolumeError } from './errors.ts';
 import { hostPath } from './host-path.ts';
 import { isMounted, mountsBelow } from './mount-table.ts';
@@ -102,7 +102,7 @@ export class Volumes {
     if (claim) return claimedPath({ objects, node }, pod, claim);
     const dir = this.volumeDir(uid, v.name);
     if (v.emptyDir) {
-      const memory = v.emptyDir.medium === 'Memory';
+      const memory = inMemory(v.emptyDir.medium);
       const bytes = memoryBytes(pod, v.emptyDir.sizeLimit, allocatable().memory);
       return emptyDir({ dir, memory, bytes, fsGroup }, exec);
     }
