@@ -69,7 +69,6 @@ test.each([
   ['number.conf', /the kubeconfig FOLDER\/number\.conf is no kubeconfig: "clusters" must be a list of entries/],
   ['list.conf', /the kubeconfig FOLDER\/list\.conf is no kubeconfig: it must be a map/],
 ])('a kubeconfig that is none: %s', async (file, wanted) => {
-  vi.stubEnv('KUBECONFIG', join(folder, file));
   for (const line of ['config view', 'config get-contexts', 'get pods']) {
     let err = '';
     vi.spyOn(process.stderr, 'write').mockImplementation((text) => {

@@ -39,7 +39,8 @@ function take(socket: Socket, count: number): Promise<Buffer> {
       if (bytes?.length === count) done(() => resolve(bytes));
     };
     socket.on('readable', look).on('error', failed).on('end', ended).on('close', ended);
-    look();
+    if (socket.destroyed) ended();
+    else look();
   });
 }
 
