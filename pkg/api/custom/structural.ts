@@ -1,4 +1,5 @@
 import type { JSONSchemaProps } from '../kinds/apiextensions/jsonschema.ts';
+import { copyJson } from '../meta/copy.ts';
 import { setOwn } from '../schema/own.ts';
 
 /** Structural schemas at work: pruning and defaulting ("Extend the Kubernetes API with CustomResourceDefinitions"). */
@@ -25,7 +26,7 @@ const isVoid = (s: JSONSchemaProps | undefined, v: unknown): boolean =>
 export function pruned(s: JSONSchemaProps, v: unknown, path: string, unknown: string[], root = false): unknown {
   if (Array.isArray(v)) {
     const items = itemsOf(s);
-    return items ? v.map((x, i) => pruned(items, x, `${path}[${i}]`, unknown)) : structuredClone(v);
+    return items ? v.map((x, i) => pruned(items, x, `${path}[${i}]`, unknown)) : copyJson(v);
   }
   if (!isMap(v)) return v;
   const out: Json = {};
@@ -34,9 +35,9 @@ export function pruned(s: JSONSchemaProps, v: unknown, path: string, unknown: st
     const at = path ? `${path}.${k}` : k;
     const known = s.properties && Object.hasOwn(s.properties, k) ? s.properties[k] : othersOf(s);
     if (isVoid(known, x)) continue;
-    if (embedded && TYPE_META.has(k)) setOwn(out, k, structuredClone(x));
+    if (embedded && TYPE_META.has(k)) setOwn(out, k, copyJson(x));
     else if (known) setOwn(out, k, pruned(known, x, at, unknown));
-    else if (keepsAll(s)) setOwn(out, k, structuredClone(x));
+    else if (keepsAll(s)) setOwn(out, k, copyJson(x));
     else unknown.push(`unknown field "${at}"`);
   }
   return out;
@@ -51,7 +52,7 @@ export function fillDefaults(s: JSONSchemaProps, v: unknown): void {
   }
   if (!isMap(v)) return;
   for (const [k, p] of Object.entries(s.properties ?? {})) {
-    if (p.default !== undefined && (v[k] === undefined || isVoid(p, v[k]))) v[k] = structuredClone(p.default);
+    if (p.default !== undefined && (v[k] === undefined || isVoid(p, v[k]))) v[k] = copyJson(p.default);
     if (v[k] !== undefined) fillDefaults(p, v[k]);
   }
   const others = othersOf(s);

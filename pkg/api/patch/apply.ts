@@ -1,3 +1,4 @@
+import { copyJson } from '../meta/copy.ts';
 import { sameJson } from '../meta/equal.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../meta/objectmeta.ts';
 import type { ObjectSchema } from '../schema/schema.ts';
@@ -117,5 +118,5 @@ export function applyPatch(r: ApplyRequest): Applied {
   const result = keepLastApplied(r, object);
   const managedFields = settle(storedEntries([entry, ...left]));
   // The caller may change what it gets; `live` is a cached object.
-  return { object: structuredClone(result), managedFields };
+  return { object: copyJson(result), managedFields };
 }

@@ -1,3 +1,4 @@
+import { copyJson } from '../meta/copy.ts';
 import { sameJson } from '../meta/equal.ts';
 import { errors } from '../meta/errors.ts';
 
@@ -104,7 +105,7 @@ function applyOne(doc: unknown, o: Operation): unknown {
       return add(remove(doc, o.from ?? ''), o.path, value);
     }
     case 'copy':
-      return add(doc, o.path, structuredClone(read(doc, o.from ?? '')));
+      return add(doc, o.path, copyJson(read(doc, o.from ?? '')));
     case 'test':
       if (!sameJson(read(doc, o.path), o.value)) throw refused(`testing path ${o.path} failed`);
       return doc;
@@ -124,7 +125,7 @@ export function jsonPatch(doc: unknown, operations: readonly Operation[]): unkno
     throw errors.badRequest('error decoding patch: an operation must be an object');
   }
   return operations.reduce<unknown>(
-    (d, o) => applyOne(d, { ...o, ...(o.value === undefined ? {} : { value: structuredClone(o.value) }) }),
-    structuredClone(doc),
+    (d, o) => applyOne(d, { ...o, ...(o.value === undefined ? {} : { value: copyJson(o.value) }) }),
+    copyJson(doc),
   );
 }

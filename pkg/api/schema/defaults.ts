@@ -1,3 +1,4 @@
+import { copyJson } from '../meta/copy.ts';
 import { jsonFields } from './decode.ts';
 import { type ObjectSchema, resolveLazy, type Schema } from './schema.ts';
 
@@ -40,7 +41,7 @@ function fillerOf(schema: ObjectSchema): Filler | null {
     const preset = field.default;
     if (preset !== undefined) {
       own.push((v) => {
-        if (v[name] === undefined) v[name] = typeof preset === 'object' ? structuredClone(preset) : preset;
+        if (v[name] === undefined) v[name] = typeof preset === 'object' ? copyJson(preset) : preset;
       });
     }
     const inside = fillInside(field.schema);

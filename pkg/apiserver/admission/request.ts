@@ -1,4 +1,5 @@
 import { apiVersionOf } from '#api/kind.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import type { Resource } from '../registry/resource.ts';
 import { scaleOf } from '../subresources/scale-object.ts';
@@ -48,7 +49,7 @@ export async function inVersion(a: Attributes, version: Resource): Promise<Attri
   if (apiVersion === a.resource.apiVersion || !storedAs || a.objectKind || isScale(a)) return a;
   const shown = async (o: KubeObject | undefined): Promise<Stored<KubeObject> | undefined> => {
     const typed = typedObject(a, o);
-    return typed ? storedAs.fromStored(structuredClone(typed) as Stored<KubeObject>) : undefined;
+    return typed ? storedAs.fromStored(copyJson(typed) as Stored<KubeObject>) : undefined;
   };
   const [object, oldObject] = await Promise.all([shown(a.object), shown(a.oldObject)]);
   const { object: _o, oldObject: _old, ...rest } = a;

@@ -1,4 +1,5 @@
 import { type Pod, type ServiceAccount, ServiceAccounts } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { errors } from '#api/meta/errors.ts';
 import { randomSuffix } from '../registry/names.ts';
 import type { Lookup } from './lookup.ts';
@@ -64,7 +65,7 @@ export function serviceAccountAdmission(lookup: Lookup): AdmissionPlugin {
       spec.serviceAccount = name;
       const account = await accountOf(a, name);
       if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length)
-        spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
+        spec.imagePullSecrets = copyJson(account.imagePullSecrets);
       if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(spec);
     },
   };

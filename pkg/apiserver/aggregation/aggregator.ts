@@ -7,6 +7,7 @@ import {
   LOCAL,
   Services,
 } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { errors, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
@@ -242,7 +243,7 @@ export class Aggregator {
     await writes.change(target, (current) => {
       const conditions = (current as APIService).status?.conditions ?? [];
       return {
-        ...structuredClone(current),
+        ...copyJson(current),
         status: { conditions: withAvailable(conditions, condition, now) },
       } as KubeObject;
     });

@@ -1,4 +1,5 @@
 import { CUSTOM_RESOURCE_CLEANUP, type CustomResourceDefinition, CustomResourceDefinitions } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
@@ -106,7 +107,7 @@ export class CustomResources {
     if (status !== crd.status) {
       await this.#deps.writes.change(this.#target(name, 'status'), (current) => {
         const latest = current as Definition;
-        return { ...structuredClone(latest), status: desiredStatus(latest, takenBy(others), now) } as KubeObject;
+        return { ...copyJson(latest), status: desiredStatus(latest, takenBy(others), now) } as KubeObject;
       });
     }
     if (!crd.metadata.deletionTimestamp || !crd.metadata.finalizers?.includes(CUSTOM_RESOURCE_CLEANUP)) {
@@ -145,7 +146,7 @@ export class CustomResources {
       if (resource.cache.list('').length > 0) return false;
     }
     await this.#deps.writes.change(this.#target(name, ''), (current) => {
-      const next = structuredClone(current) as KubeObject;
+      const next = copyJson(current) as KubeObject;
       if (current.metadata.uid !== uid) return next;
       const finalizers = (next.metadata?.finalizers ?? []).filter((f) => f !== CUSTOM_RESOURCE_CLEANUP);
       next.metadata = { ...next.metadata, finalizers };

@@ -5,6 +5,7 @@ import {
   type PriorityLevelConfiguration,
   PriorityLevelConfigurations,
 } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
@@ -124,7 +125,7 @@ export class FlowObjects {
     const held = resource.cache.get(name)?.object;
     const metadata = { name, annotations: { [AUTO_UPDATE]: 'true' } };
     if (!held) {
-      await this.#deps.writer.create(target, structuredClone({ metadata, spec: wanted.spec }) as KubeObject).catch(
+      await this.#deps.writer.create(target, copyJson({ metadata, spec: wanted.spec }) as KubeObject).catch(
         // Another server was first.
         (e: unknown) => {
           if (!isAlreadyExists(e)) throw e;
@@ -138,7 +139,7 @@ export class FlowObjects {
     await this.#deps.writes
       .change(target, (old) => {
         const annotations = { ...old.metadata.annotations, ...metadata.annotations };
-        return { ...structuredClone(old), metadata: { ...old.metadata, annotations }, spec: wanted.spec } as KubeObject;
+        return { ...copyJson(old), metadata: { ...old.metadata, annotations }, spec: wanted.spec } as KubeObject;
       })
       .catch((e: unknown) => {
         if (!isNotFound(e) && !isConflict(e)) throw e;
@@ -160,7 +161,7 @@ export class FlowObjects {
         const others = conditions.filter((c) => c.type !== DANGLING);
         // Another server may have said it already: then nothing changes.
         const said = danglingCondition(old as FlowSchema, exists, now);
-        return { ...structuredClone(old), status: { conditions: [...others, said] } } as KubeObject;
+        return { ...copyJson(old), status: { conditions: [...others, said] } } as KubeObject;
       };
       await this.#deps.writes.change(target, next).catch((e: unknown) => {
         if (!isNotFound(e)) throw e;

@@ -1,3 +1,4 @@
+import { copyJson } from '#api/meta/copy.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
@@ -134,7 +135,7 @@ export class Deleter {
   }
 
   #terminating(target: Target, o: Stored<KubeObject>, finalizers: string[], grace: number | undefined): KubeObject {
-    const next = structuredClone(o) as KubeObject & { status?: { phase?: string } };
+    const next = copyJson(o) as KubeObject & { status?: { phase?: string } };
     const meta = next.metadata ?? {};
     if (finalizers.length > 0) meta.finalizers = finalizers;
     else delete meta.finalizers;

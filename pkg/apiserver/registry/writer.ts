@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { KindPart } from '#api/kind.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { FieldError } from '#api/meta/fielderrors.ts';
@@ -67,7 +68,7 @@ export class Writer {
     const generateName = object.metadata?.name ? undefined : object.metadata?.generateName;
     if (!generateName) return this.#createOnce(target, object);
     for (let attempt = 1; ; attempt++) {
-      const named = structuredClone(object);
+      const named = copyJson(object);
       named.metadata = { ...named.metadata, name: generatedName(generateName) };
       try {
         return await this.#createOnce(target, named);
@@ -241,7 +242,7 @@ export class Writer {
     const metadata = keepSystemMeta(old.metadata, old.metadata);
     if (next.metadata?.managedFields) metadata.managedFields = next.metadata.managedFields;
     // Defaults are filled into it, and the old object is the cache's.
-    return structuredClone({ ...part.lay(next, old), metadata });
+    return copyJson({ ...part.lay(next, old), metadata });
   }
 
   #mainWrite(target: Target, next: KubeObject, old: Stored<KubeObject>): KubeObject {
@@ -252,7 +253,7 @@ export class Writer {
     if (target.resource.kind.hasStatus) {
       const { status } = old as { status?: unknown };
       if (status === undefined) delete object.status;
-      else object.status = structuredClone(status);
+      else object.status = copyJson(status);
     }
     return object;
   }

@@ -1,4 +1,5 @@
 import { parse as parseYaml } from 'yaml';
+import { copyJson } from '#api/meta/copy.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { applyPatch } from '#api/patch/apply.ts';
@@ -31,7 +32,7 @@ export function patcherOf(ctx: RequestContext, resource: Resource, validation: F
     switch (type) {
       case JSON_PATCH:
         if (!Array.isArray(body)) throw errors.badRequest('a JSON patch must be an array of operations');
-        return jsonPatch(structuredClone(current), body);
+        return jsonPatch(copyJson(current), body);
       case MERGE_PATCH:
         return mergePatch(current, asObject(body));
       case STRATEGIC_PATCH:

@@ -1,3 +1,4 @@
+import { copyJson } from '#api/meta/copy.ts';
 import { errors, isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { isSet } from '#api/meta/query.ts';
@@ -96,7 +97,7 @@ export class WriteHandlers {
     const object = readObject(ctx, resource.kind, target.options.fieldValidation);
     alignName(object, target);
     alignNamespace(object, target);
-    return objectAnswer(ctx, resource, await this.change(target, () => structuredClone(object)));
+    return objectAnswer(ctx, resource, await this.change(target, () => copyJson(object)));
   }
 
   async patch(ctx: RequestContext, resource: Resource): Promise<Answer> {

@@ -1,4 +1,5 @@
 import { type ServiceCIDR, ServiceCIDRs } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
@@ -72,7 +73,7 @@ export class DefaultServiceCidr {
       const store = new ObjectStore(this.#resource, this.#deps.storage);
       await store.change(DEFAULT_CIDR, DEFAULT_CIDR, (o) => {
         if (cidrsOf(o).length !== 1) return { do: 'nothing' };
-        return { do: 'write', object: { ...structuredClone(o), spec: { cidrs: [...this.#cidrs] } } as KubeObject };
+        return { do: 'write', object: { ...copyJson(o), spec: { cidrs: [...this.#cidrs] } } as KubeObject };
       });
       return;
     }
@@ -89,8 +90,8 @@ export class DefaultServiceCidr {
     const now = apiTime(this.#deps.clock.now());
     const next = (old: Stored<KubeObject>): KubeObject => {
       const { conditions = [] } = (old as ServiceCIDR).status ?? {};
-      if (conditions.some((c) => c.type === 'Ready') || old.metadata.deletionTimestamp) return structuredClone(old);
-      return { ...structuredClone(old), status: { conditions: [...conditions, serviceCidrReady(now)] } } as KubeObject;
+      if (conditions.some((c) => c.type === 'Ready') || old.metadata.deletionTimestamp) return copyJson(old);
+      return { ...copyJson(old), status: { conditions: [...conditions, serviceCidrReady(now)] } } as KubeObject;
     };
     const held = this.#resource.cache.get(DEFAULT_CIDR)?.object as ServiceCIDR | undefined;
     if (held?.status?.conditions?.length) return;

@@ -1,4 +1,5 @@
 import type { Namespace } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { errors } from '#api/meta/errors.ts';
 import { readObject } from '../rest/body.ts';
 import { objectAnswer } from '../rest/respond.ts';
@@ -15,7 +16,7 @@ export function namespaceFinalizeHandler(writes: WriteHandlers): SubresourceHand
       const target = targetOf(ctx, resource);
       const given = readObject(ctx, resource.kind, target.options.fieldValidation) as Namespace;
       const result = await writes.change(target, (current) => {
-        const next = structuredClone(current) as Namespace;
+        const next = copyJson(current) as Namespace;
         if (given.metadata?.resourceVersion)
           next.metadata = { ...next.metadata, resourceVersion: given.metadata.resourceVersion };
         next.spec = { ...next.spec, finalizers: given.spec?.finalizers ?? [] };

@@ -1,4 +1,5 @@
 import { ScaleSchema } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { errors } from '#api/meta/errors.ts';
 import { invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
@@ -41,7 +42,7 @@ export async function handleScale(ctx: RequestContext, resource: Resource, write
     }
     const version = scale.metadata?.resourceVersion;
     if (version && version !== current.metadata.resourceVersion) throw errors.modified(resource.ref, target.name);
-    const next = structuredClone(current);
+    const next = copyJson(current);
     access.set(next, replicas);
     return next;
   });

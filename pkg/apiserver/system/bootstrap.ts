@@ -10,6 +10,7 @@ import {
   Roles,
   Services,
 } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isInvalid, isNotFound } from '#api/meta/errors.ts';
 import { familyOf } from '#api/meta/ip.ts';
@@ -105,7 +106,7 @@ export class Bootstrap {
 
   async #create(target: Target, object: KubeObject): Promise<void> {
     try {
-      await this.#writer.create(target, structuredClone(object));
+      await this.#writer.create(target, copyJson(object));
     } catch (e) {
       if (!isAlreadyExists(e)) throw e;
     }
@@ -114,8 +115,8 @@ export class Bootstrap {
   /** Creates the object, or brings the given fields of an existing one up to date. */
   async #sync(kind: Kind, object: KubeObject): Promise<void> {
     const update = (old: Stored<KubeObject>): KubeObject => ({
-      ...structuredClone(old),
-      ...structuredClone(object),
+      ...copyJson(old),
+      ...copyJson(object),
       metadata: { ...old.metadata, ...object.metadata },
     });
     const target = this.#target(kind, object);

@@ -1,4 +1,5 @@
 import { type ConfigMap, ConfigMaps } from '#api/kinds/index.ts';
+import { copyJson } from '#api/meta/copy.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
@@ -36,7 +37,7 @@ export async function publishTrust(
   if (sameJson(held?.data, data)) return;
   const target = systemTarget(resource, NAME, NAMESPACE);
   try {
-    await deps.writes.change(target, (old) => ({ ...structuredClone(old), data }) as KubeObject);
+    await deps.writes.change(target, (old) => ({ ...copyJson(old), data }) as KubeObject);
   } catch (e) {
     if (!isNotFound(e)) throw e;
     await deps.writer.create(target, { metadata: { name: NAME }, data } as KubeObject).catch((err: unknown) => {

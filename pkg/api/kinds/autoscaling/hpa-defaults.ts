@@ -1,3 +1,4 @@
+import { copyJson } from '../../meta/copy.ts';
 import type { HorizontalPodAutoscaler, HPAScalingRules } from './horizontalpodautoscaler.ts';
 
 const CPU_TARGET_PERCENT = 80;
@@ -16,7 +17,7 @@ const DOWN: HPAScalingRules = {
 };
 
 const filled = (rules: HPAScalingRules | undefined, preset: HPAScalingRules): HPAScalingRules => ({
-  ...structuredClone(preset),
+  ...copyJson(preset),
   ...rules,
 });
 

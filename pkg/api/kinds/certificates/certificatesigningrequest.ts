@@ -1,4 +1,5 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { copyJson } from '../../meta/copy.ts';
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
 import { arr, bytes, f, int32, map, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { immutable } from '../check/check.ts';
@@ -153,7 +154,7 @@ export const CertificateSigningRequests = defineKind<CertificateSigningRequest>(
   },
   // What was asked for cannot be changed, by whom neither.
   prepareUpdate: (o, old) => {
-    o.spec = structuredClone(old.spec);
+    o.spec = copyJson(old.spec);
   },
   validate: validateRequest,
   parts: {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { copyJson } from '#api/meta/copy.ts';
 import { errors, type Status, StatusError } from '#api/meta/errors.ts';
 import { jsonPatch, type Operation } from '#api/patch/json-patch.ts';
 import { admissionRequestOf, typedObject } from '../request.ts';
@@ -81,7 +82,7 @@ export function verdictOf(webhook: Webhook, asked: { uid: string; apiVersion: st
 /** Applies a webhook's patch. @throws StatusError 500 when it does not fit */
 export function patched(webhook: Webhook, object: object, patch: readonly Operation[]): unknown {
   try {
-    return jsonPatch(structuredClone(object), patch);
+    return jsonPatch(copyJson(object), patch);
   } catch (e) {
     throw errors.internal(
       `admission webhook "${webhook.name}" attempted a patch that does not apply: ${(e as Error).message}`,
