@@ -41,8 +41,15 @@ export function canonicalTime(text: string, micro = false): string | undefined {
   return (micro ? CANONICAL_MICRO : CANONICAL).test(text) ? text : formatTime(t, micro);
 }
 
+/** The second that was written last: a write needs it several times. */
+let written = { second: Number.NaN, text: '' };
+
 /** Epoch milliseconds as the API writes metav1.Time. */
-export const apiTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+export function apiTime(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== written.second) written = { second, text: `${new Date(ms).toISOString().slice(0, 19)}Z` };
+  return written.text;
+}
 
 /** Epoch milliseconds as the API writes metav1.MicroTime. */
 export const apiMicroTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000Z`;

@@ -170,7 +170,11 @@ export class Writer {
     const admission = target.subresource === 'binding' ? undefined : this.deps.admission;
     await admission?.admit(attributes);
     if (target.subresource === '') kind.prepareUpdate?.(object, old);
-    this.#countGeneration(target, object, old);
+    const asked = kind.hasGeneration || kind.warnings !== undefined;
+    const changed = asked && target.subresource !== 'status' && !sameDesiredState(object, old);
+    if (kind.hasGeneration && object.metadata) {
+      object.metadata.generation = (old.metadata.generation ?? 0) + (changed ? 1 : 0);
+    }
     const problems = validateObjectMetaUpdate(object, old);
     if (target.subresource === 'status') problems.push(...(kind.validateStatus?.(object, old) ?? []));
     else if (part) problems.push(...part.validate(object, old));
@@ -180,9 +184,7 @@ export class Writer {
     }
     this.#reject(resource, object, problems);
     await admission?.validate(attributes);
-    if (kind.warnings && target.subresource === '' && !sameDesiredState(object, old)) {
-      options.warnings.push(...kind.warnings(object));
-    }
+    if (changed && target.subresource === '') options.warnings.push(...(kind.warnings?.(object) ?? []));
     this.#track(target, object, old);
     return sameObject(object, old) ? undefined : object;
   }
@@ -263,12 +265,6 @@ export class Writer {
     const metadata = keepSystemMeta(next.metadata, old.metadata);
     metadata.ownerReferences = old.metadata.ownerReferences;
     return { ...old, metadata, ...(status === undefined ? {} : { status }) } as KubeObject;
-  }
-
-  #countGeneration(target: Target, object: KubeObject, old: Stored<KubeObject>): void {
-    if (!object.metadata || !target.resource.kind.hasGeneration) return;
-    const changed = target.subresource !== 'status' && !sameDesiredState(object, old);
-    object.metadata.generation = (old.metadata.generation ?? 0) + (changed ? 1 : 0);
   }
 
   #reject(resource: Resource, object: KubeObject, problems: readonly FieldError[]): void {

@@ -24,6 +24,10 @@ test.each<[string, ManagedFieldsEntry[], readonly ManagedFieldsEntry[]]>([
   ['a broken key', [entry('b', 'Update', '2', { fieldsV1: { 'k:{': {} } })], stored],
 ])('%s', (_name, sent, want) => expect(startingEntries(sent, stored)).toEqual(want));
 
+test('what a writer sends back as it got it is what is stored', () => {
+  expect(startingEntries(structuredClone(stored), stored)).toBe(stored);
+});
+
 test('appliers first, then by age; empty entries go', () => {
   const list = [
     entry('u2', 'Update', '2'),

@@ -1,3 +1,4 @@
+import { sameJson } from '../../meta/equal.ts';
 import type { ManagedFieldsEntry } from '../../meta/objectmeta.ts';
 import { type FieldSet, isEmptySet, union } from './fieldset.ts';
 
@@ -41,7 +42,8 @@ export function startingEntries(
   sent: readonly ManagedFieldsEntry[],
   stored: readonly ManagedFieldsEntry[] | undefined,
 ): readonly ManagedFieldsEntry[] {
-  if (sent === stored) return sent;
+  // Most writers send what they got: to compare that is cheaper than to look whether it is well made.
+  if (stored && sameJson(sent, stored)) return stored;
   if (sent.length === 1 && Object.keys(sent[0] ?? {}).length === 0) return [];
   return sent.length > 0 && sent.every(isEntry) ? sent : (stored ?? []);
 }
