@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errors } from '#api/meta/errors.ts';
-import { documentOf, sendDocument } from '../rest/document.ts';
+import { type Document, documentOf, sendDocument } from '../rest/document.ts';
 import { JSON_TYPE, sendStatus } from '../rest/respond.ts';
 import type { Discovery } from './documents.ts';
 
@@ -18,11 +18,22 @@ const found = (reply: FastifyReply, body: string | undefined): FastifyReply =>
   body === undefined ? sendStatus(reply, errors.pathNotFound().status) : reply.type(JSON_TYPE).send(body);
 
 function root(discovery: Discovery, core: boolean, legacy: () => string) {
+  // A hash of all this takes longer than to see that it is what it was.
+  const sent = new Map<string, { readonly text: string; readonly document: Document }>();
+  const document = (version: string): Document => {
+    const text = discovery.aggregated(core, version);
+    let made = sent.get(version);
+    if (made?.text !== text) {
+      const type = `${JSON_TYPE};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+      made = { text, document: documentOf(text, type) };
+      sent.set(version, made);
+    }
+    return made.document;
+  };
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const v = aggregatedVersion(request);
     if (!v) return reply.header('vary', 'Accept').type(JSON_TYPE).send(legacy());
-    const type = `${JSON_TYPE};g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`;
-    return sendDocument(request, reply, documentOf(discovery.aggregated(core, v), type));
+    return sendDocument(request, reply, document(v));
   };
 }
 
