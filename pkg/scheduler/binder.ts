@@ -1,4 +1,4 @@
-import { Bindings, type Pod, Pods } from '#api/kinds/index.ts';
+import { Bindings, type Node, type Pod, Pods } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Client, EventRecorder, Lister } from '#client/types.ts';
@@ -7,7 +7,7 @@ import type { Extender } from './extenders/extender.ts';
 import type { PluginArgs } from './plugins/args.ts';
 import type { QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
 import type { ClusterState } from './snapshot/cluster-state.ts';
-import type { Volumes } from './volumes.ts';
+import type { Promised, Volumes } from './volumes/volumes.ts';
 
 export interface BinderDeps {
   readonly client: Client;
@@ -20,7 +20,7 @@ export interface BinderDeps {
 
 /** How a pod is to be bound. */
 export interface Binding {
-  readonly node: string;
+  readonly node: Stored<Node>;
   readonly events: EventRecorder;
   /** null: its claims are left alone. */
   readonly volumeBinding: PluginArgs['VolumeBinding'] | null;
@@ -43,11 +43,20 @@ export class Binder {
     this.#deps = deps;
   }
 
-  /** Returns when the binding is under way: with many of them, not at once. */
+  /**
+   * Returns when the binding is under way: with many of them, not at once. What the pod is to have is kept for it before
+   * this returns for the first time.
+   */
   async start(q: QueuedPod, binding: Binding, signal: AbortSignal): Promise<void> {
-    const claims = binding.volumeBinding ? this.#deps.volumes.open(q.pod) : [];
-    if (claims.length > 0) {
-      void this.#bindVolumes(q, claims, binding, signal);
+    let promised: Promised | null;
+    try {
+      promised = binding.volumeBinding ? this.#deps.volumes.reserve(q.pod, binding.node) : null;
+    } catch (e) {
+      this.#again(q, binding, `running Reserve plugin "VolumeBinding": ${(e as Error).message}`);
+      return;
+    }
+    if (promised) {
+      void this.#bindVolumes(q, promised, binding, signal);
       return;
     }
     while (this.#binding >= MAX_BINDING) {
@@ -63,26 +72,38 @@ export class Binder {
     });
   }
 
+  /** The pod has no node after all: what was counted for it is free for others. */
+  #giveBack({ pod }: QueuedPod): void {
+    this.#deps.state.forget(pod.metadata.uid);
+    this.#deps.queue.wake({ type: 'pod-gone', pod });
+  }
+
+  #again(q: QueuedPod, { events }: Binding, message: string): void {
+    this.#giveBack(q);
+    events.event(q.pod as never, 'Warning', 'FailedScheduling', message);
+    this.#deps.queue.retry(q);
+  }
+
   /** Volumes first: a pod that is bound starts. It takes no binding slot meanwhile, for it may take minutes. */
-  async #bindVolumes(q: QueuedPod, claims: readonly string[], binding: Binding, signal: AbortSignal): Promise<void> {
-    const { node, events, volumeBinding } = binding;
-    const { queue, state, volumes } = this.#deps;
+  async #bindVolumes(q: QueuedPod, promised: Promised, binding: Binding, signal: AbortSignal): Promise<void> {
+    const { volumes } = this.#deps;
     try {
-      await volumes.bind(claims, { node, timeoutMs: volumeBinding?.bindTimeoutMs ?? 0 }, signal);
+      await volumes.bind(promised, binding.volumeBinding?.bindTimeoutMs ?? 0, signal);
     } catch (e) {
-      state.forget(q.pod.metadata.uid);
       if (signal.aborted) return;
-      const message = `running PreBind plugin "VolumeBinding": binding volumes: ${(e as Error).message}`;
-      events.event(q.pod as never, 'Warning', 'FailedScheduling', message);
-      queue.retry(q);
+      volumes.release(promised);
+      this.#again(q, binding, `running PreBind plugin "VolumeBinding": binding volumes: ${(e as Error).message}`);
       return;
     }
+    volumes.release(promised);
     await this.#bind(q, binding, signal);
   }
 
-  async #bind(q: QueuedPod, { node, events, extender }: Binding, signal: AbortSignal): Promise<void> {
-    const { name, namespace = '', uid } = q.pod.metadata;
-    const { queue, state, pods, logger } = this.#deps;
+  async #bind(q: QueuedPod, binding: Binding, signal: AbortSignal): Promise<void> {
+    const { events, extender } = binding;
+    const node = binding.node.metadata.name;
+    const { name, namespace = '' } = q.pod.metadata;
+    const { queue, pods, logger } = this.#deps;
     try {
       if (extender) await extender.bind(q.pod, node, signal);
       else await this.#write(q.pod, node, signal);
@@ -90,7 +111,7 @@ export class Binder {
       const message = `Successfully assigned ${namespace}/${name} to ${node}`;
       events.event(q.pod as never, 'Normal', 'Scheduled', message);
     } catch (e) {
-      state.forget(uid);
+      this.#giveBack(q);
       if (signal.aborted || isNotFound(e)) {
         queue.done(q);
         return;

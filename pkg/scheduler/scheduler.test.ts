@@ -1,53 +1,17 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { type PersistentVolume, PersistentVolumes, Pods } from '#api/kinds/index.ts';
+import { errors } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
-import { ObjectStore, objectKeyOf } from '#client/store.ts';
-import type { Client, InformerFactory, InformerHandlers } from '#client/types.ts';
+import { FakeCaches } from '#client/fake-caches.ts';
+import type { Client } from '#client/types.ts';
 import { silentLogger } from '#process/logger.ts';
 import { makeNode, makePod } from './fixtures.ts';
 import { Scheduler } from './scheduler.ts';
 
-type Handlers = InformerHandlers<KubeObject>;
-
-/** Caches that show what they are told. */
-class Caches {
-  readonly #stores = new Map<string, ObjectStore<KubeObject>>();
-  readonly #handlers = new Map<string, Handlers[]>();
-
-  readonly factory = {
-    informer: ({ kind }: { kind: string }) => {
-      const lister = this.#store(kind);
-      const handlers = this.#handlers.get(kind) ?? [];
-      this.#handlers.set(kind, handlers);
-      return {
-        lister,
-        synced: () => Promise.resolve(),
-        addIndex: (name: string, values: (o: Stored<KubeObject>) => string[]) => lister.addIndex(name, values),
-        addHandlers: (h: Handlers) => handlers.push(h),
-      };
-    },
-  } as unknown as InformerFactory;
-
-  #store(kind: string): ObjectStore<KubeObject> {
-    const store = this.#stores.get(kind) ?? new ObjectStore<KubeObject>();
-    this.#stores.set(kind, store);
-    return store;
-  }
-
-  add(kind: string, o: Stored<KubeObject>): void {
-    this.#store(kind).set(objectKeyOf(o), o);
-    for (const h of this.#handlers.get(kind) ?? []) h.onAdd?.(o);
-  }
-
-  remove(kind: string, o: Stored<KubeObject>): void {
-    this.#store(kind).delete(objectKeyOf(o));
-    for (const h of this.#handlers.get(kind) ?? []) h.onDelete?.(o);
-  }
-}
-
 test('while the victims of a pod are being evicted, it does not push out others', async () => {
   const clock = new FakeClock();
-  const caches = new Caches();
+  const caches = new FakeCaches();
   const patched: string[] = [];
   const client = {
     patch: (_kind: unknown, { name }: { name: string }) => {
@@ -61,18 +25,107 @@ test('while the victims of a pod are being evicted, it does not push out others'
   const on = (nodeName: string, name: string, priority: number) =>
     makePod(name, { cpu: '3', priority, spec: { nodeName }, status: { startTime: `since ${name}` } });
   const other = on('b', 'a-longer-one', 5);
-  for (const node of ['a', 'b']) caches.add('Node', makeNode(node));
-  caches.add('Pod', on('a', 'victim', 5));
-  caches.add('Pod', other);
+  for (const node of ['a', 'b']) caches.set('Node', makeNode(node));
+  caches.set('Pod', on('a', 'victim', 5));
+  caches.set('Pod', other);
   const running = scheduler.run(stop.signal);
-  caches.add('Pod', makePod('important', { cpu: '3', priority: 10 }));
+  caches.set('Pod', makePod('important', { cpu: '3', priority: 10 }));
   await clock.advance(100);
   expect(patched.filter((name) => name !== 'important')).toEqual(['victim']);
   // A better victim comes up, and news that wakes the pod.
   caches.remove('Pod', other);
-  caches.add('Pod', on('b', 'cheap', 1));
+  caches.set('Pod', on('b', 'cheap', 1));
   await clock.advance(60_000);
   expect(patched.filter((name) => name !== 'important')).toEqual(['victim']);
   stop.abort();
   await running;
+});
+
+describe('pods that are not bound after all', () => {
+  const CLAIM = 'PersistentVolumeClaim';
+  const VOLUME = 'PersistentVolume';
+  const claim = (name: string) =>
+    ({
+      metadata: { namespace: 'ns', name, uid: name, resourceVersion: '1' },
+      spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    }) as unknown as Stored<KubeObject>;
+  const volume = (name: string) =>
+    ({
+      metadata: { name, uid: name, resourceVersion: '1' },
+      spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' } },
+      status: { phase: 'Available' },
+    }) as unknown as Stored<KubeObject>;
+  const using = (name: string, claimName: string) =>
+    makePod(name, { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] } });
+
+  /** @param bind what becomes of the binding of a pod; @param update what becomes of what is written on a volume */
+  function start(
+    bind: (pod: string) => Promise<unknown>,
+    update: (o: Stored<PersistentVolume>) => Promise<unknown> = () => new Promise(() => {}),
+  ) {
+    const clock = new FakeClock();
+    const caches = new FakeCaches({
+      Node: [makeNode('a')],
+      StorageClass: [
+        {
+          metadata: { name: 'late' },
+          provisioner: 'kubernetes.io/no-provisioner',
+          volumeBindingMode: 'WaitForFirstConsumer',
+        },
+      ],
+    });
+    const client = {
+      createSubresource: (_kind: unknown, { name }: { name: string }) => bind(name),
+      update: (_kind: unknown, o: Stored<PersistentVolume>) => update(o),
+      patch: async () => ({}),
+    } as unknown as Client;
+    const events = () => ({ event: () => {}, flush: () => Promise.resolve() });
+    const scheduler = new Scheduler({ client, clock, events, informers: caches.factory, logger: silentLogger });
+    const stop = new AbortController();
+    const running = scheduler.run(stop.signal);
+    const end = async () => {
+      stop.abort();
+      await running;
+    };
+    return { clock, caches, end };
+  }
+
+  test('leave their room to those that wait for it', async () => {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const bound: string[] = [];
+    const { clock, caches, end } = start((pod) => (pod === 'first' ? promise : Promise.resolve(bound.push(pod))));
+    for (const name of ['first', 'second']) {
+      caches.set('Pod', makePod(name, { cpu: '3' }));
+      await clock.advance(10_000);
+    }
+    expect(bound).toEqual([]);
+    reject(errors.notFound(Pods, 'first'));
+    await clock.advance(20_000);
+    expect(bound).toEqual(['second']);
+    await end();
+  });
+
+  test('leave their volume to those that wait for it', async () => {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const wanted: unknown[] = [];
+    const { clock, caches, end } = start(
+      () => new Promise(() => {}),
+      ({ metadata, spec }) => {
+        wanted.push(`${metadata.name} for ${spec?.claimRef?.name}`);
+        return promise;
+      },
+    );
+    for (const name of ['c', 'd']) caches.set(CLAIM, claim(name));
+    caches.set(VOLUME, volume('v'));
+    caches.set('Pod', using('first', 'c'));
+    await clock.advance(100);
+    caches.set('Pod', using('second', 'd'));
+    await clock.advance(20_000);
+    expect(wanted).toEqual(['v for c']);
+    caches.remove('Pod', using('first', 'c'));
+    reject(errors.conflict(PersistentVolumes, 'v', 'somebody was faster'));
+    await clock.advance(20_000);
+    expect(wanted.slice(0, 2)).toEqual(['v for c', 'v for d']);
+    await end();
+  });
 });

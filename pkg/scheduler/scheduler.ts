@@ -27,7 +27,7 @@ import { evictVictims } from './preemptor.ts';
 import { type QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
 import { ClusterState } from './snapshot/cluster-state.ts';
 import { podGroups } from './spread-groups.ts';
-import { Volumes } from './volumes.ts';
+import { Volumes } from './volumes/volumes.ts';
 
 export interface SchedulerDeps {
   readonly client: Client;
@@ -228,8 +228,8 @@ export class Scheduler {
       await this.#failed(current, lane, placement, signal);
       return;
     }
-    const node = placement.node.name;
-    this.#state.assume(current, node);
+    const { node } = placement.node;
+    this.#state.assume(current, node.metadata.name);
     const { events, profile } = lane;
     const extender = extenders.find((e) => e.config.bindVerb);
     await this.#binder.start(q, { node, events, volumeBinding: profile.volumeBinding, extender }, signal);

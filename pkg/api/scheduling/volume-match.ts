@@ -56,6 +56,25 @@ export function couldServe(volume: PersistentVolume, claim: PersistentVolumeClai
   return free && (!selector || compileLabelSelector(selector).matches(volume.metadata?.labels ?? {}));
 }
 
+/**
+ * Pure: volumes that a claim may get, in the order in which they are taken: the one that is meant for it and no other, or
+ * those that are free and fit, the smallest first.
+ */
+export function volumesFor<V extends PersistentVolume>(claim: PersistentVolumeClaim, volumes: Iterable<V>): V[] {
+  const found: V[] = [];
+  for (const v of volumes) {
+    if (!couldServe(v, claim)) continue;
+    if (isMeantFor(v, claim)) return [v];
+    found.push(v);
+  }
+  const sizeOf = (v: V): string => storageOf(v.spec?.capacity);
+  const sizes = [...new Set(found.map(sizeOf))].sort(compareQuantities);
+  const rank = new Map(sizes.map((size, i) => [size, i]));
+  const rankOf = (v: V): number => rank.get(sizeOf(v)) ?? 0;
+  const nameOf = (v: V): string => v.metadata?.name ?? '';
+  return found.sort((a, b) => rankOf(a) - rankOf(b) || (nameOf(a) < nameOf(b) ? -1 : 1));
+}
+
 interface PodWithVolumes {
   readonly metadata?: { readonly name?: string; readonly namespace?: string };
   readonly spec?: {

@@ -11,7 +11,15 @@ import {
 import { sameJson } from '#api/meta/equal.ts';
 import { isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { claimKeys, isMeantFor, misfit, STORAGE_PROVISIONER, storageClassOf } from '#api/scheduling/volume-match.ts';
+import { boundVolume } from '#api/scheduling/volume-binding.ts';
+import {
+  claimKeys,
+  isMeantFor,
+  misfit,
+  SELECTED_NODE,
+  STORAGE_PROVISIONER,
+  storageClassOf,
+} from '#api/scheduling/volume-match.ts';
 import {
   type Controller,
   type ControllerDeps,
@@ -28,7 +36,6 @@ import { isRecyclable, Recycler, recycledBy } from './recycler.ts';
 import {
   boundClaim,
   boundStatus,
-  boundVolume,
   freedVolume,
   inPhase,
   isBindingComplete,
@@ -214,12 +221,15 @@ class VolumeBinder implements Controller {
       .find((v) => isMeantFor(v, claim) && !misfit(v, claim));
     const storageClass = this.#classes.lister.get(storageClassOf(claim));
     const node = this.#nodeFor(claim);
-    if (!meant && !node && storageClass?.volumeBindingMode === 'WaitForFirstConsumer') {
+    const waits = storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
+    if (!meant && !node && waits) {
       const message = 'waiting for first consumer to be created before binding';
       this.#events.event(claim, 'Normal', 'WaitForFirstConsumer', message);
       return;
     }
-    const all = [...this.#volumes.lister.list()].map((v) => this.#writtenVolumes.freshest(v));
+    // The scheduler has found no volume that is there already, and counts on them for others.
+    const toBeMade = waits && claim.metadata.annotations?.[SELECTED_NODE] !== undefined;
+    const all = toBeMade ? [] : [...this.#volumes.lister.list()].map((v) => this.#writtenVolumes.freshest(v));
     const volume = meant ?? bestVolume(claim, all, node);
     if (volume) await this.#bind(claim, this.#writtenVolumes.freshest(volume));
     else await this.#ask(claim, storageClass);
@@ -240,7 +250,7 @@ class VolumeBinder implements Controller {
     if (!storageClassOf(claim) || provisioner === NO_PROVISIONER) {
       const message = 'no persistent volumes available for this claim and no storage class is set';
       this.#events.event(claim, 'Normal', 'FailedBinding', message);
-      // Somebody else has got the last volume of the node that the scheduler chose: it looks for another one.
+      // For the node that was chosen none can be made: the scheduler looks for another one.
       await this.#writtenClaims.update(withoutNode(claim), claim);
       return;
     }

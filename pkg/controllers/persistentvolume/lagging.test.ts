@@ -64,6 +64,33 @@ test('a node that has no volume left is turned down', async () => {
   expect(written).toEqual([{}]);
 });
 
+test.each([
+  ['the scheduler took a volume for it', { namespace: 'ns', name: 'data', uid: 'c' }, 'v'],
+  ['a volume is to be made for it', undefined, undefined],
+])('a claim for a node gets no volume but its own: %s', async (_, claimRef, expected) => {
+  const { spec, ...rest } = claim({ annotations: { [NOTE]: 'n' } });
+  const open = { ...rest, spec: { ...spec, volumeName: undefined, storageClassName: 'made' } };
+  const made = { metadata: { name: 'made' }, provisioner: 'x', volumeBindingMode: 'WaitForFirstConsumer' };
+  const free = (name: string) => ({
+    metadata: { name, uid: name, resourceVersion: '6' },
+    spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], storageClassName: 'made' },
+    status: { phase: 'Available' },
+  });
+  const volumes = [free('a'), { ...free('v'), spec: { ...free('v').spec, claimRef } }];
+  let bound: unknown;
+  const client = {
+    update: async (_kind: unknown, o: KubeObject & { spec: { volumeName?: string } }) => {
+      bound ??= o.spec.volumeName;
+      return o;
+    },
+    updateStatus: async (_kind: unknown, o: KubeObject) => o,
+  };
+  const known = { PersistentVolumeClaim: [open], PersistentVolume: volumes, StorageClass: [made] };
+  const deps = fakeDeps({ ...known, Node: [{ metadata: { name: 'n' } }] }, client);
+  await volumeBinder(deps, { helperImage: 'x' }).reconcile('claim:ns/data', signal);
+  expect(bound).toBe(expected);
+});
+
 test('a claim that only the server knows to be in use is looked at again', async () => {
   const going = claim({ deletionTimestamp: '2026-01-01T12:00:00Z', finalizers: ['kubernetes.io/pvc-protection'] });
   const volumes = [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }];

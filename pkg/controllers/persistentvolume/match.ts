@@ -1,7 +1,6 @@
 import type { Node, PersistentVolume, PersistentVolumeClaim } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { compareQuantities } from '#api/meta/quantity.ts';
-import { couldServe, isMeantFor, isReachable, storageOf } from '#api/scheduling/volume-match.ts';
+import { isMeantFor, isReachable, volumesFor } from '#api/scheduling/volume-match.ts';
 
 export type Volume = Stored<PersistentVolume>;
 export type Claim = Stored<PersistentVolumeClaim>;
@@ -11,13 +10,5 @@ export type Claim = Stored<PersistentVolumeClaim>;
  * @param node where the claim's pod will run, if that is known: the volume must be reachable from there
  */
 export function bestVolume(claim: Claim, volumes: Iterable<Volume>, node: Node | undefined): Volume | undefined {
-  let best: Volume | undefined;
-  for (const v of volumes) {
-    if (!couldServe(v, claim)) continue;
-    if (isMeantFor(v, claim)) return v;
-    if (node && !isReachable(v, node)) continue;
-    const smaller = best ? compareQuantities(storageOf(v.spec?.capacity), storageOf(best.spec?.capacity)) : -1;
-    if (smaller < 0 || (smaller === 0 && best && v.metadata.name < best.metadata.name)) best = v;
-  }
-  return best;
+  return volumesFor(claim, volumes).find((v) => !node || isMeantFor(v, claim) || isReachable(v, node));
 }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Node } from '#api/kinds/index.ts';
+import { boundVolume } from '#api/scheduling/volume-binding.ts';
 import { claimKeys, misfit } from '#api/scheduling/volume-match.ts';
 import { NOW } from '../fixtures.ts';
 import { finalizerChange } from '../harness/finalizers.ts';
 import { bestVolume, type Claim, type Volume } from './match.ts';
-import { boundClaim, boundStatus, boundVolume, freedVolume, inPhase, isBindingComplete } from './state.ts';
+import { boundClaim, boundStatus, freedVolume, inPhase, isBindingComplete } from './state.ts';
 
 const volume = (name: string, size: string, spec: object = {}, more: object = {}): Volume =>
   ({

@@ -1,38 +1,19 @@
-import type { ObjectReference, PersistentVolume, PersistentVolumeClaim } from '#api/kinds/index.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { PROVISIONED_BY } from '#api/scheduling/local-path.ts';
+import { BIND_COMPLETED, BOUND_BY_CONTROLLER, YES } from '#api/scheduling/volume-binding.ts';
 import { SELECTED_NODE } from '#api/scheduling/volume-match.ts';
 import type { Claim, Volume } from './match.ts';
 
-/** The claim has been bound completely: from then on a missing volume is a loss. */
-const BOUND = 'pv.kubernetes.io/bind-completed';
-/** This controller, and not the user, chose the other side: it may take that back. */
-const BY_US = 'pv.kubernetes.io/bound-by-controller';
-const YES = 'yes';
-
 export const isBindingComplete = (claim: PersistentVolumeClaim): boolean =>
-  claim.metadata?.annotations?.[BOUND] !== undefined;
+  claim.metadata?.annotations?.[BIND_COMPLETED] !== undefined;
 export const isChosenByUs = (o: PersistentVolume | PersistentVolumeClaim): boolean =>
-  o.metadata?.annotations?.[BY_US] !== undefined;
+  o.metadata?.annotations?.[BOUND_BY_CONTROLLER] !== undefined;
 export const provisionerOf = (v: PersistentVolume): string | undefined => v.metadata?.annotations?.[PROVISIONED_BY];
-
-const refTo = ({ metadata: { namespace, name, uid, resourceVersion } }: Claim): ObjectReference => ({
-  ...{ kind: 'PersistentVolumeClaim', apiVersion: 'v1' },
-  ...{ namespace, name, uid, resourceVersion },
-});
-
-/** Pure: the volume as it is once it names the claim. */
-export function boundVolume(volume: Volume, claim: Claim): Volume {
-  const { claimRef } = volume.spec ?? {};
-  if (claimRef?.uid === claim.metadata.uid) return volume;
-  const annotations = claimRef ? volume.metadata.annotations : { ...volume.metadata.annotations, [BY_US]: YES };
-  const metadata = annotations ? { ...volume.metadata, annotations } : volume.metadata;
-  return { ...volume, metadata, spec: { ...volume.spec, claimRef: { ...claimRef, ...refTo(claim) } } } as Volume;
-}
 
 /** Pure: the volume without the claim; one that the user meant for a claim of that name stays so. */
 export function freedVolume(volume: Volume): Volume {
-  const { [BY_US]: ours, ...annotations } = volume.metadata.annotations ?? {};
+  const { [BOUND_BY_CONTROLLER]: ours, ...annotations } = volume.metadata.annotations ?? {};
   const { claimRef, ...spec } = volume.spec ?? {};
   const { uid: _, resourceVersion: __, ...named } = claimRef ?? {};
   const next = ours === undefined && claimRef ? { ...spec, claimRef: named } : spec;
@@ -42,7 +23,11 @@ export function freedVolume(volume: Volume): Volume {
 /** Pure: the claim as it is once it names the volume. */
 export function boundClaim(claim: Claim, volume: Volume): Claim {
   const chosen = !claim.spec?.volumeName;
-  const annotations = { ...claim.metadata.annotations, ...(chosen ? { [BY_US]: YES } : {}), [BOUND]: YES };
+  const annotations = {
+    ...claim.metadata.annotations,
+    ...(chosen ? { [BOUND_BY_CONTROLLER]: YES } : {}),
+    [BIND_COMPLETED]: YES,
+  };
   const spec = { ...claim.spec, volumeName: volume.metadata.name };
   return { ...claim, metadata: { ...claim.metadata, annotations }, spec } as Claim;
 }

@@ -11,8 +11,7 @@ const TOO_MANY: readonly Reason[] = [{ text: 'node(s) exceed max volume count' }
 function csiVolume(key: string, storage: Storage): { driver: string; id: string } | undefined {
   const claim = storage.claim(key);
   if (!claim) return undefined;
-  const { volumeName } = claim.spec ?? {};
-  const volume = volumeName ? storage.volume(volumeName) : undefined;
+  const volume = storage.volumeOf(claim);
   if (volume) {
     const { csi } = volume.spec ?? {};
     return csi && { driver: csi.driver, id: csi.volumeHandle };

@@ -70,6 +70,7 @@ const csiNodes = [
 const storage = (claims: Stored<PersistentVolumeClaim>[], volumes: Stored<PersistentVolume>[] = []): Storage => ({
   claim: (key) => claims.find((c) => `ns/${c.metadata.name}` === key),
   volume: (name) => volumes.find((v) => v.metadata.name === name),
+  volumeOf: ({ spec }) => volumes.find((v) => v.metadata.name === spec?.volumeName),
   storageClass: (name) => classes.find((c) => c.metadata.name === name),
   csiNode: (name) => csiNodes.find((n) => n.metadata.name === name),
   volumesOf: (name) => volumes.filter((v) => v.spec?.storageClassName === name),

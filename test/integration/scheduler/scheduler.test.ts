@@ -261,7 +261,7 @@ describe('volumes', () => {
     await world().client.patch(PersistentVolumeClaims, { namespace, name }, { type: 'merge', body });
   };
 
-  test('a claim that waits for its first pod learns the node, and is bound before the pod', async () => {
+  test('a claim that waits for its first pod gets a volume of its node, and is bound before the pod', async () => {
     const c = world();
     const ns = await c.namespace();
     await c.client.create(StorageClasses, {
@@ -293,9 +293,9 @@ describe('volumes', () => {
       { name: 'disk-c', subresource: 'status' },
       { type: 'merge', body: available },
     );
-    await waitFor('the claim knows its node', async () => {
-      const { metadata } = await c.client.get(PersistentVolumeClaims, 'data', ns);
-      return metadata.annotations?.['volume.kubernetes.io/selected-node'] === 'c';
+    await waitFor('the volume is taken for the claim', async () => {
+      const { spec } = await c.client.get(PersistentVolumes, 'disk-c');
+      return spec?.claimRef?.name === 'data' && spec.claimRef.uid !== undefined;
     });
     expect((await c.get(ns, 'p')).spec?.nodeName).toBeUndefined();
     await bind(ns, 'data', 'disk-c');
