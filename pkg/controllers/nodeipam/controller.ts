@@ -1,15 +1,49 @@
-import { Nodes } from '#api/kinds/index.ts';
+import { randomUUID } from 'node:crypto';
+import { type Node, Nodes } from '#api/kinds/index.ts';
 import { isNotFound, StatusError } from '#api/meta/errors.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import { isNewer } from '#client/resource-version.ts';
+import type { Client } from '#client/types.ts';
 import { type Controller, type ControllerDeps, type Outcome, ownKey, watching } from '../harness/controller.ts';
 import { overlapping, type SubnetPool, subnetsOf } from './cidrs.ts';
 
 const FULL_RETRY_MS = 30_000;
+/** Annotation of a node that has no subnet yet: the run of this controller that gives it one. */
+const GIVER = 'node-ipam.coxswain.io/giver';
 
 export interface NodeIpamOptions {
   /** Where nodes get their subnets from: one network, or one of each address family, the primary one first. */
   readonly pools: readonly SubnetPool[];
   /** Addresses of Services, which are not for pods should the networks overlap. */
   readonly serviceCidrs: readonly string[];
+}
+
+/** Nodes as they were when this run began. */
+interface Before {
+  readonly nodes: readonly Stored<Node>[];
+  readonly version: string;
+}
+
+/**
+ * Nodes as all earlier runs have left them. What one of them has sent and a server has not done yet is refused from then
+ * on: it names a version of the node that is over.
+ */
+async function takeOver(client: Client): Promise<Before> {
+  const { items, resourceVersion: version } = await client.list(Nodes);
+  const run = randomUUID();
+  for (const { metadata } of items.filter((n) => subnetsOf(n).length === 0)) {
+    const body = { metadata: { uid: metadata.uid, annotations: { [GIVER]: run } } };
+    try {
+      await client.patch(Nodes, { name: metadata.name }, { type: 'merge', body });
+    } catch (e) {
+      if (!isNotFound(e)) throw e;
+    }
+  }
+  // A write that was faster is seen here; there is none under way any more.
+  const now = items.every((n) => subnetsOf(n).length > 0)
+    ? { items, resourceVersion: version }
+    : await client.list(Nodes);
+  return { nodes: now.items, version: now.resourceVersion };
 }
 
 /**
@@ -22,11 +56,29 @@ export function nodeIpamController(deps: ControllerDeps, { pools, serviceCidrs }
   /** Given out, but perhaps not in the cache yet. */
   const given = new Map<string, readonly string[]>();
 
+  /** Until the cache has caught up with it. */
+  let before: Before | undefined;
+  let begun: Promise<void> | undefined;
+
+  function begin(): Promise<void> {
+    begun ??= takeOver(deps.client).then(
+      (found) => {
+        before = found;
+      },
+      (e: unknown) => {
+        begun = undefined;
+        throw e;
+      },
+    );
+    return begun;
+  }
+
   /** One subnet of each pool; undefined when one of them has none left. */
   function freeFor(name: string): readonly string[] | undefined {
     const taken = new Set(serviceCidrs);
     for (const [n, cidrs] of given) if (n !== name) for (const c of cidrs) taken.add(c);
-    for (const n of nodes.lister.list()) for (const c of subnetsOf(n)) taken.add(c);
+    if (before && !isNewer(before.version, nodes.resourceVersion)) before = undefined;
+    for (const n of [...nodes.lister.list(), ...(before?.nodes ?? [])]) for (const c of subnetsOf(n)) taken.add(c);
     const found = pools.flatMap((p) => p.free(taken) ?? []);
     return found.length === pools.length ? found : undefined;
   }
@@ -47,21 +99,30 @@ export function nodeIpamController(deps: ControllerDeps, { pools, serviceCidrs }
       }
       return undefined;
     }
+    await begin();
     const cidrs = given.get(name) ?? freeFor(name);
     if (!cidrs) {
       events.event(node, 'Warning', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
       return { afterMs: FULL_RETRY_MS };
     }
     given.set(name, cidrs);
-    const body = { metadata: { uid: node.metadata.uid }, spec: { podCIDR: cidrs[0], podCIDRs: cidrs } };
     try {
-      await deps.client.patch(Nodes, { name }, { type: 'merge', body });
+      await give(node, cidrs);
     } catch (e) {
       // Without an answer the write may have been done: the subnets stay reserved for this node, and are tried again.
       if (e instanceof StatusError && e.code < 500) given.delete(name);
       if (!isNotFound(e)) throw e;
     }
     return undefined;
+  }
+
+  async function give({ metadata: { name, uid } }: Stored<Node>, cidrs: readonly string[]): Promise<void> {
+    const now = await deps.client.get(Nodes, name);
+    if (now.metadata.uid !== uid || subnetsOf(now).length > 0) return;
+    // Of this version: what comes late, after a later run has looked, must not be done.
+    const metadata = { uid, resourceVersion: now.metadata.resourceVersion, annotations: { [GIVER]: null } };
+    const body = { metadata, spec: { podCIDR: cidrs[0], podCIDRs: cidrs } };
+    await deps.client.patch(Nodes, { name }, { type: 'merge', body });
   }
 
   return {
