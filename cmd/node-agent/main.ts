@@ -3,6 +3,7 @@ import { gatherFacts, type NodeFacts } from '#agent/node/facts.ts';
 import { type NodeCommand, ShutdownInhibitor } from '#agent/node/inhibitor.ts';
 import { limitOf } from '#agent/node/shutdown.ts';
 import { appArmorEnabled } from '#agent/pods/apparmor.ts';
+import type { RuntimeInfo } from '#agent/runtime/types.ts';
 import { NodeRoot } from '#agent/volumes/node-root.ts';
 import { requireServer } from '#client/reachable.ts';
 import { type Exec, systemExec } from '#process/exec.ts';
@@ -15,8 +16,14 @@ import { openPorts, type Ports } from './ports.ts';
 
 const SYSTEMD_MS = 2_000;
 
-function factsOf({ f, checked, runtime }: Base): Promise<NodeFacts> {
-  return gatherFacts(runtime, {
+function runtimeInfo({ f, runtime }: Base): Promise<RuntimeInfo> {
+  return runtime.info().catch((e: Error) => {
+    throw new UserError(`Docker does not answer at ${f.dockerHost}: ${e.message}`);
+  });
+}
+
+function factsOf({ f, checked }: Base, info: RuntimeInfo): Promise<NodeFacts> {
+  return gatherFacts(info, {
     name: f.nodeName,
     ips: addressesOf(f),
     port: f.port,
@@ -26,8 +33,6 @@ function factsOf({ f, checked, runtime }: Base): Promise<NodeFacts> {
     reserved: [f.systemReserved, f.kubeReserved],
     thresholds: checked.thresholds,
     atNode: (path) => new NodeRoot(f.hostRoot).at(path),
-  }).catch((e: Error) => {
-    throw new UserError(`Docker does not answer at ${f.dockerHost}: ${e.message}`);
   });
 }
 
@@ -42,14 +47,13 @@ const nodeExec =
   (program, args, options) =>
     systemExec(...nodeCommand(f)(program, args), options);
 
-async function cgroupsOf({ f, runtime, logger }: Base): Promise<PodCgroups | undefined> {
+async function cgroupsOf({ f, logger }: Base, info: RuntimeInfo): Promise<PodCgroups | undefined> {
   if (!f.cgroupsPerQos) return undefined;
-  const [{ cgroupDriver: driver }, mountinfo] = await Promise.all([runtime.info(), ownMountinfo()]);
   return openPodCgroups({
     root: f.cgroupRoot,
-    driver,
+    driver: info.cgroupDriver,
     logger,
-    mountinfo,
+    mountinfo: await ownMountinfo(),
     exec: nodeExec(f),
     podPidsLimit: f.podMaxPids,
   });
@@ -122,9 +126,13 @@ async function run(f: Flags, context: MainContext): Promise<void> {
   const ports = await openPorts(base);
   try {
     await requireServer({ client, server, clock, signal, logger });
-    const [facts, cgroups, appArmor] = await Promise.all([factsOf(base), cgroupsOf(base), appArmorEnabled()]);
-    const { userNamespaces } = await base.runtime.info();
-    parts = partsOf(base, { facts, cgroups, appArmor, userNamespaces });
+    const info = await runtimeInfo(base);
+    const [facts, cgroups, appArmor] = await Promise.all([
+      factsOf(base, info),
+      cgroupsOf(base, info),
+      appArmorEnabled(),
+    ]);
+    parts = partsOf(base, { facts, cgroups, appArmor, userNamespaces: info.userNamespaces });
     await work(base, parts, ports);
   } finally {
     parts?.prober.close();

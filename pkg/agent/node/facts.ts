@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { cpus, networkInterfaces, totalmem } from 'node:os';
 import { milliValue, wholeValue } from '#api/meta/quantity.ts';
 import type { Threshold } from '../eviction/thresholds.ts';
-import type { Runtime } from '../runtime/types.ts';
+import type { RuntimeInfo } from '../runtime/types.ts';
 import type { NodeFacts } from './node-object.ts';
 
 export type { NodeFacts };
@@ -53,7 +53,7 @@ export function reservedOf(o: {
 
 /** Reads what the Node object says of this machine. */
 export async function gatherFacts(
-  runtime: Runtime,
+  info: RuntimeInfo,
   o: {
     name: string;
     ips: readonly string[];
@@ -70,7 +70,6 @@ export async function gatherFacts(
   },
 ): Promise<NodeFacts> {
   const { reserved, thresholds, atNode, ...given } = o;
-  const info = await runtime.info();
   const machineId = firstLine(atNode('/etc/machine-id')) || firstLine(atNode('/var/lib/dbus/machine-id'));
   const disk = await statfs(o.rootDir);
   const diskBytes = disk.blocks * disk.bsize;

@@ -151,6 +151,19 @@ export class StartError extends Error {
   }
 }
 
+/** What a runtime says of itself and its machine. */
+export interface RuntimeInfo {
+  readonly version: string;
+  readonly cgroupDriver: string;
+  readonly kernel: string;
+  readonly os: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** Whether root of a container is somebody else on the host. */
+  readonly userNamespaces: boolean;
+}
+
 /** The verbs of CRI: sandbox, container, image. "Already so" is success. Errors carry the runtime's words. */
 export interface Runtime {
   /** Every container of ours on this node, sandboxes included. */
@@ -185,15 +198,5 @@ export interface Runtime {
   /** Runs a command to its end. Output beyond 10 kB is dropped. */
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<{ code: number; output: string }>;
   logs(id: string, request: LogRequest, signal: AbortSignal): Promise<{ stream: Readable; multiplexed: boolean }>;
-  info(): Promise<{
-    version: string;
-    cgroupDriver: string;
-    kernel: string;
-    os: string;
-    architecture: string;
-    cpus: number;
-    memoryBytes: number;
-    /** Whether root of a container is somebody else on the host. */
-    userNamespaces: boolean;
-  }>;
+  info(): Promise<RuntimeInfo>;
 }
