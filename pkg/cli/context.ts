@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { type Kubeconfig, loadKubeconfig } from '#client/kubeconfig.ts';
+import { type Kubeconfig, loadKubeconfig, readOrExplain } from '#client/kubeconfig.ts';
 import { UserError } from '#process/user-error.ts';
 import { versionInfo } from '#process/version.ts';
 import type { Discovery } from './api/discovery.ts';
@@ -139,15 +138,6 @@ async function requireSameVersion(rest: Rest): Promise<void> {
     throw new CliError(`server version (${gitVersion}) differs from client version (${versionInfo.gitVersion})!`);
 }
 
-/** What is in the file a flag names. @throws CliError that names both */
-function fileOf(flag: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (e) {
-    throw new CliError(`${flag}: the file ${path} cannot be read (${(e as NodeJS.ErrnoException).code})`);
-  }
-}
-
 /** Flags win over the file; a token or a certificate takes the place of its credentials. */
 function withFlags(config: Kubeconfig, o: GlobalOptions): Kubeconfig {
   const { cert: _c, key: _k, token: _t, tokenFile: _f, tokenSource: _s, ...others } = config;
@@ -157,9 +147,11 @@ function withFlags(config: Kubeconfig, o: GlobalOptions): Kubeconfig {
   return {
     ...base,
     ...(o.server ? { server: o.server } : {}),
-    ...(o.certificateAuthority ? { ca: fileOf('--certificate-authority', o.certificateAuthority) } : {}),
-    ...(o.clientCertificate ? { cert: fileOf('--client-certificate', o.clientCertificate) } : {}),
-    ...(o.clientKey ? { key: fileOf('--client-key', o.clientKey) } : {}),
+    ...(o.certificateAuthority
+      ? { ca: readOrExplain(o.certificateAuthority, '--certificate-authority: the file') }
+      : {}),
+    ...(o.clientCertificate ? { cert: readOrExplain(o.clientCertificate, '--client-certificate: the file') } : {}),
+    ...(o.clientKey ? { key: readOrExplain(o.clientKey, '--client-key: the file') } : {}),
     ...(o.insecureSkipTlsVerify ? { insecureSkipTlsVerify: true } : {}),
     ...(o.tlsServerName ? { tlsServerName: o.tlsServerName } : {}),
   };

@@ -88,7 +88,8 @@ function inCluster(env: NodeJS.ProcessEnv, folder: string): Kubeconfig | undefin
   }
 }
 
-function readOrExplain(path: string, what: string): Buffer {
+/** What is in a file. @param what says in words which. @throws UserError that names it */
+export function readOrExplain(path: string, what: string): Buffer {
   try {
     return readFileSync(path);
   } catch (e) {

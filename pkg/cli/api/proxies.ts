@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { contains, parseNetwork } from '#api/meta/ip.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
 import { CliError } from '../errors.ts';
 
@@ -21,13 +22,12 @@ function isLocal(host: string): boolean {
 }
 
 function inNetwork(host: string, network: string): boolean {
-  const [base = '', bits = ''] = network.split('/');
-  const family = isIP(host);
-  if (family === 0 || isIP(base) !== family || !/^\d+$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128))
+  if (isIP(host) === 0) return false;
+  try {
+    return contains(parseNetwork(network), host);
+  } catch {
     return false;
-  const list = new BlockList();
-  list.addSubnet(base, Number(bits), family === 4 ? 'ipv4' : 'ipv6');
-  return list.check(host, family === 4 ? 'ipv4' : 'ipv6');
+  }
 }
 
 /** Whether one word of NO_PROXY means a server: "*", an address, a network, "example.com", ".example.com", each but "*" and networks with a port. */
