@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import {
   type Namespace,
   Namespaces,
@@ -169,7 +170,7 @@ export class Scheduler {
   #podSeen(old: Stored<Pod> | undefined, pod: Stored<Pod>): void {
     const { uid } = pod.metadata;
     this.#state.setPod(pod);
-    const over = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+    const over = isFinal(pod.status?.phase);
     if (pod.spec?.nodeName || over) {
       this.#queue.remove(uid);
       if (over && old?.status?.phase !== pod.status?.phase) this.#queue.wake({ type: 'pod-gone', pod });

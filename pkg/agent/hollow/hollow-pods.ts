@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import { type Container, type Pod, Pods } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
@@ -32,7 +33,7 @@ interface Known {
   readonly startedAt: number;
 }
 
-const isOver = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+const isOver = (pod: Pod): boolean => isFinal(pod.status?.phase);
 const address = (n: number): string => [24, 16, 8, 0].map((bits) => ((NETWORK + n) >>> bits) & 255).join('.');
 
 /**

@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import { type Pod, type PodStatus, Pods } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
@@ -7,7 +8,6 @@ import type { PodRuntime } from '../runtime/view.ts';
 import { buildStatus, outcomeOf } from '../status/build.ts';
 import { toldFailure } from '../status/conditions.ts';
 import type { StatusInput } from '../status/input.ts';
-import { isFinal } from '../status/phase.ts';
 import { rejection } from './admission.ts';
 import { appArmorRefusal } from './apparmor.ts';
 import { specHash } from './container-config.ts';

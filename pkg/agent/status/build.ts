@@ -1,9 +1,10 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import type { Container, PodStatus } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { conditionsOf } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
 import type { ContainerStatuses, StatusInput } from './input.ts';
-import { isFinal, type Phase, phaseMeanwhile, phaseOf } from './phase.ts';
+import { type Phase, phaseMeanwhile, phaseOf } from './phase.ts';
 
 function statusesOf(i: StatusInput): ContainerStatuses {
   const { initContainers = [], containers = [], ephemeralContainers = [] } = i.pod.spec ?? {};

@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import type { PodCondition, PodStatus } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { allContainers } from '../pods/containers.ts';
@@ -5,7 +6,6 @@ import type { Failure } from '../pods/deadline.ts';
 import { isSidecar } from '../pods/plan.ts';
 import { resizeConditions, resizeOf } from '../pods/resize.ts';
 import type { ContainerStatuses, StatusInput } from './input.ts';
-import { isFinal } from './phase.ts';
 
 /** Condition types that the node speaks of; all others belong to somebody else. */
 const OWN_CONDITIONS: ReadonlySet<string> = new Set([

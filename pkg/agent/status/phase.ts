@@ -4,9 +4,6 @@ import type { ContainerStatuses } from './input.ts';
 
 export type Phase = NonNullable<PodStatus['phase']>;
 
-/** A pod of this phase never runs again. */
-export const isFinal = (phase: Phase | undefined): boolean => phase === 'Succeeded' || phase === 'Failed';
-
 /** The end a container came to, whether or not it is to be started again. */
 const endOf = (s: ContainerStatus | undefined) =>
   s?.state?.terminated ?? (s?.state?.waiting ? s.lastState?.terminated : undefined);

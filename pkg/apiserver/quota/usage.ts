@@ -1,4 +1,5 @@
 import { type Kind, qualifiedName } from '#api/kind.ts';
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { addQuantities, compareQuantities, subtractQuantities } from '#api/meta/quantity.ts';
@@ -58,7 +59,7 @@ function podTotal(spec: PodSpec, of: (c: Container) => Amounts | undefined): Amo
   return sumOf(greaterOf(together, peak), spec.overhead ?? {});
 }
 
-const isOver = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+const isOver = (pod: Pod): boolean => isFinal(pod.status?.phase);
 
 function podUsage(pod: Pod): Amounts {
   if (!pod.spec || isOver(pod)) return {};

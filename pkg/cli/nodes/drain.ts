@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import type { Node, Pod } from '#api/kinds/index.ts';
 import { isNotFound, StatusError } from '#api/meta/errors.ts';
 import { systemClock } from '#async/clock.ts';
@@ -26,7 +27,7 @@ const POLL_MS = 500;
 const MIRROR = 'kubernetes.io/config.mirror';
 
 const placeOf = (p: Pod): string => `${p.metadata?.namespace ?? ''}/${p.metadata?.name ?? ''}`;
-const finished = (p: Pod): boolean => p.status?.phase === 'Succeeded' || p.status?.phase === 'Failed';
+const finished = (p: Pod): boolean => isFinal(p.status?.phase);
 const ownerOf = (p: Pod) => p.metadata?.ownerReferences?.find((r) => r.controller);
 
 /** What speaks against removing a pod. */

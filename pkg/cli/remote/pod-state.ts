@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import type { Pod } from '#api/kinds/index.ts';
 import { lookAt, watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
@@ -27,7 +28,7 @@ export async function untilPod(ctx: CliContext, name: string, wanted: (p: Pod) =
   }
 }
 
-export const isFinished = (p: Pod): boolean => p.status?.phase === 'Succeeded' || p.status?.phase === 'Failed';
+export const isFinished = (p: Pod): boolean => isFinal(p.status?.phase);
 
 /** The status of a container of any sort. */
 export const containerStatus = (p: Pod, container: string | undefined) =>

@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
@@ -9,7 +10,7 @@ export function readySince(pod: Pod): number | undefined {
 }
 
 /** Succeeded or Failed: its containers never run again. */
-export const isTerminal = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+export const isTerminal = (pod: Pod): boolean => isFinal(pod.status?.phase);
 
 /** Counts towards the replicas of its controller: neither finished nor being deleted. */
 export const isActive = (pod: Stored<Pod>): boolean => !isTerminal(pod) && !pod.metadata.deletionTimestamp;

@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import { podAddresses } from '#api/kinds/core/pod/pod-addresses.ts';
 import { type Namespace, Namespaces, NetworkPolicies, type NetworkPolicy, type Pod, Pods } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
@@ -29,7 +30,7 @@ const GUARD_MS = 5000;
 /** A new pod is not started before its rules are in force; given up after this, milliseconds. */
 const ATTACH_TIMEOUT_MS = 20_000;
 
-const isOver = (p: Pod): boolean => p.status?.phase === 'Succeeded' || p.status?.phase === 'Failed';
+const isOver = (p: Pod): boolean => isFinal(p.status?.phase);
 /** What rules depend on. */
 const relevant = (p: Pod): unknown => [p.metadata?.labels, podAddresses(p), p.spec?.nodeName, isOver(p)];
 

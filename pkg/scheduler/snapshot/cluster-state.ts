@@ -1,3 +1,4 @@
+import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import type { Node, Pod } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import type { Labels, Requirement, Selector } from '#api/meta/labels.ts';
@@ -9,7 +10,7 @@ import { Nominations } from './nominations.ts';
 import { PodCounts } from './pod-counts.ts';
 import { NO_STORAGE, type Storage } from './storage.ts';
 
-const isOver = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+const isOver = (pod: Pod): boolean => isFinal(pod.status?.phase);
 
 export interface LabelSpread {
   readonly values: ReadonlySet<string>;

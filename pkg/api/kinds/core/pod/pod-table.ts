@@ -1,6 +1,7 @@
 import type { Column } from '../../../kind.ts';
 import { ageColumn, column, NONE, nameColumn, wide } from '../../print/columns.ts';
 import { humanDuration } from '../../print/duration.ts';
+import { isFinal } from './phase.ts';
 import type { Pod } from './pod.ts';
 import type { ContainerStatus } from './status.ts';
 
@@ -94,7 +95,7 @@ function mainProgress(statuses: readonly ContainerStatus[], restarts: Restarts):
 function whenDeleted(pod: Pod, status: string): string {
   if (!pod.metadata?.deletionTimestamp) return status;
   if (pod.status?.reason === 'NodeLost') return 'Unknown';
-  const over = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+  const over = isFinal(pod.status?.phase);
   return over ? status : 'Terminating';
 }
 

@@ -1,5 +1,6 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
+import { isFinal } from './phase.ts';
 import { defaultPod } from './pod-defaults.ts';
 import { podParts } from './pod-parts.ts';
 import { qosClass } from './pod-qos.ts';
@@ -20,8 +21,7 @@ export type Pod = TypeOf<typeof PodSchema>;
 
 /** Seconds a delete grants: none for a pod that no agent has, or that has ended. */
 export function podGracePeriod(pod: Pod, requested: number | undefined): number {
-  const { phase } = pod.status ?? {};
-  if (!pod.spec?.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
+  if (!pod.spec?.nodeName || isFinal(pod.status?.phase)) return 0;
   const seconds = requested ?? pod.spec.terminationGracePeriodSeconds ?? 0;
   return seconds < 0 ? 1 : seconds;
 }
