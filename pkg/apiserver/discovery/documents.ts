@@ -95,7 +95,7 @@ export interface RemoteVersion extends Priority {
 /** What other servers answer for; asked for at every request. */
 export type RemoteVersions = () => readonly RemoteVersion[];
 
-/** What the server serves, in all the forms clients ask for. Built once per change of the resource table. */
+/** What the server serves, in all the forms clients ask for. Each is made once and holds until something else is served. */
 export interface Discovery {
   /** GET /api/v1 and /apis/<group>/<version>; undefined when not served. */
   resourceList(group: string, version: string): string | undefined;
@@ -187,54 +187,115 @@ const aggregatedRemote = (r: RemoteVersion): unknown[] =>
       return aggregatedEntry(m, subresources, r);
     });
 
-export function discoveryOf(resources: ResourceTable, remotes: RemoteVersions = () => []): Discovery {
-  let built = -1;
-  let local = new Map<string, Map<string, Kind[]>>();
-  const current = (): Map<string, Map<string, Kind[]>> => {
-    if (built !== resources.generation) {
-      local = groupVersions(resources.all().map((r) => r.kind));
-      built = resources.generation;
+const sameRemote = (a: RemoteVersion, b: RemoteVersion | undefined): boolean =>
+  a.group === b?.group &&
+  a.version === b.version &&
+  a.groupPriorityMinimum === b.groupPriorityMinimum &&
+  a.versionPriority === b.versionPriority &&
+  a.resources === b.resources &&
+  a.fresh === b.fresh;
+
+/** What is made of all that is served, kept until something else is. */
+class Texts {
+  readonly #resources: ResourceTable;
+  readonly #remotes: RemoteVersions;
+  #generation = -1;
+  #from: readonly RemoteVersion[] = [];
+  #local = new Map<string, Map<string, Kind[]>>();
+  #groups = new Map<string, Version[]>();
+  readonly #made = new Map<string, string>();
+
+  constructor(resources: ResourceTable, remotes: RemoteVersions) {
+    this.#resources = resources;
+    this.#remotes = remotes;
+  }
+
+  #refresh(): void {
+    const { generation } = this.#resources;
+    const remotes = this.#remotes();
+    const known = generation === this.#generation && remotes.length === this.#from.length;
+    if (known && remotes.every((r, i) => sameRemote(r, this.#from[i]))) return;
+    this.#local = groupVersions(this.#resources.all().map((r) => r.kind));
+    this.#groups = orderedGroups(this.#local, remotes);
+    this.#made.clear();
+    this.#from = remotes;
+    this.#generation = generation;
+  }
+
+  /** Kinds served here. */
+  kinds(group: string, version: string): readonly Kind[] | undefined {
+    this.#refresh();
+    return this.#local.get(group)?.get(version);
+  }
+
+  /** Every group with its versions, in order. */
+  groups(): ReadonlyMap<string, readonly Version[]> {
+    this.#refresh();
+    return this.#groups;
+  }
+
+  /** @param name of something that exists: each is kept */
+  of(name: string, make: () => unknown): string {
+    this.#refresh();
+    let text = this.#made.get(name);
+    if (text === undefined) {
+      text = JSON.stringify(make());
+      this.#made.set(name, text);
     }
-    return local;
-  };
-  const all = (): Map<string, Version[]> => orderedGroups(current(), remotes());
-  const groupObject = (name: string, versions: readonly Version[]): Record<string, unknown> => {
-    const list = versions.map(({ version }) => ({ groupVersion: apiVersionOf({ group: name, version }), version }));
-    return { name, versions: list, preferredVersion: list[0] };
-  };
+    return text;
+  }
+}
+
+const groupObject = (name: string, versions: readonly Version[]): Record<string, unknown> => {
+  const list = versions.map(({ version }) => ({ groupVersion: apiVersionOf({ group: name, version }), version }));
+  return { name, versions: list, preferredVersion: list[0] };
+};
+
+const aggregatedGroup = (name: string, versions: readonly Version[]): unknown => ({
+  metadata: { name, creationTimestamp: null },
+  versions: versions.map((v) => ({
+    version: v.version,
+    freshness: v.remote?.fresh === false ? 'Stale' : 'Current',
+    resources: v.remote ? aggregatedRemote(v.remote) : aggregatedKinds(v.kinds ?? []),
+  })),
+});
+
+export function discoveryOf(resources: ResourceTable, remotes: RemoteVersions = () => []): Discovery {
+  const texts = new Texts(resources, remotes);
   return {
     resourceList(group, version) {
-      const kinds = current().get(group)?.get(version);
+      const kinds = texts.kinds(group, version);
       if (!kinds) return undefined;
-      const list = kinds.flatMap((k) => [mainResource(k), ...subresourcesOf(k)]).sort(byName);
       const groupVersion = apiVersionOf({ group, version });
-      return JSON.stringify({ kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: list });
+      return texts.of(`resources of ${groupVersion}`, () => {
+        const list = kinds.flatMap((k) => [mainResource(k), ...subresourcesOf(k)]).sort(byName);
+        return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: list };
+      });
     },
     group(name) {
-      const versions = name === '' ? undefined : all().get(name);
-      return versions && JSON.stringify({ kind: 'APIGroup', apiVersion: 'v1', ...groupObject(name, versions) });
+      const versions = name === '' ? undefined : texts.groups().get(name);
+      if (!versions) return undefined;
+      return texts.of(`group ${name}`, () => ({
+        kind: 'APIGroup',
+        apiVersion: 'v1',
+        ...groupObject(name, versions),
+      }));
     },
     groupList() {
-      const list = [...all()].filter(([name]) => name !== '').map(([name, v]) => groupObject(name, v));
-      return JSON.stringify({ kind: 'APIGroupList', apiVersion: 'v1', groups: list });
+      return texts.of('groups', () => {
+        const groups = [...texts.groups()].filter(([name]) => name !== '').map(([name, v]) => groupObject(name, v));
+        return { kind: 'APIGroupList', apiVersion: 'v1', groups };
+      });
     },
     aggregated(core, version) {
-      const items = [...all()]
-        .filter(([name]) => (name === '') === core)
-        .map(([name, versions]) => ({
-          metadata: { name, creationTimestamp: null },
-          versions: versions.map((v) => ({
-            version: v.version,
-            freshness: v.remote?.fresh === false ? 'Stale' : 'Current',
-            resources: v.remote ? aggregatedRemote(v.remote) : aggregatedKinds(v.kinds ?? []),
-          })),
-        }));
-      return JSON.stringify({
+      return texts.of(`aggregated ${version} of ${core ? 'the core' : 'the others'}`, () => ({
         kind: 'APIGroupDiscoveryList',
         apiVersion: `apidiscovery.k8s.io/${version}`,
         metadata: {},
-        items,
-      });
+        items: [...texts.groups()]
+          .filter(([name]) => (name === '') === core)
+          .map(([name, versions]) => aggregatedGroup(name, versions)),
+      }));
     },
   };
 }
