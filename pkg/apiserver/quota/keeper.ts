@@ -1,6 +1,6 @@
 import { type ResourceQuota, ResourceQuotas } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { errors } from '#api/meta/errors.ts';
+import { errors, StatusError } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { compareQuantities } from '#api/meta/quantity.ts';
 import type { Clock } from '#async/clock.ts';
@@ -23,6 +23,8 @@ type Quota = Stored<ResourceQuota>;
 const MAX_ATTEMPTS = 64;
 /** A write is over after this long, one way or the other: what a quota counts then that is not there will not come. */
 const SETTLED_MS = 60_000;
+/** Status codes of an etcd that does not answer. */
+const AWAY: readonly number[] = [503, 504];
 
 const amountsText = (amounts: Amounts, names: readonly string[]): string =>
   names.map((n) => `${n}=${amounts[n] ?? '0'}`).join(',');
@@ -180,9 +182,15 @@ export class QuotaKeeper implements WriteHook {
       if (before?.version !== version) this.#settling.set(key, { version, since: now });
       const uncounted = !sameJson(quota.status?.hard ?? {}, quota.spec?.hard ?? {});
       if (!uncounted && (before?.version !== version || now - before.since < SETTLED_MS)) continue;
-      await this.#recount(quota);
+      await this.#recount(quota).catch((err: unknown) => this.#notRepaired(quota, err));
     }
     for (const key of this.#settling.keys()) if (!this.#quotas.cache.get(key)) this.#settling.delete(key);
+  }
+
+  /** One that cannot be counted keeps none of the others from it. @throws what would happen to all of them */
+  #notRepaired({ metadata: { namespace, name } }: Quota, err: unknown): void {
+    if (isStorageError(err, 'unavailable') || (err instanceof StatusError && AWAY.includes(err.status.code))) throw err;
+    this.#deps.logger.warn({ err, namespace, quota: name }, 'a quota could not be counted anew');
   }
 
   async #recount({ metadata }: Quota): Promise<void> {
