@@ -97,7 +97,7 @@ export interface ApiServerOptions {
   readonly advertisePort: number;
   /** Between two bookmarks of a watch, milliseconds. */
   readonly bookmarkIntervalMs: number;
-  /** Requests carried out at a time, watches and streams not counted. */
+  /** Requests carried out at a time: watches only while they begin, streams not at all. */
   readonly maxRequestsInFlight: number;
   /** Where requests are written down; default: nowhere. */
   readonly audit?: AuditOptions;

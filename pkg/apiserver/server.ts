@@ -207,8 +207,9 @@ function resourceHandler(deps: ServerDeps) {
         return await passOn(deps, ctx, request, reply);
       }
       if (info.verb === 'watch' || info.subresource === 'log') {
-        code = 200;
-        return await stream(deps, ctx, reply);
+        await stream(deps, ctx, flow, reply);
+        code = reply.raw.statusCode;
+        return reply;
       }
       const answer = await deps.flow.run(flow, () => deps.dispatcher.answer(ctx));
       code = answer.code;
@@ -272,6 +273,8 @@ function rawStatus(raw: ServerResponse, e: unknown, accept?: string): void {
   }
   const status = statusOf(e);
   const { type, body } = statusBody(status, accept);
+  const retry = status.details?.retryAfterSeconds;
+  if (retry !== undefined) raw.setHeader('retry-after', String(retry));
   raw.writeHead(status.code, { 'content-type': type }).end(body);
 }
 
@@ -293,16 +296,18 @@ async function passOn(
   return reply;
 }
 
-/** Watches and logs write to the socket themselves. */
-async function stream(deps: ServerDeps, ctx: RequestContext, reply: FastifyReply): Promise<FastifyReply> {
+/** Watches and logs write to the socket themselves. A watch has a seat while it begins. */
+async function stream(deps: ServerDeps, ctx: RequestContext, flow: Classified, reply: FastifyReply): Promise<void> {
   const resource = resourceOf(deps.resources, ctx);
   const watching = ctx.info.verb === 'watch';
   if (watching && !resource.kind.verbs.includes('watch')) throw errors.methodNotAllowed();
   const target = watching ? undefined : await agentTarget(deps.resources, ctx.info, ctx.query);
   if (ctx.warnings.length > 0) reply.raw.setHeader('warning', warningHeaders(ctx));
   reply.hijack();
+  const { watchers, clock } = deps;
+  const seated = <T>(work: () => Promise<T>): Promise<T> => deps.flow.run(flow, work);
   try {
-    if (!target) await watchObjects(ctx, resource, reply.raw, deps);
+    if (!target) await watchObjects(ctx, resource, reply.raw, { watchers, clock, seated });
     else
       await pipeRequest(
         { request: reply.request.raw, response: reply.raw },
@@ -312,7 +317,6 @@ async function stream(deps: ServerDeps, ctx: RequestContext, reply: FastifyReply
   } catch (e) {
     rawStatus(reply.raw, e, ctx.headers.accept);
   }
-  return reply;
 }
 
 /** exec, attach and port-forward: the connection is handed to the pod's agent, byte for byte. */

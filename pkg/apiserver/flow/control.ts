@@ -61,7 +61,7 @@ export class FlowControl {
   readonly #levels = new Map<string, PriorityLevel>();
   #flows: readonly Flow[] = [];
 
-  /** @param seats requests carried out at a time, watches and streams not counted */
+  /** @param seats requests carried out at a time: watches only while they begin, streams not at all */
   constructor(seats: number, clock: Clock) {
     this.#seats = seats;
     this.#clock = clock;

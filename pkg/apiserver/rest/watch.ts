@@ -15,6 +15,8 @@ const MIN_TIMEOUT_S = 1800;
 export interface WatchDeps {
   readonly watchers: WatcherSet;
   readonly clock: Clock;
+  /** Runs the beginning of a watch, until its first events are sent, when it is its turn. @throws StatusError 429 */
+  readonly seated: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 interface Start {
@@ -43,10 +45,24 @@ export async function watchObjects(
   response: ServerResponse,
   deps: WatchDeps,
 ): Promise<void> {
-  const selection = selectionOf(ctx, resource.kind);
-  const encoder = frameEncoder(resource.kind, accepted(ctx, resource.kind), includeObjectOf(ctx));
   const options = watchOptions(ctx.query);
   const seconds = options.timeoutSeconds || MIN_TIMEOUT_S * (1 + Math.random());
+  const watcher = await deps.seated(() => begun(ctx, resource, response, { options, watchers: deps.watchers }));
+  if (!watcher) return;
+  const timer = deps.clock.after(seconds * 1000, () => watcher.end(), { unref: true });
+  await watcher.ended;
+  timer.cancel();
+}
+
+/** Sends what a watch begins with and lets it follow. @returns undefined: it is over already */
+async function begun(
+  ctx: RequestContext,
+  resource: Resource,
+  response: ServerResponse,
+  { options, watchers }: { options: WatchOptions; watchers: WatcherSet },
+): Promise<Watcher | undefined> {
+  const selection = selectionOf(ctx, resource.kind);
+  const encoder = frameEncoder(resource.kind, accepted(ctx, resource.kind), includeObjectOf(ctx));
   let start: Start;
   try {
     start = await startOf(options, resource);
@@ -55,11 +71,11 @@ export async function watchObjects(
     if (status.code !== 410) throw e;
     openStream(response, encoder.type);
     response.end(encoder.error(status));
-    return;
+    return undefined;
   }
-  if (response.destroyed) return;
+  if (response.destroyed) return undefined;
   if (start.sendState) await prepared(resource, selection.keyPrefix);
-  if (response.destroyed) return;
+  if (response.destroyed) return undefined;
   openStream(response, encoder.type);
   const watcher = new Watcher({
     cache: resource.cache,
@@ -68,14 +84,12 @@ export async function watchObjects(
     ...(selection.match ? { match: selection.match } : {}),
     bookmarks: options.bookmarks,
     response,
-    flusher: deps.watchers.flusher,
+    flusher: watchers.flusher,
   });
-  deps.watchers.add(watcher);
+  watchers.add(watcher);
   const sent = start.sendState ? watcher.sendState(start.markEnd) : 0;
   watcher.follow(start.from ?? sent);
-  const timer = deps.clock.after(seconds * 1000, () => watcher.end(), { unref: true });
-  await watcher.ended;
-  timer.cancel();
+  return watcher;
 }
 
 /** Objects may be added while others are waited for. */

@@ -74,13 +74,20 @@ test('a flood is turned away with a time to come back; administrators, the syste
   // Each waits three seconds for a version that does not come, and keeps its seat all the while.
   const slow = `${MAPS}?resourceVersion=999999999`;
   const refused: Awaited<ReturnType<typeof wire.ask>>[] = [];
-  const flood = Array.from({ length: 40 }, () =>
-    wire.ask('GET', slow, as('flood')).then(
-      (a) => (a.code === 429 ? refused.push(a) : 0),
-      () => 0,
-    ),
-  );
-  await waitFor('turned away', () => refused.length > 0, { everyMs: 20 });
+  let watchesRefused = 0;
+  const flood = Array.from({ length: 40 }, (_, i) => {
+    const watch = i % 2 === 1;
+    return wire.ask('GET', watch ? `${slow}&watch=1` : slow, as('flood')).then(
+      (a) => {
+        if (a.code !== 429) return;
+        refused.push(a);
+        if (watch) watchesRefused++;
+      },
+      () => {},
+    );
+  });
+  const lists = () => refused.length - watchesRefused;
+  await waitFor('lists and watches turned away', () => lists() > 0 && watchesRefused > 0, { everyMs: 20 });
   const names = Array.from({ length: 5 }, (_, i) => `o${i}`);
   const answers = await Promise.all([
     ...names.map((name) => wire.ask('POST', MAPS, { ...as('few'), body: { metadata: { name } } })),
