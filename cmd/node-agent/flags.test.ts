@@ -28,11 +28,25 @@ test('what a node takes of images, logs and processes has bounds of its own', ()
   });
 });
 
+test('what pods may do to the kernel, and how often others are asked', () => {
+  const told = { registryQps: 5, registryBurst: 10, eventQps: 50, eventBurst: 100 };
+  expect(parse()).toMatchObject({ allowedUnsafeSysctls: [], ...told });
+  const some = ['--allowed-unsafe-sysctls', 'kernel.msg*,net/core/somaxconn', '--registry-qps', '0'];
+  // As in Kubernetes, no limit of pulls, but one of events.
+  expect(parse(...some, '--registry-burst', '3', '--event-qps', '0', '--event-burst', '0')).toMatchObject({
+    ...{ allowedUnsafeSysctls: ['kernel.msg*', 'net.core.somaxconn'] },
+    ...{ registryQps: 0, registryBurst: 3, eventQps: 5, eventBurst: 10 },
+  });
+});
+
 test.each([
   ['--max-parallel-image-pulls', '0', 'a whole number from 1 to 64'],
   ['--container-log-max-size', 'much', 'an amount of bytes such as 10Mi'],
   ['--container-log-max-size', '10', '4Ki or more'],
   ['--container-log-max-files', '1', 'a whole number from 2 to 100'],
+  ['--allowed-unsafe-sysctls', 'vm.swappiness', '"vm.swappiness" is not of a pod alone'],
+  ['--registry-qps', '-1', 'a whole number'],
+  ['--event-burst', 'x', 'a whole number'],
   ['--pod-max-pids', '-2', 'a whole number from -1'],
 ])('%s %s is refused', (flag, value, words) => {
   let said: unknown;

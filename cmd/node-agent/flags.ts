@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseUnsafeSysctls } from '#agent/pods/sysctls.ts';
 import { isQuantity, wholeValue } from '#api/meta/quantity.ts';
 import {
   addressesFlag,
@@ -71,6 +72,14 @@ export interface Flags {
   containerLogMaxFiles: number;
   /** 0 or less: as many as it likes. */
   podMaxPids: number;
+  /** Patterns of names. */
+  allowedUnsafeSysctls: readonly string[];
+  /** In a second; 0: no limit. */
+  registryQps: number;
+  registryBurst: number;
+  /** In a second. */
+  eventQps: number;
+  eventBurst: number;
 }
 
 function identityFlags(program: Command): Command {
@@ -221,6 +230,36 @@ function boundFlags(program: Command): Command {
     .option('--pod-max-pids <n>', 'processes of one pod; -1: as many as it likes', intRangeFlag(-1, MAX_PIDS), -1);
 }
 
+/** @throws InvalidArgumentError */
+function sysctlsFlag(text: string): string[] {
+  try {
+    return parseUnsafeSysctls(text);
+  } catch (e) {
+    throw new InvalidArgumentError(`${(e as Error).message}.`);
+  }
+}
+
+/** A whole number of which 0 stands for another, as Kubernetes has it for events. */
+const orFlag =
+  (instead: number) =>
+  (text: string): number =>
+    intFlag(text) || instead;
+
+/** How often others are asked, and what pods may do to the kernel. */
+function allowanceFlags(program: Command): Command {
+  return program
+    .option(
+      '--allowed-unsafe-sysctls <list>',
+      'sysctls that pods may set though they can harm others: names, or beginnings with a star: kernel.msg*,net.core.somaxconn',
+      sysctlsFlag,
+      [],
+    )
+    .option('--registry-qps <n>', 'pulls begun in a second, further ones wait; 0: no limit', intFlag, 5)
+    .option('--registry-burst <n>', 'pulls begun at once after a pause', intFlag, 10)
+    .option('--event-qps <n>', 'events written in a second, further ones wait; 0: 5', orFlag(5), 50)
+    .option('--event-burst <n>', 'events written at once after a pause; 0: 10', orFlag(10), 100);
+}
+
 /** What makes the agent believe that its machine goes down: any SIGTERM, or one while systemd is stopping everything. */
 export const SHUTDOWN_TRIGGERS = ['sigterm', 'systemd'] as const;
 export type ShutdownTrigger = (typeof SHUTDOWN_TRIGGERS)[number];
@@ -249,7 +288,13 @@ function shutdownFlags(program: Command): Command {
 
 /** Declares the flags of the agent. */
 export const agentFlags = (program: Command): Command =>
-  [identityFlags, machineFlags, boundFlags, serverFlags, networkFlags, pressureFlags, shutdownFlags].reduce(
-    (p, add) => add(p),
-    program,
-  );
+  [
+    identityFlags,
+    machineFlags,
+    boundFlags,
+    allowanceFlags,
+    serverFlags,
+    networkFlags,
+    pressureFlags,
+    shutdownFlags,
+  ].reduce((p, add) => add(p), program);

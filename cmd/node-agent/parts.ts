@@ -28,6 +28,7 @@ import { type Node, Nodes, type Pod, type Service, Services } from '#api/kinds/i
 import { ofFamily } from '#api/meta/families.ts';
 import { contains, parseNetwork } from '#api/meta/ip.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { createRateLimit } from '#async/rate-limit.ts';
 import { abortable } from '#async/signals.ts';
 import { createEventRecorder } from '#client/events.ts';
 import type { EventRecorder, Informer } from '#client/types.ts';
@@ -76,7 +77,10 @@ export interface Parts extends Watched, Network {
 function watched({ f, client, clock, informers, logger }: Base): Watched {
   const nodes = informers.informer(Nodes);
   return {
-    events: createEventRecorder({ client, clock, component: 'kubelet', host: f.nodeName, logger }),
+    events: createEventRecorder({
+      ...{ client, clock, component: 'kubelet', host: f.nodeName, logger },
+      rate: createRateLimit({ clock, perSecond: f.eventQps, burst: f.eventBurst }),
+    }),
     services: informers.informer(Services),
     nodes,
     node: () => nodes.lister.get(f.nodeName),
@@ -220,6 +224,7 @@ function managerOf(
       pods: pods.lister,
       nodeName: f.nodeName,
       nodeMemory: totalmem(),
+      unsafeSysctls: f.allowedUnsafeSysctls,
       seccompDir: join(f.rootDir, 'seccomp'),
       dns: { clusterDns: f.clusterDns.split(',').filter(Boolean), clusterDomain: f.clusterDomain },
       pressures: () => parts.eviction.pressures,
@@ -289,6 +294,7 @@ export function partsOf(base: Base, { facts, ...machine }: Machine): Parts {
     events: seen.events,
     credentials,
     parallelPulls: f.maxParallelImagePulls,
+    pullRate: createRateLimit({ clock, perSecond: f.registryQps, burst: f.registryBurst }),
   });
   const volumes = volumesOf(base, seen, objects);
   const imageGc = imageGcOf(base);

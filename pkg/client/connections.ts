@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '#async/clock.ts';
 import type { CertificateFiles, Kubeconfig } from './kubeconfig.ts';
@@ -38,6 +39,15 @@ const markOf = ({ cert, key }: CertificateFiles): string =>
 function readMatching(files: CertificateFiles): Pair | undefined {
   const pair = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
   return new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key)) ? pair : undefined;
+}
+
+/** Certificates and key, read once for all connections. Where they cannot be, each connection says so. */
+function readOnce(pems: SecureContextOptions): SecureContextOptions | { secureContext: SecureContext } {
+  try {
+    return { secureContext: createSecureContext(pems) };
+  } catch {
+    return pems;
+  }
 }
 
 /**
@@ -79,9 +89,7 @@ export class Connections {
   #open({ cert, key }: Partial<Pair>): Pools {
     const { ca, tlsServerName, insecureSkipTlsVerify } = this.#config;
     const connect = {
-      ...(ca ? { ca } : {}),
-      ...(cert ? { cert } : {}),
-      ...(key ? { key } : {}),
+      ...readOnce({ ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) }),
       ...(tlsServerName ? { servername: tlsServerName } : {}),
       rejectUnauthorized: !insecureSkipTlsVerify,
       timeout: CONNECT_TIMEOUT_MS,

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import type { Event } from '#api/kinds/core/event.ts';
 import { errors } from '#api/meta/errors.ts';
 import { FakeClock } from '#async/fake-clock.ts';
+import { createRateLimit } from '#async/rate-limit.ts';
 import { silentLogger } from '#process/logger.ts';
 import { ConnectionError } from './connection-error.ts';
 import { createEventRecorder } from './events.ts';
@@ -154,6 +155,19 @@ test('the buffer is bounded and drops the oldest; few are written at a time', as
   expect(names[8]).toBe('p500');
   expect(names.at(-1)).toBe('p1499');
   expect(server.mostBusy).toBe(8);
+});
+
+test('no more are written than may be, the others in their turn; a flush lets none of them wait', async () => {
+  const rate = createRateLimit({ clock, perSecond: 1, burst: 2 });
+  const of = { client: server.client, clock, component: 'kubelet', host: 'n1', logger: silentLogger };
+  const slow = createEventRecorder({ ...of, rate });
+  for (let i = 0; i < 20; i++) slow.event(pod(`p${i}`), 'Normal', 'Created', 'x');
+  await clock.advance(0);
+  expect(server.creates).toBe(2);
+  await clock.advance(1_000);
+  expect(server.creates).toBe(3);
+  await slow.flush();
+  expect(server.creates).toBe(20);
 });
 
 test('a server that is away for a while: the event is written when it is back', async () => {

@@ -3,6 +3,7 @@ import { type Event, Events } from '#api/kinds/core/event.ts';
 import { isNotFound, StatusError } from '#api/meta/errors.ts';
 import { apiTime } from '#api/meta/time.ts';
 import type { Clock } from '#async/clock.ts';
+import type { RateLimit } from '#async/rate-limit.ts';
 import type { Logger } from '#process/logger.ts';
 import { ConnectionError } from './connection-error.ts';
 import { createSpamFilter, type SpamFilter } from './event-limits.ts';
@@ -15,6 +16,8 @@ export interface EventRecorderDeps {
   readonly component: string;
   readonly host: string;
   readonly logger: Logger;
+  /** How often the API is written to; further events wait. */
+  readonly rate?: RateLimit;
 }
 
 /** Series waiting to be written; more drop the oldest. */
@@ -144,6 +147,8 @@ class Recorder implements EventRecorder {
   /** Writes what is not stored yet; keeps trying while the server cannot be reached. Never rejects. */
   async #write(series: Series): Promise<void> {
     for (;;) {
+      // A flush lets nobody wait.
+      if (this.#deps.rate) await this.#deps.rate.turn(this.#hurry.signal).catch(() => {});
       const { count } = series;
       try {
         await this.#store(series);

@@ -112,7 +112,7 @@ export class CgroupTree implements PodCgroups {
     const known = this.#known.get(uid);
     this.#known.delete(uid);
     const paths = known ? [known.path] : CLASSES.map((c) => join(this.#base, c, `pod${uid}`));
-    for (const h of this.#hierarchies) for (const path of paths) await this.#drop(h.point + path);
+    await Promise.all(this.#hierarchies.flatMap((h) => paths.map((path) => this.#drop(h.point + path))));
     if (known?.burstableShares) await this.#weighClasses();
   }
 

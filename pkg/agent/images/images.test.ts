@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Container, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
+import { createRateLimit } from '#async/rate-limit.ts';
 import type { Runtime } from '../runtime/types.ts';
 import { Images } from './images.ts';
 
@@ -9,7 +10,7 @@ const pod = (uid: string) => ({ metadata: { name: uid, namespace: 'ns', uid } })
 const container = (image: string) => ({ name: 'main', image }) as Container;
 
 /** A registry whose pulls end when they are told to. */
-function bench(parallelPulls = 3) {
+function bench(parallelPulls = 3, perSecond = 0) {
   const clock = new FakeClock();
   const running = new Map<string, { end(): void; fail(message: string): void; off: AbortSignal }>();
   const events: string[] = [];
@@ -24,7 +25,9 @@ function bench(parallelPulls = 3) {
   } as unknown as Runtime;
   const event = (_about: unknown, _type: string, reason: string): void => void events.push(reason);
   const credentials = async () => ({ credentials: [], missing: [] });
-  const images = new Images({ runtime, clock, credentials, parallelPulls, events: { event, flush: async () => {} } });
+  const pullRate = createRateLimit({ clock, perSecond, burst: 1 });
+  const of = { runtime, clock, credentials, parallelPulls, pullRate };
+  const images = new Images({ ...of, events: { event, flush: async () => {} } });
   const pull = (uid: string, image: string, signal = new AbortController().signal) =>
     images.pull(pod(uid), container(image), signal);
   return { clock, images, running, events, pull };
@@ -54,6 +57,17 @@ test('one at a time, in the order they were asked for, where that is wanted', as
   await clock.advance(0);
   expect([...running.keys()]).toEqual(['r/i2:1']);
   running.get('r/i2:1')?.end();
+  await Promise.all(all);
+});
+
+test('registries are asked no more often than they may be', async () => {
+  const { clock, running, pull } = bench(3, 1);
+  const all = [1, 2].map((n) => pull(`p${n}`, `r/i${n}:1`));
+  await clock.advance(0);
+  expect([...running.keys()]).toEqual(['r/i1:1']);
+  await clock.advance(1_000);
+  expect([...running.keys()]).toEqual(['r/i1:1', 'r/i2:1']);
+  for (const r of running.values()) r.end();
   await Promise.all(all);
 });
 

@@ -3,6 +3,7 @@ import type { Container, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { createBackoff } from '#async/backoff.ts';
 import type { Clock } from '#async/clock.ts';
+import type { RateLimit } from '#async/rate-limit.ts';
 import { createSemaphore } from '#async/semaphore.ts';
 import { timeoutSignal } from '#async/signals.ts';
 import type { EventRecorder } from '#client/types.ts';
@@ -19,6 +20,8 @@ export interface ImagesDeps {
   readonly credentials: (pod: Stored<Pod>, image: string) => Promise<PullCredentials>;
   /** Images pulled at a time; further pulls wait for their turn. */
   readonly parallelPulls: number;
+  /** How often the registries are asked; further pulls wait. */
+  readonly pullRate: RateLimit;
 }
 
 /** Why a container waits for its image. */
@@ -217,6 +220,7 @@ export class Images {
 
   /** Its time begins with its turn. */
   async #inTime(image: string, credentials: RegistryCredentials | undefined, off: AbortSignal): Promise<void> {
+    await this.#d.pullRate.turn(off);
     const limit = timeoutSignal(this.#d.clock, PULL_TIMEOUT_MS, off);
     try {
       await this.#d.runtime.pull(tagged(image), limit.signal, credentials);

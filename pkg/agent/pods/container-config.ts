@@ -6,6 +6,7 @@ import type { ContainerAllocateResponse } from '../devices/messages.ts';
 import type { CgroupLimits, ContainerConfig, Mount, SandboxConfig } from '../runtime/types.ts';
 import { ConfigError, expand } from './env.ts';
 import { fqdnOf, hostnameOf } from './etc-files.ts';
+import { sysctlName } from './sysctls.ts';
 
 /** Identifies the part of a container's spec that can change in place: a new image means a new container. */
 export const specHash = (c: Container): string =>
@@ -75,7 +76,7 @@ export function sandboxConfig(pod: Stored<Pod>, attempt: number, clusterDomain: 
     hostNetwork: spec?.hostNetwork ?? false,
     hostPid: spec?.hostPID ?? false,
     hostIpc: spec?.hostIPC ?? false,
-    sysctls: Object.fromEntries((spec?.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])),
+    sysctls: Object.fromEntries((spec?.securityContext?.sysctls ?? []).map((s) => [sysctlName(s.name), s.value])),
     ports: portsOf(pod),
   };
 }

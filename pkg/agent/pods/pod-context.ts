@@ -52,6 +52,8 @@ export interface PodWorkerDeps {
   readonly appArmor: boolean;
   /** Whether root of a container is somebody else on this node. */
   readonly userNamespaces: boolean;
+  /** Patterns of sysctls that pods may set here though they can harm others. */
+  readonly unsafeSysctls: readonly string[];
   /** Where seccomp profiles of the node lie. */
   readonly seccompDir: string;
   /** What runs short on this node now. */

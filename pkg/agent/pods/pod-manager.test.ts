@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { Pod, PodStatus } from '#api/kinds/index.ts';
+import { sameJson } from '#api/meta/equal.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import type { Informer } from '#client/types.ts';
@@ -25,6 +26,8 @@ async function bench(left: {
   const events: string[] = [];
   /** What was told of pods, by uid. */
   const told = new Map<string, PodStatus>();
+  /** How often there was news of a pod. */
+  let tellings = 0;
   /** The phases that were told when somebody asked whether the API had heard of them. */
   const heard: (string | undefined)[] = [];
   /** Sandboxes that were asked for; none is made. */
@@ -69,7 +72,14 @@ async function bench(left: {
         removed.push(`folder ${uid}`);
       },
     },
-    ...{ refusal: nothing, pressures: () => new Set(), appArmor: false, dns: {}, devices: { admit: async () => {} } },
+    ...{
+      refusal: nothing,
+      pressures: () => new Set(),
+      unsafeSysctls: [],
+      appArmor: false,
+      dns: {},
+      devices: { admit: async () => {} },
+    },
     networks: { ...{ collect: later, release: later, detach: later, check: later, attach: later }, first: false },
     networkReady: () => network.ready,
     addressesOf: () => network.addresses(),
@@ -83,7 +93,10 @@ async function bench(left: {
     prober: { forget: nothing, watch: nothing, unhealthy: nothing, ready: () => true, started: () => true },
     publisher: {
       ...{ newest: (p: Stored<Pod>) => told.get(p.metadata.uid) ?? p.status ?? {}, seen: nothing, forget: nothing },
-      publish: (p: Stored<Pod>, status: PodStatus) => void told.set(p.metadata.uid, status),
+      publish: (p: Stored<Pod>, status: PodStatus) => {
+        if (!sameJson(told.get(p.metadata.uid), status)) tellings++;
+        told.set(p.metadata.uid, status);
+      },
       written: (uid: string) => {
         heard.push(told.get(uid)?.phase);
         return new Promise(nothing);
@@ -93,6 +106,7 @@ async function bench(left: {
     events: {
       event: (_about: object, _type: string, reason: string, message: string) => events.push(`${reason}: ${message}`),
     },
+    client: { delete: async () => void removed.push('object') },
     userNamespaces: left.userNamespaces ?? false,
     admitted: { note: nothing, admit: nothing },
     mirrors: { set: nothing, seen: nothing },
@@ -106,7 +120,7 @@ async function bench(left: {
     handlers.onDelete?.(p);
   };
   const seen = { removed, stopped, events, told, heard, sandboxes };
-  return { manager, view, clock, refuse, api, during, volumes, network, gone, ...seen };
+  return { manager, view, clock, refuse, api, during, volumes, network, gone, tellings: () => tellings, ...seen };
 }
 
 const podOf = (name: string, more: object = {}): Stored<Pod> =>
@@ -268,4 +282,20 @@ test.each([true, false])('users of its own are had on a node that has them: %s',
     : "can't set `spec.hostUsers: false`, runtime does not support user namespaces";
   await eventually(() => expect(events).toContain(`FailedCreatePodSandBox: ${words}${why}`));
   expect(sandboxes).toEqual(userNamespaces ? ['p'] : []);
+});
+
+test.each([
+  ['nobody is told that the sandbox of a pod is gone when the pod goes too', [], 1],
+  ['whoever holds it back is', ['example.com/held'], 2],
+])('%s', async (_, finalizers, times) => {
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const metadata = { ...podOf('p').metadata, deletionTimestamp, finalizers };
+  const pod = podOf('p', { metadata, status: { phase: 'Running' } });
+  const records = [trace('p', '', 'running'), trace('p', 'main', 'exited')];
+  const { manager, removed, told, tellings } = await bench({ pods: [pod], records });
+  await manager.start();
+  await eventually(() => expect(removed).toContain('cgroup p'));
+  expect(removed).toContain('sandbox of p');
+  expect(told.get('p')?.phase).toBe('Succeeded');
+  expect(tellings()).toBe(times);
 });

@@ -114,7 +114,7 @@ export class PodWorker {
       if (this.#lastWords.missing(this.pod, this.#d.view.pod(this.#pod.uid)).length > 0) continue;
       const action = this.#plan();
       // What it has come to changes what is to be done.
-      if (this.#publish()) continue;
+      if (!this.#leaves(action) && this.#publish()) continue;
       if (action.do === 'wait') {
         if (action.untilMs !== undefined) this.#again(action.untilMs);
         await (this.#terminal ? this.#releaseVolumes() : this.#refreshVolumes());
@@ -123,6 +123,11 @@ export class PodWorker {
       if (!(await this.#act(action))) return;
     }
     if (!this.finished) this.#d.again(this.#pod.uid, RETRY_MS);
+  }
+
+  /** It goes with this step, and how it ended was told: that its sandbox is gone as well is no news to anybody. */
+  #leaves(action: Action): boolean {
+    return action.do === 'finish' && !this.pod.metadata.finalizers?.length && isFinal(this.#newest.status?.phase);
   }
 
   #again(at: number): void {
@@ -173,9 +178,9 @@ export class PodWorker {
 
   /** Why this node does not start the pod, when it does not. */
   async #refusal(): Promise<Failure | undefined> {
-    const { refusal, pressures, appArmor, admitted } = this.#d;
+    const { refusal, pressures, appArmor, admitted, unsafeSysctls: unsafe } = this.#d;
     const { pod } = this.#pod;
-    return refusal() ?? rejection(pod, pressures()) ?? appArmorRefusal(pod, appArmor) ?? admitted.admit(pod);
+    return refusal() ?? rejection(pod, pressures(), unsafe) ?? appArmorRefusal(pod, appArmor) ?? admitted.admit(pod);
   }
 
   #ended(r: ContainerRecord): void {
@@ -373,8 +378,7 @@ export class PodWorker {
     const { volumes, publisher, client, again, logger } = this.#d;
     const { pod, uid, orphan } = this.#pod;
     await volumes.cleanUp(uid);
-    await this.#d.networks.release(uid);
-    await this.#d.cgroups?.remove(uid);
+    await Promise.all([this.#d.networks.release(uid), this.#d.cgroups?.remove(uid)]);
     // Whoever holds the pod back with a finalizer wants to know how it ended.
     if (!orphan && pod.metadata.finalizers?.length) await publisher.written(uid);
     publisher.forget(uid);

@@ -97,12 +97,18 @@ export class Starter {
     const { runtime, view, clock, dns, cgroups, userNamespaces } = this.#pod.deps;
     if (this.#pod.pod.spec?.hostUsers === false && !userNamespaces)
       throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
-    await cgroups?.ensure(this.#pod.pod);
     const config = sandboxConfig(this.#pod.pod, attempt, dns.clusterDomain);
     const { first } = this.#pod.deps.networks;
-    const made = { ...config, empty: first, cgroupParent: cgroups?.pathOf(this.#pod.pod) };
-    const id = await runtime.createSandbox(made);
+    const asked = { ...config, empty: first, cgroupParent: cgroups?.pathOf(this.#pod.pod) };
+    // Side by side: Docker looks for the cgroup only when it starts something in it.
+    const [made, bounded] = await Promise.allSettled([runtime.createSandbox(asked), cgroups?.ensure(this.#pod.pod)]);
+    if (made.status === 'rejected') throw made.reason;
+    const id = made.value;
     view.note(this.#pod.record(id, { name: '', attempt, hash: '', sandboxId: '', image: '' }));
+    if (bounded.status === 'rejected') {
+      await this.remove(id);
+      throw bounded.reason;
+    }
     await runtime.start(id);
     view.started(id, clock.now());
     try {

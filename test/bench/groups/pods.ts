@@ -3,7 +3,7 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Client } from '#client/types.ts';
 import type { Cluster } from '../../bed/cluster.ts';
 import { waitFor } from '../../bed/wait.ts';
-import { RawDocker } from '../machine/docker.ts';
+import { type ContainerEvent, RawDocker } from '../machine/docker.ts';
 import { row } from '../rows.ts';
 import { median, type Sink } from './group.ts';
 
@@ -74,8 +74,7 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** What dockerd takes by itself for the same containers. */
-async function bounds(cluster: Cluster): Promise<{ one: number; all: number; removal: number }> {
-  const docker = new RawDocker(cluster.nodes[0]?.dockerHost ?? '');
+async function bounds(docker: RawDocker): Promise<{ one: number; all: number; removal: number }> {
   const made: string[] = [];
   const ones: number[] = [];
   for (let i = 0; i < SINGLES; i++) ones.push(await seconds(async () => made.push(...(await docker.pod()))));
@@ -89,12 +88,34 @@ async function bounds(cluster: Cluster): Promise<{ one: number; all: number; rem
   return { one: median(ones), all, removal };
 }
 
-async function onePod(client: Client, seen: PodsSeen, name: string): Promise<number> {
+/** What took how long on a pod's way to Ready, milliseconds from its creation on. */
+function timeLine(name: string, begun: number, marks: readonly ContainerEvent[]): string {
+  const told = marks.map(({ at, what }) => `${what} ${Math.round(at - begun)}`);
+  return `${name}, ms: ${told.join(', ')}`;
+}
+
+async function onePod(client: Client, seen: PodsSeen, docker: RawDocker, name: string): Promise<number> {
   const pod = { metadata: { name, namespace: NAMESPACE, labels: { app: 'single' } }, spec: podSpec } as Pod;
+  const reached = async (what: string, check: (p: Stored<Pod>) => boolean): Promise<ContainerEvent> => {
+    await seen.until(`${name} ${what}`, (pods) => pods.some((p) => p.metadata.name === name && check(p)));
+    return { at: Date.now(), what };
+  };
+  const begun = Date.now();
+  let bound: ContainerEvent | undefined;
+  let ready: ContainerEvent | undefined;
   const took = await seconds(async () => {
     await client.create(Pods, pod);
-    await seen.until(`${name} Ready`, (pods) => pods.some((p) => p.metadata.name === name && isReady(p)));
+    bound = await reached('bound', (p) => p.spec?.nodeName !== undefined);
+    ready = await reached('Ready', isReady);
   });
+  const made = await docker.events(begun, Date.now());
+  console.error(
+    timeLine(
+      name,
+      begun,
+      [bound, ...made, ready].filter((m) => m !== undefined),
+    ),
+  );
   await client.delete(Pods, name, NAMESPACE);
   await seen.until(`${name} gone`, (pods) => pods.length === 0);
   return took;
@@ -138,13 +159,14 @@ export async function undeploy(client: Client, name: string): Promise<number> {
 
 /** Real containers: one pod, a Deployment of thirty, and its end. */
 export async function pods(cluster: Cluster, client: Client, sink: Sink): Promise<void> {
-  const bound = await bounds(cluster);
+  const docker = new RawDocker(cluster.nodes[0]?.dockerHost ?? '');
+  const bound = await bounds(docker);
   const seen = await PodsSeen.open(client);
   const singles: number[] = [];
   await waitFor('the default service account', () =>
     client.raw('GET', `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/default`),
   );
-  for (let i = 0; i < SINGLES; i++) singles.push(await onePod(client, seen, `single-${i}`));
+  for (let i = 0; i < SINGLES; i++) singles.push(await onePod(client, seen, docker, `single-${i}`));
   seen.close();
   const all = singles.map((s) => s.toFixed(2)).join(', ');
   sink(row('pod-ready', median(singles), { bound: bound.one, note: all }));
