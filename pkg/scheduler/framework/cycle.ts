@@ -23,6 +23,8 @@ export type Placement = { readonly node: NodeInfo; readonly feasible: number } |
 export interface Active {
   readonly plugin: Plugin;
   readonly prepared: Prepared;
+  /** The one of `prepared`, whose shape differs from plugin to plugin: it is asked of every node. */
+  readonly filter: Prepared['filter'];
 }
 
 /** Below this many nodes all are examined; above, a share that shrinks with the cluster's size (kube-scheduler's rule). */
@@ -112,7 +114,7 @@ export class SchedulingCycle {
     const active: Active[] = [];
     for (const plugin of this.#plugins) {
       const prepared = plugin.prepare(pod, state);
-      if (prepared) active.push({ plugin, prepared });
+      if (prepared) active.push({ plugin, prepared, filter: prepared.filter });
     }
     return active;
   }
@@ -169,8 +171,8 @@ function firstRejection(
   active: readonly Active[],
   info: NodeInfo,
 ): { plugin: Plugin; reasons: readonly Reason[] } | null {
-  for (const { plugin, prepared } of active) {
-    const reasons = prepared.filter?.(info);
+  for (const { plugin, filter } of active) {
+    const reasons = filter?.(info);
     if (reasons) return { plugin, reasons };
   }
   return null;

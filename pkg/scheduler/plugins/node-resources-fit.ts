@@ -46,12 +46,10 @@ export const fitting = (args: FitArgs): Plugin => {
       const amounts = judged(pod, args);
       return {
         filter(node: NodeInfo) {
-          let reasons: Reason[] | null = null;
-          const maxPods = node.allocatable.get('pods') ?? 0;
-          if (node.pods.size + 1 > maxPods) reasons = [TOO_MANY_PODS];
+          let reasons: Reason[] | null = node.pods.size + 1 > node.maxPods ? [TOO_MANY_PODS] : null;
           for (const [name, wanted] of amounts) {
-            const capacity = node.allocatable.get(name) ?? 0;
-            if (wanted > capacity - (node.requested.get(name) ?? 0)) {
+            const { capacity, requested } = node.supplies.of(name);
+            if (wanted > capacity - requested) {
               reasons ??= [];
               reasons.push(insufficientReason(name, wanted > capacity));
             }

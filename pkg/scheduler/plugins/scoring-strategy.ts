@@ -1,7 +1,8 @@
 import type { PodRequests } from '#api/scheduling/pod-requests.ts';
 import { MAX_SCORE } from '../framework/plugin.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
-import type { ResourceWeight, ScoringStrategy, ShapePoint } from './args.ts';
+import { scoredUses } from '../snapshot/supplies.ts';
+import type { ScoringStrategy, ShapePoint } from './args.ts';
 
 /** Shape scores go to 10, plugin scores to 100. */
 const SHAPE_SCALE = 10;
@@ -21,16 +22,9 @@ export function shapeAt(shape: readonly ShapePoint[], percent: number): number {
   return (before.score + (after.score - before.score) * share) * SHAPE_SCALE;
 }
 
-/** What the pod and those there ask for; containers that ask for no cpu or memory count with an assumed amount. */
-function used({ name }: ResourceWeight, node: NodeInfo, pod: PodRequests): number {
-  if (name === 'cpu' || name === 'memory') return node.scored[name] + pod.scored[name];
-  return (node.requested.get(name) ?? 0) + (pod.amounts.get(name) ?? 0);
-}
-
 /** Score of a node for a pod, 0..100: the weighted mean over the resources that the node has and the pod needs. */
 export function resourceScore(strategy: ScoringStrategy, pod: PodRequests): (node: NodeInfo) => number {
-  const plain = (name: string): boolean => name === 'cpu' || name === 'memory';
-  const resources = strategy.resources.filter((r) => plain(r.name) || (pod.amounts.get(r.name) ?? 0) > 0);
+  const resources = scoredUses(pod, strategy.resources);
   const isShape = strategy.type === 'RequestedToCapacityRatio';
   const scoreOf = isShape
     ? (u: number, c: number): number => shapeAt(strategy.shape, u > c ? 100 : (u * 100) / c)
@@ -40,14 +34,14 @@ export function resourceScore(strategy: ScoringStrategy, pod: PodRequests): (nod
   return (node) => {
     let sum = 0;
     let weights = 0;
-    for (const r of resources) {
-      const capacity = node.allocatable.get(r.name) ?? 0;
+    for (const { name, weight, mine } of resources) {
+      const { capacity, scored } = node.supplies.of(name);
       if (capacity <= 0) continue;
-      const score = scoreOf(used(r, node, pod), capacity);
+      const score = scoreOf(scored + mine, capacity);
       // A shape that is 0 there has nothing to say about the resource.
       if (isShape && score === 0) continue;
-      sum += score * r.weight;
-      weights += r.weight;
+      sum += score * weight;
+      weights += weight;
     }
     return weights === 0 ? 0 : sum / weights;
   };

@@ -2,10 +2,7 @@ import type { Node, Pod } from '#api/kinds/index.ts';
 import { type Taint, tolerates, untolerated } from '#api/scheduling/taints.ts';
 import { ifNode } from '../framework/events.ts';
 import { normalizeMax, type Plugin, type Reason } from '../framework/plugin.ts';
-import type { NodeInfo } from '../snapshot/node-info.ts';
 
-const hasSoftTaint = ({ node }: NodeInfo): boolean =>
-  node.spec?.taints?.some((t) => t.effect === 'PreferNoSchedule') ?? false;
 const tolerated = (pod: Pod, node: Node): boolean => !untolerated(node.spec?.taints, pod.spec?.tolerations);
 
 /** Hard taints keep pods away; of soft ones (PreferNoSchedule), the fewer untolerated the better. */
@@ -26,7 +23,7 @@ export const taintToleration: Plugin = {
         };
         return [reason];
       },
-      weigh: (feasible) => feasible.some(hasSoftTaint),
+      weigh: (feasible) => feasible.some((n) => n.hasSoftTaint),
       score: (info) =>
         (info.node.spec?.taints ?? []).filter((t) => t.effect === 'PreferNoSchedule' && !isTolerated(t)).length,
       normalize: (scores) => normalizeMax(scores, true),

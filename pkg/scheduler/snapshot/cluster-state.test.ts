@@ -25,7 +25,7 @@ beforeEach(() => {
 /** Pods, millicores and host ports counted on each node. */
 const counted = (): Record<string, string> =>
   Object.fromEntries(
-    state.nodes().map((n) => [n.name, `${[...n.pods.keys()]} ${n.requested.get('cpu') ?? 0} ${n.ports.size}`]),
+    state.nodes().map((n) => [n.name, `${[...n.pods.keys()]} ${n.supplies.of('cpu').requested} ${n.ports.size}`]),
   );
 
 test.each<[string, () => void, Record<string, string>]>([
@@ -118,7 +118,7 @@ test.each<[string, () => void, Record<string, string>]>([
 test('a changed node keeps its pods', () => {
   state.setPod(pod('a', 'n1'));
   state.setNode(node('n1', '8'));
-  expect(state.node('n1')?.allocatable.get('cpu')).toBe(8000);
+  expect(state.node('n1')?.supplies.of('cpu').capacity).toBe(8000);
   expect(counted().n1).toBe('a 500 1');
 });
 

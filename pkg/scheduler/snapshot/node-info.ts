@@ -1,7 +1,8 @@
 import type { Node, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { type Amounts, amountsOf, podRequests } from '#api/scheduling/pod-requests.ts';
+import { amountsOf, podRequests } from '#api/scheduling/pod-requests.ts';
 import { claimKeys } from '#api/scheduling/volume-match.ts';
+import { Supplies } from './supplies.ts';
 
 /** One host port a pod occupies: "protocol ip port". */
 export interface HostPort {
@@ -27,34 +28,48 @@ export const portsClash = (a: HostPort, b: HostPort): boolean =>
 
 /** A node with what runs on it. Sums are kept up to date pod by pod, never recomputed over all pods. */
 export class NodeInfo {
-  node: Stored<Node>;
-  allocatable: Amounts;
-  readonly requested: Amounts = new Map();
-  readonly scored = { cpu: 0, memory: 0 };
+  readonly name: string;
+  readonly supplies = new Supplies();
   readonly pods = new Map<string, Stored<Pod>>();
   readonly ports = new Map<string, HostPort[]>();
   /** Pod uid → keys of the claims it uses; pods without are absent. */
   readonly claims = new Map<string, readonly string[]>();
 
+  #node!: Stored<Node>;
+  #maxPods = 0;
+  #hasSoftTaint = false;
+
   constructor(node: Stored<Node>) {
-    this.node = node;
-    this.allocatable = amountsOf(node.status?.allocatable);
+    this.name = node.metadata.name;
+    this.update(node);
   }
 
-  get name(): string {
-    return this.node.metadata.name;
+  get node(): Stored<Node> {
+    return this.#node;
+  }
+
+  get maxPods(): number {
+    return this.#maxPods;
+  }
+
+  /** Whether some pods had better not be here. */
+  get hasSoftTaint(): boolean {
+    return this.#hasSoftTaint;
   }
 
   update(node: Stored<Node>): void {
-    this.node = node;
-    this.allocatable = amountsOf(node.status?.allocatable);
+    const capacities = amountsOf(node.status?.allocatable);
+    this.#node = node;
+    this.#maxPods = capacities.get('pods') ?? 0;
+    this.#hasSoftTaint = node.spec?.taints?.some((t) => t.effect === 'PreferNoSchedule') ?? false;
+    this.supplies.setCapacities(capacities);
   }
 
   add(pod: Stored<Pod>): void {
     const { uid } = pod.metadata;
     if (this.pods.has(uid)) this.remove(uid);
     this.pods.set(uid, pod);
-    this.#count(pod, 1);
+    this.supplies.count(podRequests(pod), 1);
     const ports = hostPortsOf(pod);
     if (ports.length > 0) this.ports.set(uid, ports);
     const claims = claimKeys(pod);
@@ -70,15 +85,8 @@ export class NodeInfo {
     const pod = this.pods.get(uid);
     if (!pod) return;
     this.pods.delete(uid);
-    this.#count(pod, -1);
+    this.supplies.count(podRequests(pod), -1);
     this.ports.delete(uid);
     this.claims.delete(uid);
-  }
-
-  #count(pod: Pod, sign: 1 | -1): void {
-    const { amounts, scored } = podRequests(pod);
-    for (const [name, n] of amounts) this.requested.set(name, (this.requested.get(name) ?? 0) + sign * n);
-    this.scored.cpu += sign * scored.cpu;
-    this.scored.memory += sign * scored.memory;
   }
 }

@@ -2,6 +2,8 @@ import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { priorityOf } from '../plugins/priority-sort.ts';
 
+const NOBODY: readonly never[] = [];
+
 /** Pods for which others are being evicted, by the node where they are to go. */
 export class Nominations {
   readonly #byNode = new Map<string, Map<string, Stored<Pod>>>();
@@ -30,8 +32,9 @@ export class Nominations {
 
   /** Those a node is kept for, before the given pod: of the same or higher priority. */
   ahead(node: string, pod: Stored<Pod>): readonly Stored<Pod>[] {
-    const there = this.#byNode.get(node);
-    if (!there) return [];
+    // Asked of every node for every pod; mostly nobody is nominated anywhere.
+    const there = this.#byNode.size > 0 ? this.#byNode.get(node) : undefined;
+    if (!there) return NOBODY;
     return [...there.values()].filter((p) => p.metadata.uid !== pod.metadata.uid && priorityOf(p) >= priorityOf(pod));
   }
 
