@@ -7,6 +7,7 @@ import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promis
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildOptions, Metafile, Plugin } from 'esbuild';
+import { type Common, quick } from './quick.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -62,7 +63,13 @@ export const bundling: BuildOptions = {
 };
 
 /** Programs a person waits for: in parts, of which a command loads those it needs. */
-const QUICK = new Set(['cox']);
+const QUICK: Readonly<Record<string, Common>> = {
+  cox: {
+    always: ['pkg/cli/run.ts'],
+    often: ['pkg/cli/context.ts', 'pkg/cli/targets.ts', 'pkg/cli/get/tables.ts'],
+    work: /^pkg\/cli\/(?!program|kubeconfig|completion)/,
+  },
+};
 
 /** Builds what is out of date. @returns the names built. @throws AggregateError of what could not be built. */
 export async function build(force = false): Promise<string[]> {
@@ -112,9 +119,12 @@ async function bundle(name: string): Promise<Inputs> {
   const { build: esbuild } = await import('esbuild');
   const entry = `cmd/${name}/main.ts`;
   const started = Date.now();
+  const common = QUICK[name];
+  const faster = common ? quick(root, common) : {};
   const { outputFiles = [], metafile } = await esbuild({
     ...bundling,
-    ...(QUICK.has(name) ? { splitting: true } : {}),
+    ...faster,
+    plugins: [unused, ...(faster.plugins ?? [])],
     entryPoints: { [name]: entry },
     outdir: dist,
     outExtension: { '.js': '.mjs' },
@@ -135,7 +145,7 @@ async function bundle(name: string): Promise<Inputs> {
  */
 function sources(metafile: Metafile | undefined, started: number): Inputs {
   const own = Object.keys(metafile?.inputs ?? {}).filter((p) => !p.startsWith('node_modules/') && !p.includes(':'));
-  const always = ['package-lock.json', relative(root, fileURLToPath(import.meta.url))];
+  const always = ['package-lock.json', 'deploy/quick.ts', relative(root, fileURLToPath(import.meta.url))];
   return Object.fromEntries(
     [...own, ...always].map((path) => {
       const edited = (statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0) >= started;

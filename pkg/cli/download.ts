@@ -1,9 +1,7 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, get as plainGet } from 'node:http';
 import { get } from 'node:https';
 import { agentFor } from './api/agents.ts';
 import { CliError } from './errors.ts';
-
-const { get: plainGet } = process.getBuiltinModule('node:http');
 
 const TIMEOUT_MS = 60_000;
 const MAX_REDIRECTS = 10;

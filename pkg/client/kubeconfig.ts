@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { hostPort } from '#api/meta/ip.ts';
 import { UserError } from '#process/user-error.ts';
-import { type ExecPlugin, runExecPlugin } from './exec-plugin.ts';
+import type { ExecPlugin } from './exec-plugin.ts';
 
 /** Paths of a client certificate and its key, PEM; they may be one file. */
 export interface CertificateFiles {
@@ -251,6 +251,6 @@ async function userPart({ value: u, base }: Placed<User>): Promise<Partial<Kubec
     ...(token ? { token } : {}),
     ...(tokenFile ? { tokenFile } : {}),
     ...(u.username ? { username: u.username, password: u.password ?? '' } : {}),
-    ...(u.exec ? await runExecPlugin(u.exec, base) : {}),
+    ...(u.exec ? await (await import('./exec-plugin.ts')).runExecPlugin(u.exec, base) : {}),
   };
 }

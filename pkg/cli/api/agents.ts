@@ -1,11 +1,8 @@
-import type { Agent as PlainAgent } from 'node:http';
+import { Agent as PlainAgent } from 'node:http';
 import { Agent, type AgentOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
 import { proxyOf } from './proxies.ts';
-
-/** To import node:http is to load all of its exports, a WebSocket among them: a fifth of the time of a command. */
-const { Agent: Plain } = process.getBuiltinModule('node:http');
 
 type Connected = (e: Error | null, socket?: Duplex) => void;
 type Target = AgentOptions & { readonly host?: string | null; readonly port?: number | string | null };
@@ -35,7 +32,7 @@ export function agentFor(config: Kubeconfig): PlainAgent | undefined {
   const common = { keepAlive: true, ...(proxy && !socks ? { proxyEnv: { [name]: proxy.href } } : {}) };
   if (!secure) {
     if (!proxy) return undefined;
-    const agent = new Plain(common);
+    const agent = new PlainAgent(common);
     return socks ? viaSocks(agent, socks, secure) : agent;
   }
   const agent = new Agent({

@@ -1,12 +1,15 @@
-import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import {
+  type Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as plainRequest,
+  type RequestOptions,
+} from 'node:http';
 import { request } from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
 import { isNotFound, type Status, StatusError } from '#api/meta/errors.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
 import { agentFor } from './agents.ts';
-
-/** To import node:http is to load all of its exports, a WebSocket among them: a fifth of the time of a command. */
-const { request: plainRequest } = process.getBuiltinModule('node:http');
 
 /** Milliseconds to connect and to get a first answer; streams have no limit after that. */
 const ANSWER_TIMEOUT_MS = 60_000;

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ApiResourceFlags } from '../commands/api-resources.ts';
 import type { DumpFlags } from '../commands/cluster-info.ts';
 import type { ExplainFlags } from '../commands/explain.ts';
+import type { VersionFlags } from '../commands/version.ts';
 import type { GlobalOptions } from '../context.ts';
 import { allNamespaces, collect, flag, output } from './flags.ts';
 import type { Session } from './session.ts';
@@ -28,8 +29,8 @@ function infoCommands(program: Command, session: Session): void {
 function kindCommands(program: Command, session: Session): void {
   const version = output(program.command('version')).description('Show the versions of cox and of the server');
   flag(version, '--client', 'of cox only');
-  session.action<GlobalOptions & { client?: boolean; output?: string }>(version, async (ctx, _args, o) =>
-    (await import('../commands/version.ts')).version(ctx, o),
+  session.local<VersionFlags>(version, async (_args, o) =>
+    (await import('../commands/version.ts')).version(session.out, () => session.context(o), o),
   );
   const resources = output(program.command('api-resources'))
     .description('Show the kinds of objects the server has')

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CliContext, type GlobalOptions, openContext } from '../context.ts';
+import type { CliContext, GlobalOptions } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { withTemplate } from '../output/template-flag.ts';
 
@@ -48,7 +48,10 @@ export class Session {
   readonly err = (text: string): void => void process.stderr.write(text);
 
   async context(options: GlobalOptions): Promise<CliContext> {
-    this.#context ??= await openContext(options, { out: this.out, err: this.err, signal: this.signal });
+    if (this.#context) return this.#context;
+    // What connects is loaded by those who do.
+    const { openContext } = await import('../context.ts');
+    this.#context = await openContext(options, { out: this.out, err: this.err, signal: this.signal });
     return this.#context;
   }
 
