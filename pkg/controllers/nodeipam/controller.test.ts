@@ -20,6 +20,8 @@ class Cluster {
   readonly late: (() => void)[] = [];
   /** Writes are done at once, and answered. */
   prompt = true;
+  /** Writes fail. */
+  broken = false;
   #version = 0;
 
   put(name: string, node: object = {}): void {
@@ -29,6 +31,7 @@ class Cluster {
   }
 
   #patch(name: string, { metadata: { resourceVersion }, spec }: Patch): Stored<Node> {
+    if (this.broken) throw errors.unavailable('no answer');
     const node = this.nodes.get(name);
     if (!node) throw errors.notFound(Nodes, name);
     if (resourceVersion !== undefined && resourceVersion !== node.metadata.resourceVersion) {
@@ -132,4 +135,43 @@ test('of a node that went meanwhile the subnet is free once the cache knows', as
   await controller.reconcile('gone', signal);
   await controller.reconcile('b', signal);
   expect(cluster.subnets()).toEqual(['10.0.1.0/24', '10.0.0.0/24']);
+});
+
+/** Of 50 nodes without subnet, whose writes all wait. */
+async function beginning() {
+  const cluster = new Cluster();
+  for (let i = 0; i < 50; i++) cluster.put(`n${i}`);
+  const { controller, caches } = cluster.run();
+  for (const node of cluster.nodes.values()) caches.set('Node', node);
+  cluster.prompt = false;
+  const begun = controller.reconcile('n0', signal);
+  begun.catch(() => {});
+  await settle();
+  return { cluster, begun };
+}
+
+test('a run that begins writes to some nodes at a time, and to all of them before it gives a subnet', async () => {
+  const { cluster, begun } = await beginning();
+  const written: number[] = [];
+  while (cluster.late.length > 0 && cluster.subnets().every((s) => s === undefined)) {
+    const now = cluster.late.splice(0);
+    written.push(now.length);
+    for (const write of now) write();
+    await settle();
+  }
+  await begun;
+  // The last is the gift.
+  expect(written).toEqual([16, 16, 16, 2, 1]);
+  expect(cluster.subnets().filter((s) => s !== undefined)).toEqual(['10.0.0.0/24']);
+});
+
+test('a run that cannot write does not try it with thousands of nodes', async () => {
+  const { cluster, begun } = await beginning();
+  const [first, ...others] = cluster.late.splice(0);
+  cluster.broken = true;
+  first?.();
+  await expect(begun).rejects.toThrow('no answer');
+  for (const write of others) write();
+  await settle();
+  expect(cluster.late).toEqual([]);
 });

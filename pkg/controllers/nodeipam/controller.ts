@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Node, Nodes } from '#api/kinds/index.ts';
 import { isNotFound, StatusError } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { createSemaphore } from '#async/semaphore.ts';
 import { isNewer } from '#client/resource-version.ts';
 import type { Client } from '#client/types.ts';
 import { type Controller, type ControllerDeps, type Outcome, ownKey, watching } from '../harness/controller.ts';
@@ -10,6 +11,8 @@ import { overlapping, type SubnetPool, subnetsOf } from './cidrs.ts';
 const FULL_RETRY_MS = 30_000;
 /** Annotation of a node that has no subnet yet: the run of this controller that gives it one. */
 const GIVER = 'node-ipam.coxswain.io/giver';
+/** Nodes that a run that begins writes at a time. */
+const MARKED_AT_A_TIME = 16;
 
 export interface NodeIpamOptions {
   /** Where nodes get their subnets from: one network, or one of each address family, the primary one first. */
@@ -24,21 +27,34 @@ interface Before {
   readonly version: string;
 }
 
+/** Makes another version of each node. Stops at the first failure: the API server may be gone, and there may be thousands. */
+async function mark(client: Client, nodes: readonly Stored<Node>[]): Promise<void> {
+  const run = randomUUID();
+  const end = new AbortController();
+  const one = async ({ metadata: { name, uid } }: Stored<Node>): Promise<void> => {
+    const body = { metadata: { uid, annotations: { [GIVER]: run } } };
+    try {
+      await client.patch(Nodes, { name }, { type: 'merge', body });
+    } catch (e) {
+      if (isNotFound(e)) return;
+      end.abort(e);
+      throw e;
+    }
+  };
+  const places = createSemaphore(MARKED_AT_A_TIME);
+  await Promise.all(nodes.map((n) => places.run(() => one(n), end.signal)));
+}
+
 /**
  * Nodes as all earlier runs have left them. What one of them has sent and a server has not done yet is refused from then
  * on: it names a version of the node that is over.
  */
 async function takeOver(client: Client): Promise<Before> {
   const { items, resourceVersion: version } = await client.list(Nodes);
-  const run = randomUUID();
-  for (const { metadata } of items.filter((n) => subnetsOf(n).length === 0)) {
-    const body = { metadata: { uid: metadata.uid, annotations: { [GIVER]: run } } };
-    try {
-      await client.patch(Nodes, { name: metadata.name }, { type: 'merge', body });
-    } catch (e) {
-      if (!isNotFound(e)) throw e;
-    }
-  }
+  await mark(
+    client,
+    items.filter((n) => subnetsOf(n).length === 0),
+  );
   // A write that was faster is seen here; there is none under way any more.
   const now = items.every((n) => subnetsOf(n).length > 0)
     ? { items, resourceVersion: version }
