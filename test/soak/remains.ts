@@ -1,7 +1,7 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterNode } from '../bed/cluster-node.ts';
-import { residentMiB } from '../bench/machine/processes.ts';
+import { daemons } from './memory.ts';
 
 /** What pods take of a node, by name. */
 export interface Remains {
@@ -12,10 +12,14 @@ export interface Remains {
   readonly addresses: readonly string[];
   readonly folders: readonly string[];
   readonly rules: readonly string[];
-  /** Open files of the agent. */
+  /** Open files of each daemon. */
   readonly agentFiles: readonly string[];
-  /** Resident memory of the agent. */
+  readonly dockerdFiles: readonly string[];
+  readonly containerdFiles: readonly string[];
+  /** What each daemon holds after a collection of its garbage. */
   readonly agentMiB: number;
+  readonly dockerdMiB: number;
+  readonly containerdMiB: number;
 }
 
 const DOCKER_NETWORK = 'coxswain';
@@ -31,18 +35,6 @@ const entries = (dir: string): string[] => {
   }
 };
 
-/** What the files of a process are: paths, or kinds of sockets and the like. */
-function openFiles(pid: number): string[] {
-  const dir = `/proc/${pid}/fd`;
-  return entries(dir).map((fd) => {
-    try {
-      return readlinkSync(join(dir, fd)).replace(/:\[\d+\]$/, '');
-    } catch {
-      return 'closed meanwhile';
-    }
-  });
-}
-
 /** Looks up what there is of pods on the node now. */
 export async function remains(node: ClusterNode): Promise<Remains> {
   const run = async (...command: [string, ...string[]]): Promise<string> => {
@@ -50,7 +42,7 @@ export async function remains(node: ClusterNode): Promise<Remains> {
     return (await node.exec(program, args)).stdout;
   };
   const docker = (...args: string[]): Promise<string> => run('docker', '-H', node.dockerHost, ...args);
-  const pid = node.agent.pid ?? 0;
+  const { agent, dockerd, containerd } = await daemons(node);
   const addresses = '{{range .Containers}}{{.IPv4Address}}\n{{end}}';
   return {
     containers: lines(await docker('ps', '-a', '--format', '{{.Names}} ({{.Status}})')),
@@ -64,14 +56,21 @@ export async function remains(node: ClusterNode): Promise<Remains> {
     addresses: lines(await docker('network', 'inspect', '-f', addresses, DOCKER_NETWORK)),
     folders: ['pods', 'memory'].flatMap((dir) => entries(join(node.dir, 'agent', dir))),
     rules: lines(await run('iptables-save')).filter((line) => !line.startsWith('#')),
-    agentFiles: openFiles(pid),
-    agentMiB: Math.round(residentMiB(pid)),
+    agentFiles: agent.files,
+    dockerdFiles: dockerd.files,
+    containerdFiles: containerd.files,
+    agentMiB: agent.heapMiB,
+    dockerdMiB: dockerd.heapMiB,
+    containerdMiB: containerd.heapMiB,
   };
 }
 
+const sizeOf = (of: readonly string[] | number): number =>
+  typeof of === 'number' ? Math.round(of * 10) / 10 : of.length;
+
 /** How many there are of each, for people. */
 export const counts = (r: Remains): string =>
-  JSON.stringify(Object.fromEntries(Object.entries(r).map(([k, v]) => [k, typeof v === 'number' ? v : v.length])));
+  JSON.stringify(Object.fromEntries(Object.entries(r).map(([k, v]) => [k, sizeOf(v)])));
 
 /** Those of `after` that are not among `before`, each as often as it is there more. */
 function added(before: readonly string[], after: readonly string[]): string[] {
@@ -83,14 +82,16 @@ function added(before: readonly string[], after: readonly string[]): string[] {
   });
 }
 
-/** What is there more than before, in words. Memory may have grown by a fifth, open files by a few connections. */
+/** What is there more than before, in words. What is held in memory may have grown by a fifth, open files by a few connections. */
 export function leaks(before: Remains, after: Remains): string[] {
-  const allowed: Readonly<Record<string, number>> = { agentFiles: 5 };
+  const allowed: Readonly<Record<string, number>> = { agentFiles: 5, dockerdFiles: 5, containerdFiles: 5 };
   const lists = Object.entries(after) as [keyof Remains, readonly string[] | number][];
   return lists.flatMap(([what, now]) => {
     const then = before[what];
     if (typeof now === 'number' || typeof then === 'number')
-      return Number(now) > Number(then) * 1.2 ? [`${what}: ${then} → ${now}`] : [];
+      return Number(now) > Number(then) * 1.2
+        ? [`${what}: ${Number(then).toFixed(1)} → ${Number(now).toFixed(1)}`]
+        : [];
     if (now.length <= then.length + (allowed[what] ?? 0)) return [];
     const names = added(then, now);
     return [`${what}: ${then.length} → ${now.length}: ${names.slice(0, NAMED).join('; ')}`];

@@ -17,7 +17,10 @@ export interface Waves {
 
 const NAMESPACE = 'default';
 const LABELS = { app: 'soak' };
-const WAVE_MS = 120_000;
+/** Machines may be slow: how long a wave took is printed. */
+const WAVE_MS = 900_000;
+/** Connections nobody uses are closed after 45 s; what else goes by itself, within as many minutes. */
+const SETTLE_MS = 300_000;
 const MEASURED = ['containers', 'mounts', 'cgroups', 'veths', 'addresses', 'folders'] as const;
 
 /** A reproducible sequence of whole numbers from 0 up to, not including, `n`. */
@@ -113,7 +116,7 @@ async function settledRemains(node: ClusterNode, before: Remains): Promise<{ now
       now = await remains(node);
       return leaks(before, now).length === 0;
     },
-    { timeoutMs: 45_000, everyMs: 1000 },
+    { timeoutMs: SETTLE_MS, everyMs: 5000 },
   ).catch(() => {});
   return { now, left: leaks(before, now) };
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Length of a clock tick in /proc, seconds: USER_HZ is 100 on every Linux. */
 const TICK = 1 / 100;
@@ -43,9 +43,10 @@ export function nameOf(pid: number): string {
 export function descendants(pid: number, without: ReadonlySet<number> = new Set()): number[] {
   if (without.has(pid)) return [];
   try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-    const tasks = children ? children.split(' ').map(Number) : [];
-    return [pid, ...tasks.flatMap((child) => descendants(child, without))];
+    // Each thread has children of its own: those of a Go program come from any.
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const children = threads.flatMap((t) => readFileSync(`/proc/${pid}/task/${t}/children`, 'utf8').split(' '));
+    return [pid, ...children.filter(Boolean).flatMap((child) => descendants(Number(child), without))];
   } catch {
     return [pid];
   }
