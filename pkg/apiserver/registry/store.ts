@@ -31,6 +31,8 @@ export interface Changed extends Encoded {
 
 /** Unconditional changes are retried this often against other writers before the client gets the conflict. */
 const MAX_ATTEMPTS = 10;
+/** A cache that has not caught up in this time, milliseconds, is not waited for: the object is read from etcd instead. */
+const CACHE_MS = 1000;
 
 /** Maps storage failures to what clients are told; the one place where this is decided. */
 export function toStatusError(e: unknown, resource: Resource, name: string): unknown {
@@ -136,9 +138,14 @@ export class ObjectStore {
     }
   }
 
-  /** Only a write that changes nothing would not notice that it was decided by an older state. */
+  /**
+   * Only a write that changes nothing would not notice that it was decided by an older state. The cache is asked once it
+   * holds all that was written before: that costs one small read of etcd for all who ask at the same time.
+   */
   async #isLatest(key: string, { revision }: Current): Promise<boolean> {
-    return (await this.#storage.get(this.#resource.prefix + key))?.modRevision === revision;
+    const { cache } = this.#resource;
+    await cache.consistent(CACHE_MS);
+    return cache.get(key)?.revision === revision;
   }
 
   /** The object in the version it would be stored in now. */
