@@ -12,8 +12,8 @@ export interface CachedResource {
   readonly decode?: (stored: Buffer) => KubeObject;
   /** Objects keep the apiVersion they were stored in; default: they are all taken for `apiVersion`. */
   readonly asStored?: boolean;
-  /** A cheaper way to the client's bytes than to stringify anew: the stored ones with the version put in. */
-  readonly encoding?: { withVersion(stored: Buffer, revision: number): Buffer };
+  /** A cheaper way to the client's bytes than to stringify anew: the stored ones, if they are current, with the version put in. */
+  readonly encoding?: { isCurrent(stored: Buffer): boolean; withVersion(stored: Buffer, revision: number): Buffer };
 }
 
 /** Under test, writes to cached objects throw. */
@@ -46,14 +46,16 @@ class Entry implements SizedEntry {
   #object: Stored<KubeObject> | undefined;
   #bytes: Buffer | undefined;
 
-  constructor(o: { key: string; object: Stored<KubeObject>; revision: number; size: number; bytes?: Buffer }) {
+  /** @param form the object or its bytes; what is missing is made of the other */
+  constructor(o: { key: string; revision: number; size: number }, form: Stored<KubeObject> | Buffer) {
     this.key = o.key;
-    this.#object = shared(o.object);
     this.revision = o.revision;
     this.size = o.size;
-    this.#bytes = o.bytes;
+    if (Buffer.isBuffer(form)) this.#bytes = form;
+    else this.#object = shared(form);
   }
 
+  /** Parsed when first asked for: many objects are stored and read by clients without anybody here looking into them. */
   get object(): Stored<KubeObject> {
     this.#object ??= shared(JSON.parse((this.#bytes as Buffer).toString()) as Stored<KubeObject>);
     return this.#object;
@@ -104,8 +106,10 @@ class DeletedEntry implements SizedEntry {
   }
 }
 
-/** @throws whatever decoding throws on a value that is no object. */
+/** @throws whatever decoding throws on a value that is no object; one that begins and ends like ours is taken for one. */
 export function decodeEntry(r: CachedResource, key: string, stored: Buffer, revision: number): SizedEntry {
+  const about = { key, revision, size: stored.length + OVERHEAD };
+  if (!r.decode && r.encoding?.isCurrent(stored)) return new Entry(about, r.encoding.withVersion(stored, revision));
   const parsed = r.decode ? r.decode(stored) : (JSON.parse(stored.toString()) as KubeObject);
   const { apiVersion: storedIn, kind: _k, metadata, ...rest } = parsed;
   const object = {
@@ -114,10 +118,7 @@ export function decodeEntry(r: CachedResource, key: string, stored: Buffer, revi
     metadata: { ...metadata, resourceVersion: String(revision) },
     ...rest,
   } as Stored<KubeObject>;
-  const size = stored.length + OVERHEAD;
-  const relabelled = storedIn !== undefined && storedIn !== object.apiVersion;
-  if (r.decode || !r.encoding || relabelled) return new Entry({ key, object, revision, size });
-  return new Entry({ key, object, revision, size, bytes: r.encoding.withVersion(stored, revision) });
+  return new Entry(about, object);
 }
 
 /** The last state of a deleted object, as DELETED events show it: with the revision of the deletion. */

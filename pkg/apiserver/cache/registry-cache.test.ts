@@ -97,7 +97,8 @@ describe('loading', () => {
 
   it('uses a cheaper encoding if there is one', async () => {
     const b = bed();
-    const encoding = { withVersion: (s: Buffer, r: number) => Buffer.from(`${r}:${s.length}`) };
+    const withVersion = (s: Buffer, r: number) => Buffer.from(`${r}:${s.length}`);
+    const encoding = { isCurrent: () => true, withVersion };
     const other = b.cache.resource({ ...DEPLOYMENTS, encoding });
     const r = await b.storage.create('/registry/apps/deployments/ns/a', stored('a'));
     await b.cache.start(b.stop.signal);

@@ -1,7 +1,7 @@
 import type { StatusError } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 
-/** One object of the watch cache: parsed once, encoded once. Shared by all readers: never change it. */
+/** One object of the watch cache: parsed and encoded once at most. Shared by all readers: never change it. */
 export interface CacheEntry {
   /** Storage key below the resource's prefix: "namespace/name" or "name". */
   readonly key: string;

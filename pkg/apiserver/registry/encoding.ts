@@ -8,16 +8,23 @@ import type { KubeObject } from '#api/meta/objectmeta.ts';
 export interface Encoding {
   /** Bytes for storage. `o` is not changed. */
   encode(o: KubeObject): Buffer;
-  /** Whether bytes are stored in this version of the kind. */
+  /** Whether bytes are what `encode` makes, in this version of the kind, as far as both of their ends tell. */
   isCurrent(stored: Buffer): boolean;
   /** What a client gets: the stored bytes with the resourceVersion put in. */
   withVersion(stored: Buffer, revision: number): Buffer;
 }
 
+const QUOTE = '"'.charCodeAt(0);
+const BRACE = '}'.charCodeAt(0);
+
 export function encodingOf(kind: Kind): Encoding {
   const head = `{"kind":${JSON.stringify(kind.kind)},"apiVersion":${JSON.stringify(apiVersionOf(kind))},"metadata":{`;
   const headBytes = Buffer.from(head);
-  const isCurrent = (stored: Buffer): boolean => stored.subarray(0, headBytes.length).equals(headBytes);
+  const isCurrent = (stored: Buffer): boolean =>
+    stored.length > headBytes.length + 1 &&
+    headBytes.compare(stored, 0, headBytes.length) === 0 &&
+    stored[headBytes.length] === QUOTE &&
+    stored[stored.length - 1] === BRACE;
   return {
     encode(o) {
       const { apiVersion: _v, kind: _k, metadata, ...rest } = o;
