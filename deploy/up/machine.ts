@@ -12,6 +12,14 @@ const HOST = '/run/coxswain/host';
 export const nodeName = (name = hostname()): string =>
   (name.toLowerCase().split('.')[0] ?? '').replaceAll(/[^a-z0-9-]/g, '-').replaceAll(/^-+|-+$/g, '') || 'node1';
 
+/** Two nodes of one name would be one. @throws Error when this machine has the name of one of the others */
+export function refuseSameName(name: string, others: readonly string[]): void {
+  if (!others.includes(name)) return;
+  throw new Error(
+    `this machine is called ${name}, as one of the ${others.length} further nodes is; give it another name (hostnamectl hostname NAME), or start fewer nodes`,
+  );
+}
+
 /** The address by which this machine is known outside: the source of its default route, else its first address. */
 export async function machineAddress(): Promise<string> {
   const routed = await run('ip', ['-4', 'route', 'get', '192.0.2.1']).catch(() => '');

@@ -12,7 +12,7 @@ import { workloadImages } from '../images/workloads.ts';
 import { renderLoadBalancer } from '../loadbalancer.ts';
 import { run } from '../run.ts';
 import { clusterDir, composeHere, composeUp, NAME, readEnvironment, writeEnvironment } from './compose.ts';
-import { inUse, machineAddress, nodeName, prepareMounts, rootPropagation } from './machine.ts';
+import { inUse, machineAddress, nodeName, prepareMounts, refuseSameName, rootPropagation } from './machine.ts';
 import { extraNodes, holdExtraNodes, LAN_ADDRESS, startExtraNodes } from './nodes.ts';
 import { upgradeContainers } from './upgrade.ts';
 
@@ -56,10 +56,12 @@ async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function up(nodes: number): Promise<void> {
+  const name = nodeName();
+  const others = Object.keys(extraNodes(nodes));
+  refuseSameName(name, others);
   const running = await look();
   const ingress = await ingressPorts(running);
   const image = await step('images', loadImages);
-  const name = nodeName();
   // The extra nodes have no route out of their LAN, so there this machine goes by its address in it.
   const address = nodes > 1 ? LAN_ADDRESS : await machineAddress();
   const outside = await machineAddress();
@@ -78,7 +80,7 @@ async function up(nodes: number): Promise<void> {
   });
   await step('containers', () => composeUp({ changed, anew: issued > 0 }));
   await step('API server', apiReady);
-  const names = [name, ...Object.keys(extraNodes(nodes))];
+  const names = [name, ...others];
   // The other API server may have got ready only now.
   await waitFor('the nodes there were', () => forgetNodes(names).then(() => true), { everyMs: 500 });
   await step(`${names.length === 1 ? 'node' : 'nodes'} ${names.join(', ')}`, () => nodesReady(names));

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { authorityFile, pkiFolder } from '#pki/pki.ts';
 import { systemExec } from '#process/exec.ts';
 import { CliError } from '../errors.ts';
+import { makeFolder } from '../folders.ts';
 
 type Out = (text: string) => void;
 
@@ -93,7 +94,7 @@ export async function snapshot(out: Out, args: readonly string[], o: SnapshotFla
   const access = accessFlags(o);
   const endpoints = (o.endpoints ?? endpointsOf(o)).split(',');
   const { endpoint, members } = await answering(endpoints, access);
-  mkdirSync(dirname(resolve(file)), { recursive: true });
+  makeFolder(dirname(file));
   // Secrets are in it: for its owner alone, from the first byte on.
   const before = process.umask(0o077);
   const part = `${file}.part`;

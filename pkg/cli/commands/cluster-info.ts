@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pod } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { CliContext } from '../context.ts';
+import { makeFolder } from '../folders.ts';
 import { printObject } from '../output/print.ts';
 
 interface Service extends KubeObject {
@@ -56,7 +57,7 @@ export async function dump(ctx: CliContext, o: DumpFlags): Promise<void> {
       ctx.out(text);
       return;
     }
-    mkdirSync(join(folder, path, '..'), { recursive: true });
+    makeFolder(join(folder, path, '..'));
     writeFileSync(join(folder, path), text);
   };
   const object = async (file: string, path: string): Promise<KubeObject & { items?: Pod[] }> => {

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdtempSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, posix, relative } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { makeFolder } from '../folders.ts';
 import { converse } from '../remote/channels.ts';
 import { defaultContainer, podsOf } from './pods-of.ts';
 
@@ -125,7 +126,7 @@ async function download(ctx: CliContext, shell: Shell, from: string, to: string)
     }
     const intoFolder = existsSync(to) && statSync(to).isDirectory() && !lstatSync(got).isDirectory();
     const target = intoFolder ? join(to, posix.basename(from)) : to;
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     const filter = (path: string): boolean => {
       if (!lstatSync(path).isSymbolicLink()) return true;
       // A link a container has made leads anywhere on this machine, for whoever writes through it next.

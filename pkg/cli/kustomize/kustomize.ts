@@ -1,4 +1,4 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toYaml } from '#api/yaml.ts';
 import { CliError } from '../errors.ts';
@@ -29,7 +29,6 @@ export function kustomize(out: (text: string) => void, args: readonly string[], 
     writeFileSync(o.output, objects.map(toYaml).join('---\n'));
     return;
   }
-  mkdirSync(o.output, { recursive: true });
   for (const x of objects) {
     const type = `${(x.apiVersion ?? '').replace('/', '_')}_${x.kind ?? ''}`.toLowerCase();
     writeFileSync(join(o.output, `${type}_${x.metadata?.name}.yaml`), toYaml(x));

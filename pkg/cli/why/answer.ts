@@ -1,7 +1,7 @@
 import type { CliContext } from '../context.ts';
 
 /** Next commands about what is in no namespace, or that name theirs. */
-const PLACED = / -n |^cox (get|describe) (nodes?|pv|storageclass)\b/;
+const PLACED = / (-n|-A) |^cox (get|describe) (nodes?|pv|storageclass|ingressclass)\b|^cox uncordon /;
 
 /** A command as it works where it is typed next: with the namespace of the command line. */
 export const typedNext = (next: string, ctx: Pick<CliContext, 'namespace' | 'namespaceGiven'>): string =>

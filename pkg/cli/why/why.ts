@@ -1,12 +1,21 @@
 import type {
+  CronJob,
+  DaemonSet,
   Deployment,
   EndpointSlice,
   Event,
+  HorizontalPodAutoscaler,
+  Ingress,
+  IngressClass,
+  Job,
   Namespace,
+  NetworkPolicy,
+  Node,
   PersistentVolumeClaim,
   Pod,
   Service,
 } from '#api/kinds/index.ts';
+import { isForbidden } from '#api/meta/errors.ts';
 import { formatLabelSelector } from '#api/meta/labels.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { CliContext } from '../context.ts';
@@ -14,6 +23,13 @@ import { eventsAbout } from '../describe/events.ts';
 import { CliError } from '../errors.ts';
 import { foundObjects } from '../targets.ts';
 import { type Answer, answerText, typedNext } from './answer.ts';
+import { whyAutoscaler } from './autoscaler.ts';
+import { whyNowhere } from './daemons.ts';
+import { servicesOf, whyIngress } from './ingress.ts';
+import { whyIsolated, whyServiceIsolated } from './isolation.ts';
+import { lastJob, whyCronJob, whyJob } from './jobs.ts';
+import { whyKept } from './kept.ts';
+import { whyNode } from './node.ts';
 import { lastingTrouble, whyPod, withWarnings } from './pod.ts';
 import { whyPorts } from './ports.ts';
 
@@ -28,8 +44,23 @@ async function warnings(ctx: CliContext, o: KubeObject): Promise<string[]> {
 
 async function pod(ctx: CliContext, o: KubeObject): Promise<Answer | undefined> {
   const answer = whyPod(o as Pod, Date.now());
-  if (!answer) return undefined;
-  return withWarnings(answer, await warnings(ctx, o));
+  if (answer) return withWarnings(answer, await warnings(ctx, o));
+  if ((o as Pod).status?.phase !== 'Running') return undefined;
+  return whyIsolated(o as Pod, await policiesIn(ctx, o.metadata?.namespace));
+}
+
+async function listed<T>(ctx: CliContext, path: string): Promise<T[]> {
+  return (await ctx.rest.json<{ items: T[] }>({ path })).items;
+}
+
+/** The policies of a namespace; none for somebody who may not see them. */
+async function policiesIn(ctx: CliContext, namespace: string | undefined): Promise<NetworkPolicy[]> {
+  try {
+    return await listed(ctx, `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`);
+  } catch (e) {
+    if (isForbidden(e)) return [];
+    throw e;
+  }
 }
 
 async function podsBy(ctx: CliContext, namespace: string | undefined, labelSelector: string): Promise<Pod[]> {
@@ -59,11 +90,67 @@ async function workload(ctx: CliContext, o: KubeObject): Promise<Answer | undefi
     return { because: 'its pods are refused', evidence: [failure.message ?? ''], next: 'cox get resourcequota' };
   }
   if ((status?.readyReplicas ?? 0) >= wanted) return undefined;
-  return {
-    because: 'its pods are not there yet',
-    evidence: [ready, ...(await warnings(ctx, o))],
-    next: `cox rollout status ${name}`,
-  };
+  return absent(ready, await warnings(ctx, o), `cox rollout status ${name}`);
+}
+
+/** Why there are fewer pods than wanted, and nothing is wrong with those there are. */
+function absent(counted: string, said: readonly string[], next: string): Answer {
+  const refused = said.some((w) => /^FailedCreate: .*(exceeded quota|forbidden)/s.test(w));
+  const evidence = [counted, ...said];
+  return refused
+    ? { because: 'its pods are refused', evidence, next: 'cox get resourcequota' }
+    : { because: 'its pods are not there yet', evidence, next };
+}
+
+async function daemonSet(ctx: CliContext, o: KubeObject): Promise<Answer | undefined> {
+  const { spec, status, metadata } = o as DaemonSet;
+  const nowhere = whyNowhere(o as DaemonSet);
+  if (nowhere) return nowhere;
+  const wanted = status?.desiredNumberScheduled ?? 0;
+  if ((status?.numberReady ?? 0) >= wanted) return undefined;
+  const counted = `${status?.numberReady ?? 0} of ${wanted} pods are ready`;
+  const answer = await whyOneOf(ctx, await podsBy(ctx, metadata?.namespace, formatLabelSelector(spec?.selector ?? {})));
+  if (answer) return { ...answer, evidence: [counted, ...answer.evidence] };
+  return absent(counted, await warnings(ctx, o), `cox rollout status daemonset/${metadata?.name}`);
+}
+
+async function job(ctx: CliContext, o: KubeObject): Promise<Answer | undefined> {
+  const { spec, status, metadata } = o as Job;
+  const told = whyJob(o as Job);
+  if (told || status?.completionTime) return told;
+  const pods = await podsBy(ctx, metadata?.namespace, formatLabelSelector(spec?.selector ?? {}));
+  const answer = await whyOneOf(ctx, pods);
+  if (answer || pods.length > 0) return answer;
+  const counted = `${status?.succeeded ?? 0} of ${spec?.completions ?? 1} pods have succeeded`;
+  return absent(counted, await warnings(ctx, o), `cox describe job ${metadata?.name}`);
+}
+
+async function cronJob(ctx: CliContext, o: KubeObject): Promise<Answer | undefined> {
+  const idle = whyCronJob(o as CronJob, await warnings(ctx, o));
+  if (idle) return idle;
+  const jobs = await listed<Job>(ctx, `/apis/batch/v1/namespaces/${o.metadata?.namespace}/jobs`);
+  const last = lastJob(o as CronJob, jobs);
+  const answer = last && (await job(ctx, last));
+  return answer && { ...answer, because: `its last job ${last.metadata?.name}: ${answer.because}` };
+}
+
+async function ingress(ctx: CliContext, o: KubeObject): Promise<Answer | undefined> {
+  const namespace = `/api/v1/namespaces/${o.metadata?.namespace}`;
+  const [classes, services] = await Promise.all([
+    listed<IngressClass>(ctx, '/apis/networking.k8s.io/v1/ingressclasses'),
+    listed<Service>(ctx, `${namespace}/services`),
+  ]);
+  const secrets = ((o as Ingress).spec?.tls ?? []).flatMap((t) => t.secretName ?? []);
+  const there = await Promise.all(secrets.map((name) => ctx.rest.found(`${namespace}/secrets/${name}`)));
+  const missingSecrets = secrets.filter((_, i) => !there[i]);
+  const answer = whyIngress(o as Ingress, { classes, services, missingSecrets });
+  if (answer) return answer;
+  for (const name of servicesOf(o as Ingress)) {
+    const found = services.find((s) => s.metadata?.name === name);
+    const trouble = found && (await service(ctx, found));
+    if (trouble) return { ...trouble, because: `its Service "${name}": ${trouble.because}` };
+  }
+  return undefined;
 }
 
 async function service(ctx: CliContext, o: KubeObject): Promise<Answer | undefined> {
@@ -86,7 +173,10 @@ async function service(ctx: CliContext, o: KubeObject): Promise<Answer | undefin
       next: `cox describe svc ${name}`,
     };
   const pods = await podsBy(ctx, namespace, selector);
-  if (ready.length > 0) return whyPorts(o as Service, pods);
+  if (ready.length > 0) {
+    const wrong = whyPorts(o as Service, pods);
+    return wrong ?? whyServiceIsolated(o as Service, pods, await policiesIn(ctx, namespace));
+  }
   if (pods.length === 0)
     return {
       because: 'no pod has the labels it selects by',
@@ -156,10 +246,19 @@ const KINDS: Readonly<Record<string, Why>> = {
   Deployment: workload,
   ReplicaSet: workload,
   StatefulSet: workload,
+  DaemonSet: daemonSet,
+  Job: job,
+  CronJob: cronJob,
+  HorizontalPodAutoscaler: async (_ctx, o) => whyAutoscaler(o as HorizontalPodAutoscaler),
   Service: service,
+  Ingress: ingress,
   PersistentVolumeClaim: claim,
   Namespace: namespace,
+  Node: async (_ctx, o) => whyNode(o as Node),
 };
+
+/** These tell themselves why their deletion takes time. */
+const OWN_DELETION = new Set(['Pod', 'PersistentVolumeClaim', 'Namespace']);
 
 /** `cox why TYPE/NAME`: one answer to why something does not run, is not reached, is pending or stuck. */
 export async function why(ctx: CliContext, args: readonly string[]): Promise<number> {
@@ -169,8 +268,9 @@ export async function why(ctx: CliContext, args: readonly string[]): Promise<num
   let code = 0;
   for (const { object, resource } of await foundObjects(ctx, what, {})) {
     const look = KINDS[object.kind ?? ''];
-    if (!look) throw new CliError(`cox why knows ${Object.keys(KINDS).join(', ')}, not ${resource.kind}`);
-    const answer = await look(ctx, object);
+    const kept = OWN_DELETION.has(resource.kind) ? undefined : whyKept(object, resource.singular);
+    if (!look && !kept) throw new CliError(`cox why knows ${Object.keys(KINDS).join(', ')}, not ${resource.kind}`);
+    const answer = kept ?? (await look?.(ctx, object));
     if (answer) code = 1;
     ctx.out(
       answerText(
