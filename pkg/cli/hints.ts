@@ -8,6 +8,8 @@ import type { CliContext } from './context.ts';
 /** A hint is worth waiting this long, milliseconds. */
 const LIMIT_MS = 1_000;
 const MAX_NAMES = 500;
+/** What a Date can hold. */
+const MAX_SECONDS = 8.64e12;
 
 /** For the name of an object that is not there: the nearest one that is. Undefined where there is none, or nobody reads it. */
 async function suggestion(ctx: CliContext, e: unknown): Promise<string | undefined> {
@@ -38,8 +40,26 @@ function endedCertificate(ctx: CliContext, e: unknown): string | undefined {
   return `Your client certificate ended on ${validTo}; "cox cluster certs renew" on the control plane makes a new one`;
 }
 
+/** Why the server does not know somebody who has a token: one that says itself when it ended (RFC 7519 §4.1.4). */
+function endedToken({ config: { token } }: CliContext, e: unknown): string | undefined {
+  if (!(e instanceof StatusError) || e.reason !== 'Unauthorized' || !token) return undefined;
+  const ended = endOf(token);
+  if (ended === undefined || ended > systemClock.now()) return undefined;
+  return `Your token ended on ${new Date(ended).toUTCString()}; "cox create token" or whoever gave it makes a new one`;
+}
+
+/** When a JSON Web Token ends, milliseconds; undefined for one that does not say, and for a token of another kind. */
+function endOf(token: string): number | undefined {
+  try {
+    const { exp } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { exp?: unknown };
+    return typeof exp === 'number' && Math.abs(exp) < MAX_SECONDS ? exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Lines that may help somebody whose command has failed. */
 export async function hintsFor(ctx: CliContext, e: unknown): Promise<string[]> {
-  const hint = endedCertificate(ctx, e) ?? (await suggestion(ctx, e));
+  const hint = endedCertificate(ctx, e) ?? endedToken(ctx, e) ?? (await suggestion(ctx, e));
   return hint === undefined ? [] : [hint];
 }
