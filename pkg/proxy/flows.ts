@@ -13,6 +13,13 @@ export interface Flow {
   readonly replyPort: number;
 }
 
+/** Flows that lead nowhere: where clients sent to, and who was to answer; unset: all that went there. */
+export interface Stale {
+  readonly to: string;
+  readonly port: number;
+  readonly replyFrom?: string;
+}
+
 /** Lines of `conntrack -L -p udp`, or of another protocol with ports. */
 export function parseFlows(text: string): Flow[] {
   const line = /dst=(\S+) sport=\d+ dport=(\d+) .*?src=(\S+) dst=\S+ sport=(\d+) dport=\d+/g;
@@ -33,10 +40,11 @@ export const ended = (s: ServicePort): ServicePort => ({ ...s, cluster: [], inte
 
 /**
  * Flows at addresses of these services that lead to no endpoint of theirs, each kind once: to an endpoint that has gone,
- * or to nowhere, from the time before the first one came. A service without endpoints keeps nothing.
+ * or to nowhere, from the time before the first one came. A service without endpoints keeps nothing: however many it had, all
+ * at its address are one kind, since the kernel walks through its whole table for each.
  * @param local addresses of this node: node ports are there.
  */
-export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[], local: ReadonlySet<string>): Flow[] {
+export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[], local: ReadonlySet<string>): Stale[] {
   const byAddress = new Map<string, ServicePort>();
   const byNodePort = new Map<number, ServicePort>();
   for (const s of ports) {
@@ -44,13 +52,16 @@ export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[]
     if (s.nodePort > 0) byNodePort.set(s.nodePort, s);
   }
   const ends = new Map<ServicePort, ReadonlySet<string>>();
-  const stale = new Map<string, Flow>();
+  const stale = new Map<string, Stale>();
   for (const f of flows) {
     const s = byAddress.get(hostPort(f.to, f.port)) ?? (local.has(f.to) ? byNodePort.get(f.port) : undefined);
     if (!s) continue;
     const known = ends.get(s) ?? endsOf(s);
     ends.set(s, known);
-    if (!known.has(hostPort(f.replyFrom, f.replyPort))) stale.set(`${f.to} ${f.port} ${f.replyFrom}`, f);
+    const { to, port, replyFrom } = f;
+    if (known.size === 0) stale.set(`${to} ${port}`, { to, port });
+    else if (!known.has(hostPort(replyFrom, f.replyPort)))
+      stale.set(`${to} ${port} ${replyFrom}`, { to, port, replyFrom });
   }
   return [...stale.values()];
 }
@@ -77,7 +88,8 @@ export async function endStaleFlows(
   const list = await succeed(exec, 'conntrack', ['-L', ...chosenBy], { timeoutMs: TIMEOUT_MS });
   let problem = '';
   for (const f of staleFlows(ports, parseFlows(list), localAddresses())) {
-    const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, '--reply-src', f.replyFrom];
+    const by = f.replyFrom === undefined ? [] : ['--reply-src', f.replyFrom];
+    const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, ...by];
     const { code, stderr } = await exec('conntrack', ['-D', ...chosenBy, ...flow], { timeoutMs: TIMEOUT_MS });
     if (code !== 0 && !NONE_LEFT.test(stderr)) problem ||= stderr.trim();
   }
