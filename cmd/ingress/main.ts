@@ -45,7 +45,16 @@ function metrics(registry: Registry, active: () => number) {
       this.set(active());
     },
   });
-  return (code: number): void => answers.inc({ code });
+  // Found once for each code: it takes longer than to count.
+  const counters = new Map<number, ReturnType<typeof answers.labels>>();
+  return (code: number): void => {
+    let counter = counters.get(code);
+    if (!counter) {
+      counter = answers.labels({ code });
+      counters.set(code, counter);
+    }
+    counter.inc();
+  };
 }
 
 function trustedPeers(ranges: readonly string[]): BlockList {

@@ -11,6 +11,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const access = (target: string): Access => ({
   ...{ client: '10.0.0.1', method: 'GET', host: 'h', target, status: 200, bytes: 5, ms: 1.5, tries: 1 },
+  ...{ ingress: 'ns/"i"', endpoint: '10.1.0.1:80' },
 });
 
 test('a line a request; a target is cut, a flood is dropped and counted, files are of bounded size', async () => {

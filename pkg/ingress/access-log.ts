@@ -14,10 +14,10 @@ export interface Access {
   /** Of the response body. */
   readonly bytes: number;
   readonly ms: number;
-  /** "namespace/name" of the Ingress; unset: no rule matched. */
-  readonly ingress?: string;
+  /** "namespace/name" of the Ingress. */
+  readonly ingress: string;
   /** Who answered, or was asked last. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   readonly tries: number;
 }
 
@@ -27,6 +27,9 @@ const GATHER_MS = 200;
 const MAX_WAITING = 1024 * 1024;
 const MAX_FILE_BYTES = 32 * 1024 * 1024;
 const MAX_TARGET = 1024;
+
+/** As JSON. */
+const text = (value: string): string => JSON.stringify(value);
 
 /** One JSON line a request. Bounded: in memory, and on disk to two files of 32 MiB. Never holds up a request. */
 export class AccessLog {
@@ -39,6 +42,9 @@ export class AccessLog {
   #dropped = 0;
   #planned = false;
   #busy = false;
+  /** The time of the last line, and how it is written. */
+  #stamped = Number.NaN;
+  #stamp = '';
 
   private constructor(file: string, clock: Clock) {
     this.#file = file;
@@ -63,14 +69,23 @@ export class AccessLog {
       this.#dropped++;
       return;
     }
-    const line = JSON.stringify({
-      time: new Date(this.#clock.now()).toISOString(),
-      ...a,
-      target: a.target.slice(0, MAX_TARGET),
-    });
+    const line = this.#line(a);
     this.#waiting.push(line);
     this.#length += line.length;
     this.#plan();
+  }
+
+  /** As JSON.stringify would make it, at half the price. */
+  #line(a: Access): string {
+    const now = this.#clock.now();
+    if (now !== this.#stamped) {
+      this.#stamped = now;
+      this.#stamp = new Date(now).toISOString();
+    }
+    const asked = `"method":${text(a.method)},"host":${text(a.host)},"target":${text(a.target.slice(0, MAX_TARGET))}`;
+    const answer = `"status":${a.status},"bytes":${a.bytes},"ms":${a.ms},"ingress":${text(a.ingress)}`;
+    const by = a.endpoint === undefined ? '' : `"endpoint":${text(a.endpoint)},`;
+    return `{"time":"${this.#stamp}","client":${text(a.client)},${asked},${answer},${by}"tries":${a.tries}}`;
   }
 
   #plan(): void {

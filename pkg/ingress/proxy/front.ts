@@ -104,7 +104,12 @@ export class Front {
     const own = socket.encrypted ? 'https' : 'http';
     const port = socket.encrypted ? this.#d.httpsPort : this.#d.httpPort;
     const plain: Origin = { client: peer, host, proto: own, port };
-    if (peer === '' || !this.#d.trusted.check(peer, isIPv4(peer) ? 'ipv4' : 'ipv6')) return plain;
+    if (
+      peer === '' ||
+      this.#d.trusted.rules.length === 0 ||
+      !this.#d.trusted.check(peer, isIPv4(peer) ? 'ipv4' : 'ipv6')
+    )
+      return plain;
     const proto = one(request.headers['x-forwarded-proto']);
     return { ...plain, before: one(request.headers['x-forwarded-for']), ...(proto === 'https' ? { proto } : {}) };
   }
