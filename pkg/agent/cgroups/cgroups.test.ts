@@ -7,6 +7,7 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import { silentLogger } from '#process/logger.ts';
 import { podBounds } from './limits.ts';
 import { openPodCgroups } from './pod-cgroups.ts';
+import { weightOf } from './shares.ts';
 import { foldersOf, podOfSlice } from './systemd.ts';
 import { CgroupTree } from './tree.ts';
 
@@ -84,6 +85,15 @@ describe('the tree', () => {
     await tree.remove('b1');
     expect(read('cpu/r/kubepods/burstable/cpu.shares')).toBe('512');
     expect(await tree.podUids()).toEqual(new Set(['g', 'b2', 'e']));
+  });
+
+  test('pods that come at once all count for their class', async () => {
+    const point = join(dir, 'at-once');
+    mkdirSync(point);
+    const tree = await open(mount(point, 'cgroup2', 'nsdelegate'));
+    const burstable = Array.from({ length: 8 }, (_, i) => pod(`b${i}`, 'Burstable', [container('1')]));
+    await Promise.all([...burstable, pod('g', 'Guaranteed', [container('1', '1', '1Mi')])].map((p) => tree?.ensure(p)));
+    expect(read('at-once/r/kubepods/burstable/cpu.weight')).toBe(String(weightOf(8 * 1024)));
   });
 
   test('of version 2', async () => {

@@ -6,10 +6,11 @@ import { succeed } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
 import type { CgroupLimits } from '../runtime/types.ts';
 import { hierarchies } from '../stats/cgroup-paths.ts';
+import { ClassShares } from './class-shares.ts';
 import { podBounds } from './limits.ts';
 import { namesOf } from './names.ts';
 import type { PodCgroups } from './pod-cgroups.ts';
-import { LEAST_SHARES, weightOf } from './shares.ts';
+import { weightOf } from './shares.ts';
 import { killWhole } from './whole.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -47,11 +48,6 @@ export function propertiesOf(
   ];
 }
 
-interface Known {
-  readonly slice: string;
-  readonly burstableShares: number;
-}
-
 export interface SystemdOptions {
   /** Parent of all; '': the root. */
   readonly root: string;
@@ -72,9 +68,11 @@ export class SystemdTree implements PodCgroups {
   /** Where the unified hierarchy is to be seen, if it is the only one. */
   readonly #point: string | undefined;
   readonly #logger: Logger;
-  readonly #known = new Map<string, Known>();
-  /** What each class was given last. */
-  readonly #weights = new Map<string, number>();
+  /** Slices of pods, by UID. */
+  readonly #known = new Map<string, string>();
+  readonly #classes = new ClassShares((name, shares) =>
+    this.#set(`${this.#class(name)}.slice`, [`CPUWeight=${weightOf(shares)}`]),
+  );
 
   private constructor({ root, exec, logger, mountinfo, podPidsLimit }: SystemdOptions) {
     this.#prefix = root.split('/').filter(Boolean);
@@ -108,9 +106,8 @@ export class SystemdTree implements PodCgroups {
     const slice = this.pathOf(pod);
     const bounds = podBounds(pod);
     await this.#set(slice, this.#properties(bounds));
-    const burstableShares = slice.startsWith(this.#class('burstable')) ? bounds.cpuShares : 0;
-    this.#known.set(pod.metadata.uid, { slice, burstableShares });
-    await this.#weighClasses();
+    this.#known.set(pod.metadata.uid, slice);
+    await this.#classes.set(pod.metadata.uid, slice.startsWith(this.#class('burstable')) ? bounds.cpuShares : 0);
   }
 
   #properties(bounds: CgroupLimits): string[] {
@@ -128,10 +125,10 @@ export class SystemdTree implements PodCgroups {
   }
 
   async remove(uid: string): Promise<void> {
-    const slice = this.#known.get(uid)?.slice ?? (await this.#slices()).find((s) => podOfSlice(s) === uid);
+    const slice = this.#known.get(uid) ?? (await this.#slices()).find((s) => podOfSlice(s) === uid);
     this.#known.delete(uid);
     if (slice) await this.#systemctl('stop', slice).catch((e: unknown) => this.#warn(e));
-    await this.#weighClasses();
+    await this.#classes.drop(uid);
   }
 
   async podUids(): Promise<Set<string>> {
@@ -146,19 +143,6 @@ export class SystemdTree implements PodCgroups {
 
   #class(name: string): string {
     return this.#slice(['kubepods', name]).replace(/\.slice$/, '');
-  }
-
-  /** Burstable pods together count for what they request, the others for next to nothing. */
-  async #weighClasses(): Promise<void> {
-    const sum = [...this.#known.values()].reduce((n, k) => n + k.burstableShares, 0);
-    for (const [name, shares] of [
-      ['burstable', Math.max(LEAST_SHARES, sum)],
-      ['besteffort', LEAST_SHARES],
-    ] as const) {
-      if (this.#weights.get(name) === shares) continue;
-      await this.#set(`${this.#class(name)}.slice`, [`CPUWeight=${weightOf(shares)}`]);
-      this.#weights.set(name, shares);
-    }
   }
 
   /**

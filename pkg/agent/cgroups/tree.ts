@@ -4,10 +4,11 @@ import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Logger } from '#process/logger.ts';
 import { type Hierarchy, hierarchies } from '../stats/cgroup-paths.ts';
+import { ClassShares } from './class-shares.ts';
 import { podBounds } from './limits.ts';
 import { namesOf } from './names.ts';
 import type { PodCgroups } from './pod-cgroups.ts';
-import { LEAST_SHARES, weightOf } from './shares.ts';
+import { weightOf } from './shares.ts';
 import { killWhole } from './whole.ts';
 
 export interface CgroupTreeOptions {
@@ -22,11 +23,6 @@ export interface CgroupTreeOptions {
 
 const PERIOD_US = 100_000;
 const CLASSES = ['', 'burstable', 'besteffort'] as const;
-
-interface Known {
-  readonly path: string;
-  readonly burstableShares: number;
-}
 
 const code = (e: unknown): string | undefined => (e as NodeJS.ErrnoException).code;
 
@@ -48,7 +44,9 @@ export class CgroupTree implements PodCgroups {
   readonly #podPidsLimit: number;
   readonly #controllers: readonly string[];
   readonly #logger: Logger;
-  readonly #known = new Map<string, Known>();
+  /** Paths of pods, by UID. */
+  readonly #known = new Map<string, string>();
+  readonly #classes = new ClassShares((name, shares) => this.#weighClass(`${this.#base}/${name}`, shares));
 
   private constructor(
     { root, logger, podPidsLimit }: CgroupTreeOptions,
@@ -92,9 +90,8 @@ export class CgroupTree implements PodCgroups {
     if (this.#podPidsLimit > 0) await this.#write('pids', path, 'pids.max', this.#podPidsLimit);
     // On version 1 every container of a pod hears of an OOM in the pod's cgroup: the wrong one would be called killed.
     if (this.#unified) await this.#write('memory', path, 'memory.max', bounds.memoryBytes || 'max');
-    const burstableShares = path.startsWith(`${this.#base}/burstable/`) ? bounds.cpuShares : 0;
-    this.#known.set(pod.metadata.uid, { path, burstableShares });
-    await this.#weighClasses();
+    this.#known.set(pod.metadata.uid, path);
+    await this.#classes.set(pod.metadata.uid, path.startsWith(`${this.#base}/burstable/`) ? bounds.cpuShares : 0);
   }
 
   async started(pod: Stored<Pod>, containerId: string): Promise<void> {
@@ -111,9 +108,9 @@ export class CgroupTree implements PodCgroups {
   async remove(uid: string): Promise<void> {
     const known = this.#known.get(uid);
     this.#known.delete(uid);
-    const paths = known ? [known.path] : CLASSES.map((c) => join(this.#base, c, `pod${uid}`));
+    const paths = known ? [known] : CLASSES.map((c) => join(this.#base, c, `pod${uid}`));
     await Promise.all(this.#hierarchies.flatMap((h) => paths.map((path) => this.#drop(h.point + path))));
-    if (known?.burstableShares) await this.#weighClasses();
+    await this.#classes.drop(uid);
   }
 
   async podUids(): Promise<Set<string>> {
@@ -127,12 +124,9 @@ export class CgroupTree implements PodCgroups {
     return uids;
   }
 
-  /** Burstable pods together count for what they request, the others for next to nothing. */
-  async #weighClasses(): Promise<void> {
-    const sum = [...this.#known.values()].reduce((n, k) => n + k.burstableShares, 0);
-    for (const c of ['burstable', 'besteffort']) await this.#make(`${this.#base}/${c}`);
-    await this.#shares(`${this.#base}/burstable`, Math.max(LEAST_SHARES, sum));
-    await this.#shares(`${this.#base}/besteffort`, LEAST_SHARES);
+  async #weighClass(path: string, shares: number): Promise<void> {
+    await this.#make(path);
+    await this.#shares(path, shares);
   }
 
   #shares(path: string, shares: number): Promise<void> {

@@ -42,8 +42,7 @@ async function dockerd(driver: Driver): Promise<ChildProcess> {
     ],
     { stdio: ['ignore', log, log] },
   );
-  const answers = () => run('docker', ['-H', `unix://${SOCKET}`, 'version', '-f', 'x'], { timeoutMs: 60_000 });
-  await waitFor(`dockerd with ${driver}`, answers, PATIENCE);
+  await waitFor(`dockerd with ${driver}`, () => runtime.info(), PATIENCE);
   return daemon;
 }
 
