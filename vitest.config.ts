@@ -22,6 +22,8 @@ export default defineConfig({
           name: 'unit',
           alias,
           include: ['pkg/**/*.test.ts', 'cmd/**/*.test.ts', 'deploy/**/*.test.ts'],
+          // Loading its modules anew for each file cost more than all its tests.
+          isolate: false,
           // Properties take seconds, and a machine may be several times slower than usual.
           testTimeout: 60 * seconds,
           hookTimeout: 60 * seconds,
