@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { authorityFile, ensurePki, pkiFolder, planPki } from '#pki/pki.ts';
 import { exclusively } from '../../test/bed/lock.ts';
-import { probe } from '../../test/bed/net.ts';
+import { probe, trusting } from '../../test/bed/net.ts';
 import { waitFor } from '../../test/bed/wait.ts';
 import { ensureLoaded, repository } from '../images/store.ts';
 import { systemImage } from '../images/system.ts';
@@ -190,9 +190,9 @@ async function certificates(m: { name: string; addresses: readonly string[]; nod
 }
 
 const apiReady = async (): Promise<void> => {
-  const ca = readFileSync(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`));
+  const tls = trusting(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`));
   try {
-    await waitFor('the API server', () => probe('https://127.0.0.1:6443/readyz', { ca }), { timeoutMs: READY_MS });
+    await waitFor('the API server', () => probe('https://127.0.0.1:6443/readyz', tls), { timeoutMs: READY_MS });
   } catch (e) {
     throw new Error(`${(e as Error).message} ("make logs" may say why)`, { cause: e });
   }

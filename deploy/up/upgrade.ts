@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { authorityFile, pkiFolder } from '#pki/pki.ts';
-import { probe } from '../../test/bed/net.ts';
+import { probe, trusting } from '../../test/bed/net.ts';
 import { waitFor } from '../../test/bed/wait.ts';
 import { run } from '../run.ts';
 import { clusterDir, composeNow, NAME, readEnvironment, writeEnvironment } from './compose.ts';
@@ -34,7 +33,7 @@ const READYZ =
 
 /** @param kubectl as administrator */
 function parts(kubectl: (...args: string[]) => Promise<string>): Part[] {
-  const ca = readFileSync(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`));
+  const tls = trusting(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`));
   const leads = (lease: string) => async (since: number) => {
     const renewed = await kubectl('get', 'lease', lease, '-n', 'kube-system', '-o', 'jsonpath={.spec.renewTime}');
     if (!(Date.parse(renewed) > since)) throw new Error(`nobody has led since its start (${lease})`);
@@ -46,7 +45,7 @@ function parts(kubectl: (...args: string[]) => Promise<string>): Part[] {
       check: () => inside(service, 'etcdctl', 'endpoint', 'health', '--command-timeout=4s'),
     })),
     ...['apiserver1', 'apiserver2'].map((service) => ({ service, check: () => inside(service, 'node', '-e', READYZ) })),
-    { service: 'lb', check: () => probe('https://127.0.0.1:6443/readyz', { ca }) },
+    { service: 'lb', check: () => probe('https://127.0.0.1:6443/readyz', tls) },
     { service: 'scheduler', check: leads('kube-scheduler') },
     { service: 'controller-manager', check: leads('kube-controller-manager') },
     { service: 'node-agent', check: port(10248) },

@@ -52,8 +52,10 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
         ...['--heartbeat-interval', '100', '--election-timeout', '1000'],
         ...(extra.etcd ?? []),
       ],
-      ready: (signal) =>
-        until(name, signal, async () => (await probe(`${url}/health`, etcdTls(layout))).includes('true')),
+      ready: (signal) => {
+        const tls = etcdTls(layout);
+        return until(name, signal, async () => (await probe(`${url}/health`, tls)).includes('true'));
+      },
     });
   });
 }
@@ -85,7 +87,7 @@ export function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] 
         ...['--service-cluster-ip-range', layout.ranges.services],
         ...(extra.apiserver ?? []),
       ],
-      ready: (signal) => until(name, signal, () => probe(`https://127.0.0.1:${port}/readyz`, adminTls(layout))),
+      ready: (signal) => untilServes(name, port, layout, signal),
     });
   });
 }
@@ -106,9 +108,13 @@ export function loadBalancer(layout: Layout): ManagedProcess {
     command: 'haproxy',
     args: ['-db', '-f', config],
     logFile: layout.log('loadbalancer'),
-    ready: (signal) =>
-      until('loadbalancer', signal, () => probe(`https://127.0.0.1:${layout.port}/readyz`, adminTls(layout))),
+    ready: (signal) => untilServes('loadbalancer', layout.port, layout, signal),
   });
+}
+
+function untilServes(name: string, port: number, layout: Layout, signal: AbortSignal): Promise<void> {
+  const tls = adminTls(layout);
+  return until(name, signal, () => probe(`https://127.0.0.1:${port}/readyz`, tls));
 }
 
 const FAST_ELECTION = [

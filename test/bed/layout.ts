@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { authorityFile, pkiFolder } from '#pki/pki.ts';
 import type { ProbeTls } from './net.ts';
 import { freePorts } from './ports.ts';
@@ -124,8 +125,7 @@ export const etcdAccess = (layout: Layout): EtcdAccess => ({
   keyFile: layout.pki('apiserver-etcd-client.key'),
 });
 
-const tls = (layout: Layout, authority: string, user: string): ProbeTls => ({
-  ca: readFileSync(layout.pki(`${authority}.crt`)),
-  cert: readFileSync(layout.pki(`${user}.crt`)),
-  key: readFileSync(layout.pki(`${user}.key`)),
-});
+function tls(layout: Layout, authority: string, user: string): ProbeTls {
+  const [ca, cert, key] = [`${authority}.crt`, `${user}.crt`, `${user}.key`].map((f) => readFileSync(layout.pki(f)));
+  return { secureContext: createSecureContext({ ca, cert, key }) };
+}

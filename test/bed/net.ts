@@ -1,12 +1,18 @@
+import { readFileSync } from 'node:fs';
 import { get as httpGet, type RequestOptions } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { networkInterfaces } from 'node:os';
+import { createSecureContext, type SecureContext } from 'node:tls';
 
 export interface ProbeTls {
-  readonly ca: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
+  /** Made once: reading certificates costs more than all the rest of a probe. */
+  readonly secureContext: SecureContext;
 }
+
+/** To trust the authority of a file. */
+export const trusting = (caFile: string): ProbeTls => ({
+  secureContext: createSecureContext({ ca: readFileSync(caFile) }),
+});
 
 /** Long for a machine in a hurry, too. */
 const PROBE_MS = 10_000;
