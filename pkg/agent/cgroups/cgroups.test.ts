@@ -91,8 +91,9 @@ describe('the tree', () => {
     const point = join(dir, 'at-once');
     mkdirSync(point);
     const tree = await open(mount(point, 'cgroup2', 'nsdelegate'));
+    if (!tree) throw new Error('it is writable');
     const burstable = Array.from({ length: 8 }, (_, i) => pod(`b${i}`, 'Burstable', [container('1')]));
-    await Promise.all([...burstable, pod('g', 'Guaranteed', [container('1', '1', '1Mi')])].map((p) => tree?.ensure(p)));
+    await Promise.all([...burstable, pod('g', 'Guaranteed', [container('1', '1', '1Mi')])].map((p) => tree.ensure(p)));
     expect(read('at-once/r/kubepods/burstable/cpu.weight')).toBe(String(weightOf(8 * 1024)));
   });
 
