@@ -156,6 +156,15 @@ test.each([
   expect(only(service({ loadBalancerSourceRanges }), []).sourceRanges).toEqual(expected);
 });
 
+test.each<[string, readonly string[], string | undefined, boolean]>([
+  ['one of them holds its address', ['203.0.113.0/24', '192.0.2.0/24'], '192.0.2.7', true],
+  ['none holds it', ['203.0.113.0/24'], '192.0.2.7', false],
+  ['its address is not known', ['0.0.0.0/0'], undefined, false],
+])('source ranges and this node: %s', (_, loadBalancerSourceRanges, nodeIp, open) => {
+  const [row] = servicePorts(service({ loadBalancerSourceRanges }), [], { ...PLACE, nodeIp });
+  expect(row?.openToNode).toBe(open);
+});
+
 const local = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 32000 };
 test.each<[string, object, EndpointSlice[], number | undefined]>([
   ['one here, one elsewhere', local, [slice([at('10.0.0.1', ready, 'n1'), at('10.0.0.2', ready)])], 1],

@@ -1,7 +1,7 @@
 import { endpointsOfPort, type PortEndpoint, usableEndpoints } from '#api/discovery/endpoints.ts';
 import type { EndpointSlice, Service } from '#api/kinds/index.ts';
 import { FAMILIES, ofFamily } from '#api/meta/families.ts';
-import { canonicalAddress, familyOf, type IpFamily } from '#api/meta/ip.ts';
+import { canonicalAddress, contains, familyOf, type IpFamily, parseNetwork } from '#api/meta/ip.ts';
 import type { Endpoint, HealthCheck, ServicePort } from './types.ts';
 
 type PortSpec = NonNullable<NonNullable<Service['spec']>['ports']>[number];
@@ -68,6 +68,8 @@ export interface Place {
   readonly family: IpFamily;
   /** Zone of the node, if it has one. */
   readonly zone?: string | undefined;
+  /** The node's own address of the family, if it is known. */
+  readonly nodeIp?: string | undefined;
 }
 
 function portOf(
@@ -76,11 +78,12 @@ function portOf(
   o: { candidates: readonly Candidate[]; clusterIP: string; place: Place },
 ): ServicePort {
   const { candidates, clusterIP } = o;
-  const { zone, family } = o.place;
+  const { zone, family, nodeIp } = o.place;
   const spec = service.spec ?? {};
   const local = plain(usableEndpoints(candidates.filter((c) => c.local)));
   const cluster = plain(closest(usableEndpoints(candidates), zone));
   const externalLocal = spec.externalTrafficPolicy === 'Local';
+  const sourceRanges = ranges(spec.loadBalancerSourceRanges ?? [], family);
   return {
     id: `${service.metadata?.namespace}/${service.metadata?.name}:${p.name ?? ''}`,
     protocol: (p.protocol ?? 'TCP').toLowerCase() as ServicePort['protocol'],
@@ -89,7 +92,8 @@ function portOf(
     nodePort: spec.type === 'ClusterIP' ? 0 : (p.nodePort ?? 0),
     externalIPs: addresses(spec.externalIPs ?? [], family),
     loadBalancerIPs: loadBalancerAddresses(service, family),
-    sourceRanges: ranges(spec.loadBalancerSourceRanges ?? [], family),
+    sourceRanges,
+    openToNode: nodeIp !== undefined && sourceRanges.some((r) => contains(parseNetwork(r), nodeIp)),
     affinitySeconds:
       spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : 0,
     cluster,

@@ -10,6 +10,7 @@ export const servicePort = (more: Partial<ServicePort> = {}): ServicePort => ({
   externalIPs: [],
   loadBalancerIPs: [],
   sourceRanges: [],
+  openToNode: false,
   affinitySeconds: 0,
   cluster: more.internal ?? [],
   internal: [],

@@ -1,6 +1,6 @@
 import { type Node, Nodes } from '#api/kinds/index.ts';
-import { FAMILIES } from '#api/meta/families.ts';
-import { familyOf, type IpFamily } from '#api/meta/ip.ts';
+import { FAMILIES, ofFamily } from '#api/meta/families.ts';
+import { canonicalAddress, type IpFamily } from '#api/meta/ip.ts';
 import { ServiceSlices } from '#client/service-slices.ts';
 import type { Informer, InformerFactory } from '#client/types.ts';
 import { announcedBy, healthCheckOf, servicePorts } from './build.ts';
@@ -22,6 +22,7 @@ export class ServiceTracker {
   /** The node this runs on, alone. */
   readonly #self: Informer<Node>;
   #zone: string | undefined;
+  #addresses: Readonly<Record<IpFamily, string | undefined>> = { IPv4: undefined, IPv6: undefined };
   readonly #shares: Readonly<Record<IpFamily, Map<string, Share>>> = { IPv4: new Map(), IPv6: new Map() };
   readonly #healthChecks = new Map<string, HealthCheck>();
   readonly #dirty = new Set<string>();
@@ -32,7 +33,7 @@ export class ServiceTracker {
     this.#changed = changed;
     this.#services = new ServiceSlices(informers, (key) => this.#mark(key));
     this.#self = informers.informer(Nodes, { fieldSelector: `metadata.name=${node}` });
-    const moved = (n: Node): void => this.#moveTo(n.metadata?.labels?.[ZONE_LABEL]);
+    const moved = (n: Node): void => this.#moveTo(n);
     this.#self.addHandlers({ onAdd: moved, onUpdate: (_old, n) => moved(n) });
   }
 
@@ -41,11 +42,20 @@ export class ServiceTracker {
     await Promise.all([this.#services.synced(signal), this.#self.synced(signal)]);
   }
 
-  /** Endpoints may be meant for zones: all Services are looked at again. */
-  #moveTo(zone: string | undefined): void {
-    if (zone === this.#zone) return;
+  /** Endpoints may be meant for zones, and load balancers open to some nodes: Services are looked at again. */
+  #moveTo({ metadata, status }: Node): void {
+    const zone = metadata?.labels?.[ZONE_LABEL];
+    const own = (status?.addresses ?? []).flatMap((a) => (a.type === 'InternalIP' ? [a.address] : []));
+    const ipOf = (family: IpFamily): string | undefined => canonicalAddress(ofFamily(family, own) ?? '');
+    const [before, now] = [this.#addresses, { IPv4: ipOf('IPv4'), IPv6: ipOf('IPv6') }];
+    const rezoned = zone !== this.#zone;
     this.#zone = zone;
-    for (const f of FAMILIES) for (const key of this.#shares[f].keys()) this.#mark(key);
+    this.#addresses = now;
+    for (const f of FAMILIES) {
+      for (const [key, { rows }] of this.#shares[f]) {
+        if (rezoned || (now[f] !== before[f] && rows.some((r) => r.sourceRanges.length > 0))) this.#mark(key);
+      }
+    }
   }
 
   #mark(key: string): void {
@@ -55,8 +65,7 @@ export class ServiceTracker {
 
   /** This node's own address of a family, if it is known. */
   nodeIp(family: IpFamily): string | undefined {
-    const addresses = this.#self.lister.get(this.#node)?.status?.addresses;
-    return addresses?.find((a) => a.type === 'InternalIP' && familyOf(a.address) === family)?.address;
+    return this.#addresses[family];
   }
 
   tables(): ServiceTables {
@@ -74,7 +83,7 @@ export class ServiceTracker {
     if (!service || foreign) return;
     const slices = this.#services.slicesOf(key);
     for (const family of FAMILIES) {
-      const place = { node: this.#node, zone: this.#zone, family };
+      const place = { node: this.#node, zone: this.#zone, nodeIp: this.#addresses[family], family };
       const share = { rows: servicePorts(service, slices, place), announced: announcedBy(service, place) };
       if (share.rows.length > 0) this.#shares[family].set(key, share);
     }

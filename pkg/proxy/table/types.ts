@@ -21,6 +21,11 @@ export interface ServicePort {
   readonly loadBalancerIPs: readonly string[];
   /** Client networks allowed at `loadBalancerIPs`; empty = all. */
   readonly sourceRanges: readonly string[];
+  /**
+   * One of `sourceRanges` holds this node's own address. Where the node has an address of the load balancer, its connections
+   * to that come from the very same address: they are to be let in too.
+   */
+  readonly openToNode: boolean;
   /** Seconds of ClientIP affinity; 0 = none. */
   readonly affinitySeconds: number;
   /** Endpoints on all nodes, or those close to this one if the Service prefers them. */

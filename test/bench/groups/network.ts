@@ -35,6 +35,7 @@ const service = (n: number, port = 8080): ServicePort => {
       externalIPs: [],
       loadBalancerIPs: [],
       sourceRanges: [],
+      openToNode: false,
       affinitySeconds: 0,
       externalLocal: false,
     },

@@ -83,7 +83,7 @@ const service = (name: string, ip: string, endpoints: Endpoint[], more: Partial<
     loadBalancerIPs: [],
   },
   ...{ sourceRanges: [], affinitySeconds: 0, cluster: endpoints, internal: endpoints, external: endpoints },
-  ...{ externalLocal: false, ...more },
+  ...{ openToNode: false, externalLocal: false, ...more },
 });
 const VIP = '10.96.0.10';
 const VIP6 = 'fd00:96::a';

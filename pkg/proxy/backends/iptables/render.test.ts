@@ -79,6 +79,15 @@ describe('cluster IP', () => {
     );
   });
 
+  test.each(['udp', 'sctp'] as const)('of %s', (protocol) => {
+    const r = rendered(port({ ...both(at(1)), protocol, nodePort: 30080 }));
+    const match = (n: number): string => `-p ${protocol} -m ${protocol} --dport ${n} ${COMMENT}`;
+    expect(nat(r, CHAINS.services)?.[1]).toMatch(`-d 10.96.0.7/32 ${match(80)} -j COX-SVC-`);
+    expect(nat(r, CHAINS.nodePorts)?.[0]).toMatch(`${match(30080)} -j COX-EXT-`);
+    const sep = r.nat.get(endpointChain(ID, protocol, '10.244.1.1:8080'));
+    expect(sep?.[1]).toBe(`-p ${protocol} -m ${protocol} -j DNAT --to-destination 10.244.1.1:8080`);
+  });
+
   test('internal Local policy, endpoints elsewhere: dropped', () => {
     expect(refusals(rendered(port({ ...both(at(2)), internal: [] })))[0]).toMatch(/-j DROP$/);
   });
@@ -163,6 +172,15 @@ describe('node ports and external addresses', () => {
     expect(nat(r, 'FW')).toEqual(['-s 198.51.100.0/24 -j EXT', '-s 203.0.113.0/24 -j EXT']);
     expect(r.filter.get(CHAINS.ranges)).toEqual([
       `${to('192.0.2.1')} -m comment --comment "${ID} is not open to this client" -j DROP`,
+    ]);
+  });
+
+  test('source ranges that let this node in do so too where it has the address itself', () => {
+    const ranges = { loadBalancerIPs: ['192.0.2.1', '192.0.2.2'], sourceRanges: ['198.51.100.0/24'] };
+    expect(nat(rendered(port({ ...both(at(1)), ...ranges, openToNode: true })), 'FW')).toEqual([
+      '-s 198.51.100.0/24 -j EXT',
+      '-s 192.0.2.1/32 -d 192.0.2.1/32 -j EXT',
+      '-s 192.0.2.2/32 -d 192.0.2.2/32 -j EXT',
     ]);
   });
 

@@ -103,11 +103,10 @@ function renderPort(s: ServicePort, rules: PortRules, o: RenderOptions): void {
   for (const ip of s.externalIPs) at(ip, ext);
   if (s.loadBalancerIPs.length === 0) return;
   const guarded = s.sourceRanges.length > 0 ? rangeChain(s.id, s.protocol) : ext;
-  if (guarded !== ext)
-    nat.set(
-      guarded,
-      s.sourceRanges.map((range) => `-s ${range} -j ${ext}`),
-    );
+  if (guarded !== ext) {
+    const own = s.openToNode ? s.loadBalancerIPs.map((ip) => `-s ${host(ip)} -d ${host(ip)} -j ${ext}`) : [];
+    nat.set(guarded, [...s.sourceRanges.map((range) => `-s ${range} -j ${ext}`), ...own]);
+  }
   for (const ip of s.loadBalancerIPs) at(ip, guarded);
 }
 

@@ -62,6 +62,12 @@ describe('plan', () => {
     );
   });
 
+  test('source ranges that let this node in do so too where it has the address itself', () => {
+    const guarded = { loadBalancerIPs: ['198.51.100.1', '198.51.100.2'], sourceRanges: ['10.0.0.0/8'] };
+    const allowed = set(plan(port({ ...both(at(1)), ...guarded, openToNode: true })), 'COX-ALLOWED');
+    expect(allowed).toEqual(guarded.loadBalancerIPs.flatMap((ip) => [`${ip},tcp:80,10.0.0.0/8`, `${ip},tcp:80,${ip}`]));
+  });
+
   test.each([
     ['udp', '-u 10.96.0.7:80'],
     ['sctp', '--sctp-service 10.96.0.7:80'],

@@ -93,7 +93,7 @@ class Planner {
       if (s.externalIPs.includes(ip)) continue;
       const element = this.#element(s, ip);
       this.#add('GUARDED', element);
-      for (const range of s.sourceRanges) {
+      for (const range of s.openToNode ? [...s.sourceRanges, ip] : s.sourceRanges) {
         for (const h of HALVES[range] ?? [range]) this.#add('ALLOWED', `${element},${h}`);
       }
     }

@@ -195,10 +195,16 @@ class Renderer implements Fragment {
   }
 
   #onlyFrom(s: ServicePort, chain: string): string {
-    const id = hash(s.id, s.protocol, chain);
+    const ip = this.#ip;
+    const own = s.openToNode ? s.loadBalancerIPs : [];
+    const id = hash(s.id, s.protocol, chain, ...own);
     const elements = new Map(s.sourceRanges.map((r) => [r, '']));
     // Ranges may lie in one another.
     this.sets.push([`ranges-${id}`, { declaration: `type ${this.#type}; flags interval; auto-merge;`, elements }]);
-    return this.#chain(`ranges-of-${id}`, `${this.#ip} saddr @ranges-${id} goto ${chain}`);
+    return this.#chain(
+      `ranges-of-${id}`,
+      `${ip} saddr @ranges-${id} goto ${chain}`,
+      ...own.map((a) => `${ip} saddr ${a} ${ip} daddr ${a} goto ${chain}`),
+    );
   }
 }

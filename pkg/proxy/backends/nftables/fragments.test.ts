@@ -60,6 +60,7 @@ const arbitraryPort = (n: number) =>
       ranges: fc.constantFrom([], ['192.0.2.0/24'], ['192.0.2.0/24', '198.51.100.0/24']),
       affinitySeconds: fc.constantFrom(0, 60),
       externalLocal: fc.boolean(),
+      openToNode: fc.boolean(),
     })
     .map(({ ends, local, outside, ranges, externalLocal, ...more }): ServicePort => {
       const all = ends.map((e) => at(e, e <= local));

@@ -44,6 +44,14 @@ describe('cluster IP', () => {
     expect(map(c, 'refused')).toEqual({ [KEY]: verdict });
   });
 
+  test.each(['udp', 'sctp'] as const)('of %s', (protocol) => {
+    const c = rendered(port({ ...both(at(1)), protocol, nodePort: 30080 }));
+    const key = `10.96.0.7 . ${protocol} . 80`;
+    expect(path(c, map(c, 'services')[key])).toEqual([`ip saddr != ${CIDR} ${MARK}`, pick(1)]);
+    expect(map(c, 'endpoints')).toEqual({ [`${key} . 0`]: '10.244.1.1 . 8080' });
+    expect(map(c, 'node-port-endpoints')).toEqual({ [`${protocol} . 30080 . 0`]: '10.244.1.1 . 8080' });
+  });
+
   test('only local endpoints can be sent back to themselves', () => {
     expect(map(rendered(port(both(at(1, true), at(2)))), 'hairpin')).toEqual({ '10.244.1.1 . 10.244.1.1': '' });
   });
@@ -103,6 +111,21 @@ describe('from outside', () => {
       expect.stringMatching(/^ip saddr @ranges-\w+ goto external-endpoints-1$/),
     ]);
     expect(map(c, 'refused')).toEqual({ '192.0.2.1 . tcp . 80': 'drop' });
+  });
+
+  test('source ranges that let this node in do so too where it has the address itself', () => {
+    const guarded = { ...both(at(1)), loadBalancerIPs: ['192.0.2.1', '192.0.2.2'], sourceRanges: ['198.51.100.0/24'] };
+    const [closed, open] = [false, true].map((openToNode) => rendered(port({ ...guarded, openToNode })));
+    const chainOf = (c: typeof open, ip: string) => c && map(c, 'services')[`${ip} . tcp . 80`]?.replace('goto ', '');
+    const chain = chainOf(open, '192.0.2.1') ?? '';
+    expect(open?.chains.get(chain)?.rules).toEqual([
+      expect.stringMatching(/^ip saddr @ranges-\w+ goto external-endpoints-1$/),
+      'ip saddr 192.0.2.1 ip daddr 192.0.2.1 goto external-endpoints-1',
+      'ip saddr 192.0.2.2 ip daddr 192.0.2.2 goto external-endpoints-1',
+    ]);
+    expect(chainOf(open, '192.0.2.2')).toBe(chain);
+    // Names of chains tell what is in them: one that is in the kernel already is not written again.
+    expect(chainOf(closed, '192.0.2.1')).not.toBe(chain);
   });
 
   test('no endpoints at all: refused everywhere', () => {
