@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { dns, line } from './flow-fixtures.ts';
 import { parseFlows, staleFlows } from './flows.ts';
 import { endpoints } from './table/fixtures.ts';
@@ -44,4 +44,47 @@ test.each<[string, ServicePort, string, boolean]>([
   ],
 ])('%s', (_, service, text, stale) => {
   expect(staleFlows([service], parseFlows(text), new Set(['192.0.2.7']))).toHaveLength(stale ? 1 : 0);
+});
+
+describe('several kinds to one address', () => {
+  const NODE = '192.0.2.7';
+  const GONE = '10.1.0.2';
+  const other = dns({ id: 'ns/other:', clusterIP: '10.96.0.11', nodePort: 30053, ...endpoints(at('10.1.0.3')) });
+  const pairs = line('10.96.0.10', 53, GONE) + line('10.96.0.11', 53, GONE) + line(NODE, 30053, GONE);
+  const stale = (text: string, ...more: ServicePort[]) =>
+    staleFlows([dns(), other, ...more], parseFlows(text), new Set([NODE]));
+  const emptied = dns({ id: 'ns/none:', clusterIP: '10.96.0.12', ...endpoints() });
+
+  test('are one, whatever services they were for', () => {
+    expect(stale(pairs)).toEqual([{ replyFrom: GONE }]);
+    expect(stale(line('10.96.0.10', 53, GONE) + pairs + line('10.96.0.10', 53, '10.1.0.1'))).toEqual([
+      { replyFrom: GONE },
+    ]);
+  });
+
+  test('one of a service without endpoints is not of them, and does not keep them apart', () => {
+    expect(stale(pairs + line('10.96.0.12', 53, GONE), emptied)).toEqual([
+      { at: { to: '10.96.0.12', port: 53 } },
+      { replyFrom: GONE },
+    ]);
+  });
+
+  test.each<[string, string, ServicePort[]]>([
+    ['another service has it for an endpoint', '', [dns({ id: 'ns/c:', ...endpoints({ ...at(GONE), port: 54 }) })]],
+    ['somebody sends to it directly', line(GONE, 53, GONE), []],
+    ['somebody is answered by it for another reason', line('192.0.2.9', 8053, GONE), []],
+  ])('stay apart when %s', (_, text, more) => {
+    const apart = [
+      { at: { to: '10.96.0.10', port: 53 }, replyFrom: GONE },
+      { at: { to: '10.96.0.11', port: 53 }, replyFrom: GONE },
+      { at: { to: NODE, port: 30053 }, replyFrom: GONE },
+    ];
+    const rest = more.map((s) => ({ ...s, clusterIP: '10.96.0.13' }));
+    expect(stale(pairs + text, ...rest)).toEqual(apart);
+  });
+
+  test('and so do those to this node, from before the first endpoint', () => {
+    const more = dns({ id: 'ns/d:', clusterIP: '10.96.0.14', nodePort: 30054 });
+    expect(stale(line(NODE, 30053, NODE) + line(NODE, 30054, NODE), more)).toHaveLength(2);
+  });
 });

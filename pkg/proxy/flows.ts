@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { hostPort } from '#api/meta/ip.ts';
 import { type Exec, succeed } from '#process/exec.ts';
-import type { ServicePort } from './table/types.ts';
+import type { Endpoint, ServicePort } from './table/types.ts';
 
 const TIMEOUT_MS = 30_000;
 
@@ -13,10 +13,12 @@ export interface Flow {
   readonly replyPort: number;
 }
 
-/** Flows that lead nowhere: where clients sent to, and who was to answer; unset: all that went there. */
+/**
+ * Flows that lead nowhere: where clients sent to, and who was to answer. Without the latter: all that went there; without the
+ * former: all that he was to answer.
+ */
 export interface Stale {
-  readonly to: string;
-  readonly port: number;
+  readonly at?: { readonly to: string; readonly port: number };
   readonly replyFrom?: string;
 }
 
@@ -31,39 +33,63 @@ export function parseFlows(text: string): Flow[] {
   }));
 }
 
+const endpointsOf = (s: ServicePort): Endpoint[] => [...s.cluster, ...s.internal, ...s.external];
+
 /** Where connections to a service port may end. */
-export const endsOf = (s: ServicePort): Set<string> =>
-  new Set([...s.cluster, ...s.internal, ...s.external].map((e) => hostPort(e.ip, e.port)));
+export const endsOf = (s: ServicePort): Set<string> => new Set(endpointsOf(s).map((e) => hostPort(e.ip, e.port)));
 
 /** A service port that has gone. */
 export const ended = (s: ServicePort): ServicePort => ({ ...s, cluster: [], internal: [], external: [] });
 
-/**
- * Flows at addresses of these services that lead to no endpoint of theirs, each kind once: to an endpoint that has gone,
- * or to nowhere, from the time before the first one came. A service without endpoints keeps nothing: however many it had, all
- * at its address are one kind, since the kernel walks through its whole table for each.
- * @param local addresses of this node: node ports are there.
- */
-export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[], local: ReadonlySet<string>): Stale[] {
+/** Finds the service port that a flow was sent to. @param local addresses of this node: node ports are there */
+function finder(ports: readonly ServicePort[], local: ReadonlySet<string>): (f: Flow) => ServicePort | undefined {
   const byAddress = new Map<string, ServicePort>();
   const byNodePort = new Map<number, ServicePort>();
   for (const s of ports) {
     for (const ip of [s.clusterIP, ...s.externalIPs, ...s.loadBalancerIPs]) byAddress.set(hostPort(ip, s.port), s);
     if (s.nodePort > 0) byNodePort.set(s.nodePort, s);
   }
+  return (f) => byAddress.get(hostPort(f.to, f.port)) ?? (local.has(f.to) ? byNodePort.get(f.port) : undefined);
+}
+
+/**
+ * Flows at addresses of these services that lead to no endpoint of theirs, in few kinds, since the kernel walks through its
+ * whole table for each: to an endpoint that has gone, or to nowhere, from the time before the first one came. A service without
+ * endpoints keeps nothing: however many it had, all at its address are one kind. So are all to a pod that is gone, at whatever
+ * addresses they were sent to.
+ * @param local addresses of this node
+ */
+export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[], local: ReadonlySet<string>): Stale[] {
+  const serviceOf = finder(ports, local);
   const ends = new Map<ServicePort, ReadonlySet<string>>();
-  const stale = new Map<string, Stale>();
+  const emptied = new Map<string, Stale>();
+  const gone: ByAnswerer = new Map();
+  const needed = new Set(local);
   for (const f of flows) {
-    const s = byAddress.get(hostPort(f.to, f.port)) ?? (local.has(f.to) ? byNodePort.get(f.port) : undefined);
-    if (!s) continue;
-    const known = ends.get(s) ?? endsOf(s);
-    ends.set(s, known);
     const { to, port, replyFrom } = f;
-    if (known.size === 0) stale.set(`${to} ${port}`, { to, port });
-    else if (!known.has(hostPort(replyFrom, f.replyPort)))
-      stale.set(`${to} ${port} ${replyFrom}`, { to, port, replyFrom });
+    const s = serviceOf(f);
+    const known = s && (ends.get(s) ?? endsOf(s));
+    if (s && known) ends.set(s, known);
+    if (!known || known.has(hostPort(replyFrom, f.replyPort))) needed.add(replyFrom);
+    else if (known.size === 0) emptied.set(`${to} ${port}`, { at: { to, port } });
+    else {
+      const pairs = gone.get(replyFrom) ?? new Map<string, Stale>();
+      gone.set(replyFrom, pairs.set(`${to} ${port}`, { at: { to, port }, replyFrom }));
+    }
   }
-  return [...stale.values()];
+  return [...emptied.values(), ...merged(gone, needed, ports)];
+}
+
+/** Who was to answer → where clients had sent to. */
+type ByAnswerer = Map<string, Map<string, Stale>>;
+
+/** @param needed addresses with flows that are to stay */
+function merged(gone: ByAnswerer, needed: ReadonlySet<string>, ports: readonly ServicePort[]): Stale[] {
+  const several = [...gone].filter(([ip, pairs]) => pairs.size > 1 && !needed.has(ip));
+  // One that others reach has no such flow now, but may have the next moment.
+  const living = new Set(several.length === 0 ? [] : ports.flatMap(endpointsOf).map((e) => e.ip));
+  for (const [replyFrom] of several) if (!living.has(replyFrom)) gone.set(replyFrom, new Map([['', { replyFrom }]]));
+  return [...gone.values()].flatMap((pairs) => [...pairs.values()]);
 }
 
 const localAddresses = (): Set<string> =>
@@ -87,10 +113,10 @@ export async function endStaleFlows(
   if (ports.length === 0) return;
   const list = await succeed(exec, 'conntrack', ['-L', ...chosenBy], { timeoutMs: TIMEOUT_MS });
   let problem = '';
-  for (const f of staleFlows(ports, parseFlows(list), localAddresses())) {
-    const by = f.replyFrom === undefined ? [] : ['--reply-src', f.replyFrom];
-    const flow = ['--orig-dst', f.to, '--dport', `${f.port}`, ...by];
-    const { code, stderr } = await exec('conntrack', ['-D', ...chosenBy, ...flow], { timeoutMs: TIMEOUT_MS });
+  for (const { at, replyFrom } of staleFlows(ports, parseFlows(list), localAddresses())) {
+    const to = at === undefined ? [] : ['--orig-dst', at.to, '--dport', `${at.port}`];
+    const by = replyFrom === undefined ? [] : ['--reply-src', replyFrom];
+    const { code, stderr } = await exec('conntrack', ['-D', ...chosenBy, ...to, ...by], { timeoutMs: TIMEOUT_MS });
     if (code !== 0 && !NONE_LEFT.test(stderr)) problem ||= stderr.trim();
   }
   if (problem) throw new Error(`conntrack -D: ${problem}`);

@@ -72,7 +72,7 @@ describe('attempts to connect', () => {
     );
     await stale.reconcile(ports);
     await stale.reconcile(ports.map((s) => ({ ...web('10.1.0.1'), id: s.id, port: s.port })));
-    expect(calls).toEqual([LIST, LIST, end('10.1.0.2', 7), end('10.1.0.2', 8)]);
+    expect(calls).toEqual([LIST, LIST, 'conntrack -D -f ipv4 -p tcp --state SYN_SENT --reply-src 10.1.0.2']);
   });
 
   test('what changes while it looks is looked at afterwards, in its last state', async () => {
@@ -154,6 +154,15 @@ describe('flows of UDP', () => {
     const { calls, stale } = kernel(UDP, flows);
     await stale.reconcile([dns(endpoints())]);
     expect(calls).toEqual([LIST, 'conntrack -D -f ipv4 -p udp --orig-dst 10.96.0.10 --dport 53']);
+  });
+
+  test('a pod that is gone costs one call, however many services it was an endpoint of', async () => {
+    const ports = Array.from({ length: 500 }, (_, i) => dns({ id: `ns/dns${i}:`, port: i + 1 }));
+    const flows = ports.flatMap((s) => [line(s.clusterIP, s.port, '10.1.0.2'), line(s.clusterIP, s.port, '10.1.0.3')]);
+    const { calls, stale } = kernel(UDP, flows.join(''));
+    await stale.reconcile(ports);
+    const end = 'conntrack -D -f ipv4 -p udp --reply-src';
+    expect(calls).toEqual([LIST, `${end} 10.1.0.2`, `${end} 10.1.0.3`]);
   });
 
   test('however many flows of a service with an endpoint are stale, all are ended', async () => {
