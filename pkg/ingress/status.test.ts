@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Ingress, Node } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Client } from '#client/types.ts';
+import type { Problem } from './rules/types.ts';
 import { addressesOf, entryPoints, Reporter } from './status.ts';
 
 const node = (addresses: Record<string, string>, ready = true): Node =>
@@ -56,4 +57,28 @@ test('an Ingress whose status is refused keeps nobody waiting', async () => {
   const o = { own: ['10.0.0.1'], nodes: { list: () => [] }, problems: new Map() };
   await expect(reporter.all([ingress('bad'), ingress('good')], o)).rejects.toThrow('denied by a webhook');
   expect(written).toEqual(['good']);
+});
+
+test('each problem is an event of the instance whose address comes first, told once', () => {
+  const events: string[] = [];
+  const event = (_about: unknown, type: string, reason: string): void => void events.push(`${type} ${reason}`);
+  const reporter = new Reporter({ client: {} as Client, events: { event, flush: async () => {} } });
+  const shown = (...ips: string[]) =>
+    ({
+      metadata: { name: 'i', namespace: 'ns', uid: 'i' },
+      status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } },
+    }) as Stored<Ingress>;
+  const taken: Problem = { reason: 'Conflict', message: 'taken' };
+  const missing: Problem = { reason: 'ServiceNotFound', message: 'missing' };
+  const tell = (ingress: Stored<Ingress>, ...problems: Problem[]): string[] => {
+    reporter.problems(ingress, problems, ['10.0.0.2']);
+    return events.splice(0);
+  };
+  expect(tell(shown('10.0.0.1', '10.0.0.2'), taken)).toEqual([]);
+  const ours = shown('10.0.0.2', '10.0.0.3');
+  expect(tell(ours, taken)).toEqual(['Warning Conflict']);
+  expect(tell(ours, taken, missing)).toEqual(['Warning ServiceNotFound']);
+  expect(tell(ours, taken, missing)).toEqual([]);
+  expect(tell(ours)).toEqual([]);
+  expect(tell(ours, taken)).toEqual(['Warning Conflict']);
 });
