@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { choose, Endpoint, usableOf } from './endpoints.ts';
+import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { FakeClock } from '#async/fake-clock.ts';
+import { FakeCaches } from '#client/fake-caches.ts';
+import { choose, Endpoint, Endpoints, usableOf } from './endpoints.ts';
 import { busy } from './fixtures.ts';
 
 const NOW = 1000;
@@ -69,5 +72,65 @@ describe('pods with two addresses', () => {
     ['a Service that does not say', [], [four], [six], [four]],
   ])('%s', (_, order, v4, v6, wanted) => {
     expect(usableOf(order, (family) => (family === 'IPv4' ? v4 : v6) as never)).toEqual(wanted);
+  });
+});
+
+describe('endpoints of a backend', () => {
+  const BACKEND = { namespace: 'ns', service: 'web', port: 80 };
+  const object = (name: string, more: object, metadata = {}): Stored<KubeObject> =>
+    ({ metadata: { name, namespace: 'ns', uid: name, resourceVersion: '1', ...metadata }, ...more }) as never;
+  const slice = (...ends: [ip: string, node: string, ready: boolean][]) =>
+    object(
+      'web-1',
+      {
+        addressType: 'IPv4',
+        ports: [{ name: 'http', port: 8080 }],
+        endpoints: ends.map(([ip, nodeName, ready]) => ({ addresses: [ip], nodeName, conditions: { ready } })),
+      },
+      { labels: { 'kubernetes.io/service-name': 'web' } },
+    );
+  const node = (name: string, status: string) =>
+    object(name, { status: { conditions: [{ type: 'Ready', status }] } }, { namespace: undefined });
+
+  function world() {
+    const caches = new FakeCaches();
+    const endpoints = new Endpoints(caches.factory, new FakeClock());
+    for (const name of ['a', 'b']) caches.set('Node', node(name, 'True'));
+    caches.set('Service', object('web', { spec: { ports: [{ name: 'http', port: 80 }] } }));
+    caches.set('EndpointSlice', slice(['10.1.0.1', 'a', true], ['10.1.0.2', 'b', true]));
+    endpoints.keep([BACKEND]);
+    const addresses = (): string[] => endpoints.of(BACKEND).map((e) => e.address);
+    return { caches, endpoints, addresses };
+  }
+
+  test('are those that are ready, and one that stays is the same', () => {
+    const { caches, endpoints, addresses } = world();
+    const [first] = endpoints.of(BACKEND);
+    expect(addresses()).toEqual(['10.1.0.1:8080', '10.1.0.2:8080']);
+    caches.set('EndpointSlice', slice(['10.1.0.1', 'a', true], ['10.1.0.2', 'b', false]));
+    expect([addresses(), endpoints.of(BACKEND)[0] === first]).toEqual([['10.1.0.1:8080'], true]);
+    endpoints.keep([]);
+    expect(addresses()).toEqual([]);
+  });
+
+  test('one that leaves finishes its requests; those of a lost node are told, whether it left before or not', () => {
+    const { caches, endpoints } = world();
+    const lost: string[] = [];
+    for (const e of endpoints.of(BACKEND)) e.begin({ onLost: () => lost.push(e.address) });
+    caches.set('EndpointSlice', slice(['10.1.0.1', 'a', true]));
+    expect(lost).toEqual([]);
+    caches.set('Node', node('b', 'Unknown'));
+    expect(lost).toEqual(['10.1.0.2:8080']);
+    caches.set('Node', node('a', 'Unknown'));
+    expect(lost).toEqual(['10.1.0.2:8080', '10.1.0.1:8080']);
+  });
+
+  test('of a Service or a port that is not there are none', () => {
+    const { caches, endpoints, addresses } = world();
+    const other = { ...BACKEND, port: 'admin' };
+    endpoints.keep([BACKEND, other]);
+    expect(endpoints.of(other)).toEqual([]);
+    caches.remove('Service', object('web', {}));
+    expect(addresses()).toEqual([]);
   });
 });

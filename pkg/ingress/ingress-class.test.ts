@@ -9,7 +9,10 @@ import { CONTROLLER, ensureClass, isServed } from './ingress-class.ts';
 const klass = (name: string, controller: string, annotations = {}): Stored<IngressClass> =>
   ({ metadata: { name, annotations }, spec: { controller } }) as Stored<IngressClass>;
 const lister = (...all: Stored<IngressClass>[]): Lister<IngressClass> =>
-  ({ get: (name: string) => all.find((c) => c.metadata.name === name), list: () => all }) as unknown as Lister<IngressClass>;
+  ({
+    get: (name: string) => all.find((c) => c.metadata.name === name),
+    list: () => all,
+  }) as unknown as Lister<IngressClass>;
 const OURS = klass('ours', CONTROLLER);
 const OTHER = klass('other', 'example.com/proxy');
 const DEFAULT = { [DEFAULT_INGRESS_CLASS]: 'true' };
