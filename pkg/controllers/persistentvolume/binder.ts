@@ -47,6 +47,7 @@ import {
 const VOLUME_KEY = 'volume:';
 const CLAIM_KEY = 'claim:';
 const BY_CLAIM = 'volume-of-claim';
+const BY_VOLUME = 'claims-naming-volume';
 const PROVISIONERS = [STORAGE_PROVISIONER, 'volume.beta.kubernetes.io/storage-provisioner'];
 const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
 
@@ -96,6 +97,7 @@ class VolumeBinder implements Controller {
     this.#volumes.addIndex(BY_CLAIM, ({ spec }) =>
       spec?.claimRef ? [`${spec.claimRef.namespace}/${spec.claimRef.name}`] : [],
     );
+    this.#claims.addIndex(BY_VOLUME, ({ spec }) => (spec?.volumeName ? [spec.volumeName] : []));
     this.watches = [
       watching(PersistentVolumeClaims, (c, _old, gone) => this.#claimKeys(c, gone)),
       watching(PersistentVolumes, (v, old, gone) => this.#volumeKeys(v, old, gone)),
@@ -128,7 +130,8 @@ class VolumeBinder implements Controller {
 
   #volumeKeys(volume: Volume, old: Volume | undefined, gone: boolean): string[] {
     if (gone) this.#writtenVolumes.forget(volume.metadata.uid);
-    const keys = gone ? [] : [volumeKey(volume.metadata.name)];
+    const keys = this.#claims.lister.byIndex(BY_VOLUME, volume.metadata.name).map(claimKey);
+    if (!gone) keys.push(volumeKey(volume.metadata.name));
     for (const ref of [volume.spec?.claimRef, old?.spec?.claimRef])
       if (ref) keys.push(`${CLAIM_KEY}${ref.namespace}/${ref.name}`);
     const free = volume.status?.phase === 'Available' && old?.status?.phase !== 'Available';
@@ -175,8 +178,7 @@ class VolumeBinder implements Controller {
       const message = 'Bound claim has lost its PersistentVolume. Data on the volume is lost!';
       return this.#lost(claim, ['Warning', 'ClaimLost', message]);
     }
-    const ref = volume.spec?.claimRef;
-    if (ref?.uid && ref.uid !== claim.metadata.uid) {
+    if (volume.spec?.claimRef && !isMeantFor(volume, claim)) {
       const message = 'Two claims are bound to the same volume, this one is bound incorrectly';
       return this.#lost(claim, ['Warning', 'ClaimMisbound', message]);
     }
@@ -218,6 +220,7 @@ class VolumeBinder implements Controller {
   async #find(claim: Claim): Promise<void> {
     const meant = this.#volumes.lister
       .byIndex(BY_CLAIM, keyOf(claim))
+      .map((v) => this.#writtenVolumes.freshest(v))
       .find((v) => isMeantFor(v, claim) && !misfit(v, claim));
     const storageClass = this.#classes.lister.get(storageClassOf(claim));
     const node = this.#nodeFor(claim);
@@ -231,7 +234,7 @@ class VolumeBinder implements Controller {
     const toBeMade = waits && claim.metadata.annotations?.[SELECTED_NODE] !== undefined;
     const all = toBeMade ? [] : [...this.#volumes.lister.list()].map((v) => this.#writtenVolumes.freshest(v));
     const volume = meant ?? bestVolume(claim, all, node);
-    if (volume) await this.#bind(claim, this.#writtenVolumes.freshest(volume));
+    if (volume) await this.#bind(claim, volume);
     else await this.#ask(claim, storageClass);
   }
 

@@ -64,7 +64,11 @@ class PodGc implements Controller {
     this.#podsOn = byNode(this.#pods);
     this.#pods.addIndex(FINISHED, (p) => (isTerminal(p) ? [FINISHED] : []));
     this.watches = [
-      watching(Nodes, (n, _old, gone) => (gone || isOutOfService(n) ? [`${NODE_KEY}${n.metadata.name}`] : [])),
+      watching(Nodes, (n, _old, gone) => {
+        // Should it come back and go again, its pods are given time again.
+        if (!gone) this.#missingSince.delete(n.metadata.name);
+        return gone || isOutOfService(n) ? [`${NODE_KEY}${n.metadata.name}`] : [];
+      }),
       watching(Pods, (pod, old, gone) => (gone ? [] : this.#keysOfPod(pod, old))),
     ];
   }

@@ -1,0 +1,244 @@
+import type { Kind } from '#api/kind.ts';
+import { errors } from '#api/meta/errors.ts';
+import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
+import { ConnectionError } from '#client/connection-error.ts';
+import { FakeCaches } from '#client/fake-caches.ts';
+import { objectKeyOf } from '#client/store.ts';
+import type { Client, DeleteOptions } from '#client/types.ts';
+
+type Any = Stored<KubeObject> & { readonly status?: object };
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * What becomes of a call: it is done and answered; it never arrives; it is done and the answer is lost; it is done and
+ * the answer takes its time.
+ */
+export type Fate = 'done' | 'lost' | 'unanswered' | 'slow';
+
+/** Who calls. One that is not alive gets no answer, but what it has sent may still arrive. */
+export interface Caller {
+  alive: boolean;
+  /** The moment (`FakeApi.moment`) at which it began with what it is doing: what it has read is not older. */
+  since: number;
+  /** Calls that are not answered yet. */
+  open: number;
+  /** Called when it calls. */
+  onCall(): void;
+}
+
+/** A write of a process, as it is about to be done. */
+export interface Write {
+  readonly by: Caller;
+  readonly kind: string;
+  readonly old: Any | undefined;
+  /** Undefined for the object's end. */
+  readonly next: Any | undefined;
+}
+
+interface Call {
+  readonly by: Caller;
+  readonly act: () => unknown;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (e: unknown) => void;
+  /** How it was answered, while the answer is on its way. */
+  answer?: () => void;
+}
+
+interface News {
+  readonly kind: string;
+  readonly o: Any;
+  readonly gone: boolean;
+}
+
+const isMap = (x: unknown): x is Json => typeof x === 'object' && x !== null && !Array.isArray(x);
+const storeKey = (kind: string, key: string): string => `${kind} ${key}`;
+
+/** A merge patch. Lists are replaced. */
+function merged(old: unknown, patch: Json): Json {
+  const next: Record<string, unknown> = { ...(isMap(old) ? old : {}) };
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete next[key];
+    else next[key] = isMap(value) ? merged(next[key], value) : value;
+  }
+  return next;
+}
+
+/**
+ * For randomised unit tests: a server of objects in memory, with versions, finalizers and status as a subresource. Nothing
+ * happens by itself: calls wait for `serve`, and watches say nothing before `tell`. Objects of one kind are heard of in
+ * the order in which they were written.
+ */
+export class FakeApi {
+  readonly #objects = new Map<string, Any>();
+  /** What no watch has told yet. */
+  readonly #news: News[] = [];
+  /** What watches have told. */
+  readonly #told = new Map<string, Any>();
+  readonly #calls: Call[] = [];
+  readonly #now: () => number;
+  #caches = new FakeCaches();
+  #version = 1;
+  /** Called before each write of a process, for what must never be written. */
+  judge: (write: Write) => void = () => {};
+
+  /** @param now epoch milliseconds */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Grows with every write. */
+  get moment(): number {
+    return this.#version;
+  }
+
+  get<T extends KubeObject>({ kind }: Kind<T>, key: string): Stored<T> | undefined {
+    return this.#objects.get(storeKey(kind, key)) as Stored<T> | undefined;
+  }
+
+  list<T extends KubeObject>({ kind }: Kind<T>): Stored<T>[] {
+    return [...this.#objects].flatMap(([key, o]) => (key.startsWith(`${kind} `) ? [o as unknown as Stored<T>] : []));
+  }
+
+  /** Whether no watch of the kind has anything to tell. */
+  isTold({ kind }: { readonly kind: string }): boolean {
+    return !this.#news.some((n) => n.kind === kind);
+  }
+
+  /** Writes it as it is, as somebody else does. */
+  put<T extends KubeObject>({ kind }: Kind<T>, o: T): Stored<T> {
+    const metadata = { ...o.metadata, resourceVersion: String(++this.#version) };
+    const stored = { ...o, metadata } as unknown as Any;
+    this.#objects.set(storeKey(kind, objectKeyOf(stored)), stored);
+    this.#news.push({ kind, o: stored, gone: false });
+    return stored as unknown as Stored<T>;
+  }
+
+  /** Ends it, once its finalizers are done. */
+  remove<T extends KubeObject>(kind: Kind<T>, key: string): void {
+    const o = this.get(kind, key);
+    if (!o) return;
+    if (o.metadata.finalizers?.length) {
+      if (!o.metadata.deletionTimestamp)
+        this.put(kind, { ...o, metadata: { ...o.metadata, deletionTimestamp: apiTime(this.#now()) } });
+      return;
+    }
+    this.#objects.delete(storeKey(kind.kind, key));
+    const metadata = { ...o.metadata, resourceVersion: String(++this.#version) };
+    this.#news.push({ kind: kind.kind, o: { ...o, metadata } as unknown as Any, gone: true });
+  }
+
+  /** Watches of the kind tell the next of what happened. @returns whether there was anything */
+  tell({ kind }: { readonly kind: string }): boolean {
+    const at = this.#news.findIndex((n) => n.kind === kind);
+    const [news] = at < 0 ? [] : this.#news.splice(at, 1);
+    if (!news) return false;
+    const key = storeKey(kind, objectKeyOf(news.o));
+    if (news.gone) {
+      this.#told.delete(key);
+      this.#caches.remove(kind, news.o);
+    } else {
+      this.#told.set(key, news.o);
+      this.#caches.set(kind, news.o);
+    }
+    return true;
+  }
+
+  tellAll(): void {
+    for (const kind of new Set(this.#news.map((n) => n.kind))) while (this.tell({ kind }));
+  }
+
+  /** Caches of a new process, in place of the last one's: they begin with what that one had heard. */
+  newCaches(): FakeCaches {
+    this.#caches = new FakeCaches();
+    for (const [key, o] of this.#told) this.#caches.set(key.slice(0, key.indexOf(' ')), o);
+    return this.#caches;
+  }
+
+  get calls(): number {
+    return this.#calls.length;
+  }
+
+  /** A call arrives, or the answer to one that did. */
+  serve(which: number, fate: Fate): void {
+    const call = this.#calls[which % Math.max(1, this.#calls.length)];
+    if (!call) return;
+    if (!call.answer) {
+      if (fate === 'lost') call.answer = () => call.reject(new ConnectionError('lost', { neverSent: false }));
+      else call.answer = this.#done(call, fate === 'unanswered');
+      if (fate === 'slow') return;
+    }
+    this.#calls.splice(this.#calls.indexOf(call), 1);
+    call.by.open--;
+    if (call.by.alive) call.answer();
+  }
+
+  #done({ act, resolve, reject }: Call, isUnanswered: boolean): () => void {
+    let answer: () => void;
+    try {
+      const result = act();
+      answer = () => resolve(result);
+    } catch (e) {
+      answer = () => reject(e);
+    }
+    return isUnanswered ? () => reject(new ConnectionError('no answer', { neverSent: false })) : answer;
+  }
+
+  client(by: Caller): Client {
+    const call = (act: () => unknown): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        if (!by.alive) return;
+        by.open++;
+        this.#calls.push({ by, act, resolve, reject });
+        by.onCall();
+      });
+    const keyed = (name: string, namespace?: string): string => (namespace ? `${namespace}/${name}` : name);
+    const update = (kind: Kind, o: Any, next: (old: Any) => object) =>
+      call(() => {
+        const { uid, resourceVersion } = o.metadata;
+        return this.#change(by, kind, objectKeyOf(o), { uid, resourceVersion }, next);
+      });
+    const client = {
+      get: (kind: Kind, name: string, namespace?: string) => call(() => this.#there(kind, keyed(name, namespace))),
+      update: (kind: Kind, o: Any) => update(kind, o, ({ status }) => ({ ...o, ...(status ? { status } : {}) })),
+      updateStatus: (kind: Kind, o: Any) => update(kind, o, (old) => ({ ...old, status: o.status })),
+      patch: (
+        kind: Kind,
+        at: { readonly name: string; readonly namespace?: string; readonly subresource?: string },
+        { body }: { readonly body: Json },
+      ) =>
+        call(() => {
+          const { uid, resourceVersion, ...metadata } = (body.metadata ?? {}) as Json;
+          const patch = at.subresource === 'status' ? { status: body.status ?? {} } : { ...body, metadata };
+          const next = (old: Any): object => merged(old, patch);
+          return this.#change(by, kind, keyed(at.name, at.namespace), { uid, resourceVersion }, next);
+        }),
+      delete: (kind: Kind, name: string, namespace?: string, { preconditions = {} }: DeleteOptions = {}) =>
+        call(() => this.#delete(by, kind, keyed(name, namespace), preconditions)),
+    };
+    return client as unknown as Client;
+  }
+
+  /** @throws StatusError */
+  #there(kind: Kind, key: string, wanted: { readonly uid?: unknown; readonly resourceVersion?: unknown } = {}): Any {
+    const o = this.get(kind, key) as Any | undefined;
+    if (!o) throw errors.notFound(kind, key);
+    const { uid, resourceVersion } = o.metadata;
+    const isWanted = (wanted.uid ?? uid) === uid && (wanted.resourceVersion ?? resourceVersion) === resourceVersion;
+    if (!isWanted) throw errors.modified(kind, key);
+    return o;
+  }
+
+  #change(by: Caller, kind: Kind, key: string, wanted: object, next: (old: Any) => object): Any {
+    const old = this.#there(kind, key, wanted);
+    const changed = next(old) as Any;
+    this.judge({ by, kind: kind.kind, old, next: changed });
+    return this.put(kind, changed) as Any;
+  }
+
+  #delete(by: Caller, kind: Kind, key: string, wanted: object): void {
+    const old = this.#there(kind, key, wanted);
+    this.judge({ by, kind: kind.kind, old, next: undefined });
+    this.remove(kind, key);
+  }
+}
