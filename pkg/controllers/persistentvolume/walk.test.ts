@@ -1,6 +1,12 @@
 import { test as property } from '@fast-check/vitest';
 import { expect } from 'vitest';
-import { PersistentVolumeClaims, PersistentVolumes, StorageClasses } from '#api/kinds/index.ts';
+import {
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  StorageClasses,
+} from '#api/kinds/index.ts';
 import { BIND_COMPLETED, boundVolume, YES } from '#api/scheduling/volume-binding.ts';
 import { couldServe, isMeantFor, misfit, storageClassOf } from '#api/scheduling/volume-match.ts';
 import type { Fate, Write } from '../fake-api.ts';
@@ -23,7 +29,7 @@ const LATE_CLASS = {
 const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 const gigabytes = (i: number): string => `${1 + (i % 3)}Gi`;
 const classOf = (i: number): string => (i % 3 === 2 ? LATE : '');
-const uidOf = (v: Volume): string | undefined => v.spec?.claimRef?.uid;
+const uidOf = (v: PersistentVolume): string | undefined => v.spec?.claimRef?.uid;
 
 type Deed = 'claim' | 'wanted' | 'volume' | 'meant' | 'noClaim' | 'noVolume' | 'again' | 'free' | 'take' | 'restore';
 type Accident = 'early' | 'twice' | 'begin';
@@ -98,13 +104,18 @@ class Scene {
     if (this.run.api.get(PersistentVolumeClaims, `ns/${name}`)) return;
     const wish = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: gigabytes(i) } } };
     const spec = { ...wish, storageClassName: classOf(i), ...(volumeName ? { volumeName } : {}) };
-    const metadata = { namespace: 'ns', name, uid: `${name}-${this.#serial++}`, ...(annotations ? { annotations } : {}) };
-    this.run.api.put(PersistentVolumeClaims, { metadata, spec, status: { phase: 'Pending' } } as Claim);
+    const metadata = {
+      namespace: 'ns',
+      name,
+      uid: `${name}-${this.#serial++}`,
+      ...(annotations ? { annotations } : {}),
+    };
+    this.run.api.put(PersistentVolumeClaims, { metadata, spec, status: { phase: 'Pending' } } as PersistentVolumeClaim);
   }
 
-  #putVolume(v: Volume): void {
+  #putVolume(v: PersistentVolume): void {
     const uid = uidOf(v);
-    if (uid) this.#named.add(`${v.metadata.name} ${uid}`);
+    if (uid) this.#named.add(`${v.metadata?.name} ${uid}`);
     this.run.api.put(PersistentVolumes, v);
   }
 
@@ -116,7 +127,7 @@ class Scene {
       ...(claimRef ? { claimRef } : {}),
     };
     const metadata = { name, uid: `${name}-${this.#serial++}` };
-    this.#putVolume({ metadata, spec, status: { phase } } as Volume);
+    this.#putVolume({ metadata, spec, status: { phase } } as PersistentVolume);
     this.#bornAt.set(name, this.run.api.moment);
   }
 
@@ -226,7 +237,7 @@ class Scene {
   }
 }
 
-property.prop([walks(DEEDS)], { numRuns: 120 })(
+property.prop([walks(DEEDS)], { numRuns: 100 })(
   'claims and volumes are bound one to one, and all that can be, whatever happens in which order',
   async (steps) => {
     const scene = new Scene();

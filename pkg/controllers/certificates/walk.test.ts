@@ -1,0 +1,183 @@
+import { test as property } from '@fast-check/vitest';
+import { beforeAll, expect } from 'vitest';
+import { type CertificateSigningRequest, CertificateSigningRequests } from '#api/kinds/index.ts';
+import { apiTime } from '#api/meta/time.ts';
+import type { Client } from '#client/types.ts';
+import { createAuthority } from '#pki/issue.ts';
+import { createRequest } from '#pki/request.ts';
+import type { Fate, Write } from '../fake-api.ts';
+import { FakeProcess, walks } from '../fake-process.ts';
+import { NOW } from '../fixtures.ts';
+import type { ControllerDeps } from '../harness/controller.ts';
+import { certificateApproving, certificateCleaner, certificateSigning, type SigningAuthority } from './controller.ts';
+import { CLIENT_SIGNER, endOf, holds, NODE_SIGNER, type Request } from './policy.ts';
+
+const HOUR = 3600_000;
+const FATES: readonly [Fate, ...Fate[]] = ['done', 'lost', 'unanswered', 'slow'];
+/** Milliseconds. */
+const PASSING: readonly [number, ...number[]] = [5000, 600_000, HOUR + 1000, 12 * HOUR];
+const NAMES = ['r0', 'r1', 'r2'] as const;
+/** What is asked for: by a node for itself, by a person, for a node in a wrong group, and nonsense. */
+const SORTS = ['node', 'person', 'node', 'wrong', 'nonsense'] as const;
+type Sort = (typeof SORTS)[number];
+const isSort = (r: Request, ...sorts: readonly Sort[]): boolean => sorts.some((s) => r.metadata.uid.startsWith(s));
+
+const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
+const pems = new Map<Sort, string>([['nonsense', 'nonsense']]);
+let authority: SigningAuthority;
+
+beforeAll(async () => {
+  const wanted = {
+    node: { commonName: 'system:node:n', organizations: ['system:nodes'] },
+    person: { commonName: 'jane' },
+    wrong: { commonName: 'system:node:n', organizations: ['others'] },
+  };
+  for (const [sort, subject] of Object.entries(wanted)) pems.set(sort as Sort, (await createRequest(subject)).request);
+  authority = await createAuthority('walk', NOW);
+});
+
+type Deed = 'ask' | 'approve' | 'deny' | 'remove' | 'again' | 'right' | 'time' | 'begin' | 'stale';
+const DEEDS: Readonly<Record<Deed, number>> = {
+  ...{ ask: 7, approve: 4, deny: 3, remove: 1, again: 2, right: 1, time: 2, begin: 5, stale: 4 },
+};
+
+/** Those who ask and those who decide, around the controllers. */
+class Scene {
+  readonly broken = new Set<string>();
+  readonly run: FakeProcess;
+  #serial = 0;
+  #isAllowed = true;
+  /** When the right was last there: a moment of the API. */
+  #allowedAt = 0;
+
+  constructor() {
+    const served = (deps: ControllerDeps): ControllerDeps => {
+      const own = {
+        ...deps.client,
+        create: async () => ({ status: { allowed: this.#isAllowed } }),
+        raw: (_method: string, _path: string, o: Request) => deps.client.updateStatus(CertificateSigningRequests, o),
+      };
+      return { ...deps, client: own as unknown as Client };
+    };
+    this.run = new FakeProcess(
+      [CertificateSigningRequests],
+      (deps) => certificateApproving(served(deps)),
+      (deps) => certificateSigning(served(deps), { client: authority, serving: undefined, longestMs: HOUR }),
+      (deps) => certificateCleaner(served(deps)),
+    );
+    this.run.api.judge = ({ by, old, next }) => this.#judge(by, old as Request, next as Request | undefined);
+  }
+
+  get requests(): Request[] {
+    return this.run.api.list(CertificateSigningRequests);
+  }
+
+  #judge(by: Write['by'], old: Request, next: Request | undefined): void {
+    const wrong = (what: string): void => void this.broken.add(`${old.metadata.uid} was ${what}`);
+    if (!next) {
+      if (endOf(old) > this.run.clock.now()) wrong('removed too early');
+      return;
+    }
+    if (holds(next, 'Approved') && !holds(old, 'Approved')) {
+      const isAllowed = this.#isAllowed || this.#allowedAt >= by.since;
+      if (!isSort(old, 'node') || !isAllowed || next.metadata.uid !== old.metadata.uid) wrong('approved');
+    }
+    if (holds(next, 'Approved') && holds(next, 'Denied')) wrong('approved and denied');
+    if (holds(old, 'Denied') && !holds(next, 'Denied')) wrong('not denied any more');
+    if (old.status?.certificate && next.status?.certificate !== old.status.certificate) wrong('signed twice');
+    if (!next.status?.certificate) return;
+    if (!holds(old, 'Approved') || holds(old, 'Failed')) wrong('signed though it is not approved, or has failed');
+    if (!isSort(old, 'node', 'person')) wrong('signed');
+  }
+
+  #ask(name: string, sort: Sort): void {
+    if (this.run.api.get(CertificateSigningRequests, name)) return;
+    const creationTimestamp = apiTime(this.run.clock.now());
+    const metadata = { name, uid: `${sort}-${this.#serial++}`, creationTimestamp };
+    const spec = {
+      request: Buffer.from(pems.get(sort) ?? '').toString('base64'),
+      signerName: sort === 'person' ? CLIENT_SIGNER : NODE_SIGNER,
+      usages: ['digital signature', 'client auth'],
+      username: 'system:node:n',
+    };
+    this.run.api.put(CertificateSigningRequests, { metadata, spec, status: {} } as CertificateSigningRequest);
+  }
+
+  /** A person decides what nobody has decided yet. */
+  #decide(name: string, type: 'Approved' | 'Denied'): void {
+    const r = this.run.api.get(CertificateSigningRequests, name);
+    if (!r || holds(r, 'Approved') || holds(r, 'Denied')) return;
+    const condition = { type, status: 'True', reason: 'ByHand', lastUpdateTime: apiTime(this.run.clock.now()) };
+    const status = { ...r.status, conditions: [condition] };
+    this.run.api.put(CertificateSigningRequests, { ...r, status } as CertificateSigningRequest);
+  }
+
+  #again(name: string, sort: Sort): void {
+    this.run.api.remove(CertificateSigningRequests, name);
+    this.#ask(name, sort);
+  }
+
+  /** While the controllers look at a request, it is decided, or becomes another one of its name. */
+  async #stale(name: string, i: number, j: number): Promise<void> {
+    this.#again(name, pick(SORTS, j));
+    this.run.api.tellAll();
+    if (j % 3 === 0) await this.run.advance(24 * HOUR);
+    await this.run.begin(0, pick(['slow', 'unanswered'], i));
+    if (i % 3 === 0) this.#decide(name, 'Denied');
+    else if (i % 3 === 1) this.#again(name, pick(SORTS, i));
+    else this.#decide(name, 'Approved');
+  }
+
+  #setRight(isAllowed: boolean): void {
+    if (this.#isAllowed) this.#allowedAt = this.run.api.moment;
+    this.#isAllowed = isAllowed;
+  }
+
+  act = (what: Deed, i: number, j: number): unknown => {
+    const name = pick(NAMES, i);
+    if (what === 'ask') return this.#ask(name, pick(SORTS, j));
+    if (what === 'approve') return this.#decide(name, 'Approved');
+    if (what === 'deny') return this.#decide(name, 'Denied');
+    if (what === 'remove') return this.run.api.remove(CertificateSigningRequests, name);
+    if (what === 'again') return this.#again(name, pick(SORTS, j));
+    if (what === 'right') return this.#setRight(i % 3 === 0);
+    if (what === 'begin') return this.run.begin(i % 2, pick(FATES, j));
+    return what === 'stale' ? this.#stale(name, j, i) : this.run.advance(pick(PASSING, i));
+  };
+
+  /** Requests that are not done with: what was approved is signed, or has failed. */
+  #undone(): string[] {
+    const isDone = (r: Request): boolean => !holds(r, 'Approved') || holds(r, 'Failed') || !!r.status?.certificate;
+    return this.requests.flatMap((r) => (isDone(r) ? [] : [`${r.metadata.uid} is not done`]));
+  }
+
+  /** Requests of nodes that nobody has decided. */
+  #undecided(): string[] {
+    const isDecided = (r: Request): boolean => !isSort(r, 'node') || holds(r, 'Approved') || holds(r, 'Denied');
+    return this.requests.flatMap((r) => (isDecided(r) ? [] : [`${r.metadata.uid} is not decided`]));
+  }
+
+  /** Nothing fails any more, then the right is there, then time passes. @returns what is broken, or left undone */
+  async end(): Promise<string[]> {
+    await this.run.calm();
+    const undone = this.#undone();
+    this.#setRight(true);
+    await this.run.advance(12 * HOUR);
+    await this.run.calm();
+    const undecided = this.#undecided();
+    for (let i = 0; i < 3; i++) {
+      await this.run.advance(12 * HOUR);
+      await this.run.calm();
+    }
+    return [...this.broken, ...undone, ...undecided, ...this.requests.map((r) => `${r.metadata.uid} is left`)];
+  }
+}
+
+property.prop([walks(DEEDS)], { numRuns: 40 })(
+  'what is asked for is approved, signed and cleared once, and nothing else is, whatever happens in which order',
+  async (steps) => {
+    const scene = new Scene();
+    for (const step of steps) await scene.run.step(step, scene.act);
+    expect(await scene.end()).toEqual([]);
+  },
+);
