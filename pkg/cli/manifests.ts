@@ -7,6 +7,7 @@ import type { ApiResource, Discovery } from './api/discovery.ts';
 import type { CliContext } from './context.ts';
 import type { documentsIn } from './documents.ts';
 import { CliError, sentence } from './errors.ts';
+import { interrupted } from './interrupted.ts';
 
 /** An object a user wrote, and the file it stands in. */
 export interface Manifest {
@@ -150,7 +151,8 @@ function withSource(e: unknown, doing: string, file: string): unknown {
 }
 
 /**
- * Does `work` for every object of the files, in their order. What fails is told and does not keep the others from being done.
+ * Does `work` for every object of the files, in their order. What fails is told and does not keep the others from being done; an
+ * interrupt does, and those are told.
  * @returns the exit code
  */
 export async function eachManifest(
@@ -164,6 +166,8 @@ export async function eachManifest(
 /** What is done with an object of a file. It may say more exactly what it is doing, for what is told of a failure. */
 export type Work = (resource: ApiResource, object: KubeObject, doing: { what: string }) => Promise<void>;
 
+const nameOf = ({ object: { kind, metadata } }: Manifest): string => `${kind} "${metadata?.name ?? ''}"`;
+
 /** The same for manifests that have been read. */
 export async function eachOf(
   ctx: CliContext,
@@ -173,7 +177,8 @@ export async function eachOf(
 ): Promise<number> {
   const discovery = await ctx.discovery();
   let code = 0;
-  for (const m of manifests) {
+  for (const [i, m] of manifests.entries()) {
+    if (ctx.signal.aborted) return interrupted(ctx, manifests.slice(i).map(nameOf), `before ${verb}`);
     const doing = { what: verb };
     try {
       await work(await resourceOf(discovery, m), m.object, doing);

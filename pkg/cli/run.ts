@@ -30,7 +30,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     // Commander has printed help or its own sentence already.
     if (e instanceof CommanderError) return e.exitCode;
     if (!session.signal.aborted) process.stderr.write(`${[sentence(e), ...(await hints(session, e))].join('\n')}\n`);
-    return (e as { exitCode?: number }).exitCode ?? 1;
+    return session.signal.aborted && session.exitCode ? session.exitCode : ((e as { exitCode?: number }).exitCode ?? 1);
   } finally {
     session.close();
   }

@@ -6,6 +6,7 @@ import { pathOf } from '../api/discovery.ts';
 import { lookAt, watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, sentence } from '../errors.ts';
+import { interrupted } from '../interrupted.ts';
 import { ALL_AND_SELECTOR, chosenObjects, type Named, namedTargets, refuseAllAndSelector } from '../targets.ts';
 import { type AskFlags, askOrStop, canAsk, contextInUse } from '../terminal/confirm.ts';
 import { WaitingLine } from '../terminal/screen.ts';
@@ -155,12 +156,18 @@ export async function deleteObjects(ctx: CliContext, args: readonly string[], o:
   if (ctx.namespaceGiven && all.some((d) => !d.resource.namespaced))
     ctx.err('Warning: deleting cluster-scoped resources, not scoped to the provided namespace\n');
   const waits: Promise<void>[] = [];
+  const going = new Set<Named>();
   let code = 0;
-  for (const d of all) {
+  for (const [i, d] of all.entries()) {
+    if (ctx.signal.aborted) {
+      code = interrupted(ctx, all.slice(i).map(nameText), 'not deleted');
+      break;
+    }
     try {
       const uid = await deleteOne(ctx, d, body, o);
       if (o.wait === false || (o.dryRun ?? 'none') !== 'none') continue;
-      const gone = untilGone(ctx, d, uid);
+      going.add(d);
+      const gone = untilGone(ctx, d, uid).then(() => void (ctx.signal.aborted || going.delete(d)));
       // It may fail while others are still being deleted, before anybody waits for it.
       gone.catch(() => undefined);
       waits.push(gone);
@@ -176,7 +183,7 @@ export async function deleteObjects(ctx: CliContext, args: readonly string[], o:
   if (left > 0) tell();
   const each = waits.map((w) => w.finally(() => (--left > 0 ? tell() : line.clear())));
   await withinTime(Promise.all(each), o.timeout).finally(() => line.clear());
-  return code;
+  return ctx.signal.aborted ? interrupted(ctx, [...going].map(nameText), 'deleted, but not gone yet') : code;
 }
 
 /** @param timeout such as "30s"; zero for no limit. @throws CliError for work that takes longer */

@@ -128,7 +128,9 @@ export async function run(
     return await outcome(ctx, name, o);
   } finally {
     if (o.rm) {
-      const telling = o.quiet ? { ...ctx, out: () => {}, err: () => {} } : ctx;
+      // It goes after an interrupt, too.
+      const lasting = { ...ctx, signal: new AbortController().signal };
+      const telling = o.quiet ? { ...lasting, out: () => {}, err: () => {} } : lasting;
       await deleteObjects(telling, [`pods/${name}`], { ...deletionIn(o), wait: o.wait === true, yes: true });
     }
   }

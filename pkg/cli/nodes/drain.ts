@@ -6,6 +6,7 @@ import { parseSeconds } from '../commands/logs.ts';
 import { suffix } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { interrupted } from '../interrupted.ts';
 import { type NodeFlags, nodesOf, setUnschedulable } from './cordon.ts';
 
 export interface DrainFlags extends NodeFlags {
@@ -150,19 +151,21 @@ async function drainNode(ctx: CliContext, node: Node, o: DrainFlags): Promise<vo
   }
 }
 
+const nodeText = ({ metadata }: Node): string => `node/${metadata?.name ?? ''}`;
+
 /** `cox drain NODE`: closes it and moves its pods elsewhere. @returns the exit code */
 export async function drain(ctx: CliContext, args: readonly string[], o: DrainFlags): Promise<number> {
   const nodes = await nodesOf(ctx, 'drain', args, o);
   for (const node of nodes) await setUnschedulable(ctx, node, true, o);
   const pending: string[] = [];
   const problems: string[] = [];
-  for (const node of nodes) {
+  for (const [i, node] of nodes.entries()) {
     const name = node.metadata?.name ?? '';
     try {
       await drainNode(ctx, node, o);
       ctx.out(`node/${name} drained${suffix(o)}\n`);
     } catch (e) {
-      if (ctx.signal.aborted) throw e;
+      if (ctx.signal.aborted) return interrupted(ctx, nodes.slice(i).map(nodeText), 'cordoned, but not drained');
       pending.push(name);
       problems.push((e as Error).message);
       ctx.err(`error: unable to drain node "${name}" due to error: ${(e as Error).message}, continuing command...\n`);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { INTERRUPTED } from '../interrupted.ts';
 import { withTemplate } from '../output/template-flag.ts';
 
 const DRY_RUNS = new Set(['none', 'server', 'client']);
@@ -27,7 +28,7 @@ export class Session {
   constructor(command: readonly string[]) {
     this.command = command;
     process.once('SIGINT', () => {
-      this.exitCode = 130;
+      this.exitCode = INTERRUPTED;
       this.#abort.abort();
     });
     process.once('SIGTERM', () => this.#abort.abort());
