@@ -3,7 +3,7 @@ import type { Guest } from '../bed/guest/guest.ts';
 import { qemuGuest } from '../bed/guest/qemu.ts';
 import { checksInGuest, SlowGuest } from '../bed/guest/run.ts';
 
-const TEST_MS = 900_000;
+const TEST_MS = 1_200_000;
 const CHECKS = 21;
 const MODULES = [
   ...['ip_vs', 'ip_vs_rr', 'ip_vs_sh', 'veth', 'bridge', 'br_netfilter', 'dummy'],

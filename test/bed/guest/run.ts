@@ -6,7 +6,7 @@ import { bundling } from '../../../deploy/build.ts';
 import { repository } from '../layout.ts';
 import type { Guest } from './guest.ts';
 
-const GUEST_MS = 500_000;
+const GUEST_MS = 800_000;
 
 export interface GuestProgram {
   /** A TypeScript file that calls `runChecks`, from the top of the repository. */
