@@ -3,11 +3,8 @@ import { defineConfig } from 'vitest/config';
 import { BusyApart } from './test/setup/sequencer.ts';
 
 const seconds = 1000;
-/**
- * Half of a file's time is spent waiting, more of it where pods start. Clusters of two files do not meet: ports, folders and
- * namespaces are their own.
- */
-const WORKERS = { integration: 2, e2e: 3 };
+/** Half of a file's time is spent waiting. Clusters of two files do not meet: ports, folders and namespaces are their own. */
+const WORKERS = 2;
 const seeded = (name: string, file: string) => ({
   find: new RegExp(`^${name}$`),
   replacement: join(import.meta.dirname, 'test/setup', file),
@@ -40,7 +37,7 @@ export default defineConfig({
           globalSetup: ['test/setup/build.ts'],
           testTimeout: 120 * seconds,
           hookTimeout: 180 * seconds,
-          maxWorkers: WORKERS.integration,
+          maxWorkers: WORKERS,
           maxConcurrency: 8,
         },
       },
@@ -51,7 +48,7 @@ export default defineConfig({
           globalSetup: ['test/setup/build.ts'],
           testTimeout: 240 * seconds,
           hookTimeout: 300 * seconds,
-          maxWorkers: WORKERS.e2e,
+          maxWorkers: WORKERS,
         },
       },
     ],

@@ -28,7 +28,7 @@ const vitest = (project: string, limitMs: number): Check => ({
   limitMs,
 });
 const PROJECTS = ['unit', 'integration', 'e2e'];
-const LIMITS: Readonly<Record<string, number>> = { unit: 7 * minute, integration: 17 * minute, e2e: 33 * minute };
+const LIMITS: Readonly<Record<string, number>> = { unit: 4 * minute, integration: 14 * minute, e2e: 39 * minute };
 
 const checks: readonly Check[] = [
   { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'], limitMs: 2 * minute },

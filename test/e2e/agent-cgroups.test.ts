@@ -4,7 +4,6 @@ import { workloadImages } from '../../deploy/images/workloads.ts';
 import type { Guest } from '../bed/guest/guest.ts';
 import { qemuGuest } from '../bed/guest/qemu.ts';
 import { checksInGuest, SlowGuest } from '../bed/guest/run.ts';
-import { umlGuest } from '../bed/guest/uml.ts';
 
 /** Packages are fetched twice at most, then the guest has its time. */
 const TEST_MS = 1_260_000;
@@ -16,7 +15,7 @@ test(
     let guest: Guest;
     try {
       if (!existsSync('/usr/lib/systemd/systemd')) throw new Error('there is no systemd');
-      guest = await umlGuest().catch(() => qemuGuest());
+      guest = await qemuGuest();
     } catch (e) {
       return skip(`cgroups of version 2 are not tested: ${(e as Error).message}`);
     }
