@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Guest } from '../bed/guest/guest.ts';
-import { qemuGuest } from '../bed/guest/qemu.ts';
+import { type GuestKernel, guestKernel } from '../bed/guest/kernel.ts';
 import { checksInGuest, SlowGuest } from '../bed/guest/run.ts';
 
 const TEST_MS = 1_200_000;
@@ -25,14 +24,14 @@ const MODULES = [
 test(
   'the ipvs mode, with real traffic under a kernel that has IPVS',
   async ({ skip }) => {
-    let guest: Guest;
+    let kernel: GuestKernel;
     try {
-      guest = await qemuGuest();
+      kernel = await guestKernel();
     } catch (e) {
       return skip(`the ipvs mode is not tested: no kernel with IPVS to be had: ${(e as Error).message}`);
     }
     const program = { entry: 'test/e2e/ipvs/guest.ts', modules: MODULES };
-    const results = await checksInGuest(guest, program).catch((e: unknown) => {
+    const results = await checksInGuest(kernel, program).catch((e: unknown) => {
       if (e instanceof SlowGuest) return skip(`the ipvs mode is not tested: this machine is too slow: ${e.message}`);
       throw e;
     });
