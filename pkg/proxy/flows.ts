@@ -97,10 +97,12 @@ const localAddresses = (): Set<string> =>
 
 /** What `conntrack -D` says, besides failing, when the flows have ended by themselves in the meantime. */
 const NONE_LEFT = /\b0 flow entries\b/;
+/** Kinds that one call ends: few enough for its timeout, since the kernel walks through its whole table for each. */
+const BATCH = 64;
 
 /**
- * Makes the kernel forget flows at these services that lead to no endpoint of theirs. All of them are listed once, whatever
- * number of endpoints has gone: the kernel walks through its whole table for it.
+ * Makes the kernel forget flows at these services that lead to no endpoint of theirs. All of them are listed once, and ended in
+ * few calls, whatever number of endpoints has gone.
  * @param chosenBy arguments of `conntrack` that choose flows of one protocol
  * @param ports of that protocol; of two at the same address the later one counts
  * @throws Error with conntrack's words; when one flow could not be ended, after the others were
@@ -112,12 +114,30 @@ export async function endStaleFlows(
 ): Promise<void> {
   if (ports.length === 0) return;
   const list = await succeed(exec, 'conntrack', ['-L', ...chosenBy], { timeoutMs: TIMEOUT_MS });
+  const stale = staleFlows(ports, parseFlows(list), localAddresses()).map(({ at, replyFrom }) => [
+    ...['-D', ...chosenBy],
+    ...(at === undefined ? [] : ['--orig-dst', at.to, '--dport', `${at.port}`]),
+    ...(replyFrom === undefined ? [] : ['--reply-src', replyFrom]),
+  ]);
   let problem = '';
-  for (const { at, replyFrom } of staleFlows(ports, parseFlows(list), localAddresses())) {
-    const to = at === undefined ? [] : ['--orig-dst', at.to, '--dport', `${at.port}`];
-    const by = replyFrom === undefined ? [] : ['--reply-src', replyFrom];
-    const { code, stderr } = await exec('conntrack', ['-D', ...chosenBy, ...to, ...by], { timeoutMs: TIMEOUT_MS });
-    if (code !== 0 && !NONE_LEFT.test(stderr)) problem ||= stderr.trim();
+  for (let from = 0; from < stale.length; from += BATCH) {
+    problem ||= await endKinds(exec, stale.slice(from, from + BATCH));
   }
   if (problem) throw new Error(`conntrack -D: ${problem}`);
+}
+
+/** @param deletions arguments of `conntrack`, each for one kind. @returns what it said of one that failed; "" if none did */
+async function endKinds(exec: Exec, deletions: readonly (readonly string[])[]): Promise<string> {
+  if (deletions.length > 1) {
+    const input = deletions.map((d) => `${d.join(' ')}\n`).join('');
+    const { code } = await exec('conntrack', ['-R', '-'], { input, timeoutMs: TIMEOUT_MS });
+    if (code === 0) return '';
+  }
+  // Before 1.4.7 it takes one deletion at a time; and one of several that fails keeps back those after it.
+  let problem = '';
+  for (const args of deletions) {
+    const { code, stderr } = await exec('conntrack', args, { timeoutMs: TIMEOUT_MS });
+    if (code !== 0 && !NONE_LEFT.test(stderr)) problem ||= stderr.trim();
+  }
+  return problem;
 }

@@ -6,7 +6,9 @@ import { type FlowKind, StaleFlows, TCP_ATTEMPTS, UDP } from './stale-flows.ts';
 import { endpoints, servicePort } from './table/fixtures.ts';
 import type { ServicePort } from './table/types.ts';
 
-/** A kernel that remembers `flows`, and the commands it gets. */
+const MANY = 'conntrack -R -';
+
+/** A kernel that remembers `flows`, and the commands it gets: those of one call in lines after it. */
 function kernel(
   kind: FlowKind,
   flows: string,
@@ -14,8 +16,11 @@ function kernel(
 ) {
   const calls: string[] = [];
   const warnings: unknown[] = [];
-  const exec: Exec = async (command, args) => {
-    calls.push([command, ...args].join(' '));
+  const exec: Exec = async (command, args, o) => {
+    const given = String(o?.input ?? '')
+      .split('\n')
+      .filter(Boolean);
+    calls.push([command, ...args].join(' '), ...given.map((line) => `${command} ${line}`));
     return { code: 0, stdout: args[0] === '-L' ? flows : '', stderr: '', ...(await answer(args[0] ?? '')) };
   };
   const logger = { ...silentLogger, warn: (o: unknown) => warnings.push(o) } as Logger;
@@ -162,14 +167,27 @@ describe('flows of UDP', () => {
     const { calls, stale } = kernel(UDP, flows.join(''));
     await stale.reconcile(ports);
     const end = 'conntrack -D -f ipv4 -p udp --reply-src';
-    expect(calls).toEqual([LIST, `${end} 10.1.0.2`, `${end} 10.1.0.3`]);
+    expect(calls).toEqual([LIST, MANY, `${end} 10.1.0.2`, `${end} 10.1.0.3`]);
   });
 
-  test('however many flows of a service with an endpoint are stale, all are ended', async () => {
-    const ended = Array.from({ length: 600 }, (_, i) => `10.2.${i >> 8}.${i & 255}`);
-    const { calls, stale } = kernel(UDP, ended.map((ip) => line('10.96.0.10', 53, ip)).join(''));
-    await stale.reconcile([dns()]);
-    expect(calls.flatMap((c) => c.split('--reply-src ').slice(1))).toEqual(ended);
+  describe('of a service that has lost many of its endpoints', () => {
+    const lost = Array.from({ length: 600 }, (_, i) => `10.2.${i >> 8}.${i & 255}`);
+    const flows = lost.map((ip) => line('10.96.0.10', 53, ip)).join('');
+    const ended = (calls: readonly string[]) => calls.flatMap((c) => c.split('--reply-src ').slice(1));
+
+    test('all are ended in few calls', async () => {
+      const { calls, stale } = kernel(UDP, flows);
+      await stale.reconcile([dns()]);
+      expect(ended(calls)).toEqual(lost);
+      expect(calls.filter((c) => !c.startsWith('conntrack -D'))).toEqual([LIST, ...Array(10).fill(MANY)]);
+    });
+
+    test('all are ended one by one where conntrack does not take several', async () => {
+      const { calls, warnings, stale } = kernel(UDP, flows, async (verb) => (verb === '-R' ? { code: 2 } : {}));
+      await stale.reconcile([dns()]);
+      expect(new Set(ended(calls))).toEqual(new Set(lost));
+      expect([calls.length, warnings.length]).toEqual([1 + 10 + 600 + 600, 0]);
+    });
   });
 });
 
