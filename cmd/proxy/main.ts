@@ -16,6 +16,7 @@ import { IptablesBackend } from '#proxy/backends/iptables/backend.ts';
 import { IpvsBackend } from '#proxy/backends/ipvs/backend.ts';
 import { NftablesBackend } from '#proxy/backends/nftables/backend.ts';
 import { type FamilyModes, FamilyProxy } from '#proxy/family-proxy.ts';
+import { healthPages } from '#proxy/health-pages.ts';
 import { Proxier } from '#proxy/proxier.ts';
 import type { ProxyBackend } from '#proxy/table/types.ts';
 
@@ -85,6 +86,7 @@ async function run(flags: Flags, { logger, signal }: MainContext): Promise<void>
     address: flags.healthAddress,
     checks: {},
     ready: { sync: ready },
+    pages: healthPages(proxier, systemClock),
     registry: processRegistry(),
   });
   try {
@@ -110,7 +112,7 @@ await runMain(
       .option('--cluster-cidr <cidrs>', 'the pod network, or one of each address family', cidrsFlag, [])
       .option(
         '--health-address <host:port>',
-        'where /livez, /readyz and /metrics are served; empty: nowhere',
+        'where /healthz, /livez, /readyz and /metrics are served; empty: nowhere',
         '127.0.0.1:10256',
       )
       .option('--cleanup', 'remove every rule of ours and exit', false),

@@ -34,6 +34,21 @@ test('not ready is not dead; a failed check says why, and can be excluded', asyn
   expect(await get('/readyz?exclude=caches')).toEqual([200, 'ok']);
 });
 
+test('a page of the program’s own stands in for the usual one', async () => {
+  const registry = new Registry();
+  let code = 200;
+  const pages = { '/healthz': () => ({ code, type: 'application/json', body: '{}' }) };
+  server = await startHealthServer({ address: '127.0.0.1:0', checks: { loop: broken }, pages, registry });
+  const get = (path: string) => fetch(`http://127.0.0.1:${server?.address?.port}${path}`);
+  const healthy = await get('/healthz');
+  expect([healthy.status, healthy.headers.get('content-type'), await healthy.text()]).toEqual([
+    ...[200, 'application/json', '{}'],
+  ]);
+  code = 503;
+  expect([(await get('/healthz')).status, (await get('/livez')).status]).toEqual([503, 500]);
+  expect((await get('/constructor')).status).toBe(404);
+});
+
 test('metrics, version, unknown paths and methods', async () => {
   const get = await serve({});
   expect((await get('/metrics'))[1]).toContain('things_total 3');

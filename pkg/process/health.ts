@@ -10,6 +10,13 @@ import { versionInfo } from './version.ts';
 export type Check = () => void | Promise<void>;
 export type Checks = Readonly<Record<string, Check>>;
 
+/** What a path is answered with. */
+export interface Page {
+  readonly code: number;
+  readonly type: string;
+  readonly body: string;
+}
+
 export interface HealthOptions {
   /** host:port; empty = no server. */
   readonly address: string;
@@ -17,6 +24,8 @@ export interface HealthOptions {
   readonly checks: Checks;
   /** Readiness: all of `checks` and these. */
   readonly ready?: Checks;
+  /** Paths that are answered in another way than is usual. */
+  readonly pages?: Readonly<Record<string, () => Page>>;
   /** What /metrics shows. */
   readonly registry: Registry;
 }
@@ -58,10 +67,13 @@ export async function runChecks(checks: Checks, excluded: readonly string[] = []
 async function answer(o: HealthOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://localhost');
   const send = (code: number, type: string, body: string): void => {
-    response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+    const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+    response.writeHead(code, headers).end(body);
   };
   const text = 'text/plain; charset=utf-8';
   if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, text, '405 method not allowed\n');
+  const own = Object.hasOwn(o.pages ?? {}, url.pathname) ? o.pages?.[url.pathname]?.() : undefined;
+  if (own) return send(own.code, own.type, own.body);
   if (url.pathname === '/metrics') return send(200, o.registry.contentType, await o.registry.metrics());
   if (url.pathname === '/version') return send(200, 'application/json', JSON.stringify(versionInfo, null, 2));
   const pages = new Map<string, Checks>([

@@ -66,6 +66,11 @@ export class Proxier {
     return `changes of rules wait for ${Math.round(waited / 1000)} s: ${reason}`;
   }
 
+  /** False once this node is known to be on its way out of the cluster. */
+  get nodeEligible(): boolean {
+    return this.#tracker.nodeEligible;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     try {
       await this.#run(signal);

@@ -47,7 +47,7 @@ export function clusterNode(place: Place, machine: BedNode, extra: ExtraFlags): 
       ...(extra.proxy ?? []),
     ],
     logFile: place.log(`proxy-${name}`),
-    ready: (signal) => until(`proxy of ${name}`, signal, () => probe(`http://${machine.address}:10256/healthz`)),
+    ready: (signal) => until(`proxy of ${name}`, signal, () => probe(`http://${machine.address}:10256/version`)),
   });
   const dns = machine.process({
     name: `dns-${name}`,

@@ -40,6 +40,20 @@ test('a load balancer is open to this node by the address that the node has by n
   expect([open(), tracker.nodeIp('IPv4')]).toEqual([[false, false], '198.51.100.7']);
 });
 
+test.each<[string, object, boolean]>([
+  ['is as usual', {}, true],
+  ['has taints of other kinds', { spec: { taints: [{ key: 'node.kubernetes.io/unschedulable' }] } }, true],
+  ['is about to be removed', { spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler' }] } }, false],
+  ['is being deleted', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }, false],
+])('a node that %s: whether load balancers may use it', (_, { metadata, ...more }: { metadata?: object }, eligible) => {
+  const caches = new FakeCaches();
+  const tracker = new ServiceTracker(caches.factory, 'n1', () => {});
+  expect(tracker.nodeEligible).toBe(true);
+  const { metadata: own, ...rest } = object('n1', more);
+  caches.set('Node', { ...rest, metadata: { ...own, ...metadata } });
+  expect(tracker.nodeEligible).toBe(eligible);
+});
+
 test('a Service that is left to another proxy has no rules here, and gets them when it is not any more', () => {
   const caches = new FakeCaches();
   const tracker = new ServiceTracker(caches.factory, 'n1', () => {});

@@ -7,6 +7,8 @@ import { announcedBy, healthCheckOf, servicePorts } from './build.ts';
 import type { HealthCheck, ServicePort, ServiceTable, ServiceTables } from './types.ts';
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
+/** Put on a node that the cluster autoscaler is about to remove. */
+const LEAVING_TAINT = 'ToBeDeletedByClusterAutoscaler';
 const SKIP_LABEL = 'service.kubernetes.io/service-proxy-name';
 
 /** What one Service needs in one family. */
@@ -22,6 +24,7 @@ export class ServiceTracker {
   /** The node this runs on, alone. */
   readonly #self: Informer<Node>;
   #zone: string | undefined;
+  #staying = true;
   #addresses: Readonly<Record<IpFamily, string | undefined>> = { IPv4: undefined, IPv6: undefined };
   readonly #shares: Readonly<Record<IpFamily, Map<string, Share>>> = { IPv4: new Map(), IPv6: new Map() };
   readonly #healthChecks = new Map<string, HealthCheck>();
@@ -43,7 +46,9 @@ export class ServiceTracker {
   }
 
   /** Endpoints may be meant for zones, and load balancers open to some nodes: Services are looked at again. */
-  #moveTo({ metadata, status }: Node): void {
+  #moveTo({ metadata, spec, status }: Node): void {
+    this.#staying =
+      metadata?.deletionTimestamp === undefined && !spec?.taints?.some(({ key }) => key === LEAVING_TAINT);
     const zone = metadata?.labels?.[ZONE_LABEL];
     const own = (status?.addresses ?? []).flatMap((a) => (a.type === 'InternalIP' ? [a.address] : []));
     const ipOf = (family: IpFamily): string | undefined => canonicalAddress(ofFamily(family, own) ?? '');
@@ -61,6 +66,11 @@ export class ServiceTracker {
   #mark(key: string): void {
     this.#dirty.add(key);
     this.#changed();
+  }
+
+  /** False once this node is known to be on its way out: load balancers are to send it nothing new. */
+  get nodeEligible(): boolean {
+    return this.#staying;
   }
 
   /** This node's own address of a family, if it is known. */
