@@ -47,9 +47,9 @@ test: install-tests ## lint, types, unit, integration and e2e tests
 lint: install ## format, lint, import rules and types
 	@node deploy/test.ts --no-tests
 
-bench: build ## measure; figures as JSON and as a table
+bench: build ## measure; figures as JSON and as a table (REFERENCE=dir: beside the Go programs in it)
 	@deploy/dockerd.sh start
-	@code=0; node test/bench/main.ts || code=$$?; deploy/dockerd.sh stop; exit $$code
+	@code=0; node test/bench/main.ts $(if $(REFERENCE),--reference $(REFERENCE)) || code=$$?; deploy/dockerd.sh stop; exit $$code
 
 fuzz: build ## tens of thousands of strange requests: does each get an answer?
 	@FUZZ_SEED=$${FUZZ_SEED:-$$$$} FUZZ_RUNS=$${FUZZ_RUNS:-50000} npx vitest run --project integration --testTimeout=3600000 \

@@ -6,14 +6,7 @@ import { type ExecResult, systemExec } from '#process/exec.ts';
 import { build } from '../../deploy/build.ts';
 import { type Bed, createBed } from './bed.ts';
 import { type ClusterNode, clusterNode } from './cluster-node.ts';
-import {
-  apiServers,
-  controllerManager,
-  type ExtraFlags,
-  etcdMembers,
-  loadBalancer,
-  scheduler,
-} from './control-plane.ts';
+import { type ControlPlane, coxswain, type ExtraFlags, etcdMembers, loadBalancer } from './control-plane.ts';
 import { type EtcdAccess, etcdAccess, type Families, type Layout, layOut, rangesOf, repository } from './layout.ts';
 import type { BedNode } from './node.ts';
 import type { ManagedProcess } from './process.ts';
@@ -37,6 +30,8 @@ export interface ClusterOptions {
   readonly flags?: ExtraFlags | ((lan: string) => ExtraFlags);
   /** An Ingress on every node, at its ports 80 and 443; default false. */
   readonly ingress?: boolean;
+  /** Who makes API servers, scheduler and controller manager; default Coxswain. */
+  readonly controlPlane?: ControlPlane;
   /** Parts not to start: a test may stand in for them. */
   readonly without?: readonly ('scheduler' | 'controller-manager' | 'node-agent' | 'proxy' | 'dns')[];
 }
@@ -141,11 +136,12 @@ async function startAll(
   const wanted = (process: ManagedProcess): boolean =>
     !options.without?.some((part) => process.name === part || process.name.startsWith(`${part}-node`));
   await parts.start(etcdMembers(layout, flags));
-  await parts.start(apiServers(layout, flags));
+  const { controlPlane = coxswain } = options;
+  await parts.start(controlPlane.apiServers(layout, flags));
   await parts.start([loadBalancer(layout)]);
   const rest = [
-    scheduler(layout, flags),
-    controllerManager(layout, flags),
+    controlPlane.scheduler(layout, flags),
+    controlPlane.controllerManager(layout, flags),
     ...nodes.flatMap((n) => [n.agent, n.proxy, n.dns, ...(options.ingress ? [n.ingress] : [])]),
   ];
   await parts.start(rest.filter(wanted));

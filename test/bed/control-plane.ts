@@ -20,14 +20,21 @@ export type Component =
   | 'dns'
   | 'ingress';
 
+/** Makes the processes of a control plane, not started. */
+export interface ControlPlane {
+  apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[];
+  scheduler(layout: Layout, extra: ExtraFlags): ManagedProcess;
+  controllerManager(layout: Layout, extra: ExtraFlags): ManagedProcess;
+}
+
 const READY_MS = 120_000;
 
 /** Flags for a certificate and its key. */
-const pair = (layout: Layout, file: string, certFlag: string, keyFlag: string): string[] => [
+export const pair = (layout: Layout, file: string, certFlag: string, keyFlag: string): string[] => [
   ...[certFlag, layout.pki(`${file}.crt`)],
   ...[keyFlag, layout.pki(`${file}.key`)],
 ];
-const ca = (layout: Layout, name: Parameters<typeof authorityFile>[0]): string =>
+export const ca = (layout: Layout, name: Parameters<typeof authorityFile>[0]): string =>
   layout.pki(`${authorityFile(name)}.crt`);
 
 export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
@@ -60,7 +67,7 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
   });
 }
 
-export function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
+function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
   // What the Service "kubernetes" leads to is of its family.
   const advertised = layout.ranges.families.startsWith('IPv6') ? layout.gateway6 : layout.gateway;
   return layout.apiservers.map((port, i) => {
@@ -112,7 +119,7 @@ export function loadBalancer(layout: Layout): ManagedProcess {
   });
 }
 
-function untilServes(name: string, port: number, layout: Layout, signal: AbortSignal): Promise<void> {
+export function untilServes(name: string, port: number, layout: Layout, signal: AbortSignal): Promise<void> {
   const tls = adminTls(layout);
   return until(name, signal, () => probe(`https://127.0.0.1:${port}/readyz`, tls));
 }
@@ -122,11 +129,11 @@ const FAST_ELECTION = [
   ...['--leader-elect-retry-period', '500ms'],
 ];
 
-export function scheduler(layout: Layout, extra: ExtraFlags): ManagedProcess {
+function scheduler(layout: Layout, extra: ExtraFlags): ManagedProcess {
   return elected(layout, 'scheduler', layout.schedulerHealth, extra.scheduler ?? []);
 }
 
-export function controllerManager(layout: Layout, extra: ExtraFlags): ManagedProcess {
+function controllerManager(layout: Layout, extra: ExtraFlags): ManagedProcess {
   return elected(layout, 'controller-manager', layout.controllerManagerHealth, [
     ...['--root-ca-file', ca(layout, 'apiserver')],
     ...['--service-account-private-key-file', layout.pki('service-account.key')],
@@ -143,6 +150,9 @@ export function controllerManager(layout: Layout, extra: ExtraFlags): ManagedPro
     ...(extra['controller-manager'] ?? []),
   ]);
 }
+
+/** Coxswain's own. */
+export const coxswain: ControlPlane = { apiServers, scheduler, controllerManager };
 
 function elected(layout: Layout, name: string, health: number, flags: readonly string[]): ManagedProcess {
   return new ManagedProcess({

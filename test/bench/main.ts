@@ -1,7 +1,8 @@
 /**
  * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [scale] [pods] [idle] [failover] [network]`, all of
  * them by default. Prints a table; figures go to .bench/latest.json (`--out FILE`), whose last contents and those of the
- * last release are compared with (`--against FILE`). The exit code tells of failures, not of missed goals.
+ * last release are compared with (`--against FILE`). With `--reference DIR`, which holds the Go implementation's programs, the
+ * first three measure those before ours. The exit code tells of failures, not of missed goals.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,14 +11,15 @@ import { type Cluster, startCluster } from '../bed/cluster.ts';
 import { repository } from '../bed/layout.ts';
 import { api } from './groups/api.ts';
 import { failover } from './groups/failover.ts';
-import { clientOf, type Group, type Sink } from './groups/group.ts';
+import { clientOf, type Group, type Sink, type Start } from './groups/group.ts';
 import { idle } from './groups/idle.ts';
 import { network } from './groups/network.ts';
 import { pods } from './groups/pods.ts';
 import { scale } from './groups/scale.ts';
 import { scheduling } from './groups/scheduling.ts';
+import { reference } from './machine/reference.ts';
 import { type Earlier, readReport, table, writeReport } from './report.ts';
-import type { Row } from './rows.ts';
+import { besideReference, type Row } from './rows.ts';
 
 type OnCluster = (cluster: Cluster, client: Client, sink: Sink) => Promise<void>;
 
@@ -37,8 +39,12 @@ async function onNode(parts: readonly OnCluster[], sink: Sink): Promise<void> {
   }
 }
 
+async function alone(wanted: readonly string[], sink: Sink, start: Start): Promise<void> {
+  for (const [name, group] of Object.entries(ALONE)) if (wanted.includes(name)) await group(sink, start);
+}
+
 async function measure(wanted: readonly string[], sink: Sink): Promise<void> {
-  for (const [name, group] of Object.entries(ALONE)) if (wanted.includes(name)) await group(sink);
+  await alone(wanted, sink, startCluster);
   const parts = Object.entries(ON_NODE).flatMap(([name, part]) => (wanted.includes(name) ? [part] : []));
   if (parts.length > 0) await onNode(parts, sink);
 }
@@ -56,31 +62,46 @@ function earlierRuns(out: string, against: string | undefined): Earlier[] {
   });
 }
 
+/** Keeps rows, and tells each. */
+const keep =
+  (whose: string, rows: Row[]): Sink =>
+  (row) => {
+    rows.push(row);
+    console.error(`${whose}${row.title}: ${row.value.toFixed(2)} ${row.unit} (${row.note ?? ''})`);
+  };
+
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
       out: { type: 'string', default: join(repository, '.bench/latest.json') },
       against: { type: 'string' },
+      reference: { type: 'string' },
     },
   });
   const unknown = positionals.filter((p) => !NAMES.includes(p));
   if (unknown.length > 0) {
-    console.error(`usage: node test/bench/main.ts [${NAMES.join('] [')}] [--out FILE] [--against FILE]`);
+    console.error(
+      `usage: node test/bench/main.ts [${NAMES.join('] [')}] [--out FILE] [--against FILE] [--reference DIR]`,
+    );
     return 2;
   }
+  const wanted = positionals.length > 0 ? positionals : NAMES;
   const rows: Row[] = [];
+  const theirs: Row[] = [];
   let failure: unknown;
   try {
-    await measure(positionals.length > 0 ? positionals : NAMES, (row) => {
-      rows.push(row);
-      console.error(`${row.title}: ${row.value.toFixed(2)} ${row.unit}`);
-    });
+    const { reference: dir } = values;
+    if (dir)
+      await alone(wanted, keep('reference: ', theirs), (o) => startCluster({ ...o, controlPlane: reference(dir) }));
+    await measure(wanted, keep('', rows));
   } catch (e) {
     failure = e;
   }
-  console.log(`\n${table(rows, earlierRuns(values.out, values.against))}`);
-  if (rows.length > 0) writeReport(values.out, rows);
+  const others = earlierRuns(values.out, values.against);
+  const told = rows.map((r) => besideReference(r, theirs));
+  console.log(`\n${table(told, theirs.length > 0 ? [{ label: 'reference', rows: theirs }, ...others] : others)}`);
+  if (rows.length > 0) writeReport(values.out, told, theirs);
   if (failure === undefined) return 0;
   console.error(failure);
   return 1;

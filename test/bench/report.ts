@@ -8,6 +8,8 @@ export interface Report {
   readonly at: string;
   readonly machine: { readonly cpus: number; readonly model: string; readonly node: string };
   readonly rows: readonly Row[];
+  /** What the reference reached, where it was measured in the same run. */
+  readonly reference?: readonly Row[];
 }
 
 /** An earlier run to compare with. */
@@ -21,11 +23,17 @@ export function readReport(file: string): Report | undefined {
 }
 
 /** Rows not measured this time are kept from the file's last run, so that a part can be measured by itself. */
-export function writeReport(file: string, rows: readonly Row[]): void {
-  const before = readReport(file)?.rows ?? [];
-  const kept = before.filter((old) => !rows.some((r) => r.id === old.id));
+export function writeReport(file: string, rows: readonly Row[], theirs: readonly Row[]): void {
+  const before = readReport(file);
+  const kept = (old: readonly Row[] = []): Row[] => old.filter((o) => !rows.some((r) => r.id === o.id));
+  const reference = [...kept(before?.reference), ...theirs];
   const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? '', node: process.version };
-  const report: Report = { at: new Date().toISOString(), machine, rows: [...kept, ...rows] };
+  const report: Report = {
+    at: new Date().toISOString(),
+    machine,
+    rows: [...kept(before?.rows), ...rows],
+    ...(reference.length > 0 ? { reference } : {}),
+  };
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 }

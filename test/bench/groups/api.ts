@@ -1,6 +1,6 @@
 import { ConfigMaps, Namespaces, ServiceAccounts } from '#api/kinds/index.ts';
 import type { Client } from '#client/types.ts';
-import { type Cluster, startCluster } from '../../bed/cluster.ts';
+import type { Cluster } from '../../bed/cluster.ts';
 import { Generator } from '../generator/generator.ts';
 import type { LoadResult } from '../generator/load.ts';
 import { micros } from '../generator/load.ts';
@@ -111,8 +111,8 @@ async function fanOut(b: Bench): Promise<void> {
 }
 
 /** The API server alone with its etcd: verbs, lists and watches under load. */
-export const api: Group = async (sink) => {
-  const cluster = await startCluster({ apiservers: 1, fast: false, without: ['scheduler', 'controller-manager'] });
+export const api: Group = async (sink, start) => {
+  const cluster = await start({ apiservers: 1, fast: false, without: ['scheduler', 'controller-manager'] });
   const generator = new Generator();
   const client = await clientOf(cluster);
   try {

@@ -2,15 +2,18 @@ import { createClient } from '#client/client.ts';
 import { loadKubeconfig } from '#client/kubeconfig.ts';
 import type { Client } from '#client/types.ts';
 import { silentLogger } from '#process/logger.ts';
-import type { Cluster } from '../../bed/cluster.ts';
+import type { Cluster, ClusterOptions } from '../../bed/cluster.ts';
 import type { Target } from '../generator/connection.ts';
 import type { Row } from '../rows.ts';
 
 /** Takes each row as it is measured. */
 export type Sink = (row: Row) => void;
 
+/** Starts a cluster of those programs that are measured: ours, or the reference. */
+export type Start = (options: ClusterOptions) => Promise<Cluster>;
+
 /** A part of the benchmark with clusters of its own. */
-export type Group = (sink: Sink) => Promise<void>;
+export type Group = (sink: Sink, start: Start) => Promise<void>;
 
 export async function clientOf(cluster: Cluster): Promise<Client> {
   const config = await loadKubeconfig(cluster.kubeconfig);

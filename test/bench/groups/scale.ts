@@ -1,6 +1,6 @@
 import { type Deployment, Deployments, ServiceAccounts } from '#api/kinds/index.ts';
 import type { Client } from '#client/types.ts';
-import { type Cluster, startCluster } from '../../bed/cluster.ts';
+import type { Cluster } from '../../bed/cluster.ts';
 import type { ManagedProcess } from '../../bed/process.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { PATIENT, startFleet } from '../machine/fleet.ts';
@@ -46,8 +46,8 @@ async function converge(cluster: Cluster, client: Client, { fleet, sink }: { fle
 }
 
 /** A cluster of 5,000 nodes: throughput of the scheduler, and of everything together. */
-export const scale: Group = async (sink) => {
-  const cluster = await startCluster({ apiservers: 1, fast: false, flags: { 'controller-manager': PATIENT } });
+export const scale: Group = async (sink, start) => {
+  const cluster = await start({ apiservers: 1, fast: false, flags: { 'controller-manager': PATIENT } });
   const client = await clientOf(cluster);
   const { 'controller-manager': manager } = cluster.processes;
   let fleet: ManagedProcess | undefined;

@@ -1,6 +1,6 @@
 import { ServiceAccounts } from '#api/kinds/index.ts';
 import type { Client } from '#client/types.ts';
-import { type Cluster, startCluster } from '../../bed/cluster.ts';
+import type { Cluster } from '../../bed/cluster.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { Generator } from '../generator/generator.ts';
 import { micros } from '../generator/load.ts';
@@ -51,8 +51,8 @@ async function removePods(generator: Generator, client: Client, count: number): 
   });
 }
 
-export const scheduling: Group = async (sink) => {
-  const cluster = await startCluster({ apiservers: 1, fast: false, without: ['controller-manager'] });
+export const scheduling: Group = async (sink, start) => {
+  const cluster = await start({ apiservers: 1, fast: false, without: ['controller-manager'] });
   const client = await clientOf(cluster);
   try {
     // They register and go: nobody answers for the pods, which is not what is measured.
