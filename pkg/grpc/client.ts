@@ -1,12 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { GRPC, GrpcFrames, grpcFrame } from './frames.ts';
-
-/** What a call ended with. `code` -1: the other side does not speak gRPC, or is gone. */
-export interface GrpcStatus {
-  readonly code: number;
-  readonly message: string;
-}
+import { GrpcError, type GrpcStatus, statusOf } from './status.ts';
 
 export interface GrpcCall {
   /** "/package.Service/Method" */
@@ -18,38 +13,8 @@ export interface GrpcCall {
   readonly signal?: AbortSignal;
 }
 
-/** A call that failed, in the words of gRPC's libraries. */
-export class GrpcError extends Error {
-  readonly code: number;
-  constructor({ code, message }: GrpcStatus) {
-    super(`rpc error: code = ${NAMES[code] ?? `Code(${code})`} desc = ${message}`);
-    this.code = code;
-  }
-}
-
-const NAMES = [
-  ...['OK', 'Canceled', 'Unknown', 'InvalidArgument', 'DeadlineExceeded', 'NotFound', 'AlreadyExists'],
-  ...['PermissionDenied', 'ResourceExhausted', 'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented'],
-  ...['Internal', 'Unavailable', 'DataLoss', 'Unauthenticated'],
-];
-
-/** grpc-message is percent-encoded; whoever forgets it is taken by its word. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-/** What headers or trailers say. */
-const statusOf = (headers: Readonly<Record<string, unknown>>): GrpcStatus => ({
-  code: Number(headers['grpc-status']),
-  message: decoded(String(headers['grpc-message'] ?? '')),
-});
-
-/** Headers of a call. @param authority of a session that does not say by itself */
-export const callHeaders = (path: string, more: Readonly<Record<string, string>> = {}) => ({
+/** Headers of a call. */
+const callHeaders = (path: string, more: Readonly<Record<string, string>> = {}) => ({
   ':method': 'POST',
   ':path': path,
   'content-type': 'application/grpc',
@@ -58,7 +23,7 @@ export const callHeaders = (path: string, more: Readonly<Record<string, string>>
 });
 
 /** Sends the message of a call that was begun just now; answers are handed over as they come. Never rejects. */
-export function exchange(
+function exchange(
   stream: ClientHttp2Stream,
   { message, maxBytes }: Pick<GrpcCall, 'message' | 'maxBytes'>,
   onMessage: (message: Buffer) => void,

@@ -1,7 +1,11 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { connect as connectPlain, isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import type { Clock, Timer } from '#async/clock.ts';
-import { callHeaders, exchange, GrpcError } from './client.ts';
 import { GRPC } from './frames.ts';
+import { headerBlock } from './http2/hpack.ts';
+import { type Call, ClientSession } from './http2/session.ts';
+import { GrpcError, type GrpcStatus } from './status.ts';
 
 export interface GrpcConnectionOptions {
   /** `http://name:port` or `https://name:port` */
@@ -13,18 +17,17 @@ export interface GrpcConnectionOptions {
 
 /** Longest answer, bytes: pages of large objects are tens of megabytes. */
 const MAX_ANSWER = 1 << 30;
-/** What the server may send before it has heard of our reading, bytes, of one answer and of all. */
-const STREAM_WINDOW = 4 << 20;
-const SESSION_WINDOW = 16 << 20;
 /** How often deadlines are looked at, milliseconds: one timer for all calls costs less than one for each. */
 const SWEEP_MS = 50;
-/** How long the server may take to answer the ping that follows an unanswered call, milliseconds. */
-const PING_MS = 5000;
-
-/** HTTP/2 has 2^30 streams for the calls of a connection; then it needs another one. */
-const MAX_CALLS = 2 ** 29;
+/**
+ * How many looks at deadlines later the ping that follows an unanswered call must be answered: after 5 seconds. They are
+ * counted, for a process that was held up itself has looked at nothing meanwhile.
+ */
+const PING_SWEEPS = 5000 / SWEEP_MS;
+const CLOSED = 'the connection is closed';
 
 interface Pending {
+  readonly session: ClientSession;
   readonly deadline: number;
   readonly reject: (e: Error) => void;
 }
@@ -35,17 +38,19 @@ interface Pending {
  */
 export class GrpcConnection {
   readonly #o: GrpcConnectionOptions;
-  readonly #headers = new Map<string, Record<string, string>>();
-  readonly #pending = new Map<ClientHttp2Stream, Pending>();
-  #session: ClientHttp2Session | undefined;
-  #fault = '';
-  #pingedAt = 0;
-  #calls = 0;
+  readonly #url: URL;
+  /** The headers of a call, by path. */
+  readonly #heads = new Map<string, Buffer>();
+  readonly #pending = new Map<Call, Pending>();
+  #session: ClientSession | undefined;
+  /** Looks since the ping; 0: none is out. */
+  #pinging = 0;
   #sweeper: Timer | undefined;
   #closed = false;
 
   constructor(options: GrpcConnectionOptions) {
     this.#o = options;
+    this.#url = new URL(options.url);
   }
 
   /**
@@ -56,65 +61,69 @@ export class GrpcConnection {
   unary(path: string, message: Uint8Array, deadline: number): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     if (this.#closed) {
-      reject(new GrpcError({ code: GRPC.unavailable, message: 'the connection is closed' }));
+      reject(new GrpcError({ code: GRPC.unavailable, message: CLOSED }));
       return promise;
     }
-    const stream = this.#open().request(this.#headersOf(path));
-    this.#pending.set(stream, { deadline, reject });
-    this.#sweepSoon();
-    let answer: Buffer | undefined;
-    const keep = (m: Buffer): void => {
-      answer = m;
-    };
-    void exchange(stream, { message, maxBytes: MAX_ANSWER }, keep).then(({ code, message: words }) => {
-      this.#pending.delete(stream);
-      if (code > GRPC.ok) reject(new GrpcError({ code, message: words }));
-      else if (code < GRPC.ok) reject(new GrpcError({ code: GRPC.unavailable, message: this.#fault || words }));
+    const done = (status: GrpcStatus, answer: Buffer | undefined): void => {
+      this.#pending.delete(call);
+      const { code, message: words } = status;
+      if (code > GRPC.ok) reject(new GrpcError(status));
+      else if (code < GRPC.ok) reject(new GrpcError({ code: GRPC.unavailable, message: words }));
       else if (answer) resolve(answer);
       else reject(new GrpcError({ code: GRPC.unknown, message: `${path} answered without a message` }));
-    });
+    };
+    const session = this.#open();
+    const call = session.call(this.#headOf(path), message, done);
+    this.#pending.set(call, { session, deadline, reject });
+    this.#sweepSoon();
     return promise;
   }
 
   close(): void {
     this.#closed = true;
     this.#sweeper?.cancel();
-    this.#session?.destroy();
+    this.#session?.destroy(CLOSED);
+    // One that the server is about to close may still have calls.
+    for (const { session } of this.#pending.values()) session.destroy(CLOSED);
   }
 
-  #headersOf(path: string): Record<string, string> {
-    let headers = this.#headers.get(path);
-    if (!headers) {
-      headers = callHeaders(path);
-      this.#headers.set(path, headers);
+  #headOf(path: string): Buffer {
+    let head = this.#heads.get(path);
+    if (!head) {
+      const { protocol, host } = this.#url;
+      head = headerBlock({
+        ':method': 'POST',
+        ':scheme': protocol.slice(0, -1),
+        ':path': path,
+        ':authority': host,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+      this.#heads.set(path, head);
     }
-    return headers;
+    return head;
   }
 
-  #open(): ClientHttp2Session {
+  #open(): ClientSession {
     const known = this.#session;
-    if (known && !known.closed && !known.destroyed) {
-      if (this.#calls++ < MAX_CALLS) return known;
-      known.close();
-    }
-    const session = connect(this.#o.url, {
-      ...this.#o.tls,
-      settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
-    });
+    if (known?.usable) return known;
+    const session = new ClientSession(this.#socket(), MAX_ANSWER);
     this.#session = session;
-    this.#fault = '';
-    this.#pingedAt = 0;
-    this.#calls = 0;
-    session.on('connect', () => {
-      // The last word of a late call may have been to give this connection up.
-      if (!session.destroyed) session.setLocalWindowSize(SESSION_WINDOW);
-    });
-    session.on('error', (e) => {
-      this.#fault = e.message;
-    });
-    // The server sends no more answers on it, but those under way.
-    session.on('goaway', () => session.close());
+    this.#pinging = 0;
     return session;
+  }
+
+  #socket(): Duplex {
+    const { protocol, port } = this.#url;
+    // An IPv6 address has brackets in a URL.
+    const host = this.#url.hostname.replace(/^\[(.*)\]$/, '$1');
+    if (protocol === 'http:') return connectPlain({ host, port: Number(port || 80), noDelay: true });
+    const servername = isIP(host) ? '' : host;
+    const secure = { ...this.#o.tls, host, port: Number(port || 443), servername, ALPNProtocols: ['h2'] };
+    const socket = connectTls(secure, () => {
+      if (socket.alpnProtocol !== 'h2') socket.destroy(new Error(`${this.#o.url} does not speak HTTP/2`));
+    });
+    return socket.setNoDelay(true);
   }
 
   #sweepSoon(): void {
@@ -124,28 +133,28 @@ export class GrpcConnection {
   #sweep(): void {
     this.#sweeper = undefined;
     const now = this.#o.clock.now();
-    for (const [stream, { deadline, reject }] of this.#pending) {
+    for (const [call, { session, deadline, reject }] of this.#pending) {
       if (deadline > now) continue;
-      this.#pending.delete(stream);
+      this.#pending.delete(call);
       reject(new GrpcError({ code: GRPC.deadlineExceeded, message: 'no answer in time' }));
-      stream.close(constants.NGHTTP2_CANCEL);
-      this.#ping(now);
+      session.cancel(call);
+      this.#ping();
     }
-    if (this.#pingedAt > 0 && now - this.#pingedAt > PING_MS) this.#session?.destroy();
-    else if (this.#pending.size > 0 || this.#pingedAt > 0) this.#sweepSoon();
+    if (this.#pinging > 0 && this.#pinging++ > PING_SWEEPS) this.#session?.destroy('no answer to a ping');
+    else if (this.#pending.size > 0 || this.#pinging > 0) this.#sweepSoon();
   }
 
-  #ping(now: number): void {
+  #ping(): void {
     const session = this.#session;
-    if (this.#pingedAt > 0 || !session || session.destroyed) return;
+    if (this.#pinging > 0 || !session?.usable) return;
     // A connection that is not even made within the time of a call is given up at once.
-    if (session.connecting) {
-      session.destroy();
+    if (!session.settled) {
+      session.destroy('no connection in time');
       return;
     }
-    this.#pingedAt = now;
+    this.#pinging = 1;
     session.ping(() => {
-      if (session === this.#session) this.#pingedAt = 0;
+      if (session === this.#session) this.#pinging = 0;
     });
   }
 }

@@ -1,7 +1,8 @@
 import { connect } from 'node:http2';
 import { hostPort } from '#api/meta/ip.ts';
-import { type GrpcStatus, grpcCall } from '#grpc/client.ts';
+import { grpcCall } from '#grpc/client.ts';
 import { GRPC } from '#grpc/frames.ts';
+import type { GrpcStatus } from '#grpc/status.ts';
 import { dialError, type ProbeResult } from './run.ts';
 
 const CHECK = '/grpc.health.v1.Health/Check';

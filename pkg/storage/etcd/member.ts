@@ -30,7 +30,7 @@ export interface MemberOptions {
 }
 
 /**
- * Calls of one etcd member. They do not go through the etcd3 package, which needs three times the processor time for a
+ * Calls of one etcd member. They do not go through the etcd3 package, which needs several times the processor time for a
  * call; it serves the watches. Deadlines are epoch milliseconds. @throws GrpcError
  */
 export class Member {
