@@ -55,8 +55,8 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
         ...['--client-cert-auth', '--trusted-ca-file', ca(layout, 'etcd-client')],
         ...pair(layout, `etcd/${name}-peer`, '--peer-cert-file', '--peer-key-file'),
         ...['--peer-client-cert-auth', '--peer-trusted-ca-file', ca(layout, 'etcd-peer')],
-        // docker-compose.yml has 600: a machine that runs two test files at a time stalls for longer than that.
-        ...['--heartbeat-interval', '100', '--election-timeout', '1000'],
+        // 600 as in docker-compose.yml, but a machine that runs two test files at a time stalls for longer than that.
+        ...['--heartbeat-interval', '100', '--election-timeout', layout.fast ? '1000' : '600'],
         ...(extra.etcd ?? []),
       ],
       ready: (signal) => {

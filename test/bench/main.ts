@@ -1,8 +1,8 @@
 /**
- * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [scale] [pods] [idle] [failover] [network]`, all of
+ * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [scale] [plane] [pods] [idle] [failover] [network]`, all of
  * them by default. Prints a table; figures go to .bench/latest.json (`--out FILE`), whose last contents and those of the
  * last release are compared with (`--against FILE`). With `--reference DIR`, which holds the Go implementation's programs, the
- * first three measure those before ours. The exit code tells of failures, not of missed goals.
+ * first four measure those before ours. The exit code tells of failures, not of missed goals.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ import { repository } from '../bed/layout.ts';
 import { api } from './groups/api.ts';
 import { failover } from './groups/failover.ts';
 import { clientOf, type Group, type Sink, type Start } from './groups/group.ts';
-import { idle } from './groups/idle.ts';
+import { idle, plane } from './groups/idle.ts';
 import { network } from './groups/network.ts';
 import { pods } from './groups/pods.ts';
 import { scale } from './groups/scale.ts';
@@ -23,7 +23,7 @@ import { besideReference, type Row } from './rows.ts';
 
 type OnCluster = (cluster: Cluster, client: Client, sink: Sink) => Promise<void>;
 
-const ALONE: Readonly<Record<string, Group>> = { api, scheduling, scale };
+const ALONE: Readonly<Record<string, Group>> = { api, scheduling, scale, plane };
 /** These share a cluster of one node, with the timing of production. */
 const ON_NODE: Readonly<Record<string, OnCluster>> = { pods, idle, failover, network };
 const NAMES = [...Object.keys(ALONE), ...Object.keys(ON_NODE)];

@@ -68,6 +68,8 @@ const ROWS = {
   'pod-ready': { title: 'one pod, create to Ready', unit: 's', less: true, goal: within(0.25, 0.4) },
   'deployment-ready': { title: 'Deployment of 30, all Ready', unit: 's', less: true, goal: within(4.3, 6) },
   'deployment-gone': { title: 'that Deployment deleted, all gone', unit: 's', less: true, goal: within(2.3, 5) },
+  'plane-cpu': { title: 'idle CPU: control plane without nodes', unit: '% of a core', less: true },
+  'plane-memory': { title: 'idle memory: control plane without nodes', unit: 'MB', less: true },
   'idle-cpu': { title: 'idle CPU: control plane, agent, proxy', unit: '% of a core', less: true, goal: 2 },
   'idle-cpu-etcd': { title: 'idle CPU: etcd × 3', unit: '% of a core', less: true },
   'idle-cpu-docker': { title: 'idle CPU: dockerd, shims, 10 pods', unit: '% of a core', less: true },

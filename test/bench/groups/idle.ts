@@ -3,28 +3,12 @@ import type { Client } from '#client/types.ts';
 import type { Cluster } from '../../bed/cluster.ts';
 import { cpuSeconds, descendants, proportionalMiB, residentMiB } from '../machine/processes.ts';
 import { row } from '../rows.ts';
-import type { Sink } from './group.ts';
+import type { Group, Sink } from './group.ts';
 import { deploy, undeploy } from './pods.ts';
 
 const PODS = 10;
 const SETTLE_MS = 15_000;
 const WINDOW_MS = 40_000;
-
-interface Parts {
-  readonly controlPlane: ReadonlyMap<string, number>;
-  readonly node: ReadonlyMap<string, number>;
-  readonly etcd: ReadonlyMap<string, number>;
-}
-
-function partsOf(cluster: Cluster): Parts {
-  const pids = Object.values(cluster.processes).map((p): [string, number] => [p.name, p.pid ?? 0]);
-  const of = (pattern: RegExp): Map<string, number> => new Map(pids.filter(([name]) => pattern.test(name)));
-  return {
-    controlPlane: of(/^(apiserver|scheduler|controller-manager|loadbalancer)/),
-    node: of(/^(node-agent|proxy)/),
-    etcd: of(/^etcd/),
-  };
-}
 
 const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
 
@@ -35,42 +19,81 @@ const each = (of: ReadonlyMap<string, number>, digits: number): string =>
     .map(([name, value]) => `${name} ${value.toFixed(digits)}`)
     .join(', ');
 
+/** Processes by name. */
+type Pids = ReadonlyMap<string, number>;
+
+function pidsOf(cluster: Cluster, pattern: RegExp): Pids {
+  const all = Object.values(cluster.processes).map((p): [string, number] => [p.name, p.pid ?? 0]);
+  return new Map(all.filter(([name]) => pattern.test(name)));
+}
+
+const CONTROL_PLANE = /^(apiserver|scheduler|controller-manager|loadbalancer)/;
+const NODE = /^(node-agent|proxy)/;
+const ETCD = /^etcd/;
+
+/** Waits for rest, then watches. @returns what each process takes, percent of a core. */
+async function shares(pids: readonly number[]): Promise<(pid: number) => number> {
+  await systemClock.sleep(SETTLE_MS);
+  const before = new Map(pids.map((p) => [p, cpuSeconds(p)]));
+  const started = performance.now();
+  await systemClock.sleep(WINDOW_MS);
+  const window = (performance.now() - started) / 1000;
+  const after = new Map(pids.map((p) => [p, cpuSeconds(p)]));
+  return (pid) => (((after.get(pid) ?? 0) - (before.get(pid) ?? 0)) / window) * 100;
+}
+
+const among = (pids: Pids, share: (pid: number) => number): Map<string, number> =>
+  new Map([...pids].map(([name, pid]) => [name, share(pid)]));
+
+function memory(of: Pids): { value: number; note: string } {
+  const shared = among(of, proportionalMiB);
+  const resident = sum([...of.values()].map(residentMiB));
+  return { value: sum(shared.values()), note: `PSS; RSS ${resident.toFixed(0)}; ${each(shared, 0)}` };
+}
+
+/** A control plane that serves nobody. */
+export const plane: Group = async (sink, start) => {
+  const cluster = await start({ fast: false });
+  try {
+    const pids = pidsOf(cluster, CONTROL_PLANE);
+    const used = among(pids, await shares([...pids.values()]));
+    sink(row('plane-cpu', sum(used.values()), { note: each(used, 2) }));
+    const { value, note } = memory(pids);
+    sink(row('plane-memory', value, { note }));
+  } finally {
+    await cluster.stop();
+  }
+};
+
 /** What a node costs that does nothing but hold ten pods. */
 export async function idle(cluster: Cluster, client: Client, sink: Sink): Promise<void> {
   await cluster.nodes[0]?.ingress.start();
   await deploy(client, 'idle', PODS);
-  await systemClock.sleep(SETTLE_MS);
-  const { controlPlane, node, etcd } = partsOf(cluster);
+  const controlPlane = pidsOf(cluster, CONTROL_PLANE);
+  const node = pidsOf(cluster, NODE);
+  const etcd = pidsOf(cluster, ETCD);
   const { dns, ingress } = cluster.nodes[0] ?? {};
   const beside = { 'idle-cpu-dns': dns?.pid ?? 0, 'idle-cpu-ingress': ingress?.pid ?? 0 } as const;
   const ours = new Map([...controlPlane, ...node]);
   const machine = cluster.nodes[0]?.init();
-  const docker =
-    machine === undefined ? [] : descendants(machine, new Set([...node.values(), ...Object.values(beside)]));
-  const used = (pids: Iterable<number>): Map<number, number> => new Map([...pids].map((p) => [p, cpuSeconds(p)]));
-  const all = [...ours.values(), ...etcd.values(), ...docker, ...Object.values(beside)];
-  const before = used(all);
-  const started = performance.now();
-  await systemClock.sleep(WINDOW_MS);
-  const after = used(all);
-  const window = (performance.now() - started) / 1000;
-  const percent = (pid: number): number => (((after.get(pid) ?? 0) - (before.get(pid) ?? 0)) / window) * 100;
-  const shares = new Map([...ours].map(([name, pid]) => [name, percent(pid)]));
-  sink(row('idle-cpu', sum(shares.values()), { note: each(shares, 2) }));
-  sink(row('idle-cpu-etcd', sum([...etcd.values()].map(percent))));
-  sink(row('idle-cpu-docker', sum(docker.map(percent))));
+  const others = new Set([...node.values(), ...Object.values(beside)]);
+  const docker = machine === undefined ? [] : descendants(machine, others);
+  const members = [...etcd.values()];
+  const share = await shares([...ours.values(), ...members, ...docker, ...Object.values(beside)]);
+  const used = among(ours, share);
+  sink(row('idle-cpu', sum(used.values()), { note: each(used, 2) }));
+  sink(row('idle-cpu-etcd', sum(members.map(share))));
+  sink(row('idle-cpu-docker', sum(docker.map(share))));
   for (const id of ['idle-cpu-dns', 'idle-cpu-ingress'] as const) {
-    sink(row(id, percent(beside[id]), { note: `PSS ${proportionalMiB(beside[id]).toFixed(0)} MB` }));
+    sink(row(id, share(beside[id]), { note: `PSS ${proportionalMiB(beside[id]).toFixed(0)} MB` }));
   }
-  const memory = (of: ReadonlyMap<string, number>): { value: number; note: string } => {
-    const shared = new Map([...of].map(([name, pid]) => [name, proportionalMiB(pid)]));
-    const resident = sum([...of.values()].map(residentMiB));
-    return { value: sum(shared.values()), note: `PSS; RSS ${resident.toFixed(0)}; ${each(shared, 0)}` };
-  };
-  const plane = memory(controlPlane);
-  sink(row('idle-memory', plane.value, { note: plane.note }));
-  const nodes = memory(node);
-  sink(row('idle-memory-node', nodes.value, { note: nodes.note }));
+  for (const [id, pids] of [
+    ['idle-memory', controlPlane],
+    ['idle-memory-node', node],
+  ] as const) {
+    const { value, note } = memory(pids);
+    sink(row(id, value, { note }));
+  }
   await undeploy(client, 'idle');
   await ingress?.stop();
 }
