@@ -55,6 +55,12 @@ const oomScore = (s: DockerSettings, wanted: number): number => (s.mayLowerOomSc
 const parentOf = (s: DockerSettings, { cgroupParent = s.cgroupParent }: { cgroupParent?: string | undefined }) =>
   cgroupParent ? { CgroupParent: cgroupParent } : {};
 
+/**
+ * Pods have a resolv.conf of ours, so the name server that Docker would put into each of them, with eleven rules of iptables,
+ * is of no use. Nothing turns it off; a Docker up to 25 gives it up where it cannot read this option, later ones pass over it.
+ */
+const NO_NAME_SERVER = ['ndots:off'];
+
 /** The pause container that holds a pod's namespaces. */
 export function sandboxOptions(s: DockerSettings, c: SandboxConfig): ContainerCreateOptions {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
@@ -68,6 +74,7 @@ export function sandboxOptions(s: DockerSettings, c: SandboxConfig): ContainerCr
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((k) => [k, {}])),
     HostConfig: {
       NetworkMode: c.hostNetwork ? 'host' : c.empty ? 'none' : s.network,
+      ...(c.hostNetwork || c.empty ? {} : { DnsOptions: NO_NAME_SERVER }),
       IpcMode: c.hostIpc ? 'host' : 'shareable',
       ...(c.hostPid ? { PidMode: 'host' } : {}),
       PortBindings: bindings,

@@ -72,6 +72,15 @@ test('containers have names of their own, however long those of their pods', () 
   expect(Math.max(...names.map((n) => n?.length ?? 0))).toBeLessThanOrEqual(200);
 });
 
+test.each([
+  ["a pod in Docker's network", {}, ['ndots:off']],
+  ["a pod in the node's network", { hostNetwork: true }, undefined],
+  ['a pod whose network plugins make', { empty: true }, undefined],
+])('%s gets no name server of Docker', (_, more, options) => {
+  const config = { podUid: 'u', namespace: 'ns', pod: 'p', attempt: 0, ports: [], sysctls: {}, ...more };
+  expect(sandboxOptions(settings, config as unknown as SandboxConfig).HostConfig?.DnsOptions).toEqual(options);
+});
+
 test('a command whose client left while it was being started is given up', async () => {
   const off = new AbortController();
   const stream = new PassThrough();
