@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { parseTarget } from '../rules/path.ts';
 import type { RouteTable } from '../rules/route-table.ts';
 import { Exchange, type ExchangeDeps } from './exchange.ts';
+import { faultOf } from './framing.ts';
 import type { Origin } from './headers.ts';
 import { Reply, type Request } from './reply.ts';
 
@@ -49,6 +50,8 @@ export class Front {
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
   ): void => {
+    // Node forgets what follows a wish for another protocol that was passed over: it is better not sent.
+    if (request.headers.upgrade !== undefined) (response as ServerResponse).shouldKeepAlive = false;
     this.#take(request, Reply.to(response));
   };
 
@@ -58,6 +61,11 @@ export class Front {
   };
 
   #take(request: Request, reply: Reply, upgrade?: string): void {
+    const fault = 'stream' in request ? undefined : faultOf(request);
+    if (fault) {
+      this.#refuse(reply, fault.status, fault.message);
+      return;
+    }
     const { host, target: text } = address(request);
     const target = parseTarget(text);
     if (!target || host === undefined) {
@@ -94,7 +102,10 @@ export class Front {
   }
 
   #refuse(reply: Reply, status: number, message: string, location?: string): void {
-    reply.refuse(status, message, { close: status === 400, ...(location === undefined ? {} : { location }) });
+    reply.refuse(status, message, {
+      close: status === 400 || status === 501,
+      ...(location === undefined ? {} : { location }),
+    });
     this.#d.observe(status);
   }
 

@@ -3,6 +3,7 @@ import { createSecureServer, type Http2SecureServer, type Http2Session } from 'n
 import type { Server as NetServer } from 'node:net';
 import type { Clock } from '#async/clock.ts';
 import type { Certificate } from '../rules/certificates.ts';
+import { mayUpgrade } from './framing.ts';
 import type { Front } from './front.ts';
 
 export interface ListenersOptions {
@@ -37,8 +38,11 @@ const DRAIN_MS = 8000;
 /** Listens for HTTP and HTTPS. @throws the system's error when a port cannot be had; then none is held. */
 export async function listen(o: ListenersOptions): Promise<Listeners> {
   const idleMs = o.idleMs ?? KEEP_ALIVE_MS;
-  const limits = { headersTimeout: HEADERS_MS, keepAliveTimeout: idleMs, requestTimeout: 0 };
-  const plain = createServer(limits, o.front.onRequest);
+  const http1 = {
+    ...{ headersTimeout: HEADERS_MS, keepAliveTimeout: idleMs, requestTimeout: 0 },
+    shouldUpgradeCallback: mayUpgrade,
+  };
+  const plain = createServer(http1, o.front.onRequest);
   const secure = createSecureServer(
     {
       allowHTTP1: true,
@@ -52,7 +56,7 @@ export async function listen(o: ListenersOptions): Promise<Listeners> {
     },
     o.front.onRequest,
   );
-  Object.assign(secure, limits);
+  Object.assign(secure, http1);
   const sessions = new Set<Http2Session>();
   secure.on('session', (session) => {
     sessions.add(session);
