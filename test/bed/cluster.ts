@@ -7,6 +7,7 @@ import { build } from '../../deploy/build.ts';
 import { type Bed, createBed } from './bed.ts';
 import { type ClusterNode, clusterNode } from './cluster-node.ts';
 import { type ControlPlane, coxswain, type ExtraFlags, etcdMembers, loadBalancer } from './control-plane.ts';
+import { KUBECTL_ENV } from './kubectls.ts';
 import { type EtcdAccess, etcdAccess, type Families, type Layout, layOut, rangesOf, repository } from './layout.ts';
 import type { BedNode } from './node.ts';
 import type { ManagedProcess } from './process.ts';
@@ -18,6 +19,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** Default 2. With 1, `processes.apiserver2` does not exist. */
   readonly apiservers?: 1 | 2;
+  /** Of etcd; default 1 in a `fast` cluster, else 3. With 1, `processes.etcd2` and `etcd3` do not exist. */
+  readonly members?: 1 | 3;
   /** Machines of the test bed on which nothing runs: a test may make nodes of them; default 0. */
   readonly spares?: number;
   /** Of pods, Services and nodes; default IPv4 only. */
@@ -68,6 +71,11 @@ export interface Cluster {
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<ExecResult>;
   /** The same, but a failure is an error. @returns what it printed. */
   kubectlOk(args: readonly string[], options?: KubectlOptions): Promise<string>;
+  /**
+   * What `kubectl get` with these words prints, read without starting a process (see look.ts): for what is looked at again and
+   * again. @throws Error when something asked for is not there
+   */
+  get(...words: string[]): Promise<string>;
   /** Last lines of one process' log or, without a name, of all. */
   logs(name?: string): string;
   /** Copies all logs to .test-artifacts/<label>. @returns that folder. */
@@ -89,6 +97,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const layout = await layOut({
       dir,
       apiservers: options.apiservers ?? 2,
+      members: options.members ?? (fast ? 1 : 3),
       gateway: bed?.lan.gateway,
       gateway6: bed?.lan.gateway6,
       fast,
@@ -189,12 +198,13 @@ class Parts {
 
 function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): Omit<Cluster, 'spares'> {
   const kubeconfig = join(layout.dir, 'admin.conf');
+  const cacheDir = join(layout.dir, 'kubectl');
   const kubectl: Cluster['kubectl'] = (args, options) =>
-    systemExec(
-      options?.program ?? 'kubectl',
-      ['--kubeconfig', kubeconfig, '--cache-dir', join(layout.dir, 'kubectl'), ...args],
-      { timeoutMs: 120_000, ...options },
-    );
+    systemExec(options?.program ?? 'kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', cacheDir, ...args], {
+      timeoutMs: 120_000,
+      env: KUBECTL_ENV,
+      ...options,
+    });
   return {
     dir: layout.dir,
     server: `https://127.0.0.1:${layout.port}`,
@@ -208,6 +218,10 @@ function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): 
       const { code, stdout, stderr } = await kubectl(args, options);
       if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: exit code ${code}: ${stderr || stdout}`);
       return stdout;
+    },
+    async get(...words) {
+      const { look } = await import('./look.ts');
+      return look({ kubeconfig, cacheDir }, words);
     },
     logs: (name) =>
       parts.processes
@@ -227,7 +241,7 @@ async function nodesReady(cluster: Cluster): Promise<void> {
   await waitFor(
     `${wanted} nodes Ready`,
     async () => {
-      const out = await cluster.kubectlOk(['get', 'nodes', '-o', `jsonpath=${READY_TEMPLATE}`]);
+      const out = await cluster.get('nodes', '-o', `jsonpath=${READY_TEMPLATE}`);
       return out.split('\n').filter((line) => line === 'True').length === wanted;
     },
     { timeoutMs: 120_000, everyMs: 250 },
@@ -236,6 +250,6 @@ async function nodesReady(cluster: Cluster): Promise<void> {
 
 /** Pods are refused before the account they run as is there. */
 async function podsAllowed(cluster: Cluster): Promise<void> {
-  const account = ['get', 'serviceaccount', 'default', '-n', 'default', '-o', 'name'];
-  await waitFor('the default service account', () => cluster.kubectlOk(account), { timeoutMs: 120_000, everyMs: 250 });
+  const account = ['serviceaccount', 'default', '-n', 'default', '-o', 'name'];
+  await waitFor('the default service account', () => cluster.get(...account), { timeoutMs: 120_000, everyMs: 250 });
 }

@@ -68,21 +68,21 @@ export interface Layout {
 export interface LayoutOptions {
   readonly dir: string;
   readonly apiservers: number;
+  /** Of etcd. */
+  readonly members: number;
   readonly gateway: string | undefined;
   readonly gateway6: string | undefined;
   readonly fast: boolean;
   readonly ranges: Ranges;
 }
 
-const MEMBERS = ['etcd1', 'etcd2', 'etcd3'];
-
 export async function layOut(options: LayoutOptions): Promise<Layout> {
-  const { dir } = options;
-  const ports = await portsOf(dir, 2 * MEMBERS.length + options.apiservers + 3);
+  const { dir, members } = options;
+  const ports = await portsOf(dir, 2 * members + options.apiservers + 3);
   const next = (): number => ports.pop() ?? 0;
   return {
     ...options,
-    etcd: MEMBERS.map((name) => ({ name, client: next(), peer: next() })),
+    etcd: Array.from({ length: members }, (_, i) => ({ name: `etcd${i + 1}`, client: next(), peer: next() })),
     apiservers: Array.from({ length: options.apiservers }, next),
     port: next(),
     schedulerHealth: next(),

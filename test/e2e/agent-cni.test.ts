@@ -44,9 +44,7 @@ const { node, until } = onlyNode(cluster);
 const HOST_PORT = 18091;
 
 // A node without a network of ours is Ready before the controllers have made what pods need.
-beforeAll(() =>
-  waitFor('pods can be made', async () => (await cluster().kubectl(['get', 'serviceaccount', 'default'])).code === 0),
-);
+beforeAll(() => waitFor('pods can be made', () => cluster().get('serviceaccount', 'default')));
 const url = () => `http://${node().address}:${HOST_PORT}/`;
 const ports = async (): Promise<string[]> =>
   (await node().exec('ip', ['-o', 'link', 'show', 'type', 'veth'])).stdout
@@ -151,7 +149,7 @@ test('a sandbox that was killed gets another address, the old one is given back'
 test('without a configuration the node is not ready, and says why', async () => {
   rmSync(configuration);
   const path = '{.status.conditions[?(@.type=="Ready")].message}';
-  const said = () => cluster().kubectlOk(['get', 'node', node().name, '-o', `jsonpath=${path}`]);
+  const said = () => cluster().get('node', node().name, '-o', `jsonpath=${path}`);
   await waitFor('the node says so', async () =>
     (await said()).includes('network plugin is not ready: no network configuration'),
   );

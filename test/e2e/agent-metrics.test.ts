@@ -159,12 +159,10 @@ test('an autoscaler follows the load of its pods, up and down again', async () =
       },
     },
   );
-  const replicas = () => cluster().kubectlOk(['get', 'deployment', 'web', '-o', 'jsonpath={.status.readyReplicas}']);
+  const replicas = () => cluster().get('deployment', 'web', '-o', 'jsonpath={.status.readyReplicas}');
   await waitFor('three pods', async () => (await replicas()) === '3', { timeoutMs: 100_000 });
-  await waitFor('the load is shown', async () =>
-    /cpu: \d+%\/50%/.test(await cluster().kubectlOk(['get', 'hpa', 'web'])),
-  );
-  const pods = () => cluster().kubectlOk(['get', 'pods', '-l', 'app=web', '-o', 'name']);
+  await waitFor('the load is shown', async () => /cpu: \d+%\/50%/.test(await cluster().get('hpa', 'web')));
+  const pods = () => cluster().get('pods', '-l', 'app=web', '-o', 'name');
   await waitFor(
     'one pod',
     async () => {

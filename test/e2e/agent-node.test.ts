@@ -38,13 +38,12 @@ const cluster = useCluster('e2e-agent-node', {
 
 const { node, until } = onlyNode(cluster);
 const ready = (): Promise<string> =>
-  cluster().kubectlOk([
-    'get',
+  cluster().get(
     'node',
     node().name,
     '-o',
     'jsonpath={.status.conditions[?(@.type=="Ready")].status}{.spec.taints[*].key}',
-  ]);
+  );
 
 test('a node back from a network cut is Ready at once', async () => {
   const rule = ['OUTPUT', '-d', `${node().address.replace(/\d+$/, '1')}`, '-j', 'DROP'];
@@ -81,7 +80,7 @@ test('devices of a plugin: counted, given to containers, kept across a restart o
   const wanting = (count: number, more = {}) => sleeper({ resources: { limits: { [RESOURCE]: count } }, ...more });
   const path = RESOURCE.replaceAll('.', '\\.');
   const jsonpath = `jsonpath={.status.capacity.${path}} {.status.allocatable.${path}}`;
-  const counted = () => cluster().kubectlOk(['get', 'node', node().name, '-o', jsonpath]);
+  const counted = () => cluster().get('node', node().name, '-o', jsonpath);
   const shown = (amounts: string) =>
     waitFor(`capacity and allocatable ${amounts}`, async () => (await counted()) === amounts);
 
@@ -226,7 +225,7 @@ test('a node that shuts down ends its pods, critical ones last, and takes no mor
   await until('done', (p) => p.status?.phase === 'Succeeded');
   node().agent.signal('SIGTERM');
   const condition = '{.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].message}';
-  const said = () => cluster().kubectlOk(['get', 'node', node().name, '-o', `jsonpath=${condition}`]);
+  const said = () => cluster().get('node', node().name, '-o', `jsonpath=${condition}`);
   await waitFor('the node says so', async () => (await said()) === 'False node is shutting down', { everyMs: 50 });
   await apply(cluster(), pod('late', sleeper(), { nodeName: node().name }));
   const late = await until('late', (p) => p.status?.phase === 'Failed');

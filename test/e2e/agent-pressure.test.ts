@@ -37,7 +37,7 @@ const cluster = useCluster('e2e-agent-pressure', {
 const { node, until } = onlyNode(cluster);
 
 const pressure = async (type = 'DiskPressure'): Promise<string | undefined> => {
-  const n = JSON.parse(await cluster().kubectlOk(['get', 'node', node().name, '-o', 'json'])) as Node;
+  const n = JSON.parse(await cluster().get('node', node().name, '-o', 'json')) as Node;
   return n.status?.conditions?.find((c) => c.type === type)?.status;
 };
 
@@ -68,9 +68,9 @@ beforeAll(async () => {
   expect(r.stderr).toBe('');
   await node().agent.start();
   await waitFor('no pressure', async () => (await pressure()) === 'False', { timeoutMs: 60_000 });
-  const tainted = ['get', 'node', node().name, '-o', 'jsonpath={.spec.taints}{.status.conditions}'];
+  const tainted = ['node', node().name, '-o', 'jsonpath={.spec.taints}{.status.conditions}'];
   await waitFor('no taint', async () => {
-    const taints = await cluster().kubectlOk(tainted);
+    const taints = await cluster().get(...tainted);
     if (taints.includes('"key"')) throw new Error(taints);
     return true;
   });

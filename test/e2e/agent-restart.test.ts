@@ -65,7 +65,7 @@ const identity = (p: Pod) => ({
   containers: [...(p.status?.initContainerStatuses ?? []), ...(p.status?.containerStatuses ?? [])],
 });
 
-const all = async (): Promise<Pod[]> => JSON.parse(await cluster().kubectlOk(['get', 'pods', '-o', 'json'])).items;
+const all = async (): Promise<Pod[]> => JSON.parse(await cluster().get('pods', '-o', 'json')).items;
 
 describe('kill -9 of the agent', () => {
   const ready = { readinessProbe: fileProbe('/tmp/ready'), livenessProbe: fileProbe('/tmp/alive') };
@@ -157,13 +157,9 @@ describe('kill -9 of the agent', () => {
     await waitFor('pods are on their way out', async () => (await podsOf(cluster(), 'app=storm')).length < 12);
     await node().agent.kill('SIGKILL');
     await node().agent.start();
-    await waitFor(
-      'all are gone',
-      async () => (await cluster().kubectlOk(['get', 'pods', '-l', 'app=storm', '-o', 'name'])) === '',
-      {
-        timeoutMs: 120_000,
-      },
-    );
+    await waitFor('all are gone', async () => (await cluster().get('pods', '-l', 'app=storm', '-o', 'name')) === '', {
+      timeoutMs: 120_000,
+    });
     const podNames = ['ps', '-a', '--format', '{{.Label "io.coxswain.pod.name"}}'];
     await waitFor('so are their containers', async () => !(await docker(...podNames)).includes('storm-'));
     const uids = (await all()).map((p) => p.metadata?.uid).sort();

@@ -284,7 +284,7 @@ test('a claim on a directory of the node', async () => {
     },
   );
   // What a binder does.
-  const uid = await cluster().kubectlOk(['get', 'pvc', 'data', '-o', 'jsonpath={.metadata.uid}']);
+  const uid = await cluster().get('pvc', 'data', '-o', 'jsonpath={.metadata.uid}');
   const patch = (what: string, body: object, ...more: string[]) =>
     cluster().kubectlOk(['patch', ...what.split('/'), ...more, '--type=merge', '-p', JSON.stringify(body)]);
   await patch('pv/disk', { spec: { claimRef: { uid } } });

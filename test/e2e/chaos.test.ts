@@ -9,6 +9,7 @@ import { HELLO, manifest, podsOf } from './manifests.ts';
 
 const cluster = useCluster('e2e-chaos', {
   nodes: 2,
+  members: 3,
   flags: { 'controller-manager': ['--node-monitor-grace-period', '25s'] },
 });
 
@@ -76,9 +77,7 @@ describe('kill -9, the workload serves and new work is done', () => {
 test('a leader that was stopped past its lease wakes up as a zombie and writes nothing', async () => {
   const leader = cluster().processes['controller-manager'];
   const lease = async (): Promise<{ holderIdentity: string; leaseDurationSeconds: number; renewTime: string }> =>
-    JSON.parse(
-      await cluster().kubectlOk(['-n', 'kube-system', 'get', 'lease', 'kube-controller-manager', '-o', 'json']),
-    ).spec;
+    JSON.parse(await cluster().get('lease', 'kube-controller-manager', '-n', 'kube-system', '-o', 'json')).spec;
   const held = await lease();
   leader.signal('SIGSTOP');
   await waitFor('the lease has run out', async () => {
@@ -103,7 +102,7 @@ test('a leader that was stopped past its lease wakes up as a zombie and writes n
   await cluster().kubectlOk(['scale', 'deployment/hello', '--replicas=5']);
   leader.signal('SIGCONT');
   await waitFor('the zombie ends', () => !leader.running);
-  const rs = JSON.parse(await cluster().kubectlOk(['get', 'rs', '-l', 'app=hello', '-o', 'json']));
+  const rs = JSON.parse(await cluster().get('rs', '-l', 'app=hello', '-o', 'json'));
   expect(rs.items.map((r: { spec: { replicas: number } }) => r.spec.replicas)).toEqual([3]);
   expect(await lease()).toMatchObject({ holderIdentity: 'somebody-else' });
   expect(held.holderIdentity).not.toBe('somebody-else');
@@ -163,7 +162,7 @@ test("a node's power cut moves its pods", async () => {
   await second?.powerOff();
   await waitFor(
     'the node is NotReady',
-    async () => (await cluster().kubectlOk(['get', 'node', second?.name ?? ''])).includes('NotReady'),
+    async () => (await cluster().get('node', second?.name ?? '')).includes('NotReady'),
     { timeoutMs: 100_000 },
   );
   await waitFor(
@@ -180,7 +179,7 @@ test("a node's power cut moves its pods", async () => {
   await second?.powerOn();
   await waitFor(
     'the node is Ready again',
-    async () => / Ready /.test(await cluster().kubectlOk(['get', 'node', second?.name ?? ''])),
+    async () => / Ready /.test(await cluster().get('node', second?.name ?? '')),
     { timeoutMs: 120_000 },
   );
 }, 480_000);

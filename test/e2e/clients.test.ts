@@ -24,7 +24,7 @@ import { waitFor } from '../bed/wait.ts';
 import { BUSYBOX, pod } from './agent/pods.ts';
 
 /** Programs with client libraries that nobody here wrote. */
-const cluster = useCluster('e2e-clients', { nodes: 1 });
+const cluster = useCluster('e2e-clients', { nodes: 1, apiservers: 1 });
 const run = promisify(execFile);
 
 test('the official Python client', { timeout: 330_000 }, async () => {

@@ -16,6 +16,7 @@ import { FILES } from './parity/files.ts';
 /** `cox cluster` and `cox image`: what keeps a cluster alive for years. */
 const cluster = useCluster('e2e-cox-cluster', {
   nodes: 1,
+  members: 3,
   spares: 1,
   flags: { 'controller-manager': ['--cluster-signing-duration', '90s'] },
 });

@@ -21,7 +21,7 @@ import { SETS } from './parity/sets-lines.ts';
 import { verdictOf } from './parity/verdict.ts';
 
 /** `cox` against the newest kubectl of this machine: the same lines, each in a namespace of its own of one cluster. */
-const cluster = useCluster('e2e-cox', { nodes: 1 });
+const cluster = useCluster('e2e-cox', { nodes: 1, apiservers: 1 });
 const cox = join(repository, 'bin/cox');
 const kubectl = kubectls().at(-1) ?? '';
 

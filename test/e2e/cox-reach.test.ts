@@ -17,7 +17,7 @@ import { comparableKubectl } from './parity/kubectl.ts';
 import { prepare } from './parity/prepare.ts';
 
 /** `cox port-forward`, `cp`, `proxy` and what cox says of workloads that do not run, against a real cluster. */
-const cluster = useCluster('e2e-cox-reach', { nodes: 1 });
+const cluster = useCluster('e2e-cox-reach', { nodes: 1, apiservers: 1 });
 const cox = join(repository, 'bin/cox');
 let side: Side;
 const children: ChildProcess[] = [];

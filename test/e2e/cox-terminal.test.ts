@@ -11,7 +11,7 @@ import { prepare } from './parity/prepare.ts';
 import { INTERRUPT, Terminal } from './terminal/terminal.ts';
 
 /** What cox does at a terminal: exec -it, editors, tables that change in place, questions, ctrl-C. */
-const cluster = useCluster('e2e-cox-terminal', { nodes: 1 });
+const cluster = useCluster('e2e-cox-terminal', { nodes: 1, apiservers: 1 });
 let side: Side;
 const open: Terminal[] = [];
 

@@ -55,7 +55,7 @@ async function lookup(node: number, name: string): Promise<string[]> {
 const finds = (node: number, name: string, ...wanted: string[]) =>
   waitFor(`${name}: ${wanted}`, async () => (await lookup(node, name)).join() === wanted.sort().join());
 
-const ip = (pod: string) => cluster().kubectlOk(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']);
+const ip = (pod: string) => cluster().get('pod', pod, '-o', 'jsonpath={.status.podIP}');
 
 beforeAll(async () => {
   await apply(WORKLOAD);
@@ -118,7 +118,7 @@ test.each([
   const script = `mount --bind ${file} /etc/resolv.conf && exec ${program} ${names.join(' ')}`;
   const asPod = ['--net', '--target', pid, 'unshare', '--mount', 'sh', '-c', script];
   const { stdout, stderr } = await node.exec('nsenter', asPod, { timeoutMs: 60_000 });
-  const vip = await cluster().kubectlOk(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}']);
+  const vip = await cluster().get('service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
   const [zero, one] = await Promise.all([ip('db-0'), ip('db-1')]);
   const found = stdout
     .trim()
@@ -131,7 +131,7 @@ test.each([
 
 test('a new Service has its name soon, a deleted one loses it', async () => {
   await cluster().kubectlOk(['create', 'service', 'clusterip', 'fresh', '--tcp=80:80']);
-  const address = await cluster().kubectlOk(['get', 'svc', 'fresh', '-o', 'jsonpath={.spec.clusterIP}']);
+  const address = await cluster().get('svc', 'fresh', '-o', 'jsonpath={.spec.clusterIP}');
   const found = async (): Promise<string[]> => lookup(0, 'fresh.default.svc.cluster.local');
   await waitFor('the name', async () => (await found()).includes(address), { everyMs: 50 });
   await cluster().kubectlOk(['delete', 'svc', 'fresh']);

@@ -6,11 +6,11 @@ import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 
-const cluster = useCluster('e2e-dual-stack', { nodes: 2, families: 'IPv4,IPv6' });
+const cluster = useCluster('e2e-dual-stack', { nodes: 2, apiservers: 1, families: 'IPv4,IPv6' });
 const kubectl = (...args: string[]) => cluster().kubectlOk(args, { timeoutMs: 120_000 });
 const apply = (input: string) => cluster().kubectlOk(['apply', '-f', '-'], { input });
 const list = async (kind: string, name: string, path: string) =>
-  (await kubectl('get', kind, name, '-o', `jsonpath={${path}}`)).split(' ').filter(Boolean);
+  (await cluster().get(kind, name, '-o', `jsonpath={${path}}`)).split(' ').filter(Boolean);
 const inPod = (pod: string, ...command: string[]) => cluster().kubectl(['exec', pod, '--', ...command]);
 
 const V4 = expect.stringMatching(/^10\.244\.\d+\.\d+$/);
@@ -122,7 +122,7 @@ describe('Services of both families', () => {
   const same = (a: readonly string[], b: readonly string[]) => [...a].sort().join() === [...b].sort().join();
   const slices = async (name: string) => {
     const selector = `kubernetes.io/service-name=${name}`;
-    const { items } = JSON.parse(await kubectl('get', 'endpointslices', '-l', selector, '-o', 'json')) as {
+    const { items } = JSON.parse(await cluster().get('endpointslices', '-l', selector, '-o', 'json')) as {
       items: { addressType: string; endpoints: { addresses: string[] }[] }[];
     };
     return Object.fromEntries(items.map((s) => [s.addressType, s.endpoints.flatMap((e) => e.addresses).sort()]));
@@ -197,7 +197,7 @@ describe('IPv6 alone', () => {
     ].join('\n---\n');
     await only().kubectlOk(['apply', '-f', '-'], { input });
     await ok('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=110s');
-    const ips = async () => (await ok('get', 'pods', '-o', 'jsonpath={.items[*].status.podIPs[*].ip}')).split(' ');
+    const ips = async () => (await only().get('pods', '-o', 'jsonpath={.items[*].status.podIPs[*].ip}')).split(' ');
     const before = await ips();
     expect(before).toEqual([V6, V6]);
     expect(await ok('exec', 'client', '--', 'ip', '-4', 'address', 'show', 'dev', 'eth0')).toBe('');

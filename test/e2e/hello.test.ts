@@ -69,7 +69,7 @@ describe('the hello workload', () => {
     expect(pods).toHaveLength(3);
     expect(new Set(pods.map((p) => p.spec.nodeName)).size).toBeGreaterThan(1);
     await waitFor('three endpoints', async () => {
-      const endpoints = JSON.parse(await cluster().kubectlOk(['get', 'endpoints', 'hello', '-o', 'json']));
+      const endpoints = JSON.parse(await cluster().get('endpoints', 'hello', '-o', 'json'));
       return endpoints.subsets[0].addresses.length === 3;
     });
   });
@@ -154,7 +154,7 @@ describe('the hello workload', () => {
 test('deleting a namespace leaves nothing on any node', async () => {
   await cluster().kubectlOk(['create', 'namespace', 'gone']);
   const inside = HELLO.replace('nodePort: 30080', 'nodePort: 30081');
-  await waitFor('the service account', () => cluster().kubectlOk(['-n', 'gone', 'get', 'serviceaccount', 'default']));
+  await waitFor('the service account', () => cluster().get('serviceaccount', 'default', '-n', 'gone'));
   await cluster().kubectlOk(['-n', 'gone', 'apply', '-f', '-'], { input: inside });
   await cluster().kubectlOk(['-n', 'gone', 'rollout', 'status', 'deployment/hello', '--timeout=100s']);
   await cluster().kubectlOk(['delete', 'namespace', 'gone', '--timeout=120s'], { timeoutMs: 130_000 });

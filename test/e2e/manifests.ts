@@ -61,6 +61,6 @@ export interface PodView {
 
 /** Pods with these labels that are not being deleted. */
 export async function podsOf(cluster: Cluster, selector: string, namespace = 'default'): Promise<PodView[]> {
-  const text = await cluster.kubectlOk(['-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json']);
+  const text = await cluster.get('pods', '-n', namespace, '-l', selector, '-o', 'json');
   return (JSON.parse(text) as { items: PodView[] }).items.filter((p) => !p.metadata.deletionTimestamp);
 }

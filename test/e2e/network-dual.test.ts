@@ -59,7 +59,7 @@ const nodePort = (port: number): object => ({
   type: 'NodePort',
   ports: [{ port: 80, targetPort: 'http', nodePort: port }],
 });
-const clusterIp6 = (name: string) => kubectl('get', 'svc', name, '-o', 'jsonpath={.spec.clusterIPs[0]}');
+const clusterIp6 = (name: string) => cluster().get('svc', name, '-o', 'jsonpath={.spec.clusterIPs[0]}');
 const restarted = new Map<string, ManagedProcess>();
 afterAll(() => Promise.all([...restarted.values()].map((p) => p.stop())));
 
@@ -87,17 +87,17 @@ beforeAll(async () => {
   await kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=110s');
   await kubectl('label', 'pod', 'web-1', 'only=one');
   for (const pod of ['web-0', 'web-1', 'client-0', 'client-1'])
-    ips.set(pod, await kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}'));
+    ips.set(pod, await cluster().get('pod', pod, '-o', 'jsonpath={.status.podIP}'));
 });
 
 describe('the primary family', () => {
   const inPod = (command: string) => kubectl('exec', 'client-0', '--', 'sh', '-c', command);
 
   test('is the first of nodes, pods and Services, and the API and the names of the cluster are reached by it', async () => {
-    const nodes = await kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].status.addresses[0].address}');
+    const nodes = await cluster().get('nodes', '-o', 'jsonpath={.items[*].status.addresses[0].address}');
     expect(nodes).toBe(`${six(0)} ${six(1)}`);
     for (const pod of ['web-0', 'web-1']) expect(ip6(pod)).toMatch(/^fd00:10:244:/);
-    const api = await kubectl('get', 'service', 'kubernetes', '-o', 'jsonpath={.spec.clusterIPs} {.spec.ipFamilies}');
+    const api = await cluster().get('service', 'kubernetes', '-o', 'jsonpath={.spec.clusterIPs} {.spec.ipFamilies}');
     expect(api).toBe('["fd00:10:96::1"] ["IPv6"]');
     expect(await kubectl('get', 'servicecidr', 'kubernetes')).toContain('fd00:10:96::/112,10.96.0.0/16');
     expect(await kubectl('get', 'ipaddress', 'fd00:10:96::a')).toContain('services/kube-system/kube-dns');
@@ -106,13 +106,13 @@ describe('the primary family', () => {
     );
     const connects = 'nc -w 2 kubernetes.default.svc.cluster.local 443 </dev/null && echo connected';
     await waitFor('the API from a pod', async () => (await inPod(connects).catch(() => '')).includes('connected'));
-    const ends = () => kubectl('get', 'endpoints', 'web', '-o', 'jsonpath={.subsets[*].addresses[*].ip}');
+    const ends = () => cluster().get('endpoints', 'web', '-o', 'jsonpath={.subsets[*].addresses[*].ip}');
     expect(await waitFor('endpoints', ends)).toMatch(/^fd00:/);
   });
 
   test('Services that do not say get it; with the other one first it is the second', async () => {
     const families = async (name: string) =>
-      (await kubectl('get', 'service', name, '-o', 'jsonpath={.spec.ipFamilies[*]}')).trim();
+      (await cluster().get('service', name, '-o', 'jsonpath={.spec.ipFamilies[*]}')).trim();
     await apply(
       service('plain', { ipFamilyPolicy: undefined }),
       service('four', { ipFamilies: ['IPv4'], ipFamilyPolicy: 'PreferDualStack' }),
@@ -280,7 +280,7 @@ describe('NetworkPolicy', () => {
     await expectReach('node');
     await apply(byBlock('fd00:10:244::/56', `${ip6('client-0')}/128`));
     await expectReach('far node');
-    const four = await kubectl('get', 'pod', 'web-0', '-o', 'jsonpath={.status.podIPs[1].ip}');
+    const four = await cluster().get('pod', 'web-0', '-o', 'jsonpath={.status.podIPs[1].ip}');
     expect(await whoFrom('client-1', four)).toBe('');
     await kubectl('label', 'pod', 'client-0', 'let=in');
     await apply(policy('web', { ingress: [{ from: [{ podSelector: { matchLabels: { let: 'in' } } }] }] }));

@@ -62,7 +62,7 @@ const answers = (host: string, wanted: RegExp, node = 0) =>
 async function inPod(pod: string): Promise<Run> {
   const node = cluster().nodes[0];
   if (!node) throw new Error('there is no node');
-  const id = await kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].containerID}');
+  const id = await cluster().get('pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].containerID}');
   const inspect = ['-H', node.dockerHost, 'inspect', '-f', '{{.State.Pid}}', id.replace('docker://', '')];
   const pid = (await node.exec('docker', inspect)).stdout.trim();
   return ({ command, args, ...spec }) =>
@@ -79,7 +79,7 @@ let loadSerial = 0;
  * IP. @returns what ends them and tells how each went, by its name.
  */
 async function everyWay(nodes: number[], timeoutMs: { vip: number; ingress: number }) {
-  const clusterIp = await kubectl('get', 'service', 'hello', '-o', 'jsonpath={.spec.clusterIP}');
+  const clusterIp = await cluster().get('service', 'hello', '-o', 'jsonpath={.spec.clusterIP}');
   const browser = { name: 'hello.example', lanes: 2, atLeast: REQUESTS, keepAlive: true, timeoutMs: timeoutMs.ingress };
   const fresh = { name: 'hello', lanes: 2, atLeast: REQUESTS, keepAlive: false, timeoutMs: timeoutMs.vip };
   const specs: [string, Run, LoadSpec][] = [
@@ -117,7 +117,7 @@ beforeAll(async () => {
 });
 
 test('an Ingress without a class gets the default one, is served on every node, and says where', async () => {
-  expect(await kubectl('get', 'ingress', 'hello', '-o', 'jsonpath={.spec.ingressClassName}')).toBe('coxswain');
+  expect(await cluster().get('ingress', 'hello', '-o', 'jsonpath={.spec.ingressClassName}')).toBe('coxswain');
   for (const node of [0, 1]) {
     const seen = new Set<string>();
     await waitFor(`every pod answers through node ${node}`, async () => {
@@ -126,7 +126,7 @@ test('an Ingress without a class gets the default one, is served on every node, 
     });
   }
   const ips = [address(0), address(1)].sort().join(',');
-  await waitFor('both addresses in the status', async () => (await kubectl('get', 'ingress', 'hello')).includes(ips));
+  await waitFor('both addresses in the status', async () => (await cluster().get('ingress', 'hello')).includes(ips));
   expect((await get('unknown.example')).status).toBe(404);
 });
 
@@ -158,8 +158,7 @@ test('a bad Ingress beside a good one: an event tells, and the good one answers'
     }),
   );
   await waitFor('events', async () => {
-    const events = await kubectl(
-      'get',
+    const events = await cluster().get(
       'events',
       '--field-selector=involvedObject.name=bad',
       '-o',
@@ -347,7 +346,7 @@ test('a node that is lost: requests fail only where they went to it, and none on
   await kubectl('rollout', 'status', 'deployment/hello', '--timeout=110s');
   const podsOn = async (node: number): Promise<string[]> => {
     const field = `--field-selector=spec.nodeName=${cluster().nodes[node]?.name}`;
-    const ips = await kubectl('get', 'pods', '-l', 'app=hello', field, '-o', 'jsonpath={.items[*].status.podIP}');
+    const ips = await cluster().get('pods', '-l', 'app=hello', field, '-o', 'jsonpath={.items[*].status.podIP}');
     return ips.split(' ').filter(Boolean);
   };
   // Those of former tests may still be ending.

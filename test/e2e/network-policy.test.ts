@@ -68,7 +68,7 @@ beforeAll(async () => {
   const [one = '', two = ''] = cluster().nodes.map((n) => n.name);
   await kubectl('create', 'namespace', 'other');
   await kubectl('label', 'namespace', 'other', 'team=other');
-  await waitFor('the service account', () => kubectl('-n', 'other', 'get', 'serviceaccount', 'default'));
+  await waitFor('the service account', () => cluster().get('serviceaccount', 'default', '-n', 'other'));
   await apply(
     manifest.whoami('web', { node: one, labels: { app: 'web' } }),
     manifest.whoami('db', { node: two, labels: { app: 'db' } }),
@@ -80,7 +80,7 @@ beforeAll(async () => {
   for (const ns of ['default', 'other'])
     await kubectl('-n', ns, 'wait', '--for=condition=Ready', 'pods', '--all', '--timeout=110s');
   for (const p of [...SERVERS, ...CLIENTS]) {
-    ips.set(p, await kubectl('get', 'pod', p, ...inNamespace(p), '-o', 'jsonpath={.status.podIP}'));
+    ips.set(p, await cluster().get('pod', p, ...inNamespace(p), '-o', 'jsonpath={.status.podIP}'));
   }
 });
 
@@ -166,13 +166,13 @@ test('probes pass, Services are judged by their pods, a pod reaches itself throu
     }),
   );
   await expectReachable('');
-  const ip = await kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+  const ip = await cluster().get('service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
   expect(await reach('other', ip, 80)).toBe(false);
   await waitFor('the pod itself', () => reach('web', ip, 80));
   // The node's own traffic is not limited: its probes keep the pod ready.
   const curl = ['-sm5', `http://${ips.get('web')}:8080/cgi-bin/whoami`];
   await waitFor('the node', async () => (await cluster().nodes[0]?.exec('curl', curl))?.stdout.includes('web'));
-  expect(await kubectl('get', 'pod', 'web', '-o', 'jsonpath={.status.containerStatuses[0].ready}')).toBe('true');
+  expect(await cluster().get('pod', 'web', '-o', 'jsonpath={.status.containerStatuses[0].ready}')).toBe('true');
   await kubectl('delete', 'networkpolicy', '--all');
   await waitFor('the Service answers', () => reach('other', ip, 80));
 });

@@ -75,7 +75,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
         `http://${address}:${port}/cgi-bin/whoami`,
       ])
     ).stdout;
-  const podIp = (pod: string) => kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}');
+  const podIp = (pod: string) => cluster().get('pod', pod, '-o', 'jsonpath={.status.podIP}');
   const answers = (address: string, port: number) => waitFor('an answer', () => who(address, port));
   const giveAddress = (name: string, ip: string) =>
     kubectl(
@@ -117,7 +117,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
   test('an address of a pool is answered for on the LAN by one node, and by another when that takes no part any more', async () => {
     const spec = { ...loadBalancer(8092, {}), loadBalancerClass: 'coxswain.dev/lan' };
     await apply(service('pooled', spec));
-    const read = (path: string) => kubectl('get', 'service', 'pooled', '-o', `jsonpath=${path}`);
+    const read = (path: string) => cluster().get('service', 'pooled', '-o', `jsonpath=${path}`);
     const address = await waitFor('an address', () => read('{.status.loadBalancer.ingress[0].ip}'));
     expect(address).toMatch(/\.20[01]$/);
     const announcer = () => read('{.metadata.annotations.coxswain\\.dev/announced-by}');
@@ -140,7 +140,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
   });
 
   test('a pod reaches itself through its Service, and with its own address another one', async () => {
-    const ip = await kubectl('get', 'svc', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+    const ip = await cluster().get('svc', 'web', '-o', 'jsonpath={.spec.clusterIP}');
     const [own, other] = [await podIp('web-0'), await podIp('client')];
     const seen = new Set<string>();
     await waitFor('both answer', async () => {
@@ -153,7 +153,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
 
   test('a Service without endpoints refuses at once', async () => {
     await apply(service('empty', { ...nodePort(30090), selector: { app: 'nobody' } }));
-    const ip = await kubectl('get', 'svc', 'empty', '-o', 'jsonpath={.spec.clusterIP}');
+    const ip = await cluster().get('svc', 'empty', '-o', 'jsonpath={.spec.clusterIP}');
     await waitFor('refusals', async () => {
       const { code } = await node(0).exec('curl', ['-sm2', `http://${ip}/`]);
       return code === 7 && (await refused(node(0).address, 30090));
@@ -171,7 +171,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       service('zoned', { selector: labels, trafficDistribution: 'PreferClose' }),
     );
     await kubectl('wait', '--for=condition=Ready', 'pod/zoned-0', 'pod/zoned-1', '--timeout=110s');
-    const ip = await kubectl('get', 'svc', 'zoned', '-o', 'jsonpath={.spec.clusterIP}');
+    const ip = await cluster().get('svc', 'zoned', '-o', 'jsonpath={.spec.clusterIP}');
     /** Who answers ten requests in a row of the client, which is on node 1. */
     const ten = async (): Promise<string> => {
       const loop = `for i in 1 2 3 4 5 6 7 8 9 10; do timeout 5 wget -qO- http://${ip}/cgi-bin/whoami; done`;
@@ -221,7 +221,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       expect((await answers(node(1).address, 30080)).client).not.toBe(outside());
       await apply(service('local', loadBalancer(8091, { externalTrafficPolicy: 'Local' })));
       await giveAddress('local', node(0).address);
-      const read = async (path: string) => Number(await kubectl('get', 'svc', 'local', '-o', `jsonpath=${path}`));
+      const read = async (path: string) => Number(await cluster().get('svc', 'local', '-o', `jsonpath=${path}`));
       const port = await read('{.spec.ports[0].nodePort}');
       const health = await read('{.spec.healthCheckNodePort}');
       expect((await answers(node(0).address, port)).client).toBe(outside());
@@ -263,7 +263,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       },
     });
     const eventsOf = (fields: string) =>
-      kubectl('get', 'events', `--field-selector=${fields}`, '-o', 'jsonpath={.items[*].message}');
+      cluster().get('events', `--field-selector=${fields}`, '-o', 'jsonpath={.items[*].message}');
     const pod = JSON.stringify({
       ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'wants-port' } },
       spec: {

@@ -23,7 +23,7 @@ const node = (n: number): ClusterNode => {
   return found;
 };
 const on = async (n: number, command: string): Promise<string> => (await node(n).exec('sh', ['-c', command])).stdout;
-const podIp = (pod: string) => kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}');
+const podIp = (pod: string) => cluster().get('pod', pod, '-o', 'jsonpath={.status.podIP}');
 
 /** From each pod to each other one, "from>to": those that see the caller's own address. */
 async function reachable(): Promise<string> {
@@ -106,7 +106,7 @@ test('an agent that takes another backend leaves nothing of the one before, and 
 
 test('a node that leaves takes its entries along', async () => {
   const gone = node(2);
-  const cidr = await kubectl('get', 'node', gone.name, '-o', 'jsonpath={.spec.podCIDR}');
+  const cidr = await cluster().get('node', gone.name, '-o', 'jsonpath={.spec.podCIDR}');
   await restarted[2]?.stop();
   await kubectl('delete', 'node', gone.name);
   await waitFor(

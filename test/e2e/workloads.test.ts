@@ -11,13 +11,14 @@ const folders = mkdtempSync(join(tmpdir(), 'coxswain-local-path-'));
 afterAll(() => rmSync(folders, { recursive: true, force: true }));
 const cluster = useCluster('e2e-workloads', {
   nodes: 2,
+  apiservers: 1,
   flags: { 'controller-manager': ['--local-path-storage-class', 'local-path', '--local-path-dir', folders] },
 });
 
 const ok = (...args: string[]): Promise<string> => cluster().kubectlOk(args);
 const apply = (input: string): Promise<string> => cluster().kubectlOk(['apply', '-f', '-'], { input });
 const read = (kind: string, name: string, path: string): Promise<string> =>
-  ok('get', kind, name, '-o', `jsonpath={${path}}`);
+  cluster().get(kind, name, '-o', `jsonpath={${path}}`);
 
 /** A pod template of one container, as YAML on one line. */
 const template = (app: string, command: string, o: { restart?: string; env?: string } = {}): string => `
@@ -122,7 +123,7 @@ describe('Job and CronJob', () => {
     const reason = (job: string) => read('job', job, '.status.conditions[?(@.type=="Failed")].reason');
     expect([await reason('policy'), await reason('late')]).toEqual(['PodFailurePolicy', 'DeadlineExceeded']);
     expect(await read('job', 'late', '.status.failed')).toBe('1');
-    await waitFor('no pod runs', async () => (await ok('get', 'pods', '-l', 'app=late', '-o', 'name')) === '');
+    await waitFor('no pod runs', async () => (await cluster().get('pods', '-l', 'app=late', '-o', 'name')) === '');
     await ok('delete', 'job', 'policy', 'late');
   });
 
@@ -138,7 +139,7 @@ describe('Job and CronJob', () => {
     await ok('delete', 'cronjob', 'tick');
     await waitFor(
       'nothing is left of it',
-      async () => (await ok('get', 'jobs', '-l', 'app=tick', '-o', 'name')) === '',
+      async () => (await cluster().get('jobs', '-l', 'app=tick', '-o', 'name')) === '',
     );
   });
 });
@@ -162,7 +163,7 @@ test('StatefulSet: pods keep their names, find each other by them, and are repla
   await ok('rollout', 'status', 'sts/db', '--timeout=100s');
   expect([await envOf('db-0'), await envOf('db-1')]).toEqual(['2', '2']);
   await ok('scale', 'sts/db', '--replicas=1');
-  await waitFor('one', async () => (await ok('get', 'pods', '-l', 'app=db', '-o', 'name')) === 'pod/db-0\n');
+  await waitFor('one', async () => (await cluster().get('pods', '-l', 'app=db', '-o', 'name')) === 'pod/db-0\n');
   await ok('delete', 'sts/db', 'service/db');
 });
 
@@ -180,7 +181,7 @@ describe('volumes on demand', () => {
 
   test('a StatefulSet has its volumes from the default class, each on the node of its pod, and finds them again', async () => {
     const shown = /^local-path \(default\) +local-path.coxswain.io +Delete +WaitForFirstConsumer +true/m;
-    await waitFor('the class', async () => shown.test(await ok('get', 'sc')));
+    await waitFor('the class', async () => shown.test(await cluster().get('sc')));
     const spec = `  serviceName: store\n  replicas: 2\n  podManagementPolicy: Parallel\n${claims}`;
     await apply(head('apps/v1', 'StatefulSet', 'store') + spec + selector('store') + mounted);
     await ok('rollout', 'status', 'sts/store', '--timeout=100s');
@@ -220,9 +221,9 @@ describe('volumes on demand', () => {
   test('when the claims go, so do the volumes and what was in them', async () => {
     await ok('delete', 'sts', 'store');
     await ok('delete', 'pvc', 'data-store-0', 'data-store-1', '--timeout=100s');
-    await waitFor('the volumes are gone', async () => (await ok('get', 'pv', '-o', 'name')) === '');
+    await waitFor('the volumes are gone', async () => (await cluster().get('pv', '-o', 'name')) === '');
     expect(readdirSync(folders)).toEqual([]);
-    const removers = async () => ok('get', 'pods', '-n', 'kube-system', '-o', 'name');
+    const removers = async () => cluster().get('pods', '-n', 'kube-system', '-o', 'name');
     await waitFor('nobody is left who removed them', async () => !(await removers()).includes('remove-pvc'));
   });
 });

@@ -35,7 +35,7 @@ export async function apply(cluster: Cluster, ...objects: readonly Json[]): Prom
 }
 
 export async function getPod(cluster: Cluster, name: string): Promise<Pod> {
-  return JSON.parse(await cluster.kubectlOk(['get', 'pod', name, '-o', 'json'])) as Pod;
+  return JSON.parse(await cluster.get('pod', name, '-o', 'json')) as Pod;
 }
 
 /** Waits until a pod is as wanted. @returns it; the failure shows what it was like last. */
@@ -96,7 +96,7 @@ export async function endContainer(cluster: Cluster, name: string): Promise<void
 /** Messages of a pod's events with this reason. */
 export async function eventsOf(cluster: Cluster, name: string, reason: string): Promise<string[]> {
   const selector = `involvedObject.name=${name},reason=${reason}`;
-  const text = await cluster.kubectlOk(['get', 'events', '--field-selector', selector, '-o', 'json']);
+  const text = await cluster.get('events', '--field-selector', selector, '-o', 'json');
   return (JSON.parse(text) as { items: { message: string }[] }).items.map((e) => e.message);
 }
 

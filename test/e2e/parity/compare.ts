@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { KUBECTL_ENV } from '../../bed/kubectls.ts';
 
 /** What one program made of a command line. */
 export interface Outcome {
@@ -44,6 +45,7 @@ export function runLine(side: Side, line: string): Promise<Outcome> {
     KUBECONFIG: side.kubeconfig,
     HOME: side.folder,
     EDITOR: 'false',
+    ...(basename(side.program).startsWith('kubectl') ? KUBECTL_ENV : {}),
   };
   return new Promise((resolve) => {
     const child = execFile('sh', ['-c', script], { cwd: side.folder, env, timeout: TIMEOUT_MS }, (e, out, err) => {

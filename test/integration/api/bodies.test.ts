@@ -6,7 +6,7 @@ import { waitFor } from '../../bed/wait.ts';
 import { Wire } from './http.ts';
 
 /** Answers that are long, requests that arrive at once: what the form of bodies must not change. */
-const cluster = useCluster('integration-bodies', { without: ['scheduler', 'controller-manager'] });
+const cluster = useCluster('integration-bodies', { apiservers: 1, without: ['scheduler', 'controller-manager'] });
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const COUNT = 200;
 

@@ -4,7 +4,7 @@ import { waitFor } from '../../bed/wait.ts';
 import { type Obj, Wire } from './http.ts';
 
 /** What clients read before anything else, and keep: what the server serves, and how it is made. */
-const cluster = useCluster('integration-documents', { without: ['scheduler', 'controller-manager'] });
+const cluster = useCluster('integration-documents', { apiservers: 1, without: ['scheduler', 'controller-manager'] });
 let wire: Wire;
 beforeAll(async () => {
   wire = await Wire.to(cluster());

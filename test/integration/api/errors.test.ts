@@ -3,7 +3,7 @@ import type { Status } from '#api/meta/errors.ts';
 import { useCluster } from '../../bed/suite.ts';
 import { Wire } from './http.ts';
 
-const cluster = useCluster('integration-errors', { without: ['scheduler', 'controller-manager'] });
+const cluster = useCluster('integration-errors', { apiservers: 1, without: ['scheduler', 'controller-manager'] });
 
 let wire: Wire;
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { type AskOptions, type Obj, Wire } from './http.ts';
 
-const cluster = useCluster('integration-identity', { without: ['scheduler', 'controller-manager'] });
+const cluster = useCluster('integration-identity', { apiservers: 1, without: ['scheduler', 'controller-manager'] });
 let wire: Wire;
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const NS = '/api/v1/namespaces/default';

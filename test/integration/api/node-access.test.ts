@@ -12,6 +12,7 @@ writeFileSync(tokens, 'one,system:node:n1,u1,"system:nodes"\ntwo,system:node:n2,
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const cluster = useCluster('integration-node-access', {
+  apiservers: 1,
   without: ['scheduler', 'controller-manager'],
   flags: { apiserver: ['--token-auth-file', tokens] },
 });

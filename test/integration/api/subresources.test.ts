@@ -6,7 +6,7 @@ import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { type Obj, Wire } from './http.ts';
 
-const cluster = useCluster('integration-subresources', { without: ['scheduler', 'controller-manager'] });
+const cluster = useCluster('integration-subresources', { apiservers: 1, without: ['scheduler', 'controller-manager'] });
 let wire: Wire;
 const NS = '/api/v1/namespaces/default';
 /** A program in a pod, as far as the API server can tell: it listens on an address of this machine. */

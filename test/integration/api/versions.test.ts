@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { useCluster } from '../../bed/suite.ts';
 import { type List, type Obj, Wire } from './http.ts';
 
-const cluster = useCluster('integration-versions', { without: ['scheduler', 'controller-manager'] });
+const cluster = useCluster('integration-versions', { apiservers: 1, without: ['scheduler', 'controller-manager'] });
 let wire: Wire;
 beforeAll(async () => {
   wire = await Wire.to(cluster());

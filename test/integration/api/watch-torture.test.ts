@@ -8,6 +8,7 @@ import { waitFor } from '../../bed/wait.ts';
 import { type List, type Obj, Wire } from './http.ts';
 
 const cluster = useCluster('integration-watch-torture', {
+  members: 3,
   without: ['scheduler', 'controller-manager'],
   flags: { apiserver: ['--watch-bookmark-interval', '50ms'] },
 });

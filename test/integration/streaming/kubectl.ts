@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { KUBECTL_ENV } from '../../bed/kubectls.ts';
 
 export interface Kubectl {
   /** Client version, such as "v1.33.1". */
@@ -48,7 +49,7 @@ export class KubectlRunner {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { PATH: process.env.PATH, HOME: this.#home, KUBECONFIG: '/dev/null' };
+    return { ...KUBECTL_ENV, PATH: process.env.PATH, HOME: this.#home, KUBECONFIG: '/dev/null' };
   }
 
   /** The command line as the start of a shell command. */
