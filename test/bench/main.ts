@@ -1,5 +1,5 @@
 /**
- * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [scale] [plane] [pods] [idle] [failover] [network]`, all of
+ * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [scale] [plane] [pods] [idle] [cli] [failover] [network]`, all of
  * them by default. Prints a table; figures go to .bench/latest.json (`--out FILE`), whose last contents and those of the
  * last release are compared with (`--against FILE`). With `--reference DIR`, which holds the Go implementation's programs, the
  * first four measure those before ours. The exit code tells of failures, not of missed goals.
@@ -10,6 +10,7 @@ import type { Client } from '#client/types.ts';
 import { type Cluster, startCluster } from '../bed/cluster.ts';
 import { repository } from '../bed/layout.ts';
 import { api } from './groups/api.ts';
+import { cli } from './groups/cli.ts';
 import { failover } from './groups/failover.ts';
 import { clientOf, type Group, type Sink, type Start } from './groups/group.ts';
 import { idle, plane } from './groups/idle.ts';
@@ -25,7 +26,7 @@ type OnCluster = (cluster: Cluster, client: Client, sink: Sink) => Promise<void>
 
 const ALONE: Readonly<Record<string, Group>> = { api, scheduling, scale, plane };
 /** These share a cluster of one node, with the timing of production. */
-const ON_NODE: Readonly<Record<string, OnCluster>> = { pods, idle, failover, network };
+const ON_NODE: Readonly<Record<string, OnCluster>> = { pods, idle, cli, failover, network };
 const NAMES = [...Object.keys(ALONE), ...Object.keys(ON_NODE)];
 
 async function onNode(parts: readonly OnCluster[], sink: Sink): Promise<void> {

@@ -84,6 +84,7 @@ const ROWS = {
   'dns-rate': { title: 'DNS answers of the cluster, per core', unit: '/s', goal: 20_000 },
   'ingress-rate': { title: 'GET through the Ingress, 64 connections', unit: '/s' },
   'ingress-cost': { title: 'CPU of the Ingress for one GET', unit: 'µs', less: true },
+  'cox-get': { title: 'cox get pods', unit: 'ms', less: true, goal: within(150, 150) },
   'leader-killed': { title: 'etcd leader killed, to first write', unit: 's', less: true, goal: 1.5 },
 } as const satisfies Record<string, Declared>;
 
