@@ -40,14 +40,24 @@ async function onNode(parts: readonly OnCluster[], sink: Sink): Promise<void> {
   }
 }
 
-async function alone(wanted: readonly string[], sink: Sink, start: Start): Promise<void> {
-  for (const [name, group] of Object.entries(ALONE)) if (wanted.includes(name)) await group(sink, start);
+/** Whose programs are measured, and who is told. */
+interface Side {
+  readonly sink: Sink;
+  readonly start: Start;
 }
 
-async function measure(wanted: readonly string[], sink: Sink): Promise<void> {
-  await alone(wanted, sink, startCluster);
+/** Where something fails, what comes after it is measured all the same. @returns the failures. */
+async function measure(wanted: readonly string[], ours: Sink, theirs: Side | undefined): Promise<unknown[]> {
+  const failures: unknown[] = [];
+  const attempt = (work: Promise<void>): Promise<unknown> => work.catch((e: unknown) => failures.push(e));
+  for (const [name, group] of Object.entries(ALONE)) {
+    if (!wanted.includes(name)) continue;
+    if (theirs) await attempt(group(theirs.sink, theirs.start));
+    await attempt(group(ours, startCluster));
+  }
   const parts = Object.entries(ON_NODE).flatMap(([name, part]) => (wanted.includes(name) ? [part] : []));
-  if (parts.length > 0) await onNode(parts, sink);
+  if (parts.length > 0) await attempt(onNode(parts, ours));
+  return failures;
 }
 
 function earlierRuns(out: string, against: string | undefined): Earlier[] {
@@ -90,22 +100,16 @@ async function main(): Promise<number> {
   const wanted = positionals.length > 0 ? positionals : NAMES;
   const rows: Row[] = [];
   const theirs: Row[] = [];
-  let failure: unknown;
-  try {
-    const { reference: dir } = values;
-    if (dir)
-      await alone(wanted, keep('reference: ', theirs), (o) => startCluster({ ...o, controlPlane: reference(dir) }));
-    await measure(wanted, keep('', rows));
-  } catch (e) {
-    failure = e;
-  }
+  const { reference: dir } = values;
+  const start: Start = (o) => startCluster({ ...o, ...(dir ? { controlPlane: reference(dir) } : {}) });
+  const side = dir ? { sink: keep('reference: ', theirs), start } : undefined;
+  const failures = await measure(wanted, keep('', rows), side);
   const others = earlierRuns(values.out, values.against);
   const told = rows.map((r) => besideReference(r, theirs));
   console.log(`\n${table(told, theirs.length > 0 ? [{ label: 'reference', rows: theirs }, ...others] : others)}`);
   if (rows.length > 0) writeReport(values.out, told, theirs);
-  if (failure === undefined) return 0;
-  console.error(failure);
-  return 1;
+  for (const failure of failures) console.error(failure);
+  return failures.length > 0 ? 1 : 0;
 }
 
 process.exitCode = await main();
