@@ -85,8 +85,21 @@ export function pathSegment(v: string): string[] {
   return problems;
 }
 
+/** Names found good: the same few are asked for again and again. Forgotten when there are too many. */
+const qualified = new Set<string>();
+const MAX_QUALIFIED = 1000;
+
 /** "name" or "prefix/name": label and annotation keys, finalizers, resource names. */
 export function qualifiedName(v: string): string[] {
+  if (qualified.has(v)) return [];
+  const problems = qualifiedNameProblems(v);
+  if (problems.length > 0) return problems;
+  if (qualified.size >= MAX_QUALIFIED) qualified.clear();
+  qualified.add(v);
+  return [];
+}
+
+function qualifiedNameProblems(v: string): string[] {
   const parts = v.split('/');
   const problems: string[] = [];
   let name = v;

@@ -73,9 +73,13 @@ export function makeView(kind: Kind, form: StoredForm<KubeObject>, resource: Res
   };
 }
 
+const NONE: readonly Resource[] = [];
+
 /** All served resources, by group/version/plural. Changes at run time when CRDs come and go. */
 export class ResourceTable {
   readonly #byPath = new Map<string, Resource>();
+  /** The same once more: a request asks several times, and putting a path together costs more than to look at a few. */
+  #byPlural = new Map<string, Resource[]>();
   /** Live resources that a custom one of the same name stands before. */
   readonly #behind = new Map<string, Resource>();
   readonly #listeners = new Set<() => void>();
@@ -103,7 +107,10 @@ export class ResourceTable {
   }
 
   find(group: string, version: string, plural: string): Resource | undefined {
-    return this.#byPath.get(ResourceTable.#path(group, version, plural));
+    for (const r of this.#byPlural.get(plural) ?? NONE) {
+      if (r.kind.version === version && r.kind.group === group) return r;
+    }
+    return undefined;
   }
 
   /** The resource of a built-in kind. @throws when it is not served. */
@@ -128,6 +135,7 @@ export class ResourceTable {
 
   #changed(): void {
     this.#generation++;
+    this.#byPlural = Map.groupBy(this.#byPath.values(), (r) => r.kind.plural);
     for (const l of this.#listeners) l();
   }
 }

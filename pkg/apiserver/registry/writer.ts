@@ -316,27 +316,26 @@ export class Writer {
 const isFor = (hook: WriteHook, { resource }: Target): boolean =>
   hook.resource === '*' || hook.resource === resource.kind.plural;
 
-/** What clients may not change: identity, times, generation, a running deletion. */
+/**
+ * What clients may not change: identity, times, generation, a running deletion. Nothing is deleted from an object here:
+ * V8 would make a table of it, and each later look at the metadata would cost several times as much.
+ */
 function keepSystemMeta(next: ObjectMeta | undefined, old: Stored<KubeObject>['metadata']): ObjectMeta {
-  const meta: ObjectMeta = {
-    ...next,
+  const kept: Readonly<Record<string, unknown>> = {
     uid: old.uid,
     creationTimestamp: old.creationTimestamp,
     resourceVersion: old.resourceVersion,
     generation: old.generation,
     deletionTimestamp: old.deletionTimestamp,
     deletionGracePeriodSeconds: old.deletionGracePeriodSeconds,
+    managedFields: next?.managedFields ?? old.managedFields,
   };
-  if (next?.managedFields === undefined) meta.managedFields = old.managedFields;
-  for (const k of [
-    'generation',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'managedFields',
-    'selfLink',
-  ] as const) {
-    if (meta[k] === undefined) delete meta[k];
+  const meta: Record<string, unknown> = {};
+  for (const k in next) {
+    const value = Object.hasOwn(kept, k) ? kept[k] : next[k as keyof ObjectMeta];
+    if (value !== undefined) meta[k] = value;
   }
+  for (const k in kept) if (meta[k] === undefined && kept[k] !== undefined) meta[k] = kept[k];
   return meta;
 }
 
