@@ -83,6 +83,7 @@ export async function openContext(options: GlobalOptions, streams: Streams): Pro
   const rest = new Rest(config, warn, {
     ...options,
     ...tracing(options, streams),
+    signal: streams.signal,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   if (options.matchServerVersion) await requireSameVersion(rest);

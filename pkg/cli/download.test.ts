@@ -14,7 +14,8 @@ const answer =
   (code: number, text: string, headers: Record<string, string> = {}): Handler =>
   (_request, response) =>
     void response.writeHead(code, headers).end(text);
-const fetched = (path = '/a.yaml') => readManifests({ filename: [`${server.url}${path}`] });
+const unhindered = { signal: new AbortController().signal };
+const fetched = (path = '/a.yaml') => readManifests(unhindered, { filename: [`${server.url}${path}`] });
 
 test('-f takes a URL, and follows where it leads', async () => {
   server.script(

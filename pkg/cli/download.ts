@@ -2,15 +2,16 @@ import { type IncomingMessage, get as plainGet } from 'node:http';
 import { get } from 'node:https';
 import { agentFor } from './api/agents.ts';
 import { CliError } from './errors.ts';
+import { Interrupted } from './interrupted.ts';
 
 const TIMEOUT_MS = 60_000;
 const MAX_REDIRECTS = 10;
 const MAX_BYTES = 64 * 2 ** 20;
 
-function ask(url: string): Promise<IncomingMessage> {
+function ask(url: string, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const agent = agentFor({ server: url });
-    const o = { timeout: TIMEOUT_MS, headers: { 'user-agent': 'cox' }, ...(agent ? { agent } : {}) };
+    const o = { timeout: TIMEOUT_MS, signal, headers: { 'user-agent': 'cox' }, ...(agent ? { agent } : {}) };
     const asked = (url.startsWith('https:') ? get : plainGet)(url, o, resolve);
     const late = (): void => void asked.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} seconds`));
     asked.on('timeout', late).on('error', reject);
@@ -29,11 +30,11 @@ async function textOf(answer: IncomingMessage): Promise<string> {
 }
 
 /** The text at a URL, by the proxies of the environment. Follows redirects. @throws CliError in one sentence */
-export async function download(url: string): Promise<string> {
+export async function download(url: string, signal: AbortSignal): Promise<string> {
   try {
     let at = url;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      const answer = await ask(at);
+      const answer = await ask(at, signal);
       const { statusCode = 0, statusMessage = '', headers } = answer;
       if (statusCode === 200) return await textOf(answer);
       answer.destroy();
@@ -44,6 +45,7 @@ export async function download(url: string): Promise<string> {
     }
     throw new Error(`it leads elsewhere more than ${MAX_REDIRECTS} times`);
   } catch (e) {
+    if (signal.aborted) throw new Interrupted();
     throw new CliError(`unable to read URL "${url}": ${(e as Error).message}`);
   }
 }

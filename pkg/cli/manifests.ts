@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { addAbortSignal } from 'node:stream';
 import { StatusError } from '#api/meta/errors.ts';
 import { parseLabelSelector } from '#api/meta/labels.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
@@ -7,7 +8,7 @@ import type { ApiResource, Discovery } from './api/discovery.ts';
 import type { CliContext } from './context.ts';
 import type { documentsIn } from './documents.ts';
 import { CliError, sentence } from './errors.ts';
-import { interrupted } from './interrupted.ts';
+import { isCut, oneByOne } from './interrupted.ts';
 
 /** An object a user wrote, and the file it stands in. */
 export interface Manifest {
@@ -17,12 +18,14 @@ export interface Manifest {
 
 const isUrl = (path: string): boolean => /^https?:\/\//.test(path);
 
+type Interruptible = Pick<CliContext, 'signal'>;
+
 /** Text of a file or at a URL; "-" is standard input, which is not there at once when another program writes it. */
-export async function readText(path: string): Promise<string> {
-  if (isUrl(path)) return (await import('./download.ts')).download(path);
+export async function readText({ signal }: Interruptible, path: string): Promise<string> {
+  if (isUrl(path)) return (await import('./download.ts')).download(path, signal);
   if (path !== '-') return readFileSync(path, 'utf8');
   const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  for await (const chunk of addAbortSignal(signal, process.stdin)) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
 }
 
@@ -78,13 +81,16 @@ function nothingIn(paths: readonly string[]): string {
 }
 
 /** All objects of files, directories and standard input, or of a kustomization. @throws CliError with file, line and column */
-export async function readManifests({ filename = [], recursive = false, kustomize }: Sources): Promise<Manifest[]> {
+export async function readManifests(
+  ctx: Interruptible,
+  { filename = [], recursive = false, kustomize }: Sources,
+): Promise<Manifest[]> {
   if (kustomize !== undefined && filename.length > 0) throw new CliError('only one of -f or -k can be specified');
   // Most commands take no files, and need no parser.
   const { documentsIn: documents } = await import('./documents.ts');
   const found: Manifest[] = [];
   for (const file of filename.flatMap((p) => filesOf(p, recursive)))
-    found.push(...parseText(await readText(file), file === '-' ? 'STDIN' : file, documents));
+    found.push(...parseText(await readText(ctx, file), file === '-' ? 'STDIN' : file, documents));
   if (kustomize !== undefined) found.push(...(await builtBy(kustomize)));
   if (found.length === 0) throw new CliError(`no objects passed${nothingIn(filename)}`);
   return found;
@@ -109,7 +115,7 @@ export async function localObjects(
     namespaceOf(ctx, resource, m.object);
     return { resource, object: m.object };
   };
-  return Promise.all((await readManifests(o)).map(local));
+  return Promise.all((await readManifests(ctx, o)).map(local));
 }
 
 /** The resource of a manifest. @throws CliError that names the file */
@@ -160,7 +166,7 @@ export async function eachManifest(
   files: Sources & { readonly doing: string },
   work: Work,
 ): Promise<number> {
-  return eachOf(ctx, await readManifests(files), files.doing, work);
+  return eachOf(ctx, await readManifests(ctx, files), files.doing, work);
 }
 
 /** What is done with an object of a file. It may say more exactly what it is doing, for what is told of a failure. */
@@ -177,15 +183,15 @@ export async function eachOf(
 ): Promise<number> {
   const discovery = await ctx.discovery();
   let code = 0;
-  for (const [i, m] of manifests.entries()) {
-    if (ctx.signal.aborted) return interrupted(ctx, manifests.slice(i).map(nameOf), `before ${verb}`);
+  const stopped = await oneByOne(ctx, { all: manifests, nameOf, left: `before ${verb}` }, async (m) => {
     const doing = { what: verb };
     try {
       await work(await resourceOf(discovery, m), m.object, doing);
     } catch (e) {
+      if (isCut(ctx, e)) throw e;
       code = 1;
       ctx.err(`${sentence(withSource(e, doing.what, m.file))}\n`);
     }
-  }
-  return code;
+  });
+  return stopped || code;
 }

@@ -20,7 +20,7 @@ let folder = '';
 
 beforeAll(() => {
   // Each line is a program of its own, with its own listeners.
-  for (const emitter of [process, process.stdout]) emitter.setMaxListeners(100);
+  for (const emitter of [process, process.stdout, process.stderr]) emitter.setMaxListeners(100);
   folder = mkdtempSync(join(tmpdir(), 'cox-run-'));
   mkdirSync(join(folder, 'empty'));
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);

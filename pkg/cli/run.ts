@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { versionInfo } from '#process/version.ts';
 import { nearest } from './api/discovery.ts';
 import { sentence } from './errors.ts';
+import { saysMore } from './interrupted.ts';
 import { normalizeArguments } from './program/arguments.ts';
 import { globals } from './program/flags.ts';
 import { commandNames, groupsFor } from './program/groups.ts';
@@ -21,7 +22,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       return 0;
     }
     if (isUnknown(argv[0])) {
-      const code = await (await import('./plugins/plugins.ts')).runPlugin(argv);
+      const code = await (await import('./plugins/plugins.ts')).runPlugin(argv, session);
       if (code !== undefined) return code;
     }
     await program.parseAsync(args, { from: 'user' });
@@ -29,8 +30,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (e) {
     // Commander has printed help or its own sentence already.
     if (e instanceof CommanderError) return e.exitCode;
-    if (!session.signal.aborted) process.stderr.write(`${[sentence(e), ...(await hints(session, e))].join('\n')}\n`);
-    return session.signal.aborted && session.exitCode ? session.exitCode : ((e as { exitCode?: number }).exitCode ?? 1);
+    if (!session.signal.aborted) session.err(`${[sentence(e), ...(await hints(session, e))].join('\n')}\n`);
+    else if (saysMore(e)) session.err(`${sentence(e)}\n`);
+    return session.signal.aborted ? session.exitCode : ((e as { exitCode?: number }).exitCode ?? 1);
   } finally {
     session.close();
   }

@@ -76,7 +76,7 @@ export async function chosenObjects(ctx: CliContext, args: readonly string[], o:
       const from = o.allNamespaces ? { ...ctx, namespaceGiven: false } : ctx;
       return { resource, name: m.object.metadata?.name ?? '', namespace: namespaceOf(from, resource, m.object) };
     };
-    return Promise.all((await readManifests(o)).map(of));
+    return Promise.all((await readManifests(ctx, o)).map(of));
   }
   return (await parseTargets(args, discovery)).map((t) => ({
     ...t,
@@ -112,6 +112,8 @@ export async function objectsIn(ctx: CliContext, c: Chosen, o: Choosing): Promis
 /** A target that is one object. */
 export interface Named extends Chosen {
   readonly name: string;
+  /** As it was listed; absent for one that was named. */
+  readonly object?: KubeObject;
 }
 
 /** One target for each object: collections become what labels and fields choose of them. */
@@ -119,13 +121,16 @@ export async function namedTargets(ctx: CliContext, chosen: readonly Chosen[], o
   const names = async (c: Chosen): Promise<Named[]> => {
     if (c.name) return [{ ...c, name: c.name }];
     const objects = await objectsIn(ctx, c, o);
-    return objects.map(({ metadata }) => ({ ...c, namespace: metadata?.namespace, name: metadata?.name ?? '' }));
+    return objects.map((object) => {
+      const { namespace, name = '' } = object.metadata ?? {};
+      return { ...c, namespace, name, object };
+    });
   };
   return (await Promise.all(chosen.map(names))).flat();
 }
 
 /** The objects of a target as the server has them. */
-export const objectsOf = async (ctx: CliContext, c: Chosen, o: Choosing): Promise<KubeObject[]> =>
+const objectsOf = async (ctx: CliContext, c: Chosen, o: Choosing): Promise<KubeObject[]> =>
   c.name ? [await ctx.rest.json<KubeObject>({ path: pathOf(c.resource, c.namespace, c.name) })] : objectsIn(ctx, c, o);
 
 /** An object as the server has it, and what it is. */

@@ -128,6 +128,26 @@ test('cp brings files and folders to a container and back, whole', async () => {
   }
 });
 
+test('what ends a command from outside: what it dies of, and what it leaves', async () => {
+  await started(['get', 'cm', 'settings', '-w'], /settings/);
+  const watching = children.at(-1) as ChildProcess;
+  watching.kill('SIGTERM');
+  expect(await once(watching, 'close')).toEqual([null, 'SIGTERM']);
+  // More than fits into a pipe, so that somebody is told that nobody reads.
+  const deaf = await runLine(side, '(k get --raw /openapi/v2; echo "code $?" >&2) | head -c 1');
+  expect(deaf).toEqual({ code: 0, out: '{', err: 'code 141\n' });
+  const image = ['--image=coxswain/busybox:1', '--image-pull-policy=Never'];
+  const flags = ['--rm', '-i', '--restart=Never', '--grace-period=1', ...image];
+  await started(['run', 'brief', ...flags, '--', 'sh', '-c', 'while sleep 1; do echo begun; done'], /begun/);
+  const running = children.at(-1) as ChildProcess;
+  running.kill('SIGINT');
+  expect(await once(running, 'close')).toEqual([null, 'SIGINT']);
+  await waitFor(
+    'the pod of an interrupted run is gone',
+    async () => (await runLine(side, 'k get pod brief')).code === 1,
+  );
+});
+
 test('proxy serves the API to this machine only', async () => {
   const [, port] = await started(['proxy', '--port=0'], /Starting to serve on 127\.0\.0\.1:(\d+)/);
   expect(JSON.parse(await get(port, `/api/v1/namespaces/${side.namespace}/pods/solo`))).toMatchObject({ kind: 'Pod' });

@@ -8,11 +8,16 @@ import {
 import { request } from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
 import { isNotFound, type Status, StatusError } from '#api/meta/errors.ts';
+import { type Clock, systemClock } from '#async/clock.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
+import { Interrupted, Unanswered } from '../interrupted.ts';
 import { agentFor } from './agents.ts';
 
 /** Milliseconds to connect and to get a first answer; streams have no limit after that. */
 const ANSWER_TIMEOUT_MS = 60_000;
+
+/** How long the answer to a change may take once the command is interrupted, milliseconds. */
+const LAST_ANSWER_MS = 10_000;
 
 /** How often a connection is tried that ends before it carries anything. */
 const ATTEMPTS = 3;
@@ -44,6 +49,10 @@ export interface Impersonation {
 
 /** How requests are made. */
 export interface RestOptions extends Impersonation {
+  /** The end of the command: what only reads ends with it, and changes are given a while to be answered. */
+  readonly signal?: AbortSignal;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** To connect and to get a first answer; 0 for no limit. Default: a minute. */
   readonly timeoutMs?: number;
   /** Is told of every request once it is answered, and of its body. */
@@ -74,6 +83,8 @@ export class Rest {
   readonly #server: string;
   readonly #agent: Agent | undefined;
   readonly #timeoutMs: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #clock: Clock;
   readonly #identity: Readonly<Record<string, string | string[]>>;
   readonly warnings: (text: string) => void;
   readonly #trace: RestOptions['trace'];
@@ -83,6 +94,8 @@ export class Rest {
     this.#server = config.server.replace(/\/$/, '');
     this.#identity = identityOf(config, o);
     this.#timeoutMs = o.timeoutMs ?? ANSWER_TIMEOUT_MS;
+    this.#signal = o.signal;
+    this.#clock = o.clock ?? systemClock;
     this.warnings = warnings;
     this.#trace = o.trace;
     this.#agent = agentFor(config);
@@ -138,13 +151,10 @@ export class Rest {
     const url = this.url(r.path, r.query);
     const method = r.method ?? 'GET';
     const started = Date.now();
+    const signal = r.signal ?? (method === 'GET' ? this.#signal : undefined);
     return new Promise((resolve, reject) => {
-      const sent = this.#request(url, {
-        method,
-        headers,
-        timeout: this.#timeoutMs,
-        ...(r.signal ? { signal: r.signal } : {}),
-      });
+      const sent = this.#request(url, { method, headers, timeout: this.#timeoutMs, ...(signal ? { signal } : {}) });
+      if (method !== 'GET') this.#endWithCommand(sent);
       sent.on('response', (response) => {
         sent.setTimeout(0);
         const { statusCode, statusMessage } = response;
@@ -154,12 +164,25 @@ export class Rest {
       });
       sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
       sent.on('error', (e: NodeJS.ErrnoException) => {
+        if (signal?.aborted && signal === this.#signal) return reject(new Interrupted());
         // A connection that was idle may have ended just now: what only reads may be asked again, as Go's client does.
         const ended = sent.reusedSocket && (e.code === 'ECONNRESET' || e.code === 'EPIPE');
         reject(ended && method === 'GET' ? Object.assign(e, { again: true }) : e);
       });
       sent.end(body);
     });
+  }
+
+  /** A change that is under way when the command is interrupted: what becomes of it is worth knowing, but not worth any time. */
+  #endWithCommand(sent: ClientRequest): void {
+    const signal = this.#signal;
+    if (!signal || signal.aborted) return;
+    const begin = (): void => {
+      const timer = this.#clock.after(LAST_ANSWER_MS, () => sent.destroy(new Unanswered()));
+      sent.on('close', () => timer.cancel());
+    };
+    signal.addEventListener('abort', begin);
+    sent.on('close', () => signal.removeEventListener('abort', begin));
   }
 
   /** Sends a request of somebody else, as the user of the kubeconfig, and gives the answer as it comes. */
@@ -181,11 +204,13 @@ export class Rest {
   }
 
   #upgradeOnce(path: string, headers: Headers): Promise<{ socket: Duplex; head: Buffer }> {
+    const signal = this.#signal;
     return new Promise((resolve, reject) => {
       const sent = this.#request(`${this.#server}${path}`, {
         method: 'POST',
         headers: { ...headers, ...this.#identity, connection: 'Upgrade' },
         timeout: ANSWER_TIMEOUT_MS,
+        ...(signal ? { signal } : {}),
       });
       sent.on('upgrade', (_response, socket, head) => resolve({ socket, head }));
       sent.on('response', (response) => {

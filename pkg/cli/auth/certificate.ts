@@ -1,8 +1,9 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { pathOf } from '../api/discovery.ts';
-import { report, type WriteFlags } from '../commands/write.ts';
+import { foundLabel, report, type WriteFlags } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { oneByOne } from '../interrupted.ts';
 import { hasSources } from '../manifests.ts';
 import { foundObjects } from '../targets.ts';
 
@@ -10,20 +11,21 @@ type Request = KubeObject & {
   status?: { conditions?: { type: string; status: string; reason?: string; message?: string }[] };
 };
 
-/** `cox certificate approve NAME`, `cox certificate deny NAME` */
+/** `cox certificate approve NAME`, `cox certificate deny NAME`. @returns the exit code */
 export async function decide(
   ctx: CliContext,
   verdict: 'Approved' | 'Denied',
   args: readonly string[],
   o: WriteFlags & { readonly force?: boolean },
-): Promise<void> {
+): Promise<number> {
   if (args.length === 0 && !hasSources(o))
     throw new CliError('one or more CSRs must be specified as <name> or -f <filename>');
   const verb = verdict === 'Approved' ? 'approve' : 'deny';
-  for (const { resource, object } of await foundObjects(ctx, hasSources(o) ? [] : ['csr', ...args], o)) {
+  const done = verdict.toLowerCase();
+  const all = await foundObjects(ctx, hasSources(o) ? [] : ['csr', ...args], o);
+  return oneByOne(ctx, { all, nameOf: foundLabel, left: `not ${done}` }, async ({ resource, object }) => {
     const request = object as Request;
     const conditions = request.status?.conditions ?? [];
-    const done = verdict.toLowerCase();
     if (!conditions.some((c) => c.type === verdict) || o.force) {
       const condition = {
         type: verdict,
@@ -36,5 +38,5 @@ export async function decide(
       await ctx.rest.json({ method: 'PUT', path, body });
     }
     report(ctx, o, resource, request, done);
-  }
+  });
 }

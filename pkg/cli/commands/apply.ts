@@ -59,7 +59,7 @@ async function applyAll(ctx: CliContext, o: ApplyFlags): Promise<number> {
     else report(ctx, o, r, object, done);
   };
   const applied: Applied = { uids: new Set(), namespaces: new Set() };
-  const manifests = selected(await readManifests(o), o.selector);
+  const manifests = selected(await readManifests(ctx, o), o.selector);
   if (manifests.length === 0) throw new CliError('no objects passed to apply');
   const kinds = o.prune && !o.applyset ? await kindsToPrune(ctx, o) : [];
   const set = o.applyset ? await membersOf(ctx, o.applyset, manifests, o) : undefined;
@@ -168,14 +168,10 @@ async function madeAnew(
   modified: KubeObject,
   { query, o }: { query: ReturnType<typeof writeQuery>; o: ApplyFlags },
 ): Promise<KubeObject> {
-  const { deleteObjects, deletionIn } = await import('./delete.ts');
+  const { makeWay } = await import('./delete.ts');
   // The file may name another namespace than the one worked in.
-  const quiet = { ...ctx, namespace: modified.metadata?.namespace ?? ctx.namespace, out: () => {}, err: () => {} };
-  await deleteObjects(quiet, [`${qualified(r)}/${modified.metadata?.name}`], {
-    ...deletionIn(o),
-    ignoreNotFound: true,
-    yes: true,
-  });
+  const there = { ...ctx, namespace: modified.metadata?.namespace ?? ctx.namespace };
+  await makeWay(there, `${qualified(r)}/${modified.metadata?.name}`, { ...o, quiet: true });
   return ctx.rest.json<KubeObject>({
     method: 'POST',
     path: pathOf(r, modified.metadata?.namespace),

@@ -3,8 +3,10 @@ import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { apiVersionOf, pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { oneByOne } from '../interrupted.ts';
 import { type Found, foundObjects } from '../targets.ts';
 import { type CreateFlags, createAs } from './create.ts';
+import { foundLabel } from './write.ts';
 
 export interface AutoscaleFlags extends CreateFlags {
   readonly name?: string;
@@ -26,8 +28,8 @@ async function checkScalable(ctx: CliContext, { resource, object }: Found): Prom
   }
 }
 
-/** `cox autoscale TYPE NAME --max=5`: a HorizontalPodAutoscaler for a workload. */
-export async function autoscale(ctx: CliContext, args: readonly string[], o: AutoscaleFlags): Promise<void> {
+/** `cox autoscale TYPE NAME --max=5`: a HorizontalPodAutoscaler for a workload. @returns the exit code */
+export async function autoscale(ctx: CliContext, args: readonly string[], o: AutoscaleFlags): Promise<number> {
   if (o.max === undefined) throw new CliError('required flag(s) "max" not set');
   const [min, max, cpu] = [Number(o.min ?? -1), Number(o.max), Number(o.cpuPercent ?? -1)];
   if (!(max >= 1)) throw new CliError(`--max=MAXPODS is required and must be at least 1, max: ${o.max}`);
@@ -36,7 +38,8 @@ export async function autoscale(ctx: CliContext, args: readonly string[], o: Aut
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
   });
-  for (const found of await foundObjects(ctx, args, o)) {
+  const all = await foundObjects(ctx, args, o);
+  return oneByOne(ctx, { all, nameOf: foundLabel, left: 'not autoscaled' }, async (found) => {
     await checkScalable(ctx, found);
     const target = found.object.metadata?.name ?? '';
     const metric = { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpu } };
@@ -52,5 +55,5 @@ export async function autoscale(ctx: CliContext, args: readonly string[], o: Aut
       },
     } as KubeObject;
     await createAs(ctx, scalers, scaler, { done: 'autoscaled', manager: 'kubectl-autoscale', ...o });
-  }
+  });
 }

@@ -25,7 +25,7 @@ export async function createFromFiles(ctx: CliContext, o: CreateFileFlags): Prom
     await (await import('./raw.ts')).rawRequest(ctx, 'POST', o.raw, o.filename);
     return 0;
   }
-  const manifests = selected(await readManifests(o), o.selector);
+  const manifests = selected(await readManifests(ctx, o), o.selector);
   if (manifests.length === 0) throw new CliError('no objects passed to create');
   return eachOf(ctx, manifests, 'creating', async (r, object) => {
     const wanted = o.edit ? (await import('./edit.ts')).editedManifest(ctx, r, object, o) : object;

@@ -6,7 +6,7 @@ import { pathOf } from '../api/discovery.ts';
 import { lookAt, watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, sentence } from '../errors.ts';
-import { interrupted } from '../interrupted.ts';
+import { INTERRUPTED, Interrupted, interrupted, isCut, oneByOne } from '../interrupted.ts';
 import { ALL_AND_SELECTOR, chosenObjects, type Named, namedTargets, refuseAllAndSelector } from '../targets.ts';
 import { type AskFlags, askOrStop, canAsk, contextInUse } from '../terminal/confirm.ts';
 import { WaitingLine } from '../terminal/screen.ts';
@@ -124,7 +124,9 @@ async function confirmed(ctx: CliContext, all: readonly Named[]): Promise<boolea
   ctx.out(`You are about to delete the following ${all.length} resource(s):\n${lines}`);
   const reader = createInterface({ input: process.stdin });
   ctx.out('Do you want to continue? (y/n): ');
-  const [answer = ''] = (await Promise.race([once(reader, 'line'), once(reader, 'close')])) as [string?];
+  const { signal } = ctx;
+  const heard = Promise.race([once(reader, 'line', { signal }), once(reader, 'close', { signal })]);
+  const [answer = ''] = (await heard) as [string?];
   reader.close();
   if (/^y(es)?$/i.test(answer.trim())) return true;
   ctx.out('deletion is cancelled\n');
@@ -158,33 +160,46 @@ export async function deleteObjects(ctx: CliContext, args: readonly string[], o:
   const waits: Promise<void>[] = [];
   const going = new Set<Named>();
   let code = 0;
-  for (const [i, d] of all.entries()) {
-    if (ctx.signal.aborted) {
-      code = interrupted(ctx, all.slice(i).map(nameText), 'not deleted');
-      break;
-    }
+  const stopped = await oneByOne(ctx, { all, nameOf: nameText, left: 'not deleted' }, async (d) => {
     try {
       const uid = await deleteOne(ctx, d, body, o);
-      if (o.wait === false || (o.dryRun ?? 'none') !== 'none') continue;
+      if (o.wait === false || (o.dryRun ?? 'none') !== 'none') return;
       going.add(d);
-      const gone = untilGone(ctx, d, uid).then(() => void (ctx.signal.aborted || going.delete(d)));
+      const gone = untilGone(ctx, d, uid).then(() => void going.delete(d), onlyFailure(ctx));
       // It may fail while others are still being deleted, before anybody waits for it.
       gone.catch(() => undefined);
       waits.push(gone);
     } catch (e) {
-      if (o.ignoreNotFound && isNotFound(e)) continue;
+      if (o.ignoreNotFound && isNotFound(e)) return;
+      if (isCut(ctx, e)) throw e;
       code = 1;
       ctx.err(`${sentence(e)}\n`);
     }
-  }
+  });
   const line = new WaitingLine(process.stderr);
   let left = waits.length;
   const tell = (): void => line.show(`Waiting for ${left} of ${waits.length} to be gone …`);
   if (left > 0) tell();
   const each = waits.map((w) => w.finally(() => (--left > 0 ? tell() : line.clear())));
   await withinTime(Promise.all(each), o.timeout).finally(() => line.clear());
-  return ctx.signal.aborted ? interrupted(ctx, [...going].map(nameText), 'deleted, but not gone yet') : code;
+  return ctx.signal.aborted ? interrupted(ctx, [...going].map(nameText), 'deleted, but not gone yet') : stopped || code;
 }
+
+/** Deletes what is about to be made anew, and waits until it is gone. @throws CliError when that is interrupted, which is told */
+export async function makeWay(ctx: CliContext, what: string, o: DeletionFlags & { quiet?: boolean }): Promise<void> {
+  const telling = o.quiet ? { ...ctx, out: () => {}, err: () => {} } : ctx;
+  const code = await deleteObjects(telling, [what], { ...deletionIn(o), ignoreNotFound: true, yes: true });
+  if (code !== INTERRUPTED) return;
+  interrupted(ctx, [what], 'deleted, but not made anew');
+  throw new Interrupted();
+}
+
+/** What is done with the failure of something that may be interrupted: only others are passed on. */
+const onlyFailure =
+  (ctx: CliContext) =>
+  (e: unknown): void => {
+    if (!isCut(ctx, e)) throw e;
+  };
 
 /** @param timeout such as "30s"; zero for no limit. @throws CliError for work that takes longer */
 export async function withinTime(work: Promise<unknown>, timeout = '0s'): Promise<void> {
@@ -197,9 +212,10 @@ export async function withinTime(work: Promise<unknown>, timeout = '0s'): Promis
   await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** Watches one object until it is gone or replaced by another of the same name. */
+/** Watches one object until it is gone or replaced by another of the same name. @throws CliError when interrupted */
 export async function untilGone(ctx: CliContext, d: Named, uid: string | undefined): Promise<void> {
-  while (!ctx.signal.aborted) {
+  for (;;) {
+    if (ctx.signal.aborted) throw new Interrupted();
     const path = pathOf(d.resource, d.namespace);
     const { object, query } = await lookAt<KubeObject>(ctx.rest, path, d.name);
     if (!object || (uid && object.metadata?.uid !== uid)) return;

@@ -103,7 +103,7 @@ async function statesOfAll(ctx: CliContext, folders: readonly string[], o: DiffF
     const merged = await mergedOf(ctx, r, object, live, o);
     writeStates(folders, r, r.kind === 'Secret' ? masked(live, merged) : [live, merged], o);
   };
-  const left = selected(await readManifests(o), o.selector);
+  const left = selected(await readManifests(ctx, o), o.selector);
   const worker = async (): Promise<void> => {
     for (let m = left.shift(); m !== undefined; m = left.shift()) await one(m);
   };

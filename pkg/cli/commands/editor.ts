@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CliContext } from '../context.ts';
 import { CliError, sentence } from '../errors.ts';
+import { Interrupted, isCut } from '../interrupted.ts';
 
 const HINT = `# Please edit the object below. Lines beginning with a '#' will be ignored,
 # and an empty file will abort the edit. If an error occurs while saving this file will be
@@ -91,10 +92,14 @@ export async function editUntilSaved(ctx: CliContext, e: Editing): Promise<void>
     }
     text = `${edited}\n`;
     try {
+      // Ctrl-C in the editor is for this program, too.
+      await new Promise(setImmediate);
+      if (ctx.signal.aborted) throw new Interrupted();
       if (!(await e.save(edited))) ctx.err('Edit cancelled, no changes made.\n');
       draft.remove();
       return;
     } catch (failure) {
+      if (isCut(ctx, failure)) throw lost('interrupted, and nothing was saved');
       problem = sentence(failure);
     }
   }

@@ -1,6 +1,7 @@
 import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { interrupted, isCut } from '../interrupted.ts';
 import { converse } from '../remote/channels.ts';
 import { chosenObjects } from '../targets.ts';
 import { parseSeconds } from './logs.ts';
@@ -43,7 +44,11 @@ export async function exec(
   });
   for (const c of command) query.append('command', c);
   const path = `${pathOf(pods, ctx.namespace, pod?.metadata?.name, 'exec')}?${query}`;
-  const code = await converse(ctx, path, terminal, { stdin: flags.stdin === true, tty });
+  const talk = converse(ctx, path, terminal, { stdin: flags.stdin === true, tty });
+  const code = await talk.catch((e: unknown) => {
+    if (isCut(ctx, e)) interrupted(ctx, [`pod/${pod?.metadata?.name}`], 'the command may go on in');
+    throw e;
+  });
   if (code !== 0 && !flags.quiet) ctx.err(`command terminated with exit code ${code}\n`);
   return code;
 }

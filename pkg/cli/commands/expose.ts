@@ -4,10 +4,12 @@ import { Services } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { oneByOne } from '../interrupted.ts';
 import { podSpecOf } from '../pod-spec.ts';
 import { type Found, foundObjects } from '../targets.ts';
 import { type CreateFlags, createAs } from './create.ts';
 import { PATCH_TYPES, patchedObject } from './patched.ts';
+import { foundLabel } from './write.ts';
 
 export interface ExposeFlags extends CreateFlags {
   readonly name?: string;
@@ -125,11 +127,12 @@ function patchIn(text: string): unknown {
   }
 }
 
-/** `cox expose TYPE NAME --port=80`: a Service for the pods of an object. */
-export async function expose(ctx: CliContext, args: readonly string[], o: ExposeFlags): Promise<void> {
+/** `cox expose TYPE NAME --port=80`: a Service for the pods of an object. @returns the exit code */
+export async function expose(ctx: CliContext, args: readonly string[], o: ExposeFlags): Promise<number> {
   const { selector: chosenSelector, ...choice } = o;
   const services = await (await ctx.discovery()).find('services');
-  for (const found of await foundObjects(ctx, args, choice)) {
+  const all = await foundObjects(ctx, args, choice);
+  return oneByOne(ctx, { all, nameOf: foundLabel, left: 'not exposed' }, async (found) => {
     if (!EXPOSABLE.has(found.resource.plural)) throw new CliError(`cannot expose a ${found.resource.kind}`);
     const selector = chosenSelector ? labelsOf(chosenSelector) : selectorOf(found);
     const ports = chosenPorts(found, o);
@@ -151,5 +154,5 @@ export async function expose(ctx: CliContext, args: readonly string[], o: Expose
       manager: 'kubectl-expose',
       ...o,
     });
-  }
+  });
 }

@@ -3,9 +3,10 @@ import { mergePatch } from '#api/patch/merge-patch.ts';
 import { pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { oneByOne } from '../interrupted.ts';
 import { localObjects } from '../manifests.ts';
-import { chosenObjects, objectsOf, refuseAllAndSelector } from '../targets.ts';
-import { report, type WriteFlags, writeQuery } from './write.ts';
+import { chosenObjects, type Named, namedTargets, refuseAllAndSelector } from '../targets.ts';
+import { report, targetLabel, type WriteFlags, writeQuery } from './write.ts';
 
 export interface MetadataFlags extends WriteFlags {
   readonly overwrite?: boolean;
@@ -86,7 +87,7 @@ async function changeLocally(
   kind: 'label' | 'annotate',
   set: ReadonlyMap<string, string | null>,
   o: MetadataFlags,
-): Promise<void> {
+): Promise<number> {
   for (const { resource, object } of await localObjects(ctx, o)) {
     const present = object.metadata?.[FIELD[kind]];
     check(kind, present ?? {}, set, o);
@@ -99,43 +100,54 @@ async function changeLocally(
       outcome(kind, present, set),
     );
   }
+  return 0;
 }
 
-/** `cox label` and `cox annotate`. */
+const LEFT = { label: 'not labeled', annotate: 'not annotated' } as const;
+
+/** `cox label` and `cox annotate`. @returns the exit code */
 export async function setMetadata(
   ctx: CliContext,
   kind: 'label' | 'annotate',
   args: readonly string[],
   o: MetadataFlags,
-): Promise<void> {
+): Promise<number> {
   const { what, set } = changes(kind, args);
   if (set.size === 0 && !o.list)
     throw new CliError(`at least one ${kind === 'label' ? 'label' : 'annotation'} update is required`);
   if (o.local) return changeLocally(ctx, kind, set, o);
   refuseAllAndSelector(o);
-  for (const c of await chosenObjects(ctx, what, o)) {
-    for (const object of await objectsOf(ctx, c, o)) {
-      const present = object.metadata?.[FIELD[kind]] ?? {};
-      const name = object.metadata?.name ?? '';
-      if (o.list) {
-        for (const [k, v] of Object.entries(present).sort()) ctx.out(`${k}=${v}\n`);
-        continue;
-      }
-      check(kind, present, set, o);
-      for (const [k, v] of set)
-        if (v === null && !(k in present) && kind === 'label') ctx.out(`label "${k}" not found.\n`);
-      const metadata = {
-        [FIELD[kind]]: Object.fromEntries(set),
-        ...(o.resourceVersion ? { resourceVersion: o.resourceVersion } : {}),
-      };
-      const answer = await ctx.rest.json<KubeObject>({
-        method: 'PATCH',
-        path: pathOf(c.resource, object.metadata?.namespace, name),
-        contentType: 'application/merge-patch+json',
-        query: writeQuery(o, `kubectl-${kind}`),
-        body: { metadata },
-      });
-      report(ctx, o, c.resource, answer, outcome(kind, object.metadata?.[FIELD[kind]], set));
-    }
+  const all = await namedTargets(ctx, await chosenObjects(ctx, what, o), o);
+  const left = o.list ? undefined : LEFT[kind];
+  return oneByOne(ctx, { all, nameOf: targetLabel, left }, (c) => setOne(ctx, kind, c, { ...o, set }));
+}
+
+async function setOne(
+  ctx: CliContext,
+  kind: 'label' | 'annotate',
+  c: Named,
+  o: MetadataFlags & { readonly set: ReadonlyMap<string, string | null> },
+): Promise<void> {
+  const { set } = o;
+  const path = pathOf(c.resource, c.namespace, c.name);
+  const object = c.object ?? (await ctx.rest.json<KubeObject>({ path }));
+  const present = object.metadata?.[FIELD[kind]] ?? {};
+  if (o.list) {
+    for (const [k, v] of Object.entries(present).sort()) ctx.out(`${k}=${v}\n`);
+    return;
   }
+  check(kind, present, set, o);
+  for (const [k, v] of set) if (v === null && !(k in present) && kind === 'label') ctx.out(`label "${k}" not found.\n`);
+  const metadata = {
+    [FIELD[kind]]: Object.fromEntries(set),
+    ...(o.resourceVersion ? { resourceVersion: o.resourceVersion } : {}),
+  };
+  const answer = await ctx.rest.json<KubeObject>({
+    method: 'PATCH',
+    path,
+    contentType: 'application/merge-patch+json',
+    query: writeQuery(o, `kubectl-${kind}`),
+    body: { metadata },
+  });
+  report(ctx, o, c.resource, answer, outcome(kind, object.metadata?.[FIELD[kind]], set));
 }

@@ -6,12 +6,13 @@ import { builtinKind } from '../api/builtin-discovery.ts';
 import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { oneByOne } from '../interrupted.ts';
 import { eachManifest, hasSources, localObjects, readText } from '../manifests.ts';
 import { chosenObjects } from '../targets.ts';
 import type { DeletionFlags } from './delete.ts';
 import { withLastApplied } from './last-applied.ts';
 import { NO_STRATEGY, PATCH_TYPES, patchedObject } from './patched.ts';
-import { report, type WriteFlags, withNamespace, writeQuery } from './write.ts';
+import { report, targetLabel, type WriteFlags, withNamespace, writeQuery } from './write.ts';
 
 export interface PatchFlags extends WriteFlags {
   readonly patch?: string;
@@ -28,9 +29,9 @@ export interface ReplaceFlags extends WriteFlags, DeletionFlags {
   readonly raw?: string;
 }
 
-async function patchOf(o: PatchFlags): Promise<unknown> {
+async function patchOf(ctx: CliContext, o: PatchFlags): Promise<unknown> {
   if (o.patchFile && o.patch) throw new CliError('cannot specify --patch and --patch-file together');
-  const text = o.patchFile ? await readText(o.patchFile) : o.patch;
+  const text = o.patchFile ? await readText(ctx, o.patchFile) : o.patch;
   if (!text) throw new CliError('must specify --patch or --patch-file containing the contents of the patch');
   try {
     return parse(text) as unknown;
@@ -45,20 +46,22 @@ function typeOf(o: KubeObject, r: ApiResource): ApiResource {
   return { ...r, group, singular: o.kind?.toLowerCase() ?? r.singular };
 }
 
-async function patchLocally(ctx: CliContext, body: unknown, o: PatchFlags): Promise<void> {
+async function patchLocally(ctx: CliContext, body: unknown, o: PatchFlags): Promise<number> {
   for (const { resource, object } of await localObjects(ctx, o)) {
     const after = patchedObject(object, { type: o.type ?? 'strategic', patch: body }, builtinKind(resource));
     report(ctx, { ...o, dryRun: 'none' }, resource, after, sameJson(object, after) ? 'patched (no change)' : 'patched');
   }
+  return 0;
 }
 
-/** `cox patch TYPE/NAME -p …` */
-export async function patch(ctx: CliContext, args: readonly string[], o: PatchFlags): Promise<void> {
+/** `cox patch TYPE/NAME -p …` @returns the exit code */
+export async function patch(ctx: CliContext, args: readonly string[], o: PatchFlags): Promise<number> {
   const contentType = PATCH_TYPES.get(o.type ?? 'strategic');
   if (!contentType) throw new CliError(`--type must be one of [json merge strategic], not "${o.type}"`);
-  const body = await patchOf(o);
+  const body = await patchOf(ctx, o);
   if (o.local) return patchLocally(ctx, body, o);
-  for (const c of await chosenObjects(ctx, args, o)) {
+  const all = await chosenObjects(ctx, args, o);
+  return oneByOne(ctx, { all, nameOf: targetLabel, left: 'not patched' }, async (c) => {
     if (!c.name) throw new CliError('say which object to patch: TYPE/NAME');
     const known = builtinKinds.some((k) => k.group === c.resource.group && k.plural === c.resource.plural);
     if (!known && o.type === undefined) throw new CliError(NO_STRATEGY);
@@ -70,7 +73,7 @@ export async function patch(ctx: CliContext, args: readonly string[], o: PatchFl
       before.metadata?.resourceVersion === after.metadata?.resourceVersion && (o.dryRun ?? 'none') === 'none';
     const of = o.subresource ? typeOf(after, c.resource) : c.resource;
     report(ctx, o, of, after, same ? 'patched (no change)' : 'patched');
-  }
+  });
 }
 
 /** `cox replace -f`. @returns the exit code */
@@ -92,14 +95,8 @@ export async function replace(ctx: CliContext, o: ReplaceFlags): Promise<number>
     const path = pathOf(r, object.metadata?.namespace, object.metadata?.name, o.subresource);
     // The file may name another namespace than the one worked in.
     const there = { ...ctx, namespace: object.metadata?.namespace ?? ctx.namespace, namespaceGiven: false };
-    if (o.force) await remove(there, `${qualified(r)}/${object.metadata?.name}`, o);
+    if (o.force) await (await import('./delete.ts')).makeWay(there, `${qualified(r)}/${object.metadata?.name}`, o);
     const request = o.force ? { method: 'POST', path: collection } : { method: 'PUT', path };
     report(ctx, o, r, await ctx.rest.json<KubeObject>({ ...request, query, body: object }), 'replaced');
   });
-}
-
-/** Deletes what is about to be made anew, and waits until it is gone. */
-async function remove(ctx: CliContext, what: string, o: DeletionFlags): Promise<void> {
-  const { deleteObjects, deletionIn } = await import('./delete.ts');
-  await deleteObjects(ctx, [what], { ...deletionIn(o), ignoreNotFound: true, yes: true });
 }

@@ -14,6 +14,6 @@ export async function rawRequest(
   if (file === undefined && method !== 'GET' && method !== 'DELETE')
     throw new CliError('--raw needs -f: the file to send');
   const [path = '', query = ''] = uri.split('?');
-  const body = file === undefined ? undefined : await readText(file);
+  const body = file === undefined ? undefined : await readText(ctx, file);
   ctx.out(await ctx.rest.text({ method, path, query: Object.fromEntries(new URLSearchParams(query)), body }));
 }

@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { podTemplate } from '../describe/workloads.ts';
 import { DescriptionWriter } from '../describe/writer.ts';
 import { CliError } from '../errors.ts';
+import { oneByOne } from '../interrupted.ts';
 import { hasSources } from '../manifests.ts';
 import { alignTabs } from '../output/tab-writer.ts';
 import { progressOf } from '../rollout/progress.ts';
@@ -14,7 +15,7 @@ import { chosenRevision, REVISION, type Revision, revisionsOf, type Workload } f
 import { failOnTrouble } from '../rollout/trouble.ts';
 import { chosenObjects, type Named, namedTargets } from '../targets.ts';
 import { parseSeconds } from './logs.ts';
-import { label, report, suffix, type WriteFlags } from './write.ts';
+import { label, report, suffix, targetLabel, type WriteFlags } from './write.ts';
 
 export interface RolloutFlags extends WriteFlags {
   readonly selector?: string;
@@ -202,23 +203,29 @@ const pausing =
     );
   };
 
-const VERBS: Readonly<Record<string, Verb>> = {
-  status,
-  history,
-  undo,
-  restart,
-  pause: pausing(true),
-  resume: pausing(false),
+/** What each does, and what is told of those that an interrupt leaves out. */
+const VERBS: Readonly<Record<string, { readonly act: Verb; readonly left?: string }>> = {
+  status: { act: status },
+  history: { act: history },
+  undo: { act: undo, left: 'not rolled back' },
+  restart: { act: restart, left: 'not restarted' },
+  pause: { act: pausing(true), left: 'not paused' },
+  resume: { act: pausing(false), left: 'not resumed' },
 };
 
-/** `cox rollout VERB TYPE/NAME`. @throws CliError */
-export async function rollout(ctx: CliContext, verb: string, args: readonly string[], o: RolloutFlags): Promise<void> {
-  const act = VERBS[verb];
-  if (!act) throw new CliError(`unknown command "rollout ${verb}"`);
+/** `cox rollout VERB TYPE/NAME`. @returns the exit code. @throws CliError */
+export async function rollout(
+  ctx: CliContext,
+  verb: string,
+  args: readonly string[],
+  o: RolloutFlags,
+): Promise<number> {
+  const known = VERBS[verb];
+  if (!known) throw new CliError(`unknown command "rollout ${verb}"`);
   if (args.length === 0 && !hasSources(o)) throw new CliError('required resource not specified: TYPE/NAME');
   // A type alone means all of its objects.
   const all = { selector: o.selector, all: true };
   const targets = await namedTargets(ctx, await chosenObjects(ctx, args, o), all);
   if (targets.length === 0) ctx.err(`No resources found in ${ctx.namespace} namespace.\n`);
-  for (const c of targets) await act(ctx, c, o);
+  return oneByOne(ctx, { all: targets, nameOf: targetLabel, left: known.left }, (c) => known.act(ctx, c, o));
 }

@@ -3,6 +3,7 @@ import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { containerStatus, isFinished, untilPod } from '../remote/pod-state.ts';
+import { typedNext } from '../why/answer.ts';
 import { attachTo } from './attach.ts';
 import { type CreateFlags, createAs } from './create.ts';
 import { type DeletionFlags, deleteObjects, deletionIn } from './delete.ts';
@@ -128,10 +129,12 @@ export async function run(
     return await outcome(ctx, name, o);
   } finally {
     if (o.rm) {
-      // It goes after an interrupt, too.
+      // It goes after an interrupt, too. Nobody waits any more then.
       const lasting = { ...ctx, signal: new AbortController().signal };
       const telling = o.quiet ? { ...lasting, out: () => {}, err: () => {} } : lasting;
-      await deleteObjects(telling, [`pods/${name}`], { ...deletionIn(o), wait: o.wait === true, yes: true });
+      const wait = o.wait === true && !ctx.signal.aborted;
+      const code = await deleteObjects(telling, [`pods/${name}`], { ...deletionIn(o), wait, yes: true });
+      if (code !== 0) ctx.err(`pod/${name} is left; next: ${typedNext(`cox delete pod ${name}`, ctx)}\n`);
     }
   }
 }

@@ -3,9 +3,10 @@ import { systemClock } from '#async/clock.ts';
 import { pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { interrupted, isCut, oneByOne } from '../interrupted.ts';
 import { chosenObjects, type Named, namedTargets } from '../targets.ts';
 import { parseSeconds } from './logs.ts';
-import { label, suffix, type WriteFlags, writeQuery } from './write.ts';
+import { label, suffix, targetLabel, type WriteFlags, writeQuery } from './write.ts';
 
 export interface ScaleFlags extends WriteFlags {
   readonly replicas?: string;
@@ -58,15 +59,21 @@ async function scaleOne(ctx: CliContext, c: Named, replicas: number, o: ScaleFla
     });
   }
   const seconds = parseSeconds(o.timeout ?? '0s');
-  if (seconds > 0 && (o.dryRun ?? 'none') === 'none') await untilScaled(ctx, path, replicas, seconds);
+  if (seconds > 0 && (o.dryRun ?? 'none') === 'none') {
+    await untilScaled(ctx, path, replicas, seconds).catch((e: unknown) => {
+      if (!isCut(ctx, e)) throw e;
+      interrupted(ctx, [targetLabel(c)], `scaled, but not at ${replicas} yet`);
+    });
+  }
   ctx.out(o.output === 'name' ? `${label(c.resource, c.name)}\n` : `${label(c.resource, c.name)} scaled${suffix(o)}\n`);
 }
 
-/** `cox scale TYPE/NAME --replicas N` */
-export async function scale(ctx: CliContext, args: readonly string[], o: ScaleFlags): Promise<void> {
+/** `cox scale TYPE/NAME --replicas N`. @returns the exit code */
+export async function scale(ctx: CliContext, args: readonly string[], o: ScaleFlags): Promise<number> {
   const replicas = Number(o.replicas);
   if (o.replicas === undefined || !Number.isInteger(replicas) || replicas < 0) {
     throw new CliError('The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0');
   }
-  for (const c of await namedTargets(ctx, await chosenObjects(ctx, args, o), o)) await scaleOne(ctx, c, replicas, o);
+  const all = await namedTargets(ctx, await chosenObjects(ctx, args, o), o);
+  return oneByOne(ctx, { all, nameOf: targetLabel, left: 'not scaled' }, (c) => scaleOne(ctx, c, replicas, o));
 }

@@ -3,6 +3,7 @@ import type { ApiResource } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { namespaceOf, type Sources } from '../manifests.ts';
 import { type PrintFlags, printObject } from '../output/print.ts';
+import type { Found, Target } from '../targets.ts';
 
 export interface WriteFlags extends Sources, PrintFlags {
   readonly dryRun?: string;
@@ -16,6 +17,11 @@ export const suffix = (o: WriteFlags): string =>
 
 export const label = (r: ApiResource, name: string): string =>
   `${r.group ? `${r.singular}.${r.group}` : r.singular}/${name}`;
+
+/** The same of what a command line means: a type alone for all of its objects. */
+export const targetLabel = ({ resource, name }: Target): string => (name ? label(resource, name) : resource.plural);
+
+export const foundLabel = ({ resource, object }: Found): string => label(resource, object.metadata?.name ?? '');
 
 /** Prints the outcome of one write: "pod/x created", or the object in the format asked for. */
 export function report(ctx: CliContext, o: WriteFlags, r: ApiResource, object: KubeObject, done: string): void {

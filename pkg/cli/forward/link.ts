@@ -7,7 +7,7 @@ import { systemClock } from '#async/clock.ts';
 import { SpdySession } from '#spdy/session.ts';
 import { podsOf } from '../commands/pods-of.ts';
 import type { CliContext } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, sentence } from '../errors.ts';
 import { isFinished, untilPod } from '../remote/pod-state.ts';
 
 /** How long a pod that was replaced may take to run, and the pause between looks. */
@@ -107,15 +107,17 @@ export class PodLink {
   async #findPod(limitMs: number): Promise<Pod> {
     const end = systemClock.now() + limitMs;
     for (;;) {
+      let why = new CliError(`no pod of ${this.#target} is running`);
       // The first time an unknown name is told at once; later it may be on its way.
       const [pod] = await podsOf(this.#ctx, [this.#target], undefined).catch((e: Error) => {
         if (!this.#pod) throw e;
+        why = new CliError(sentence(e).replace(/^error: /, ''));
         return [] as Pod[];
       });
       if (pod && usable(pod)) return pod;
       if (pod && isFinished(pod) && !this.#pod)
         throw new CliError(`unable to forward port because pod is not running. Current status=${pod.status?.phase}`);
-      if (systemClock.now() > end) throw new CliError(`no pod of ${this.#target} is running`);
+      if (systemClock.now() > end) throw why;
       await systemClock.sleep(LOOK_MS, this.#ctx.signal);
     }
   }

@@ -4,6 +4,7 @@ import type { WriteFlags } from '../commands/write.ts';
 import { suffix } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { oneByOne } from '../interrupted.ts';
 
 export interface NodeFlags extends WriteFlags {
   readonly selector?: string;
@@ -26,8 +27,20 @@ export async function nodesOf(
   return Promise.all(names.map((n) => ctx.rest.json<Node>({ path: `/api/v1/nodes/${encodeURIComponent(n)}` })));
 }
 
-/** Closes a node to new pods, or opens it again. */
-export async function setUnschedulable(ctx: CliContext, node: Node, wanted: boolean, o: NodeFlags): Promise<void> {
+/** Closes nodes to new pods, or opens them again. @returns the exit code */
+export function setUnschedulable(
+  ctx: CliContext,
+  all: readonly Node[],
+  wanted: boolean,
+  o: NodeFlags,
+): Promise<number> {
+  const left = wanted ? 'not cordoned' : 'not uncordoned';
+  return oneByOne(ctx, { all, nameOf: nodeText, left }, (node) => setOne(ctx, node, wanted, o));
+}
+
+export const nodeText = ({ metadata }: Node): string => `node/${metadata?.name ?? ''}`;
+
+async function setOne(ctx: CliContext, node: Node, wanted: boolean, o: NodeFlags): Promise<void> {
   const name = node.metadata?.name ?? '';
   const word = wanted ? 'cordoned' : 'uncordoned';
   if ((node.spec?.unschedulable === true) === wanted) {
@@ -46,8 +59,7 @@ export async function setUnschedulable(ctx: CliContext, node: Node, wanted: bool
   ctx.out(`node/${name} ${word}${suffix(o)}\n`);
 }
 
-/** `cox cordon NODE`, `cox uncordon NODE` */
-export async function cordon(ctx: CliContext, args: readonly string[], wanted: boolean, o: NodeFlags): Promise<void> {
-  const nodes = await nodesOf(ctx, wanted ? 'cordon' : 'uncordon', args, o);
-  for (const node of nodes) await setUnschedulable(ctx, node, wanted, o);
+/** `cox cordon NODE`, `cox uncordon NODE`. @returns the exit code */
+export async function cordon(ctx: CliContext, args: readonly string[], wanted: boolean, o: NodeFlags): Promise<number> {
+  return setUnschedulable(ctx, await nodesOf(ctx, wanted ? 'cordon' : 'uncordon', args, o), wanted, o);
 }

@@ -7,7 +7,7 @@ import { suffix } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { interrupted } from '../interrupted.ts';
-import { type NodeFlags, nodesOf, setUnschedulable } from './cordon.ts';
+import { type NodeFlags, nodesOf, nodeText, setUnschedulable } from './cordon.ts';
 
 export interface DrainFlags extends NodeFlags {
   readonly podSelector?: string;
@@ -151,12 +151,11 @@ async function drainNode(ctx: CliContext, node: Node, o: DrainFlags): Promise<vo
   }
 }
 
-const nodeText = ({ metadata }: Node): string => `node/${metadata?.name ?? ''}`;
-
 /** `cox drain NODE`: closes it and moves its pods elsewhere. @returns the exit code */
 export async function drain(ctx: CliContext, args: readonly string[], o: DrainFlags): Promise<number> {
   const nodes = await nodesOf(ctx, 'drain', args, o);
-  for (const node of nodes) await setUnschedulable(ctx, node, true, o);
+  const stopped = await setUnschedulable(ctx, nodes, true, o);
+  if (stopped) return stopped;
   const pending: string[] = [];
   const problems: string[] = [];
   for (const [i, node] of nodes.entries()) {

@@ -1,7 +1,8 @@
 import type { Node } from '#api/kinds/index.ts';
-import { report } from '../commands/write.ts';
+import { foundLabel, report } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { oneByOne } from '../interrupted.ts';
 import { type Found, foundObjects } from '../targets.ts';
 import type { NodeFlags } from './cordon.ts';
 
@@ -71,8 +72,8 @@ function taintNode(
   return { taints, done };
 }
 
-/** `cox taint nodes NAME key=value:NoSchedule` */
-export async function taint(ctx: CliContext, args: readonly string[], o: TaintFlags): Promise<void> {
+/** `cox taint nodes NAME key=value:NoSchedule`. @returns the exit code */
+export async function taint(ctx: CliContext, args: readonly string[], o: TaintFlags): Promise<number> {
   const [type = '', ...rest] = args;
   const isSpec = (a: string): boolean => /[:=]/.test(a) || (a.endsWith('-') && a.length > 1);
   const specs = rest.filter(isSpec);
@@ -83,7 +84,9 @@ export async function taint(ctx: CliContext, args: readonly string[], o: TaintFl
   if (resource.plural !== 'nodes') throw new CliError(`invalid resource type ${kind}, only node types are supported`);
   if (specs.length === 0) throw new CliError('at least one taint update is required');
   const change = changesOf(specs);
-  for (const found of await foundObjects(ctx, [type, ...names], o)) await apply(ctx, found, change, o);
+  const all = await foundObjects(ctx, [type, ...names], o);
+  const left = change.add.length > 0 ? 'not tainted' : 'not untainted';
+  return oneByOne(ctx, { all, nameOf: foundLabel, left }, (found) => apply(ctx, found, change, o));
 }
 
 async function apply(

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -37,11 +37,15 @@ function find(words: readonly string[]): { path: string; taken: number } | undef
 }
 
 /** Runs the plugin a line means. @returns its exit code; undefined when there is none */
-export async function runPlugin(argv: readonly string[]): Promise<number | undefined> {
+export async function runPlugin(
+  argv: readonly string[],
+  session: { yieldTo(program: ChildProcess): void },
+): Promise<number | undefined> {
   const end = argv.findIndex((a) => a.startsWith('-'));
   const found = find(end < 0 ? argv : argv.slice(0, end));
   if (!found) return undefined;
   const child = spawn(found.path, argv.slice(found.taken), { stdio: 'inherit' });
+  session.yieldTo(child);
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   return code ?? 128 + (signal ? os.signals[signal] : 0);
 }

@@ -1,7 +1,7 @@
+import type { ChildProcess } from 'node:child_process';
 import type { Command } from 'commander';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { INTERRUPTED } from '../interrupted.ts';
 import { withTemplate } from '../output/template-flag.ts';
 
 const DRY_RUNS = new Set(['none', 'server', 'client']);
@@ -17,23 +17,44 @@ function refuseUnknownWords({ dryRun = 'none', validate = 'strict' }: { dryRun?:
     );
 }
 
+/** What ends a command from outside, and the number that shells tell it by. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+type Signal = keyof typeof SIGNALS;
+/** Added to the number of the signal that a program died of: 130 after Ctrl-C. */
+const DIED = 128;
+/** What programs die of whose reader is gone. Node ignores it, and says so by an error. */
+const SIGPIPE = 13;
+
 /** One run of the program: its streams, its end, and the connection of the command that is chosen. */
 export class Session {
   /** What stood after "--". */
   readonly command: readonly string[];
   exitCode = 0;
   readonly #abort = new AbortController();
+  #died: Signal | undefined;
   #context: CliContext | undefined;
 
   constructor(command: readonly string[]) {
     this.command = command;
-    process.once('SIGINT', () => {
-      this.exitCode = INTERRUPTED;
-      this.#abort.abort();
-    });
-    process.once('SIGTERM', () => this.#abort.abort());
+    for (const name of Object.keys(SIGNALS) as Signal[]) process.on(name, this.#onSignal);
     // A reader such as `head` that has seen enough ends us quietly.
-    process.stdout.on('error', () => process.exit(0));
+    process.stdout.on('error', this.#onDeaf);
+  }
+
+  readonly #onSignal = (name: Signal): void => {
+    // Who asks twice does not want to wait for anything. Leaving this way puts the terminal back as it was.
+    if (this.#died !== undefined) process.exit(DIED + SIGNALS[name]);
+    this.#died = name;
+    this.#end(DIED + SIGNALS[name]);
+  };
+
+  readonly #onDeaf = (): void => {
+    if (!this.signal.aborted) this.#end(DIED + SIGPIPE);
+  };
+
+  #end(exitCode: number): void {
+    this.exitCode = exitCode;
+    this.#abort.abort();
   }
 
   get signal(): AbortSignal {
@@ -46,7 +67,11 @@ export class Session {
   }
 
   readonly out = (text: string): void => void process.stdout.write(text);
-  readonly err = (text: string): void => void process.stderr.write(text);
+  readonly err = (text: string): void => {
+    // Not before it is written to: making it takes a while.
+    if (process.stderr.listenerCount('error', this.#onDeaf) === 0) process.stderr.on('error', this.#onDeaf);
+    process.stderr.write(text);
+  };
 
   async context(options: GlobalOptions): Promise<CliContext> {
     if (this.#context) return this.#context;
@@ -68,8 +93,7 @@ export class Session {
       const code = await work(ctx, command.args, options);
       const warned = options.warningsAsErrors ? ctx.warnings() : 0;
       if (warned > 0) throw new CliError(`${warned} ${warned === 1 ? 'warning' : 'warnings'} received`);
-      // What was interrupted has not succeeded.
-      if (typeof code === 'number' && !(this.signal.aborted && code === 0)) this.exitCode = code;
+      this.#finish(code);
     });
   }
 
@@ -80,11 +104,33 @@ export class Session {
   ): Command {
     return command.action(async () => {
       const code = await work(command.args, command.optsWithGlobals<O & GlobalOptions>());
-      if (typeof code === 'number') this.exitCode = code;
+      this.#finish(code);
     });
   }
 
+  /** What was interrupted has not succeeded, and not failed either. */
+  #finish(code: unknown): void {
+    if (typeof code === 'number' && !this.signal.aborted) this.exitCode = code;
+  }
+
+  /** Leaves to a program that runs in our place what signals mean. Those of a terminal reach it anyway, others are passed on. */
+  yieldTo(program: ChildProcess): void {
+    this.#silence();
+    process.on('SIGINT', () => undefined);
+    process.on('SIGTERM', () => program.kill());
+  }
+
+  #silence(): void {
+    for (const name of Object.keys(SIGNALS) as Signal[]) process.off(name, this.#onSignal);
+  }
+
+  /** Ends all connections; and the program, if a signal has ended the command. */
   close(): void {
     this.#context?.close();
+    this.#silence();
+    // A shell stops its script when a program dies of Ctrl-C, not when it merely ends with the exit code of that.
+    if (this.#died) process.kill(process.pid, this.#died);
+    // Nothing that is left half-read may keep us.
+    if (this.signal.aborted) process.exit(this.exitCode);
   }
 }

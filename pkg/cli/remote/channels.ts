@@ -1,9 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import WebSocket from 'ws';
 import type { Status } from '#api/meta/errors.ts';
+import { systemClock } from '#async/clock.ts';
 import { connected } from '../api/rest.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { Interrupted } from '../interrupted.ts';
+import { listenFor } from './heartbeat.ts';
 
 /** Channels of the v5 remote-command protocol. */
 const STDIN = 0;
@@ -14,6 +17,7 @@ const RESIZE = 4;
 const CLOSE = 255;
 const PROTOCOL = 'v5.channel.k8s.io';
 const HANDSHAKE_TIMEOUT_MS = 30_000;
+const LOST = 'the connection is lost: nothing has been heard of the server for a minute';
 
 /** What a conversation with a container goes through: the process's own streams, or any others. */
 export interface Ends {
@@ -60,6 +64,8 @@ function sendInput(socket: WebSocket, { stdin, stdout }: Ends, tty: boolean): ()
   const end = (): void => socket.send(Buffer.from([CLOSE, STDIN]));
   stdin.on('data', data);
   stdin.on('end', end);
+  // A terminal that is gone cannot be read.
+  stdin.on('error', end);
   return () => {
     stdin.off('data', data);
     stdin.off('end', end);
@@ -111,15 +117,28 @@ export const converse = (ctx: CliContext, path: string, ends: Ends, o: Conversat
   connected(() => conversation(ctx, path, ends, o));
 
 function conversation(ctx: CliContext, path: string, ends: Ends, o: ConversationFlags): Promise<number> {
+  const signal = o.signal ? AbortSignal.any([ctx.signal, o.signal]) : ctx.signal;
+  if (signal.aborted) return Promise.reject(new Interrupted());
   const socket = openChannels(ctx, path);
   return new Promise((resolve, reject) => {
     let restore: () => void = () => {};
+    let rest: () => void = () => {};
     let code: number | undefined;
-    const interrupted = (): void => socket.terminate();
-    const signal = o.signal ? AbortSignal.any([ctx.signal, o.signal]) : ctx.signal;
-    signal.addEventListener('abort', interrupted, { once: true });
+    // The terminal first: what is still told is told there.
+    const end = (): void => {
+      signal.removeEventListener('abort', end);
+      restore();
+      rest();
+      socket.terminate();
+    };
+    const fail = (e: unknown): void => {
+      end();
+      reject(e);
+    };
+    signal.addEventListener('abort', end);
     socket.on('open', () => {
       if (o.stdin) restore = sendInput(socket, ends, o.tty);
+      rest = listenFor(socket, systemClock, () => fail(new CliError(LOST)));
     });
     socket.on('message', (message: Buffer) => {
       const data = message.subarray(1);
@@ -130,7 +149,7 @@ function conversation(ctx: CliContext, path: string, ends: Ends, o: Conversation
         try {
           code = exitCodeOf(JSON.parse(data.toString()) as Status);
         } catch (e) {
-          reject(e);
+          fail(e);
         }
       }
     });
@@ -138,12 +157,14 @@ function conversation(ctx: CliContext, path: string, ends: Ends, o: Conversation
       response.on('close', () => request.destroy());
       refusal(response, reject);
     });
-    socket.on('error', reject);
+    socket.on('error', fail);
     socket.on('close', () => {
-      restore();
-      signal.removeEventListener('abort', interrupted);
-      if (code === undefined) reject(new CliError('the connection was closed before the command ended'));
-      else resolve(code);
+      end();
+      if (code !== undefined) resolve(code);
+      else
+        reject(
+          ctx.signal.aborted ? new Interrupted() : new CliError('the connection was closed before the command ended'),
+        );
     });
   });
 }

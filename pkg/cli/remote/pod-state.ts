@@ -3,7 +3,7 @@ import type { Pod } from '#api/kinds/index.ts';
 import { lookAt, watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { INTERRUPTED } from '../interrupted.ts';
+import { Interrupted } from '../interrupted.ts';
 
 const podPath = (namespace: string, name?: string): string =>
   `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods${name ? `/${encodeURIComponent(name)}` : ''}`;
@@ -24,7 +24,7 @@ export async function untilPod(ctx: CliContext, name: string, wanted: (p: Pod) =
       if (e.type === 'DELETED') throw new CliError(`pod ${ctx.namespace}/${name} was deleted`);
       if (wanted(e.object as Pod)) return e.object as Pod;
     }
-    if (ctx.signal.aborted) throw new CliError('interrupted', INTERRUPTED);
+    if (ctx.signal.aborted) throw new Interrupted();
     if (signal.aborted) throw new CliError('timed out waiting for the condition');
   }
 }

@@ -36,10 +36,10 @@ const sameSubject = (a: Subject, b: Subject): boolean =>
   a.kind === b.kind && a.name === b.name && (a.namespace ?? '') === (b.namespace ?? '');
 
 /** `cox set subject rolebinding NAME --user=ann` */
-export async function setSubject(ctx: CliContext, args: readonly string[], o: SubjectFlags): Promise<void> {
+export async function setSubject(ctx: CliContext, args: readonly string[], o: SubjectFlags): Promise<number> {
   const wanted = subjectsOf(o);
   if (wanted.length === 0) throw new CliError('you must specify at least one value of user, group or serviceaccount');
-  await changeObjects(
+  return changeObjects(
     ctx,
     args,
     {
@@ -64,7 +64,7 @@ export async function setSelector(
   ctx: CliContext,
   args: readonly string[],
   o: SetFlags & { resourceVersion?: string },
-): Promise<void> {
+): Promise<number> {
   const text = args.at(-1) ?? '';
   if (!text) throw new CliError('one or more resources must be specified as <resource> <name>, then the selector');
   const requirements = /[=!(]/.test(text) ? parseLabelSelector(text).requirements : undefined;
@@ -78,7 +78,7 @@ export async function setSelector(
       return [r.key, r.values[0] ?? ''];
     }),
   );
-  await changeObjects(
+  return changeObjects(
     ctx,
     args.slice(0, -1),
     {

@@ -2,9 +2,10 @@ import { sameJson } from '#api/meta/equal.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
 import { patchBetween } from '../apply/patches.ts';
-import { report, type WriteFlags, writeQuery } from '../commands/write.ts';
+import { foundLabel, report, type WriteFlags, writeQuery } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { isCut, oneByOne } from '../interrupted.ts';
 import { localObjects } from '../manifests.ts';
 import { type EditablePodSpec, podSpecOf } from '../pod-spec.ts';
 import { type Found, foundObjects, refuseAllAndSelector } from '../targets.ts';
@@ -50,28 +51,31 @@ async function changeOne(ctx: CliContext, { resource, object }: Found, change: C
     });
     report(ctx, o, resource, answer, change.done);
   } catch (e) {
+    if (isCut(ctx, e)) throw e;
     throw new CliError(`${change.refused} ${(e as Error).message}`);
   }
 }
 
-/** Makes a change to every object chosen; what fails is told at the end. @throws CliError */
+/** Makes a change to every object chosen; what fails is told at the end. @returns the exit code. @throws CliError */
 export async function changeObjects(
   ctx: CliContext,
   args: readonly string[],
   change: Change,
   o: SetFlags,
-): Promise<void> {
+): Promise<number> {
   refuseAllAndSelector(o);
   const problems: string[] = [];
-  for (const found of await objectsOf(ctx, args, o)) {
+  const all = await objectsOf(ctx, args, o);
+  const code = await oneByOne(ctx, { all, nameOf: foundLabel, left: 'not changed' }, async (found) => {
     try {
       await changeOne(ctx, found, change, o);
     } catch (e) {
-      if (!(e instanceof CliError)) throw e;
+      if (!(e instanceof CliError) || isCut(ctx, e)) throw e;
       problems.push(e.message);
     }
-  }
+  });
   if (problems.length > 0) throw new CliError(problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`);
+  return code;
 }
 
 /** @throws CliError for an object without pods */

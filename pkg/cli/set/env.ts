@@ -118,13 +118,14 @@ async function listContainer(
   return problems;
 }
 
-async function list(ctx: CliContext, what: readonly string[], o: EnvFlags): Promise<void> {
+async function list(ctx: CliContext, what: readonly string[], o: EnvFlags): Promise<number> {
   for (const { resource, object } of await foundObjects(ctx, what, o)) {
     const spec = specToChange(object, resource);
     for (const c of containersNamed(spec, o.containers ?? '*')) {
       for (const problem of await listContainer(ctx, object, c, o)) ctx.err(problem);
     }
   }
+  return 0;
 }
 
 /** @throws CliError for a variable that would be overwritten unasked */
@@ -144,7 +145,7 @@ function update(c: EditableContainer, w: Wanted, where: string, o: EnvFlags): vo
 }
 
 /** `cox set env TYPE/NAME KEY=VALUE KEY-` */
-export async function setEnv(ctx: CliContext, args: readonly string[], o: EnvFlags): Promise<void> {
+export async function setEnv(ctx: CliContext, args: readonly string[], o: EnvFlags): Promise<number> {
   const wanted = wantedOf(args, o);
   if (o.list) return list(ctx, wanted.what, o);
   const all = { ...wanted, set: [...(o.from ? await variablesFrom(ctx, o) : []), ...wanted.set] };
@@ -158,5 +159,5 @@ export async function setEnv(ctx: CliContext, args: readonly string[], o: EnvFla
     for (const c of containers) update(c, all, `${r.plural}/${object.metadata?.name ?? ''}`, o);
   };
   const change = { done: 'env updated', refused: 'failed to patch env update to pod template', edit };
-  await changeObjects(ctx, wanted.what, change, o);
+  return changeObjects(ctx, wanted.what, change, o);
 }

@@ -6,14 +6,14 @@ import { containersNamed } from '../pod-spec.ts';
 import { changeObjects, type SetFlags, specToChange } from './change.ts';
 
 /** `cox set image TYPE/NAME CONTAINER=IMAGE` */
-export async function setImage(ctx: CliContext, args: readonly string[], o: SetFlags): Promise<void> {
+export async function setImage(ctx: CliContext, args: readonly string[], o: SetFlags): Promise<number> {
   const images = args.filter((a) => /^[^/=]+=/.test(a));
   const what = args.filter((a) => !images.includes(a));
   if (what.length === 0 && !hasSources(o))
     throw new CliError('You must provide one or more resources by argument or filename, such as deploy/web');
   if (images.length === 0) throw new CliError('at least one image update is required');
   const pairs = images.map((i) => [i.slice(0, i.indexOf('=')), i.slice(i.indexOf('=') + 1)] as const);
-  await changeObjects(
+  return changeObjects(
     ctx,
     what,
     {
@@ -53,12 +53,12 @@ export interface ResourceFlags extends SetFlags {
 }
 
 /** `cox set resources TYPE/NAME --limits=cpu=1 --requests=memory=64Mi` */
-export async function setResources(ctx: CliContext, args: readonly string[], o: ResourceFlags): Promise<void> {
+export async function setResources(ctx: CliContext, args: readonly string[], o: ResourceFlags): Promise<number> {
   const limits = amounts(o.limits);
   const requests = amounts(o.requests);
   if (Object.keys({ ...limits, ...requests }).length === 0)
     throw new CliError('you must specify an update to requests or limits (in the form of --requests/--limits)');
-  await changeObjects(
+  return changeObjects(
     ctx,
     args,
     {
@@ -82,10 +82,10 @@ export async function setResources(ctx: CliContext, args: readonly string[], o: 
 }
 
 /** `cox set serviceaccount TYPE/NAME ACCOUNT` */
-export async function setServiceAccount(ctx: CliContext, args: readonly string[], o: SetFlags): Promise<void> {
+export async function setServiceAccount(ctx: CliContext, args: readonly string[], o: SetFlags): Promise<number> {
   const account = args.at(-1);
   if (!account) throw new CliError('serviceaccount is required');
-  await changeObjects(
+  return changeObjects(
     ctx,
     args.slice(0, -1),
     {
