@@ -65,9 +65,25 @@ export const bundling: BuildOptions = {
 /** Programs a person waits for: in parts, of which a command loads those it needs. */
 const QUICK: Readonly<Record<string, Common>> = {
   cox: {
-    always: ['pkg/cli/run.ts'],
-    often: ['pkg/cli/context.ts', 'pkg/cli/targets.ts', 'pkg/cli/get/tables.ts'],
-    work: /^pkg\/cli\/(?!program|kubeconfig|completion)/,
+    // With what is small and used by those parts, too, that ask no server.
+    always: [
+      'pkg/cli/run.ts',
+      'pkg/client/kubeconfig.ts',
+      'pkg/async/clock.ts',
+      'pkg/cli/output/columns.ts',
+      'pkg/cli/output/jsonpath.ts',
+      'pkg/cli/output/ordered.ts',
+      'pkg/api/meta/selector-text.ts',
+    ],
+    often: [
+      'pkg/cli/context.ts',
+      'pkg/cli/targets.ts',
+      'pkg/cli/get/tables.ts',
+      'pkg/cli/commands/write.ts',
+      'pkg/cli/commands/logs.ts',
+      'pkg/cli/api/watch-lines.ts',
+    ],
+    work: /^pkg\/cli\/(?!program|kubeconfig)/,
   },
 };
 

@@ -2,11 +2,11 @@ import { isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { type ApiResource, apiVersionOf, pathOf } from '../api/discovery.ts';
 import { type DeletionFlags, deleteBody, untilGone, withinTime } from '../commands/delete.ts';
-import { LAST_APPLIED } from '../commands/last-applied.ts';
 import { label, suffix, type WriteFlags } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Found } from '../targets.ts';
+import { LAST_APPLIED } from './last-applied.ts';
 
 export interface PruneFlags extends WriteFlags, DeletionFlags {
   readonly prune?: boolean;

@@ -37,6 +37,6 @@ export async function decide(
       const path = pathOf(resource, undefined, request.metadata?.name, 'approval');
       await ctx.rest.json({ method: 'PUT', path, body });
     }
-    report(ctx, o, resource, request, done);
+    await report(ctx, o, resource, request, done);
   });
 }

@@ -162,7 +162,7 @@ export function reconcile(ctx: CliContext, o: ReconcileFlags): Promise<number> {
     const now = await ctx.rest.found<KubeObject>(pathOf(r, wanted.metadata?.namespace, wanted.metadata?.name));
     const step = isRole ? roleStep(now as Role, wanted as Role, o) : bindingStep(now as Binding, wanted as Binding, o);
     const { apiVersion, kind } = wanted;
-    report(ctx, o, r, { ...(await write(ctx, r, step, o)), apiVersion, kind } as KubeObject, 'reconciled');
+    await report(ctx, o, r, { ...(await write(ctx, r, step, o)), apiVersion, kind } as KubeObject, 'reconciled');
     if (step.what === 'nothing') return;
     ctx.err(`\treconciliation required ${step.what}\n`);
     for (const [title, items] of step.told)

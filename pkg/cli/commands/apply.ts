@@ -3,14 +3,12 @@ import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
 import { ApplySet } from '../apply/apply-set.ts';
 import { conflicts } from '../apply/conflicts.ts';
-import { appliedPatch } from '../apply/patches.ts';
+import { LAST_APPLIED, withLastApplied } from '../apply/last-applied.ts';
 import { type Applied, checkPruning, kindsToPrune, type PruneFlags, prune } from '../apply/prune.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { eachOf, hasSources, type Manifest, readManifests, resourceOf, selected } from '../manifests.ts';
-import { listOf, printObject } from '../output/print.ts';
 import { type AskFlags, askOrStop, canAsk, contextInUse } from '../terminal/confirm.ts';
-import { LAST_APPLIED, withLastApplied } from './last-applied.ts';
 import { report, withNamespace, writeQuery } from './write.ts';
 
 export interface ApplyFlags extends PruneFlags, AskFlags {
@@ -37,7 +35,7 @@ function refuseContradictions(o: ApplyFlags): void {
 export async function apply(ctx: CliContext, o: ApplyFlags): Promise<number> {
   refuseContradictions(o);
   if ((o.dryRun ?? 'none') === 'none' && canAsk(o)) {
-    const { name, isProtected } = contextInUse(o);
+    const { name, isProtected } = await contextInUse(o);
     if (isProtected || o.prune) {
       const code = await applyAll(ctx, { ...o, dryRun: 'server', output: '' });
       if (code !== 0) return code;
@@ -53,10 +51,10 @@ async function applyAll(ctx: CliContext, o: ApplyFlags): Promise<number> {
   const printed: KubeObject[] = [];
   // Several objects are printed as one list, so that the output is one document.
   const listed = o.output === 'yaml' || o.output === 'json';
-  const tell: Tell = (r, object, done) => {
+  const tell: Tell = async (r, object, done) => {
     if (object.metadata?.uid) applied.uids.add(object.metadata.uid);
     if (listed) printed.push(object);
-    else report(ctx, o, r, object, done);
+    else await report(ctx, o, r, object, done);
   };
   const applied: Applied = { uids: new Set(), namespaces: new Set() };
   const manifests = selected(await readManifests(ctx, o), o.selector);
@@ -72,7 +70,10 @@ async function applyAll(ctx: CliContext, o: ApplyFlags): Promise<number> {
     else await applyOne(ctx, resource, object, { ...o, tell, doing });
   });
   const [first, second] = printed;
-  if (first) ctx.out(printObject(second ? { ...listOf(printed), metadata: {} } : first, o, () => ''));
+  if (first) {
+    const { listOf, printObject } = await import('../output/print.ts');
+    ctx.out(printObject(second ? { ...listOf(printed), metadata: {} } : first, o, () => ''));
+  }
   // What could not be applied may be what would be deleted.
   if (code !== 0 || !o.prune) return code;
   if (!set) await prune(ctx, kinds, applied, o);
@@ -95,7 +96,7 @@ async function membersOf(ctx: CliContext, parent: string, manifests: readonly Ma
   return { applySet, resources };
 }
 
-type Tell = (r: ApiResource, object: KubeObject, done: string) => void;
+type Tell = (r: ApiResource, object: KubeObject, done: string) => Promise<void>;
 type Applying = ApplyFlags & { readonly tell: Tell; readonly doing: { what: string } };
 
 async function applyServerSide(ctx: CliContext, r: ApiResource, object: KubeObject, o: Applying): Promise<void> {
@@ -106,7 +107,7 @@ async function applyServerSide(ctx: CliContext, r: ApiResource, object: KubeObje
     query: { ...writeQuery(o, 'kubectl'), force: o.forceConflicts === true },
     body: JSON.stringify(object),
   });
-  o.tell(r, answer, 'serverside-applied');
+  await o.tell(r, answer, 'serverside-applied');
 }
 
 async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: Applying): Promise<void> {
@@ -116,7 +117,7 @@ async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: 
   const current = await ctx.rest.found<KubeObject>(path);
   if (!current) {
     if (o.dryRun === 'client') {
-      o.tell(r, modified, 'created');
+      await o.tell(r, modified, 'created');
       return;
     }
     o.doing.what = 'creating';
@@ -126,7 +127,7 @@ async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: 
       query,
       body: modified,
     });
-    o.tell(r, created, 'created');
+    await o.tell(r, created, 'created');
     return;
   }
   const lastText = current.metadata?.annotations?.[LAST_APPLIED];
@@ -137,10 +138,12 @@ async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: 
   }
   const last = lastText ? (JSON.parse(lastText) as KubeObject) : ({} as KubeObject);
   if (o.overwrite === false) refuseConflicts(last, modified, current);
+  // It knows every kind, which takes as long to load as to ask the server.
+  const { appliedPatch } = await import('../apply/patches.ts');
   const { body, contentType, unchanged } = appliedPatch(r, last, modified, current);
   if (o.dryRun === 'client') {
     // kubectl does not look whether anything would change.
-    o.tell(
+    await o.tell(
       r,
       { ...modified, metadata: { ...modified.metadata, uid: current.metadata?.uid } } as KubeObject,
       'configured',
@@ -148,7 +151,7 @@ async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: 
     return;
   }
   if (unchanged) {
-    o.tell(r, current, 'unchanged');
+    await o.tell(r, current, 'unchanged');
     return;
   }
   const patched = await ctx.rest
@@ -158,7 +161,7 @@ async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: 
       return madeAnew(ctx, r, modified, { query, o });
     });
   const same = patched.metadata?.resourceVersion === current.metadata?.resourceVersion;
-  o.tell(r, patched, same ? 'unchanged' : 'configured');
+  await o.tell(r, patched, same ? 'unchanged' : 'configured');
 }
 
 /** --force: what cannot be changed is deleted, waited for, and made anew. */

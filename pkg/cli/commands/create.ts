@@ -1,10 +1,10 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { type ApiResource, pathOf } from '../api/discovery.ts';
+import { withLastApplied } from '../apply/last-applied.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { eachOf, hasSources, readManifests, selected } from '../manifests.ts';
 import type { EditorFlags } from './editor.ts';
-import { withLastApplied } from './last-applied.ts';
 import { report, type WriteFlags, withNamespace, writeQuery } from './write.ts';
 
 export interface CreateFlags extends WriteFlags {
@@ -48,7 +48,7 @@ export async function createAs(
 ): Promise<KubeObject> {
   const full = o.saveConfig ? withLastApplied(object) : object;
   if (o.dryRun === 'client') {
-    report(ctx, o, r, full, o.done);
+    await report(ctx, o, r, full, o.done);
     return full;
   }
   const created = await ctx.rest.json<KubeObject>({
@@ -57,6 +57,6 @@ export async function createAs(
     query: writeQuery(o, o.manager),
     body: full,
   });
-  report(ctx, o, r, created, o.done);
+  await report(ctx, o, r, created, o.done);
   return created;
 }

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { isNotFound } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { pathOf } from '../api/discovery.ts';
@@ -107,7 +106,7 @@ const GRAVE = new Set([
 
 /** Shows what will be deleted, and asks when it is much or the context is protected. @throws CliError unless the answer is yes */
 async function askFirst(ctx: CliContext, all: readonly Named[], o: DeleteFlags): Promise<void> {
-  const { name, isProtected } = contextInUse(o);
+  const { name, isProtected } = await contextInUse(o);
   if (!isProtected && all.length < 2 && !all.some((d) => GRAVE.has(d.resource.plural))) return;
   const lines = all
     .slice(0, PREVIEW)
@@ -122,6 +121,7 @@ async function askFirst(ctx: CliContext, all: readonly Named[], o: DeleteFlags):
 async function confirmed(ctx: CliContext, all: readonly Named[]): Promise<boolean> {
   const lines = all.map((d) => `${label(d.resource, d.name)}\n`).join('');
   ctx.out(`You are about to delete the following ${all.length} resource(s):\n${lines}`);
+  const { createInterface } = await import('node:readline');
   const reader = createInterface({ input: process.stdin });
   ctx.out('Do you want to continue? (y/n): ');
   const { signal } = ctx;

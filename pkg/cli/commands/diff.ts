@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { toYaml } from '#api/yaml.ts';
 import { type ApiResource, apiVersionOf, pathOf } from '../api/discovery.ts';
+import { LAST_APPLIED } from '../apply/last-applied.ts';
 import { appliedPatch } from '../apply/patches.ts';
 import { type Applied, kindsToPrune, prunable } from '../apply/prune.ts';
 import type { CliContext } from '../context.ts';
@@ -12,7 +13,6 @@ import { CliError } from '../errors.ts';
 import { hasSources, type Manifest, readManifests, resourceOf, selected } from '../manifests.ts';
 import { withoutManagedFields } from '../output/print.ts';
 import type { ApplyFlags } from './apply.ts';
-import { LAST_APPLIED } from './last-applied.ts';
 import { withNamespace } from './write.ts';
 
 export interface DiffFlags extends ApplyFlags {

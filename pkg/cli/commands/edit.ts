@@ -1,6 +1,7 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { toYaml } from '#api/yaml.ts';
 import { type ApiResource, pathOf } from '../api/discovery.ts';
+import { withLastApplied } from '../apply/last-applied.ts';
 import { patchBetween } from '../apply/patches.ts';
 import type { CliContext } from '../context.ts';
 import { documentsIn } from '../documents.ts';
@@ -10,7 +11,6 @@ import { goJson } from '../output/ordered.ts';
 import { withoutManagedFields } from '../output/print.ts';
 import { type Chosen, chosenObjects } from '../targets.ts';
 import { type EditorFlags, editedOnce, editUntilSaved } from './editor.ts';
-import { withLastApplied } from './last-applied.ts';
 import { report, type WriteFlags, writeQuery } from './write.ts';
 
 export interface EditFlags extends WriteFlags, EditorFlags {
@@ -59,7 +59,7 @@ async function save(ctx: CliContext, c: Chosen, [before, after]: [KubeObject, Ku
     query: writeQuery(o, 'kubectl-edit'),
     body,
   });
-  report(ctx, o, c.resource, answer, 'edited');
+  await report(ctx, o, c.resource, answer, 'edited');
   return true;
 }
 

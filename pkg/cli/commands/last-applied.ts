@@ -1,6 +1,7 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { toYaml } from '#api/yaml.ts';
 import { pathOf } from '../api/discovery.ts';
+import { LAST_APPLIED, withLastApplied } from '../apply/last-applied.ts';
 import type { CliContext } from '../context.ts';
 import { documentsIn } from '../documents.ts';
 import { CliError } from '../errors.ts';
@@ -10,17 +11,6 @@ import { printObject } from '../output/print.ts';
 import { type Choice, foundObjects } from '../targets.ts';
 import type { EditorFlags } from './editor.ts';
 import { report, type WriteFlags, withNamespace, writeQuery } from './write.ts';
-
-/** Where kubectl keeps what was applied last; we keep the same, so both can be used on one object. */
-export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-
-/** The object with its own text in the last-applied annotation, written as kubectl writes it. */
-export function withLastApplied(object: KubeObject): KubeObject {
-  const { [LAST_APPLIED]: _old, ...annotations } = object.metadata?.annotations ?? {};
-  const plain = { ...object, metadata: { ...object.metadata, annotations } };
-  const text = `${goJson(plain)}\n`;
-  return { ...plain, metadata: { ...plain.metadata, annotations: { ...annotations, [LAST_APPLIED]: text } } };
-}
 
 /** `cox apply view-last-applied` */
 export async function viewLastApplied(ctx: CliContext, args: readonly string[], o: WriteFlags & Choice): Promise<void> {
@@ -66,7 +56,7 @@ export async function editLastApplied(
           throw new CliError('kind and name cannot be changed by an edit');
         const text = `${goJson(wanted)}\n`;
         if (text.trim() === last.trim()) return false;
-        report(ctx, o, resource, await annotate(ctx, pathOf(resource, namespace, name), text, o), 'edited');
+        await report(ctx, o, resource, await annotate(ctx, pathOf(resource, namespace, name), text, o), 'edited');
         return true;
       },
     });
@@ -86,6 +76,6 @@ export async function setLastApplied(ctx: CliContext, o: WriteFlags & { createAn
       );
     }
     const text = withLastApplied(object).metadata?.annotations?.[LAST_APPLIED];
-    report(ctx, o, r, await annotate(ctx, path, text ?? '', o), 'configured');
+    await report(ctx, o, r, await annotate(ctx, path, text ?? '', o), 'configured');
   });
 }

@@ -92,7 +92,7 @@ async function changeLocally(
     const present = object.metadata?.[FIELD[kind]];
     check(kind, present ?? {}, set, o);
     const patch = { metadata: { [FIELD[kind]]: Object.fromEntries(set) } };
-    report(
+    await report(
       ctx,
       { ...o, dryRun: 'none' },
       resource,
@@ -149,5 +149,5 @@ async function setOne(
     query: writeQuery(o, `kubectl-${kind}`),
     body: { metadata },
   });
-  report(ctx, o, c.resource, answer, outcome(kind, object.metadata?.[FIELD[kind]], set));
+  await report(ctx, o, c.resource, answer, outcome(kind, object.metadata?.[FIELD[kind]], set));
 }

@@ -4,13 +4,13 @@ import { sameJson } from '#api/meta/equal.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { builtinKind } from '../api/builtin-discovery.ts';
 import { type ApiResource, pathOf, qualified } from '../api/discovery.ts';
+import { withLastApplied } from '../apply/last-applied.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { oneByOne } from '../interrupted.ts';
 import { eachManifest, hasSources, localObjects, readText } from '../manifests.ts';
 import { chosenObjects } from '../targets.ts';
 import type { DeletionFlags } from './delete.ts';
-import { withLastApplied } from './last-applied.ts';
 import { NO_STRATEGY, PATCH_TYPES, patchedObject } from './patched.ts';
 import { report, targetLabel, type WriteFlags, withNamespace, writeQuery } from './write.ts';
 
@@ -49,7 +49,13 @@ function typeOf(o: KubeObject, r: ApiResource): ApiResource {
 async function patchLocally(ctx: CliContext, body: unknown, o: PatchFlags): Promise<number> {
   for (const { resource, object } of await localObjects(ctx, o)) {
     const after = patchedObject(object, { type: o.type ?? 'strategic', patch: body }, builtinKind(resource));
-    report(ctx, { ...o, dryRun: 'none' }, resource, after, sameJson(object, after) ? 'patched (no change)' : 'patched');
+    await report(
+      ctx,
+      { ...o, dryRun: 'none' },
+      resource,
+      after,
+      sameJson(object, after) ? 'patched (no change)' : 'patched',
+    );
   }
   return 0;
 }
@@ -72,7 +78,7 @@ export async function patch(ctx: CliContext, args: readonly string[], o: PatchFl
     const same =
       before.metadata?.resourceVersion === after.metadata?.resourceVersion && (o.dryRun ?? 'none') === 'none';
     const of = o.subresource ? typeOf(after, c.resource) : c.resource;
-    report(ctx, o, of, after, same ? 'patched (no change)' : 'patched');
+    await report(ctx, o, of, after, same ? 'patched (no change)' : 'patched');
   });
 }
 
@@ -97,6 +103,6 @@ export async function replace(ctx: CliContext, o: ReplaceFlags): Promise<number>
     const there = { ...ctx, namespace: object.metadata?.namespace ?? ctx.namespace, namespaceGiven: false };
     if (o.force) await (await import('./delete.ts')).makeWay(there, `${qualified(r)}/${object.metadata?.name}`, o);
     const request = o.force ? { method: 'POST', path: collection } : { method: 'PUT', path };
-    report(ctx, o, r, await ctx.rest.json<KubeObject>({ ...request, query, body: object }), 'replaced');
+    await report(ctx, o, r, await ctx.rest.json<KubeObject>({ ...request, query, body: object }), 'replaced');
   });
 }

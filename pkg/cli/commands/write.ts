@@ -2,7 +2,7 @@ import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { ApiResource } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { namespaceOf, type Sources } from '../manifests.ts';
-import { type PrintFlags, printObject } from '../output/print.ts';
+import type { PrintFlags } from '../output/print.ts';
 import type { Found, Target } from '../targets.ts';
 
 export interface WriteFlags extends Sources, PrintFlags {
@@ -24,9 +24,17 @@ export const targetLabel = ({ resource, name }: Target): string => (name ? label
 export const foundLabel = ({ resource, object }: Found): string => label(resource, object.metadata?.name ?? '');
 
 /** Prints the outcome of one write: "pod/x created", or the object in the format asked for. */
-export function report(ctx: CliContext, o: WriteFlags, r: ApiResource, object: KubeObject, done: string): void {
-  if (!o.output) ctx.out(`${label(r, object.metadata?.name ?? '')} ${done}${suffix(o)}\n`);
-  else ctx.out(printObject(object, o, (x) => label(r, x.metadata?.name ?? '')));
+export async function report(
+  ctx: CliContext,
+  o: WriteFlags,
+  r: ApiResource,
+  object: KubeObject,
+  done: string,
+): Promise<void> {
+  const name = (x: KubeObject): string => label(r, x.metadata?.name ?? '');
+  if (!o.output) ctx.out(`${name(object)} ${done}${suffix(o)}\n`);
+  // Formats take longer to load than most changes take.
+  else ctx.out((await import('../output/print.ts')).printObject(object, o, name));
 }
 
 /** @param manager who owns the fields unless --field-manager says otherwise; kubectl's names, so that both may be used in turn */

@@ -98,7 +98,13 @@ async function apply(
   const node = found.object as Node;
   const { taints, done } = taintNode(node, change, o.overwrite === true);
   if (o.dryRun === 'client') {
-    report(ctx, { ...o, dryRun: 'none' }, found.resource, { ...node, spec: { ...node.spec, taints } } as Node, done);
+    await report(
+      ctx,
+      { ...o, dryRun: 'none' },
+      found.resource,
+      { ...node, spec: { ...node.spec, taints } } as Node,
+      done,
+    );
     return;
   }
   const answer = await ctx.rest.json<Node>({
@@ -109,5 +115,5 @@ async function apply(
     // The version keeps taints that somebody adds meanwhile.
     body: { metadata: { resourceVersion: node.metadata?.resourceVersion }, spec: { taints } },
   });
-  report(ctx, { ...o, dryRun: 'none' }, found.resource, answer, done);
+  await report(ctx, { ...o, dryRun: 'none' }, found.resource, answer, done);
 }

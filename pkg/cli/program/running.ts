@@ -2,12 +2,12 @@ import { type Command, Option } from 'commander';
 import type { AttachFlags } from '../commands/attach.ts';
 import type { ExecFlags } from '../commands/exec.ts';
 import type { LogFlags } from '../commands/logs.ts';
-import type { RolloutFlags } from '../commands/rollout.ts';
 import type { RunFlags } from '../commands/run.ts';
 import type { GlobalOptions } from '../context.ts';
 import type { DebugFlags } from '../debug/pods.ts';
 import { CliError } from '../errors.ts';
 import type { Sources } from '../manifests.ts';
+import type { RolloutFlags } from '../rollout/workload.ts';
 import { collect, deletion, dryRun, files, flag, output, selector, wholeNumber, writes } from './flags.ts';
 import type { Session } from './session.ts';
 

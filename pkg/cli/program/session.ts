@@ -54,6 +54,8 @@ export class Session {
 
   #end(exitCode: number): void {
     this.exitCode = exitCode;
+    // That nobody reads may be heard when the command is over already.
+    process.exitCode = exitCode;
     this.#abort.abort();
   }
 

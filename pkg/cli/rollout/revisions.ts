@@ -1,13 +1,12 @@
 import type { ControllerRevision, Deployment, PodTemplateSpec, ReplicaSet } from '#api/kinds/index.ts';
 import { builtinKinds } from '#api/kinds/index.ts';
-import { formatLabelSelector, type LabelSelectorLike } from '#api/meta/labels.ts';
+import { formatLabelSelector } from '#api/meta/labels.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { strategicMerge } from '#api/patch/strategic-merge.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { REVISION, type Workload } from './workload.ts';
 
-/** "Deployments › Rollover": the revision a ReplicaSet stands for. */
-export const REVISION = 'deployment.kubernetes.io/revision';
 const CHANGE_CAUSE = 'kubernetes.io/change-cause';
 
 /** An earlier state of a workload. */
@@ -18,8 +17,6 @@ export interface Revision {
   /** The ReplicaSet or ControllerRevision that keeps it. */
   readonly keeper: KubeObject;
 }
-
-export type Workload = KubeObject & { spec?: { selector?: LabelSelectorLike; template?: PodTemplateSpec } };
 
 const owned = (o: KubeObject, owner: KubeObject): boolean =>
   o.metadata?.ownerReferences?.some((r) => r.controller === true && r.uid === owner.metadata?.uid) ?? false;

@@ -5,7 +5,7 @@ import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { typedNext } from '../why/answer.ts';
 import { lastingTrouble } from '../why/pod.ts';
-import { REVISION, type Workload } from './revisions.ts';
+import { REVISION, type Workload } from './workload.ts';
 
 /** Between looks at the pods of a roll-out. */
 const LOOK_MS = 1_000;

@@ -36,7 +36,7 @@ async function changeOne(ctx: CliContext, { resource, object }: Found, change: C
   await change.edit(after, resource);
   const same = sameJson(object, after);
   if (o.local || o.dryRun === 'client') {
-    if (!same || o.local || o.output || change.always) report(ctx, o, resource, after, change.done);
+    if (!same || o.local || o.output || change.always) await report(ctx, o, resource, after, change.done);
     return;
   }
   if (same && !change.always) return;
@@ -49,7 +49,7 @@ async function changeOne(ctx: CliContext, { resource, object }: Found, change: C
       contentType,
       body,
     });
-    report(ctx, o, resource, answer, change.done);
+    await report(ctx, o, resource, answer, change.done);
   } catch (e) {
     if (isCut(ctx, e)) throw e;
     throw new CliError(`${change.refused} ${(e as Error).message}`);

@@ -1,7 +1,5 @@
-import { createInterface } from 'node:readline/promises';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { ConfigFiles } from '../kubeconfig/files.ts';
 
 /** Name of the entry under `extensions` of a context in which cox keeps what it knows of it. */
 export const EXTENSION = 'cox';
@@ -20,7 +18,8 @@ export const canAsk = (o: AskFlags): boolean =>
   o.yes !== true && process.stdin.isTTY === true && process.stdout.isTTY === true;
 
 /** The context a command works in, and whether it was marked by `config set-context --protected`. */
-export function contextInUse(o: GlobalOptions): { name: string; isProtected: boolean } {
+export async function contextInUse(o: GlobalOptions): Promise<{ name: string; isProtected: boolean }> {
+  const { ConfigFiles } = await import('../kubeconfig/files.ts');
   const { entries, currentContext } = new ConfigFiles(o.kubeconfig).merged;
   const name = o.context ?? currentContext ?? '';
   const { extensions } = (entries.contexts.get(name) ?? {}) as Extended;
@@ -32,6 +31,7 @@ export function contextInUse(o: GlobalOptions): { name: string; isProtected: boo
 
 /** @throws CliError unless the answer is yes */
 export async function askOrStop(ctx: Pick<CliContext, 'signal'>, question: string): Promise<void> {
+  const { createInterface } = await import('node:readline/promises');
   const reader = createInterface({ input: process.stdin, output: process.stdout });
   // In the middle of a line ctrl-C is the reader's, not the program's.
   reader.on('SIGINT', () => reader.close());
