@@ -56,7 +56,8 @@ class LiveTable {
         labelSelector: o.selector,
         fieldSelector: name ? `metadata.name=${name}` : o.fieldSelector,
         watch: true,
-        resourceVersion: first.metadata?.resourceVersion || '0',
+        // That of one object may be older than the server remembers.
+        resourceVersion: name ? '0' : first.metadata?.resourceVersion || '0',
       };
       const request = { path: pathOf(resource, namespace), query, accept: TABLE, signal: ctx.signal };
       for await (const e of watchToItsEnd(ctx.rest, request)) {

@@ -1,6 +1,7 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { systemClock } from '#async/clock.ts';
 import { pathOf } from '../api/discovery.ts';
-import { TABLE } from '../api/rest.ts';
+import { type RestRequest, TABLE } from '../api/rest.ts';
 import { type RawWatchEvent, watchLines } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { ColumnStream } from '../output/columns.ts';
@@ -10,7 +11,10 @@ import type { Chosen } from '../targets.ts';
 import { type GetOptions, isTable, qualifiedSingular, styleOf } from './options.ts';
 import { tableOf } from './tables.ts';
 
-/** Shows collections or objects and then their changes, until the user or the server ends it. */
+/** Before the server is asked anew that has ended a watch, milliseconds. */
+const PAUSE_MS = 500;
+
+/** Shows collections or objects and then their changes, until the user ends it. @throws StatusError when the server has forgotten some */
 export async function watchObjects(ctx: CliContext, chosen: readonly Chosen[], o: GetOptions): Promise<void> {
   await Promise.all(chosen.map((c) => watchOne(ctx, c, o, chosen.length > 1)));
 }
@@ -42,18 +46,34 @@ async function watchOne(ctx: CliContext, c: Chosen, o: GetOptions, many: boolean
   else if (!o.watchOnly) {
     for (const object of await current(ctx, c, o)) show({ type: 'ADDED', object });
   }
-  const events = watchLines(ctx.rest, {
+  const seen = first.metadata?.resourceVersion;
+  // That of one object may be older than the server remembers: what is there now comes as the first event.
+  let resourceVersion = c.name ? '0' : seen || '0';
+  const request = (): RestRequest => ({
     path: pathOf(c.resource, c.namespace),
     query: {
       labelSelector: o.selector,
       fieldSelector: c.name ? `metadata.name=${c.name}` : o.fieldSelector,
       watch: true,
-      resourceVersion: first.metadata?.resourceVersion || '0',
+      resourceVersion,
     },
     accept: isTable(o.output) ? TABLE : 'application/json',
     signal: ctx.signal,
   });
-  for await (const e of events) show(e);
+  // Servers end every watch after an hour or so; nothing is over then.
+  while (!ctx.signal.aborted) {
+    for await (const e of watchLines(ctx.rest, request())) {
+      resourceVersion = versionOf(e) ?? resourceVersion;
+      if (resourceVersion !== seen) show(e);
+    }
+    await systemClock.sleep(PAUSE_MS, ctx.signal).catch(() => undefined);
+  }
+}
+
+/** The version an event has brought: where a watch that has ended goes on. */
+function versionOf({ object }: RawWatchEvent): string | undefined {
+  const [row] = (object as Partial<Table>).rows ?? [];
+  return ((row?.object ?? object) as KubeObject).metadata?.resourceVersion;
 }
 
 async function current(ctx: CliContext, c: Chosen, o: GetOptions): Promise<KubeObject[]> {
