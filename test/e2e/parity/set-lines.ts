@@ -6,7 +6,7 @@ const attached = (name: string, code: number): string => {
   const flags = '--image=coxswain/busybox:1 --image-pull-policy=Never --restart=Never --attach -q';
   return [
     `k run ${name} ${flags} --command -- ${command} >${name}.txt & pid=$!`,
-    `until grep -q hi ${name}.txt; do sleep 0.1; done; k exec ${name} -- touch /end >/dev/null 2>&1`,
+    `until grep -qs hi ${name}.txt; do sleep 0.1; done; k exec ${name} -- touch /end >/dev/null 2>&1`,
     `wait $pid; echo $?; sort -u ${name}.txt`,
   ].join('\n');
 };
