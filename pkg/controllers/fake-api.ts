@@ -199,6 +199,7 @@ export class FakeApi {
         return this.#change(by, kind, objectKeyOf(o), { uid, resourceVersion }, next);
       });
     const client = {
+      create: (kind: Kind, o: KubeObject) => call(() => this.#create(by, kind, o)),
       get: (kind: Kind, name: string, namespace?: string) => call(() => this.#there(kind, keyed(name, namespace))),
       update: (kind: Kind, o: Any) => update(kind, o, ({ status }) => ({ ...o, ...(status ? { status } : {}) })),
       updateStatus: (kind: Kind, o: Any) => update(kind, o, (old) => ({ ...old, status: o.status })),
@@ -227,6 +228,15 @@ export class FakeApi {
     const isWanted = (wanted.uid ?? uid) === uid && (wanted.resourceVersion ?? resourceVersion) === resourceVersion;
     if (!isWanted) throw errors.modified(kind, key);
     return o;
+  }
+
+  /** @throws StatusError 409 */
+  #create(by: Caller, kind: Kind, o: KubeObject): Any {
+    const key = objectKeyOf(o);
+    if (this.get(kind, key)) throw errors.alreadyExists(kind, key);
+    const next = { ...o, metadata: { ...o.metadata, uid: `${key} of ${this.#version}` } } as Any;
+    this.judge({ by, kind: kind.kind, old: undefined, next });
+    return this.put(kind, next) as Any;
   }
 
   #change(by: Caller, kind: Kind, key: string, wanted: object, next: (old: Any) => object): Any {

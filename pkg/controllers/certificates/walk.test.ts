@@ -1,6 +1,6 @@
 import { test as property } from '@fast-check/vitest';
 import { beforeAll, expect } from 'vitest';
-import { type CertificateSigningRequest, CertificateSigningRequests } from '#api/kinds/index.ts';
+import { type CertificateSigningRequest, CertificateSigningRequests, type Node, Nodes } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import type { Client } from '#client/types.ts';
 import { createAuthority } from '#pki/issue.ts';
@@ -10,16 +10,21 @@ import { FakeProcess, walks } from '../fake-process.ts';
 import { NOW } from '../fixtures.ts';
 import type { ControllerDeps } from '../harness/controller.ts';
 import { certificateApproving, certificateCleaner, certificateSigning, type SigningAuthority } from './controller.ts';
-import { CLIENT_SIGNER, endOf, holds, NODE_SIGNER, type Request } from './policy.ts';
+import { CLIENT_SIGNER, endOf, holds, NODE_SIGNER, type Request, SERVING_SIGNER } from './policy.ts';
 
 const HOUR = 3600_000;
 const FATES: readonly [Fate, ...Fate[]] = ['done', 'lost', 'unanswered', 'slow'];
 /** Milliseconds. */
 const PASSING: readonly [number, ...number[]] = [5000, 600_000, HOUR + 1000, 12 * HOUR];
 const NAMES = ['r0', 'r1', 'r2'] as const;
-/** What is asked for: by a node for itself, by a person, for a node in a wrong group, and nonsense. */
-const SORTS = ['node', 'person', 'node', 'wrong', 'nonsense'] as const;
+/** What is asked for: by a node for itself or for its server, by a person, for a node in a wrong group, and nonsense. */
+const SORTS = ['node', 'person', 'server', 'node', 'wrong', 'server', 'nonsense'] as const;
 type Sort = (typeof SORTS)[number];
+const SIGNERS: Readonly<Partial<Record<Sort, string>>> = { person: CLIENT_SIGNER, server: SERVING_SIGNER };
+/** Of the node that asks. */
+const ADDRESS = '192.0.2.1';
+/** So long a node may take to tell its addresses, milliseconds; then a person has to look. */
+const PATIENCE = 600_000;
 const isSort = (r: Request, ...sorts: readonly Sort[]): boolean => sorts.some((s) => r.metadata.uid.startsWith(s));
 
 const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
@@ -29,6 +34,7 @@ let authority: SigningAuthority;
 beforeAll(async () => {
   const wanted = {
     node: { commonName: 'system:node:n', organizations: ['system:nodes'] },
+    server: { commonName: 'system:node:n', organizations: ['system:nodes'], hosts: ['n', ADDRESS] },
     person: { commonName: 'jane' },
     wrong: { commonName: 'system:node:n', organizations: ['others'] },
   };
@@ -36,9 +42,9 @@ beforeAll(async () => {
   authority = await createAuthority('walk', NOW);
 });
 
-type Deed = 'ask' | 'approve' | 'deny' | 'remove' | 'again' | 'right' | 'time' | 'begin' | 'stale';
+type Deed = 'ask' | 'approve' | 'deny' | 'remove' | 'again' | 'right' | 'node' | 'time' | 'begin' | 'stale';
 const DEEDS: Readonly<Record<Deed, number>> = {
-  ...{ ask: 7, approve: 4, deny: 3, remove: 1, again: 2, right: 1, time: 2, begin: 5, stale: 4 },
+  ...{ ask: 7, approve: 4, deny: 3, remove: 1, again: 2, right: 1, node: 3, time: 2, begin: 5, stale: 4 },
 };
 
 /** Those who ask and those who decide, around the controllers. */
@@ -49,6 +55,8 @@ class Scene {
   #isAllowed = true;
   /** When the right was last there: a moment of the API. */
   #allowedAt = 0;
+  /** Whether the node has ever told its address. */
+  #isNamed = false;
 
   constructor() {
     const served = (deps: ControllerDeps): ControllerDeps => {
@@ -60,9 +68,9 @@ class Scene {
       return { ...deps, client: own as unknown as Client };
     };
     this.run = new FakeProcess(
-      [CertificateSigningRequests],
+      [CertificateSigningRequests, Nodes],
       (deps) => certificateApproving(served(deps)),
-      (deps) => certificateSigning(served(deps), { client: authority, serving: undefined, longestMs: HOUR }),
+      (deps) => certificateSigning(served(deps), { client: authority, serving: authority, longestMs: HOUR }),
       (deps) => certificateCleaner(served(deps)),
     );
     this.run.api.judge = ({ by, old, next }) => this.#judge(by, old as Request, next as Request | undefined);
@@ -80,14 +88,15 @@ class Scene {
     }
     if (holds(next, 'Approved') && !holds(old, 'Approved')) {
       const isAllowed = this.#isAllowed || this.#allowedAt >= by.since;
-      if (!isSort(old, 'node') || !isAllowed || next.metadata.uid !== old.metadata.uid) wrong('approved');
+      if (isSort(old, 'server') && !this.#isNamed) wrong("approved for an address that is not the node's");
+      if (!isSort(old, 'node', 'server') || !isAllowed || next.metadata.uid !== old.metadata.uid) wrong('approved');
     }
     if (holds(next, 'Approved') && holds(next, 'Denied')) wrong('approved and denied');
     if (holds(old, 'Denied') && !holds(next, 'Denied')) wrong('not denied any more');
     if (old.status?.certificate && next.status?.certificate !== old.status.certificate) wrong('signed twice');
     if (!next.status?.certificate) return;
     if (!holds(old, 'Approved') || holds(old, 'Failed')) wrong('signed though it is not approved, or has failed');
-    if (!isSort(old, 'node', 'person')) wrong('signed');
+    if (!isSort(old, 'node', 'server', 'person')) wrong('signed');
   }
 
   #ask(name: string, sort: Sort): void {
@@ -96,8 +105,8 @@ class Scene {
     const metadata = { name, uid: `${sort}-${this.#serial++}`, creationTimestamp };
     const spec = {
       request: Buffer.from(pems.get(sort) ?? '').toString('base64'),
-      signerName: sort === 'person' ? CLIENT_SIGNER : NODE_SIGNER,
-      usages: ['digital signature', 'client auth'],
+      signerName: SIGNERS[sort] ?? NODE_SIGNER,
+      usages: ['digital signature', sort === 'server' ? 'server auth' : 'client auth'],
       username: 'system:node:n',
     };
     this.run.api.put(CertificateSigningRequests, { metadata, spec, status: {} } as CertificateSigningRequest);
@@ -128,6 +137,17 @@ class Scene {
     else this.#decide(name, 'Approved');
   }
 
+  /** The node goes, or comes and tells its address or none yet. */
+  #node(i: number): void {
+    if (i % 4 === 0) {
+      this.run.api.remove(Nodes, 'n');
+      return;
+    }
+    const addresses = i % 2 ? [{ type: 'InternalIP', address: ADDRESS }] : [];
+    if (i % 2) this.#isNamed = true;
+    this.run.api.put(Nodes, { metadata: { name: 'n', uid: 'n' }, status: { addresses } } as unknown as Node);
+  }
+
   #setRight(isAllowed: boolean): void {
     if (this.#isAllowed) this.#allowedAt = this.run.api.moment;
     this.#isAllowed = isAllowed;
@@ -140,6 +160,7 @@ class Scene {
     if (what === 'deny') return this.#decide(name, 'Denied');
     if (what === 'remove') return this.run.api.remove(CertificateSigningRequests, name);
     if (what === 'again') return this.#again(name, pick(SORTS, j));
+    if (what === 'node') return this.#node(i);
     if (what === 'right') return this.#setRight(i % 3 === 0);
     if (what === 'begin') return this.run.begin(i % 2, pick(FATES, j));
     return what === 'stale' ? this.#stale(name, j, i) : this.run.advance(pick(PASSING, i));
@@ -151,20 +172,30 @@ class Scene {
     return this.requests.flatMap((r) => (isDone(r) ? [] : [`${r.metadata.uid} is not done`]));
   }
 
-  /** Requests of nodes that nobody has decided. */
-  #undecided(): string[] {
-    const isDecided = (r: Request): boolean => !isSort(r, 'node') || holds(r, 'Approved') || holds(r, 'Denied');
-    return this.requests.flatMap((r) => (isDecided(r) ? [] : [`${r.metadata.uid} is not decided`]));
+  /** Requests of nodes that nobody has decided. @param left servers' requests that are left to a person */
+  #undecided(left: ReadonlySet<string>): string[] {
+    const isDecided = (r: Request): boolean => holds(r, 'Approved') || holds(r, 'Denied') || left.has(r.metadata.uid);
+    const ofNodes = this.requests.filter((r) => isSort(r, 'node', 'server'));
+    return ofNodes.flatMap((r) => (isDecided(r) ? [] : [`${r.metadata.uid} is not decided`]));
   }
 
-  /** Nothing fails any more, then the right is there, then time passes. @returns what is broken, or left undone */
+  /** Servers' requests that may be too old for the controller. */
+  #aged(): Set<string> {
+    const ageOf = (r: Request): number => this.run.clock.now() - Date.parse(r.metadata.creationTimestamp);
+    const aged = this.requests.filter((r) => isSort(r, 'server') && ageOf(r) >= PATIENCE);
+    return new Set(aged.map((r) => r.metadata.uid));
+  }
+
+  /** Nothing fails any more, the node tells its address, then the right is there, then time passes. @returns what is broken, or left undone */
   async end(): Promise<string[]> {
+    this.#node(1);
+    const aged = this.#aged();
     await this.run.calm();
     const undone = this.#undone();
     this.#setRight(true);
     await this.run.advance(12 * HOUR);
     await this.run.calm();
-    const undecided = this.#undecided();
+    const undecided = this.#undecided(aged);
     for (let i = 0; i < 3; i++) {
       await this.run.advance(12 * HOUR);
       await this.run.calm();

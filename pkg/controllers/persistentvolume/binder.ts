@@ -281,12 +281,14 @@ class VolumeBinder implements Controller {
     if (!volume) return;
     const now = this.#deps.clock.now();
     const ref = volume.spec?.claimRef;
-    if (!ref?.uid) {
-      await this.#writtenVolumes.status(volume, inPhase(volume, 'Available', now));
+    const claim = ref?.uid ? await this.#owner(volume, `${ref.namespace}/${ref.name}`) : undefined;
+    if (ref?.uid && !claim) {
+      await this.#release(volume);
       return;
     }
-    const claim = await this.#owner(volume, `${ref.namespace}/${ref.name}`);
-    if (!claim) await this.#release(volume);
+    // Whoever emptied it may have ended before everything was cleared away.
+    await this.#recycler.clear(volume);
+    if (!claim) await this.#writtenVolumes.status(volume, inPhase(volume, 'Available', now));
     else if (claim.spec?.volumeName === name) await this.#writtenVolumes.status(volume, inPhase(volume, 'Bound', now));
     // The claim has got another volume meanwhile. One without any yet is about to be bound.
     else if (claim.spec?.volumeName && isChosenByUs(volume))
@@ -336,7 +338,10 @@ class VolumeBinder implements Controller {
 
   /** Empties the volume and makes it free for the next claim. What failed is left to the user. */
   async #recycle(volume: Volume): Promise<void> {
-    if (volume.status?.phase === 'Failed') return;
+    if (volume.status?.phase === 'Failed') {
+      await this.#recycler.clear(volume);
+      return;
+    }
     await this.#writtenVolumes.status(volume, inPhase(volume, 'Released', this.#deps.clock.now()));
     const recycling = await this.#recycler.look(volume);
     if (recycling === 'going') return;
