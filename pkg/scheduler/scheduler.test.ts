@@ -41,6 +41,32 @@ test('while the victims of a pod are being evicted, it does not push out others'
   await running;
 });
 
+test('however many pods fit nowhere, all else in the process gets its turn', async () => {
+  /** Each look at it takes a millisecond. */
+  class RunningClock extends FakeClock {
+    override now(): number {
+      this.jump(1);
+      return super.now();
+    }
+  }
+  const clock = new RunningClock();
+  const caches = new FakeCaches({ Node: [makeNode('a')] });
+  const client = { patch: async () => ({}) } as unknown as Client;
+  let tried = 0;
+  const events = () => ({ event: () => void tried++, flush: () => Promise.resolve() });
+  const scheduler = new Scheduler({ client, clock, events, informers: caches.factory, logger: silentLogger });
+  for (let i = 0; i < 1000; i++) caches.set('Pod', makePod(`p${i}`, { cpu: '5' }));
+  const stop = new AbortController();
+  const running = scheduler.run(stop.signal);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(tried).toBeGreaterThan(0);
+  expect(tried).toBeLessThan(100);
+  for (let i = 0; i < 100 && tried < 1000; i++) await clock.advance(1000);
+  expect(tried).toBeGreaterThanOrEqual(1000);
+  stop.abort();
+  await running;
+});
+
 describe('pods that are not bound after all', () => {
   const CLAIM = 'PersistentVolumeClaim';
   const VOLUME = 'PersistentVolume';

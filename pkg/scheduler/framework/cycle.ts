@@ -133,15 +133,15 @@ export class SchedulingCycle {
     active: readonly Active[],
     info: NodeInfo,
   ): { plugin: Plugin; reasons: readonly Reason[] } | null {
+    // The cheap look first: most nodes that are kept for somebody are full.
+    const rejection = firstRejection(active, info);
+    if (rejection) return rejection;
     const ahead = state.nominations.ahead(info.name, pod);
-    if (ahead.length > 0) {
-      const crowded = state.suppose((change) => {
-        for (const p of ahead) change.add(p, info.name);
-        return firstRejection(this.#prepare(pod, state), info);
-      });
-      if (crowded) return crowded;
-    }
-    return firstRejection(active, info);
+    if (ahead.length === 0) return null;
+    return state.suppose((change) => {
+      for (const p of ahead) change.add(p, info.name);
+      return firstRejection(this.#prepare(pod, state), info);
+    });
   }
 
   #search(pod: Stored<Pod>, state: ClusterState, active: readonly Active[]): Search {
