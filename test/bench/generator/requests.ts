@@ -1,3 +1,5 @@
+import { filling, PLACES, pod, pushing, schedulable, shardOf } from './pods.ts';
+
 /** What a phase sends: see "Shape of the API load" in docs/benchmarks.md. */
 export type Work = keyof typeof WORKS;
 
@@ -20,48 +22,17 @@ interface Request {
 export const STAMP = '0123456789012345';
 export const STAMP_NAME = '"bench/sent":"';
 
-const SHARDS = 50;
 const MERGE = 'application/merge-patch+json';
 const STRATEGIC = 'application/strategic-merge-patch+json';
 const APPLY = 'application/apply-patch+yaml';
 
-const env = (k: number): { name: string; value: string }[] =>
-  ['HOST', 'PORT', 'REGION', 'STAGE'].map((name) => ({ name: `SERVICE_${name}`, value: `value-of-${name}-${k}` }));
-
-/** About 2 kB as it is stored, defaults and managed fields included. */
-function pod(namespace: string, k: number): Record<string, unknown> {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name: `pod-${k}`,
-      namespace,
-      labels: { app: 'bench', shard: String(k % SHARDS) },
-    },
-    spec: {
-      schedulerName: 'nobody',
-      automountServiceAccountToken: false,
-      containers: [
-        {
-          name: 'main',
-          image: 'coxswain/hello:1',
-          env: env(k),
-          ports: [{ name: 'http', containerPort: 8080 }],
-          resources: { requests: { cpu: '1m', memory: '1Mi' } },
-        },
-      ],
-    },
-  };
-}
-
-function schedulable(namespace: string, k: number): unknown {
-  const { spec, ...rest } = pod(namespace, k);
-  const { schedulerName: _none, ...kept } = spec as { schedulerName: string };
-  return { ...rest, spec: kept };
-}
-
 const pods = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`;
 const podPath = (namespace: string, k: number): string => `${pods(namespace)}/pod-${k}`;
+const creates = (object: (namespace: string, k: number) => object) => (ns: string, k: number) => ({
+  method: 'POST',
+  path: pods(ns),
+  body: object(ns, k),
+});
 const list = (query: string) => (namespace: string) => ({ method: 'GET', path: `${pods(namespace)}${query}` });
 
 function configMap(namespace: string, k: number): unknown {
@@ -75,8 +46,14 @@ const WORKS = {
     path: `/api/v1/namespaces/${ns}/configmaps`,
     body: configMap(ns, k),
   }),
-  'create pod': (ns: string, k: number) => ({ method: 'POST', path: pods(ns), body: pod(ns, k) }),
-  'create schedulable pod': (ns: string, k: number) => ({ method: 'POST', path: pods(ns), body: schedulable(ns, k) }),
+  'create pod': creates(pod),
+  'create schedulable pod': creates(schedulable),
+  'create pod of two zones': creates((ns, k) => schedulable(ns, k, PLACES.zoned)),
+  'create evenly spread pod': creates((ns, k) => schedulable(ns, k, PLACES.even)),
+  'create pod apart': creates((ns, k) => schedulable(ns, k, PLACES.apart)),
+  'create pod near others': creates((ns, k) => schedulable(ns, k, PLACES.together)),
+  'create filling pod': creates(filling),
+  'create pushing pod': creates(pushing),
   'get pod': (ns: string, k: number) => ({ method: 'GET', path: podPath(ns, k) }),
   'merge patch': (ns: string, k: number) => ({
     method: 'PATCH',
@@ -104,7 +81,7 @@ const WORKS = {
   }),
   'list from cache': list('?resourceVersion=0'),
   'list quorum': list(''),
-  'list by label': (ns: string, k: number) => list(`?resourceVersion=0&labelSelector=shard%3D${k % SHARDS}`)(ns),
+  'list by label': (ns: string, k: number) => list(`?resourceVersion=0&labelSelector=shard%3D${shardOf(k)}`)(ns),
   'list page': list('?resourceVersion=0&limit=500'),
   'delete pod': (ns: string, k: number) => ({ method: 'DELETE', path: `${podPath(ns, k)}?gracePeriodSeconds=0` }),
 } satisfies Record<string, (namespace: string, k: number) => Request>;

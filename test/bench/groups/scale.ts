@@ -3,6 +3,7 @@ import type { Client } from '#client/types.ts';
 import type { Cluster } from '../../bed/cluster.ts';
 import type { ManagedProcess } from '../../bed/process.ts';
 import { waitFor } from '../../bed/wait.ts';
+import type { Work } from '../generator/requests.ts';
 import { PATIENT, startFleet } from '../machine/fleet.ts';
 import { cpuSeconds, residentMiB } from '../machine/processes.ts';
 import { type RowId, row } from '../rows.ts';
@@ -14,6 +15,15 @@ const DEPLOYMENTS = 100;
 const PODS = 10_000;
 /** A limit against hanging; the row tells how long it took. */
 const CONVERGED_MS = 1_200_000;
+
+/** What pods may ask of their place, and how many of each do. */
+const PLACED: readonly (readonly [RowId, Work])[] = [
+  ['schedule-zoned', 'create pod of two zones'],
+  ['schedule-even', 'create evenly spread pod'],
+  ['schedule-apart', 'create pod apart'],
+  ['schedule-near', 'create pod near others'],
+];
+const PLACED_PODS = 1000;
 
 const deployment = (k: number): Deployment => {
   const labels = { app: `app-${k}` };
@@ -60,7 +70,8 @@ export const scale: Group = async (sink, start) => {
     });
     await fleet.stop();
     await manager.stop();
-    await throughput(cluster, client, 'schedule-5000', sink);
+    await throughput(cluster, client, { id: 'schedule-5000' }, sink);
+    for (const [id, work] of PLACED) await throughput(cluster, client, { id, work, pods: PLACED_PODS }, sink);
     await manager.start();
     await fleet.start();
     await converge(cluster, client, { fleet, sink });
