@@ -1,5 +1,5 @@
-import { Agent as PlainAgent } from 'node:http';
-import { Agent, type AgentOptions } from 'node:https';
+import { Agent as PlainAgent, request as plainRequest } from 'node:http';
+import { Agent, type AgentOptions, request } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
 import { proxyOf } from './proxies.ts';
@@ -45,3 +45,15 @@ export function agentFor(config: Kubeconfig): PlainAgent | undefined {
   });
   return socks ? viaSocks(agent, socks, secure) : agent;
 }
+
+/** How requests to a server are sent. */
+export interface Transport {
+  readonly request: typeof plainRequest;
+  readonly agent: PlainAgent | undefined;
+}
+
+/** @throws CliError for a proxy of another kind than those that are spoken */
+export const transportFor = (config: Kubeconfig): Transport => ({
+  request: config.server.startsWith('https:') ? request : plainRequest,
+  agent: agentFor(config),
+});

@@ -1,17 +1,10 @@
-import {
-  type Agent,
-  type ClientRequest,
-  type IncomingMessage,
-  request as plainRequest,
-  type RequestOptions,
-} from 'node:http';
-import { request } from 'node:https';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { isNotFound, type Status, StatusError } from '#api/meta/errors.ts';
 import { type Clock, systemClock } from '#async/clock.ts';
 import type { Kubeconfig } from '#client/kubeconfig.ts';
 import { Interrupted, Unanswered } from '../interrupted.ts';
-import { agentFor } from './agents.ts';
+import type { Transport } from './agents.ts';
 
 /** Milliseconds to connect and to get a first answer; streams have no limit after that. */
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -81,7 +74,9 @@ export const TABLE =
  */
 export class Rest {
   readonly #server: string;
-  readonly #agent: Agent | undefined;
+  readonly #config: Kubeconfig;
+  #transport: Promise<Transport> | undefined;
+  #opened: Transport | undefined;
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #clock: Clock;
@@ -98,7 +93,7 @@ export class Rest {
     this.#clock = o.clock ?? systemClock;
     this.warnings = warnings;
     this.#trace = o.trace;
-    this.#agent = agentFor(config);
+    this.#config = config;
   }
 
   url(path: string, query: RestRequest['query'] = {}): string {
@@ -138,7 +133,7 @@ export class Rest {
     return connected(() => this.#sendOnce(r));
   }
 
-  #sendOnce(r: RestRequest): Promise<IncomingMessage> {
+  async #sendOnce(r: RestRequest): Promise<IncomingMessage> {
     const body = r.body === undefined || typeof r.body === 'string' ? r.body : JSON.stringify(r.body);
     const headers = {
       accept: r.accept ?? 'application/json',
@@ -151,9 +146,10 @@ export class Rest {
     const url = this.url(r.path, r.query);
     const method = r.method ?? 'GET';
     const started = Date.now();
+    const transport = await this.#load();
     const signal = r.signal ?? (method === 'GET' ? this.#signal : undefined);
     return new Promise((resolve, reject) => {
-      const sent = this.#request(url, { method, headers, timeout: this.#timeoutMs, ...(signal ? { signal } : {}) });
+      const sent = send(transport, url, { method, headers, timeout: this.#timeoutMs, ...(signal ? { signal } : {}) });
       if (method !== 'GET') this.#endWithCommand(sent);
       sent.on('response', (response) => {
         sent.setTimeout(0);
@@ -186,9 +182,10 @@ export class Rest {
   }
 
   /** Sends a request of somebody else, as the user of the kubeconfig, and gives the answer as it comes. */
-  pass(r: { method: string; path: string; headers: Headers; body: Readable }): Promise<IncomingMessage> {
+  async pass(r: { method: string; path: string; headers: Headers; body: Readable }): Promise<IncomingMessage> {
+    const transport = await this.#load();
     return new Promise((resolve, reject) => {
-      const sent = this.#request(`${this.#server}${r.path}`, {
+      const sent = send(transport, `${this.#server}${r.path}`, {
         method: r.method,
         headers: { ...r.headers, ...this.#identity },
       });
@@ -203,10 +200,11 @@ export class Rest {
     return connected(() => this.#upgradeOnce(path, headers));
   }
 
-  #upgradeOnce(path: string, headers: Headers): Promise<{ socket: Duplex; head: Buffer }> {
+  async #upgradeOnce(path: string, headers: Headers): Promise<{ socket: Duplex; head: Buffer }> {
     const signal = this.#signal;
+    const transport = await this.#load();
     return new Promise((resolve, reject) => {
-      const sent = this.#request(`${this.#server}${path}`, {
+      const sent = send(transport, `${this.#server}${path}`, {
         method: 'POST',
         headers: { ...headers, ...this.#identity, connection: 'Upgrade' },
         timeout: ANSWER_TIMEOUT_MS,
@@ -222,9 +220,11 @@ export class Rest {
     });
   }
 
-  #request(url: string, o: RequestOptions): ClientRequest {
-    const ask = url.startsWith('https:') ? request : plainRequest;
-    return ask(url, this.#agent ? { ...o, agent: this.#agent } : o);
+  /** Loads what connects: who sends nothing, as with --dry-run=client, need not wait for it. @throws CliError for a wrong proxy */
+  async #load(): Promise<Transport> {
+    this.#transport ??= import('./agents.ts').then((m) => m.transportFor(this.#config));
+    this.#opened = await this.#transport;
+    return this.#opened;
   }
 
   async text(r: RestRequest): Promise<string> {
@@ -247,9 +247,12 @@ export class Rest {
 
   /** Ends all connections. Later requests make new ones. */
   close(): void {
-    this.#agent?.destroy();
+    this.#opened?.agent?.destroy();
   }
 }
+
+const send = ({ request, agent }: Transport, url: string, o: RequestOptions): ClientRequest =>
+  request(url, agent ? { ...o, agent } : o);
 
 /** A balancer under load hangs up during the handshake: nothing was sent then, and it may be tried again. */
 export async function connected<T>(attempt: () => Promise<T>): Promise<T> {
