@@ -1,6 +1,10 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { type Exec, systemExec } from '#process/exec.ts';
 import { dns, line } from './flow-fixtures.ts';
-import { parseFlows, staleFlows } from './flows.ts';
+import { endStaleFlows, parseFlows, staleFlows } from './flows.ts';
 import { endpoints } from './table/fixtures.ts';
 import type { ServicePort } from './table/types.ts';
 
@@ -87,4 +91,21 @@ describe('several kinds to one address', () => {
     const more = dns({ id: 'ns/d:', clusterIP: '10.96.0.14', nodePort: 30054 });
     expect(stale(line(NODE, 30053, NODE) + line(NODE, 30054, NODE), more)).toHaveLength(2);
   });
+});
+
+test('a program that opens its standard input by name, as conntrack does, gets all deletions', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'coxswain-flows-'));
+  const [flows, told] = [join(dir, 'flows'), join(dir, 'told')];
+  writeFileSync(flows, line('10.96.0.10', 53, '10.1.0.2') + line('10.96.0.10', 53, '10.1.0.3'));
+  const script = `#!/bin/sh\ncase "$1" in -L) cat ${flows} ;; -R) cat < /dev/stdin > ${told} ;; *) exit 9 ;; esac\n`;
+  writeFileSync(join(dir, 'conntrack'), script, { mode: 0o755 });
+  const exec: Exec = (command, args, o) =>
+    systemExec(command, args, { ...o, env: { PATH: `${dir}:${process.env.PATH}` } });
+  try {
+    await endStaleFlows(exec, ['-p', 'udp'], [dns()]);
+    const kind = '-D -p udp --orig-dst 10.96.0.10 --dport 53 --reply-src';
+    expect(readFileSync(told, 'utf8')).toBe(`${kind} 10.1.0.2\n${kind} 10.1.0.3\n`);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 });

@@ -126,11 +126,14 @@ export async function endStaleFlows(
   if (problem) throw new Error(`conntrack -D: ${problem}`);
 }
 
+/** Several commands at once. It opens /dev/stdin by name, which works with a pipe, but not with the socket we write to. */
+const SEVERAL = ['-c', 'cat | conntrack -R -'];
+
 /** @param deletions arguments of `conntrack`, each for one kind. @returns what it said of one that failed; "" if none did */
 async function endKinds(exec: Exec, deletions: readonly (readonly string[])[]): Promise<string> {
   if (deletions.length > 1) {
     const input = deletions.map((d) => `${d.join(' ')}\n`).join('');
-    const { code } = await exec('conntrack', ['-R', '-'], { input, timeoutMs: TIMEOUT_MS });
+    const { code } = await exec('sh', SEVERAL, { input, timeoutMs: TIMEOUT_MS });
     if (code === 0) return '';
   }
   // Before 1.4.7 it takes one deletion at a time; and one of several that fails keeps back those after it.

@@ -6,7 +6,7 @@ import { type FlowKind, StaleFlows, TCP_ATTEMPTS, UDP } from './stale-flows.ts';
 import { endpoints, servicePort } from './table/fixtures.ts';
 import type { ServicePort } from './table/types.ts';
 
-const MANY = 'conntrack -R -';
+const MANY = 'sh -c cat | conntrack -R -';
 
 /** A kernel that remembers `flows`, and the commands it gets: those of one call in lines after it. */
 function kernel(
@@ -20,7 +20,7 @@ function kernel(
     const given = String(o?.input ?? '')
       .split('\n')
       .filter(Boolean);
-    calls.push([command, ...args].join(' '), ...given.map((line) => `${command} ${line}`));
+    calls.push([command, ...args].join(' '), ...given.map((line) => `conntrack ${line}`));
     return { code: 0, stdout: args[0] === '-L' ? flows : '', stderr: '', ...(await answer(args[0] ?? '')) };
   };
   const logger = { ...silentLogger, warn: (o: unknown) => warnings.push(o) } as Logger;
@@ -183,7 +183,7 @@ describe('flows of UDP', () => {
     });
 
     test('all are ended one by one where conntrack does not take several', async () => {
-      const { calls, warnings, stale } = kernel(UDP, flows, async (verb) => (verb === '-R' ? { code: 2 } : {}));
+      const { calls, warnings, stale } = kernel(UDP, flows, async (verb) => (verb === '-c' ? { code: 2 } : {}));
       await stale.reconcile([dns()]);
       expect(new Set(ended(calls))).toEqual(new Set(lost));
       expect([calls.length, warnings.length]).toEqual([1 + 10 + 600 + 600, 0]);
