@@ -6,7 +6,11 @@ import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { apply, conditionOf, eventSaid, exec, isReady, mainOf, onlyNode, pod, shell, sleeper } from './agent/pods.ts';
 
-const cluster = useCluster('e2e-agent-security', { nodes: 1, apiservers: 1 });
+const cluster = useCluster('e2e-agent-security', {
+  nodes: 1,
+  apiservers: 1,
+  flags: { 'node-agent': ['--allowed-unsafe-sysctls', 'kernel.sem,net.core.*'] },
+});
 const { node, until } = onlyNode(cluster);
 const run = (name: string, script: string) => exec(cluster(), name, script);
 
@@ -29,7 +33,18 @@ const PODS: Readonly<Record<string, readonly [object, Record<string, unknown>?]>
   seccomp: [{ seccompProfile: { type: 'RuntimeDefault' } }],
   profile: [{ seccompProfile: { type: 'Localhost', localhostProfile: 'no-mkdir.json' } }],
   unmasked: [{ procMount: 'Unmasked' }, { hostUsers: false }],
-  sysctl: [{}, { securityContext: { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '80' }] } }],
+  sysctl: [
+    {},
+    {
+      securityContext: {
+        sysctls: [
+          { name: 'net.ipv4.ip_unprivileged_port_start', value: '80' },
+          // Unsafe, and allowed on this node.
+          { name: 'net.core.somaxconn', value: '512' },
+        ],
+      },
+    },
+  ],
   hostnet: [{}, { hostNetwork: true, hostAliases: [{ ip: '192.0.2.7', hostnames: ['seven'] }] }],
   hostpid: [{}, { hostPID: true }],
   hostipc: [{}, { hostIPC: true }],
@@ -73,7 +88,7 @@ describe('what a container is and may', () => {
     ['nonroot', 'id -u', '65534\n'],
     ['readonly', 'touch /x 2>&1 | grep -c "Read-only"; touch /dev/termination-log && echo ok', '1\nok\n'],
     ['profile', 'mkdir /tmp/x 2>&1 | grep -c "not permitted"', '1\n'],
-    ['sysctl', 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start', '80\n'],
+    ['sysctl', 'cd /proc/sys/net; cat ipv4/ip_unprivileged_port_start core/somaxconn', '80\n512\n'],
     ['shared', 'cat /proc/1/comm', 'pause\n'],
     ['aliases', 'grep acht /etc/hosts', '192.0.2.8\teight\tacht\n'],
     [
