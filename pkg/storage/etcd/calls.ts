@@ -11,8 +11,9 @@ import type { Member } from './member.ts';
 export type Call<T> = (member: Member, deadline: number, retried: boolean) => Promise<T>;
 
 /**
- * The first attempt is short: a member may have died silently, and what a follower has handed to a leader that then died
- * is never answered. The later ones leave room for an election and for a slow disk.
+ * By how many attempts have waited in vain. The first is short: a member may have died silently, and what a follower has
+ * handed to a leader that then died is never answered. The later ones leave room for an election and for a slow disk. One
+ * whose connection broke has not waited: the next one may well go to such a follower.
  */
 const ATTEMPT_MS = [1000, 2500, 5000] as const;
 const FIRST_PAUSE_MS = 25;
@@ -21,13 +22,15 @@ const MAX_PAUSE_MS = 500;
 /** How long a call may take with all its attempts, milliseconds. */
 const CALL_BUDGET_MS = 10_000;
 
+type Members = Pick<Endpoints, 'count' | 'current' | 'failed' | 'succeeded'>;
+
 /** Runs calls against whichever member answers. */
 export class Caller {
-  readonly #endpoints: Endpoints;
+  readonly #endpoints: Members;
   readonly #clock: Clock;
   #closed = false;
 
-  constructor(endpoints: Endpoints, clock: Clock) {
+  constructor(endpoints: Members, clock: Clock) {
     this.#endpoints = endpoints;
     this.#clock = clock;
   }
@@ -42,11 +45,11 @@ export class Caller {
    */
   async run<T>(call: Call<T>, budgetMs = CALL_BUDGET_MS): Promise<T> {
     const until = this.#clock.now() + budgetMs;
-    for (let n = 0; ; n++) {
+    for (let n = 0, waited = 0; ; n++) {
       if (this.#closed) throw new StorageError('unavailable', 'the etcd client is closed');
       const endpoint = this.#endpoints.current;
       const now = this.#clock.now();
-      const deadline = Math.min(now + (ATTEMPT_MS[n] ?? ATTEMPT_MS[2]), until);
+      const deadline = Math.min(now + (ATTEMPT_MS[waited] ?? ATTEMPT_MS[2]), until);
       try {
         const answer = await call(endpoint.member, deadline, n > 0);
         if (endpoint.failures > 0) this.#endpoints.succeeded(endpoint);
@@ -56,6 +59,7 @@ export class Caller {
         if (failure === 'leaseGone') throw e;
         if (failure !== 'transient') throw failure;
         if (!this.#closed) this.#endpoints.failed(endpoint, e);
+        if (this.#clock.now() >= deadline) waited++;
         await this.#pause(n, until, e);
       }
     }

@@ -112,7 +112,7 @@ async function fanOut(b: Bench): Promise<void> {
 
 /** The API server alone with its etcd: verbs, lists and watches under load. */
 export const api: Group = async (sink, start) => {
-  const cluster = await start({ apiservers: 1, fast: false, without: ['scheduler', 'controller-manager'] });
+  const cluster = await start({ apiservers: 1, members: 1, fast: false, without: ['scheduler', 'controller-manager'] });
   const generator = new Generator();
   const client = await clientOf(cluster);
   try {

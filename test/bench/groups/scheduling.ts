@@ -93,7 +93,7 @@ async function preemption(cluster: Cluster, client: Client, sink: Sink): Promise
 }
 
 export const scheduling: Group = async (sink, start) => {
-  const cluster = await start({ apiservers: 1, fast: false, without: ['controller-manager'] });
+  const cluster = await start({ apiservers: 1, members: 1, fast: false, without: ['controller-manager'] });
   const client = await clientOf(cluster);
   try {
     // They register and go: nobody answers for the pods, which is not what is measured.
