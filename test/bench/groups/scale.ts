@@ -57,7 +57,7 @@ async function converge(cluster: Cluster, client: Client, { fleet, sink }: { fle
 
 /** A cluster of 5,000 nodes: throughput of the scheduler, and of everything together. */
 export const scale: Group = async (sink, start) => {
-  const cluster = await start({ apiservers: 1, fast: false, flags: { 'controller-manager': PATIENT } });
+  const cluster = await start({ apiservers: 1, members: 1, fast: false, flags: { 'controller-manager': PATIENT } });
   const client = await clientOf(cluster);
   const { 'controller-manager': manager } = cluster.processes;
   let fleet: ManagedProcess | undefined;
