@@ -1,6 +1,5 @@
-import { type IncomingMessage, get as plainGet } from 'node:http';
-import { get } from 'node:https';
-import { agentFor } from './api/agents.ts';
+import type { IncomingMessage } from 'node:http';
+import { transportFor } from './api/agents.ts';
 import { CliError } from './errors.ts';
 import { Interrupted } from './interrupted.ts';
 
@@ -10,11 +9,11 @@ const MAX_BYTES = 64 * 2 ** 20;
 
 function ask(url: string, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const agent = agentFor({ server: url });
+    const { request, agent } = transportFor({ server: url });
     const o = { timeout: TIMEOUT_MS, signal, headers: { 'user-agent': 'cox' }, ...(agent ? { agent } : {}) };
-    const asked = (url.startsWith('https:') ? get : plainGet)(url, o, resolve);
+    const asked = request(url, o, resolve);
     const late = (): void => void asked.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} seconds`));
-    asked.on('timeout', late).on('error', reject);
+    asked.on('timeout', late).on('error', reject).end();
   });
 }
 

@@ -30,11 +30,11 @@ export interface ControlPlane {
 const READY_MS = 120_000;
 
 /** Flags for a certificate and its key. */
-export const pair = (layout: Layout, file: string, certFlag: string, keyFlag: string): string[] => [
+const pair = (layout: Layout, file: string, certFlag: string, keyFlag: string): string[] => [
   ...[certFlag, layout.pki(`${file}.crt`)],
   ...[keyFlag, layout.pki(`${file}.key`)],
 ];
-export const ca = (layout: Layout, name: Parameters<typeof authorityFile>[0]): string =>
+const ca = (layout: Layout, name: Parameters<typeof authorityFile>[0]): string =>
   layout.pki(`${authorityFile(name)}.crt`);
 
 export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
@@ -67,6 +67,24 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
   });
 }
 
+/** What an API server of the bed is told, whoever made it. */
+export const apiServerFlags = (layout: Layout, port: number): string[] => [
+  ...['--etcd-servers', layout.etcd.map((m) => `https://localhost:${m.client}`).join(',')],
+  ...['--etcd-cafile', ca(layout, 'etcd-client')],
+  ...pair(layout, 'apiserver-etcd-client', '--etcd-certfile', '--etcd-keyfile'),
+  ...['--bind-address', '127.0.0.1', '--secure-port', String(port)],
+  ...pair(layout, 'apiserver', '--tls-cert-file', '--tls-private-key-file'),
+  ...['--client-ca-file', ca(layout, 'client')],
+  ...['--service-account-key-file', layout.pki('service-account.pub')],
+  ...['--service-account-signing-key-file', layout.pki('service-account.key')],
+  ...pair(layout, 'apiserver-kubelet-client', '--kubelet-client-certificate', '--kubelet-client-key'),
+  ...['--kubelet-certificate-authority', ca(layout, 'node')],
+  ...pair(layout, 'front-proxy-client', '--proxy-client-cert-file', '--proxy-client-key-file'),
+  ...['--requestheader-client-ca-file', ca(layout, 'front-proxy')],
+  ...['--requestheader-allowed-names', 'front-proxy-client'],
+  ...['--service-cluster-ip-range', layout.ranges.services],
+];
+
 function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
   // What the Service "kubernetes" leads to is of its family.
   const advertised = layout.ranges.families.startsWith('IPv6') ? layout.gateway6 : layout.gateway;
@@ -77,21 +95,8 @@ function apiServers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
       command: bin('apiserver'),
       logFile: layout.log(name),
       args: [
-        ...['--etcd-servers', layout.etcd.map((m) => `https://localhost:${m.client}`).join(',')],
-        ...['--etcd-cafile', ca(layout, 'etcd-client')],
-        ...pair(layout, 'apiserver-etcd-client', '--etcd-certfile', '--etcd-keyfile'),
-        ...['--bind-address', '127.0.0.1', '--secure-port', String(port)],
+        ...apiServerFlags(layout, port),
         ...(advertised ? ['--advertise-address', advertised, '--advertise-port', String(layout.port)] : []),
-        ...pair(layout, 'apiserver', '--tls-cert-file', '--tls-private-key-file'),
-        ...['--client-ca-file', ca(layout, 'client')],
-        ...['--service-account-key-file', layout.pki('service-account.pub')],
-        ...['--service-account-signing-key-file', layout.pki('service-account.key')],
-        ...pair(layout, 'apiserver-kubelet-client', '--kubelet-client-certificate', '--kubelet-client-key'),
-        ...['--kubelet-certificate-authority', ca(layout, 'node')],
-        ...pair(layout, 'front-proxy-client', '--proxy-client-cert-file', '--proxy-client-key-file'),
-        ...['--requestheader-client-ca-file', ca(layout, 'front-proxy')],
-        ...['--requestheader-allowed-names', 'front-proxy-client'],
-        ...['--service-cluster-ip-range', layout.ranges.services],
         ...(extra.apiserver ?? []),
       ],
       ready: (signal) => untilServes(name, port, layout, signal),
@@ -133,13 +138,18 @@ function scheduler(layout: Layout, extra: ExtraFlags): ManagedProcess {
   return elected(layout, 'scheduler', layout.schedulerHealth, extra.scheduler ?? []);
 }
 
+/** The same of a controller manager. */
+export const controllerManagerFlags = (layout: Layout): string[] => [
+  ...['--root-ca-file', ca(layout, 'apiserver')],
+  ...['--service-account-private-key-file', layout.pki('service-account.key')],
+  ...['--cluster-cidr', layout.ranges.pods, '--service-cluster-ip-range', layout.ranges.services],
+  '--allocate-node-cidrs=true',
+  ...pair(layout, authorityFile('client'), '--cluster-signing-cert-file', '--cluster-signing-key-file'),
+];
+
 function controllerManager(layout: Layout, extra: ExtraFlags): ManagedProcess {
   return elected(layout, 'controller-manager', layout.controllerManagerHealth, [
-    ...['--root-ca-file', ca(layout, 'apiserver')],
-    ...['--service-account-private-key-file', layout.pki('service-account.key')],
-    ...['--cluster-cidr', layout.ranges.pods, '--service-cluster-ip-range', layout.ranges.services],
-    '--allocate-node-cidrs=true',
-    ...pair(layout, authorityFile('client'), '--cluster-signing-cert-file', '--cluster-signing-key-file'),
+    ...controllerManagerFlags(layout),
     ...pair(
       layout,
       authorityFile('node'),

@@ -1,6 +1,11 @@
 import { join } from 'node:path';
-import { authorityFile } from '#pki/pki.ts';
-import { type ControlPlane, ca, pair, until, untilServes } from '../../bed/control-plane.ts';
+import {
+  apiServerFlags,
+  type ControlPlane,
+  controllerManagerFlags,
+  until,
+  untilServes,
+} from '../../bed/control-plane.ts';
 import type { Layout } from '../../bed/layout.ts';
 import { probe } from '../../bed/net.ts';
 import { ManagedProcess } from '../../bed/process.ts';
@@ -31,7 +36,12 @@ export function reference(dir: string): ControlPlane {
       layout.apiservers.map((port, i) => {
         const name = `apiserver${i + 1}`;
         const ready = (signal: AbortSignal): Promise<void> => untilServes(name, port, layout, signal);
-        return program(layout, name, { command: 'kube-apiserver', args: apiServerFlags(layout, port), ready });
+        const args = [
+          ...apiServerFlags(layout, port),
+          ...['--authorization-mode', 'Node,RBAC', '--service-account-issuer', 'https://kubernetes.default.svc'],
+          ...(layout.gateway ? ['--advertise-address', layout.gateway] : []),
+        ];
+        return program(layout, name, { command: 'kube-apiserver', args, ready });
       }),
     scheduler: (layout) =>
       program(layout, 'scheduler', {
@@ -40,17 +50,10 @@ export function reference(dir: string): ControlPlane {
       }),
     controllerManager(layout, extra) {
       const { args, ready } = client(layout, 'controller-manager', layout.controllerManagerHealth);
-      const own = [
-        ...['--root-ca-file', ca(layout, 'apiserver')],
-        ...['--service-account-private-key-file', layout.pki('service-account.key')],
-        ...['--cluster-cidr', layout.ranges.pods, '--service-cluster-ip-range', layout.ranges.services],
-        '--allocate-node-cidrs=true',
-        ...pair(layout, authorityFile('client'), '--cluster-signing-cert-file', '--cluster-signing-key-file'),
-      ];
       const command = 'kube-controller-manager';
       return program(layout, 'controller-manager', {
         command,
-        args: [...args, ...own, ...(extra['controller-manager'] ?? [])],
+        args: [...args, ...controllerManagerFlags(layout), ...(extra['controller-manager'] ?? [])],
         ready,
       });
     },
@@ -62,19 +65,3 @@ interface Go {
   readonly args: readonly string[];
   readonly ready: (signal: AbortSignal) => Promise<void>;
 }
-
-const apiServerFlags = (layout: Layout, port: number): string[] => [
-  ...['--etcd-servers', layout.etcd.map((m) => `https://localhost:${m.client}`).join(',')],
-  ...['--etcd-cafile', ca(layout, 'etcd-client')],
-  ...pair(layout, 'apiserver-etcd-client', '--etcd-certfile', '--etcd-keyfile'),
-  ...['--bind-address', '127.0.0.1', '--secure-port', String(port)],
-  ...(layout.gateway ? ['--advertise-address', layout.gateway] : []),
-  ...pair(layout, 'apiserver', '--tls-cert-file', '--tls-private-key-file'),
-  ...['--client-ca-file', ca(layout, 'client'), '--authorization-mode', 'Node,RBAC'],
-  ...['--service-account-issuer', 'https://kubernetes.default.svc'],
-  ...['--service-account-key-file', layout.pki('service-account.pub')],
-  ...['--service-account-signing-key-file', layout.pki('service-account.key')],
-  ...pair(layout, 'apiserver-kubelet-client', '--kubelet-client-certificate', '--kubelet-client-key'),
-  ...['--kubelet-certificate-authority', ca(layout, 'node')],
-  ...['--service-cluster-ip-range', layout.ranges.services],
-];
