@@ -83,6 +83,18 @@ test('requests that follow each other are told apart by their lengths', async ()
   expect(seen).toEqual(['GET / abc', 'POST / abc', 'GET / ']);
 });
 
+test('what is sent without waiting for an answer does not overtake what was sent before', async () => {
+  site.handler = (req, res) => {
+    seen.push(`${req.method} begins`);
+    setTimeout(() => {
+      seen.push(`${req.method} ends`);
+      res.end('hello');
+    }, 20);
+  };
+  expect(await send(`${GET}\r\n${POST}Content-Length: 0\r\nConnection: close\r\n\r\n`)).toEqual(['200', '200']);
+  expect(seen).toEqual(['GET begins', 'GET ends', 'POST begins', 'POST ends']);
+});
+
 describe.each([
   ['HTTP', false],
   ['HTTPS', true],

@@ -26,6 +26,8 @@ const MAX_ACTIVE = 10_000;
 export class Front {
   readonly #d: FrontDeps;
   readonly #exchange: ExchangeDeps;
+  /** The newest response of each HTTP/1 connection. */
+  readonly #newest = new WeakMap<Socket, ServerResponse>();
   #active = 0;
 
   constructor(deps: FrontDeps) {
@@ -50,10 +52,27 @@ export class Front {
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
   ): void => {
-    // Node forgets what follows a wish for another protocol that was passed over: it is better not sent.
-    if (request.headers.upgrade !== undefined) (response as ServerResponse).shouldKeepAlive = false;
-    this.#take(request, Reply.to(response));
+    if ('stream' in request) this.#take(request, Reply.to(response));
+    else this.#inTurn(request, response as ServerResponse);
   };
+
+  /**
+   * A client may send its next request before it has the answer to the last one. What changes something must not
+   * overtake what was sent before it (RFC 9112, 9.3.2); so each waits for its turn. Behind an answer that ends the
+   * connection nothing has one (9.6).
+   */
+  #inTurn(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const before = this.#newest.get(socket);
+    this.#newest.set(socket, response);
+    const take = (): void => {
+      if (socket.writable) this.#take(request, Reply.to(response));
+    };
+    // Node forgets what follows a wish for another protocol that was passed over: it is better not sent.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    if (before === undefined || before.writableFinished) take();
+    else before.once('close', take);
+  }
 
   readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
