@@ -103,6 +103,31 @@ test.each<[string, Sketch, string]>([
   ['a new pod gets a sandbox', { sandbox: null }, 'createSandbox #0'],
   ['a dead sandbox is replaced', { sandbox: exited('', 0, 2) }, 'createSandbox #3'],
   [
+    'with Never too, for a container that was made and never started',
+    { policy: 'Never', sandbox: exited('', 255), records: [record('a', { state: 'created' })] },
+    'createSandbox #1',
+  ],
+  [
+    'in which it is made anew',
+    { policy: 'Never', sandbox: record('', { attempt: 1 }), records: [record('a', { state: 'created' })] },
+    'start a#0-a-0',
+  ],
+  [
+    'and for one beside another that ended',
+    { policy: 'Never', app: ['a', 'b'], sandbox: exited('', 255), records: [exited('a', 0)] },
+    'createSandbox #1',
+  ],
+  [
+    'which is not started again',
+    { policy: 'Never', app: ['a', 'b'], sandbox: record('', { attempt: 1 }), records: [exited('a', 0)] },
+    'start b#0',
+  ],
+  [
+    'with Never nothing is made where all have ended',
+    { policy: 'Never', sandbox: exited('', 255), records: [exited('a', 0)] },
+    'wait',
+  ],
+  [
     'after its containers were killed',
     { sandbox: exited('', 0), records: [record('a')] },
     'kill a-0/30: Pod sandbox changed, it will be killed and re-created.',

@@ -244,8 +244,9 @@ export function plan(p: PlanInput): Action {
   if (fresh.length > 0) return killOf(p, fresh, 'Pod sandbox changed, it will be killed and re-created.');
   if (lost.length > 0) return { do: 'wait' };
   if (sandbox?.state !== 'running') {
-    // With Never nothing is started a second time, so there is nothing to make a sandbox for.
-    if (p.pod.spec?.restartPolicy === 'Never' && apps(p).some((c) => latest(p, c.name))) return { do: 'wait' };
+    // With Never nothing is started a second time. One that was made and never started has its first time before it.
+    const ended = apps(p).every((c) => exitCodeOf(p, c.name) !== undefined);
+    if (p.pod.spec?.restartPolicy === 'Never' && ended) return { do: 'wait' };
     // Those that could not be started are not left to gather.
     if (staleSandboxes.length > 0) return removal(staleSandboxes);
     return { do: 'createSandbox', attempt: (sandbox?.attempt ?? -1) + 1 };
