@@ -276,6 +276,12 @@ describe('what is no longer applied', () => {
     server.apply('kubectl', spec([container()]));
     expect(server.object?.metadata).not.toHaveProperty('labels');
   });
+
+  test('the only label of an object leaves its name alone', () => {
+    server.apply('kubectl', { metadata: { name: 'web', labels: { team: 'a' } }, ...spec([container()]) });
+    server.apply('kubectl', spec([container()]));
+    expect(server.object?.metadata).toEqual({ name: 'web', managedFields: expect.anything() });
+  });
 });
 
 describe('lists', () => {

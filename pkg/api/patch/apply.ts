@@ -4,7 +4,7 @@ import type { KubeObject, ManagedFieldsEntry } from '../meta/objectmeta.ts';
 import type { ObjectSchema } from '../schema/schema.ts';
 import { type Conflict, conflictError } from './managedfields/conflicts.ts';
 import { setIn, storedEntries } from './managedfields/entries.ts';
-import { difference, type FieldSet, intersection, isEmptySet, sameSet, union } from './managedfields/fieldset.ts';
+import { difference, type FieldSet, intersection, isEmptySet, LEAF, sameSet, union } from './managedfields/fieldset.ts';
 import { overlay } from './managedfields/overlay.ts';
 import { ownable, settle, trackUpdate } from './managedfields/track.ts';
 import { appliedSet, compare, removeFields, withNamedFields } from './managedfields/walk.ts';
@@ -37,6 +37,8 @@ const BEFORE_FIRST_APPLY = 'before-first-apply';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** The manager kubectl applies as. Only for it the annotation of client-side apply is kept in step. */
 const KUBECTL = 'kubectl';
+/** What never goes as a whole: a manager owns labels and annotations, not the name beside them. */
+const ALWAYS: FieldSet = { 'f:metadata': LEAF };
 
 const isMine = (e: ManagedFieldsEntry, r: ApplyRequest): boolean =>
   e.operation === 'Apply' && e.manager === r.manager && (e.subresource ?? '') === r.subresource;
@@ -53,7 +55,7 @@ function entriesOf(r: ApplyRequest): readonly ManagedFieldsEntry[] {
 function pruned(r: ApplyRequest, merged: KubeObject, last: FieldSet, owned: readonly FieldSet[]): KubeObject {
   const dropped = difference(
     withNamedFields(r.schema, last, merged),
-    withNamedFields(r.schema, owned.reduce(union, {}), merged),
+    withNamedFields(r.schema, owned.reduce(union, ALWAYS), merged),
   );
   return isEmptySet(dropped) ? merged : ((removeFields(r.schema, merged, dropped) ?? {}) as KubeObject);
 }
