@@ -64,6 +64,9 @@ describe('a request that could be understood in two ways reaches nobody, nor doe
     ['a space in the path', 'GET /a b HTTP/1.1\r\nHost: h\r\n\r\n'],
   ])('%s: 400', async (_, raw) => {
     expect(await send(raw + MORE)).toEqual(['400']);
+    await expect.poll(() => site.front.active, { timeout: 30_000 }).toBe(0);
+    // Nor was what follows begun with and given up.
+    expect(site.logged).not.toContainEqual(expect.objectContaining({ method: 'GET' }));
     expect(seen).toEqual([]);
   });
 

@@ -41,6 +41,8 @@ export async function listen(o: ListenersOptions): Promise<Listeners> {
   const http1 = {
     ...{ headersTimeout: HEADERS_MS, keepAliveTimeout: idleMs, requestTimeout: 0 },
     shouldUpgradeCallback: mayUpgrade,
+    // Node would refuse it without telling the front, which would then take what follows on that connection.
+    requireHostHeader: false,
   };
   const plain = createServer(http1, o.front.onRequest);
   const secure = createSecureServer(
