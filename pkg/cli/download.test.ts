@@ -5,8 +5,6 @@ import { readManifests } from './manifests.ts';
 let server: StubServer;
 beforeAll(async () => {
   server = await startStubServer();
-  // A connection that is kept is ended by nobody while this process is late.
-  server.http.keepAliveTimeout = 0;
 });
 afterAll(() => server.close());
 

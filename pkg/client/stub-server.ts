@@ -61,7 +61,8 @@ export interface StubServer {
 export async function startStubServer(host = '127.0.0.1'): Promise<StubServer> {
   const seen: Seen[] = [];
   let handlers: Handler[] = [];
-  const http = createServer((request, response) => {
+  // Only scripts and clients end connections: one that ended of its age while this process is late would fail a write.
+  const http = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (c: Buffer) => chunks.push(c));
     request.on('end', () => {

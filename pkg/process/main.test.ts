@@ -13,8 +13,8 @@ const PROGRAM = `
     if (flags.do === 'listen') await new Promise((ok, fail) => createServer().on('error', fail).listen(flags.port, '127.0.0.1', ok));
     if (flags.do === 'gates') console.log(JSON.stringify([...featureGates]));
     if (flags.do === 'wait') { const t = setInterval(() => {}, 1000); console.log('up'); await new Promise((r) => signal.addEventListener('abort', r)); clearInterval(t); throw signal.reason; }
-    if (flags.do === 'ignore') { console.log('up'); await new Promise((r) => setTimeout(r, 20000)); }
-    if (flags.do === 'float') await new Promise((r) => setTimeout(r, 5000));
+    if (flags.do === 'ignore') { console.log('up'); await new Promise((r) => setTimeout(r, 120000)); }
+    if (flags.do === 'float') await new Promise((r) => setTimeout(r, 120000));
     logger.info('done');
   });
 `;

@@ -10,8 +10,6 @@ let rest: Rest;
 
 beforeAll(async () => {
   server = await startStubServer();
-  // Only the script ends connections.
-  server.http.keepAliveTimeout = 0;
   rest = new Rest({ server: server.url }, () => {});
 });
 afterAll(() => server.close());

@@ -91,7 +91,8 @@ class Site {
 
   async start(): Promise<void> {
     for (const name of ['a', 'b']) {
-      const server = createServer((req, res) => {
+      // A kept connection that ends of its age, while this process is late, would fail a request that is not repeated.
+      const server = createServer({ keepAliveTimeout: 0 }, (req, res) => {
         res.setHeader('x-backend', name);
         this.handler(req, res);
       });

@@ -17,7 +17,8 @@ let asked: { path: string; body: Body }[] = [];
 let server: Server;
 let url = '';
 beforeAll(async () => {
-  server = createServer((req, res) => {
+  // Kept connections do not end of their age, however late all is.
+  server = createServer({ keepAliveTimeout: 0 }, (req, res) => {
     let text = '';
     req.on('data', (d) => {
       text += d;
