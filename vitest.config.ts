@@ -5,6 +5,8 @@ import { BusyApart } from './test/setup/sequencer.ts';
 const seconds = 1000;
 /** Half of a file's time is spent waiting. Clusters of two files do not meet: ports, folders and namespaces are their own. */
 const WORKERS = 2;
+/** They wait for containers, leases and machines even more. */
+const E2E_WORKERS = 3;
 const seeded = (name: string, file: string) => ({
   find: new RegExp(`^${name}$`),
   replacement: join(import.meta.dirname, 'test/setup', file),
@@ -48,7 +50,7 @@ export default defineConfig({
           globalSetup: ['test/setup/build.ts'],
           testTimeout: 240 * seconds,
           hookTimeout: 300 * seconds,
-          maxWorkers: WORKERS,
+          maxWorkers: E2E_WORKERS,
         },
       },
     ],
