@@ -40,7 +40,8 @@ fi
 # killed between its two steps, what is unmounted there would be unmounted everywhere.
 host=/run/coxswain/host
 if [ -d $host ]; then
-  mount --make-rprivate $host 2>/dev/null && umount -R -l $host
+  # Not -R, which cannot find what lies hidden below another mount; the kernel takes all that is below along.
+  mount --make-rprivate $host 2>/dev/null && umount -l $host
   rmdir $host
 fi
 

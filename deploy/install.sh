@@ -124,6 +124,8 @@ if [ ! -x "$root/node_modules/.bin/node" ] || ! cmp -s "$root/package-lock.json"
   modules() {
     cd "$root" || return
     npm ci --no-audit --no-fund || npm install --no-save --no-audit --no-fund || return
+    # npm 9, which Debian 12 and Ubuntu 24.04 have, takes the link away with the package of the other processor.
+    for program in node_modules/node-linux-*/bin/node; do ln -sf "../${program#*/}" node_modules/.bin/node; done
     [ -x node_modules/.bin/node ] && cp package-lock.json node_modules/.coxswain-lock
   }
   if [ -x "$root/node_modules/.bin/node" ] && [ "$root/node_modules/.package-lock.json" -nt "$root/package-lock.json" ]; then

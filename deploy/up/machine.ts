@@ -35,7 +35,8 @@ export async function machineAddress(): Promise<string> {
 export async function prepareMounts(): Promise<void> {
   mkdirSync(STATE, { recursive: true });
   const mounted = mountOptions(STATE);
-  if (mounted === undefined) await run('mount', ['--bind', STATE, STATE]);
+  // Private first: shared with the root, as systemd makes it, each mount in it would be made once more below it, out of reach.
+  if (mounted === undefined) await run('mount', ['--bind', '--make-private', STATE, STATE]);
   if (!mounted?.includes('shared:')) await run('mount', ['--make-rshared', STATE]);
   mkdirSync(HOST, { recursive: true });
   // What happens below must not come back to the machine: unmounting it would unmount the machine's own. So also where an

@@ -196,3 +196,21 @@ test('make down removes every trace but data', async () => {
   });
   expect(await Promise.all(PORTS.map(inUse))).toEqual([false, false, false]);
 });
+
+test('where mounts spread over the whole machine, as systemd has it, none of a pod is made once more out of reach', async () => {
+  const state = '/var/lib/coxswain';
+  const script = `
+    mount --make-rshared /
+    node -e 'import("./deploy/up/machine.ts").then((machine) => machine.prepareMounts())'
+    mkdir -p ${state}/agent/memory
+    mount -t tmpfs none ${state}/agent/memory
+    grep -o ' [^ ]*agent/memory ' /proc/self/mountinfo
+    umount ${state}/agent/memory
+    rmdir ${state}/agent/memory ${state}/agent`;
+  const points = await ok(`unshare -m sh -ec '${script.replaceAll("'", `'\\''`)}'`);
+  expect(points.trim().split(/\s+/).sort()).toEqual([
+    `/run/coxswain/host${state}/agent/memory`,
+    `${state}/agent/memory`,
+  ]);
+  await ok(`rmdir /run/coxswain/host; rmdir --ignore-fail-on-non-empty ${state}`);
+});
