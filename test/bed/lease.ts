@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exclusively } from './lock.ts';
+import { owner, ownerLives } from './owner.ts';
 
 /** Who uses which bed: a file for each, with its owner. */
 const REGISTER = '/run/coxswain/beds';
@@ -21,7 +22,7 @@ export function takeBed(clean: (number: number) => Promise<void>, wanted?: numbe
   return exclusively('beds', async () => {
     mkdirSync(REGISTER, { recursive: true });
     for (const entry of readdirSync(REGISTER)) {
-      if (ownerLives(entry)) continue;
+      if (ownerLives(join(REGISTER, entry))) continue;
       await clean(Number(entry));
       rmSync(join(REGISTER, entry), { recursive: true, force: true });
     }
@@ -30,23 +31,7 @@ export function takeBed(clean: (number: number) => Promise<void>, wanted?: numbe
     if (free === undefined)
       throw new Error(wanted === undefined ? 'every bed is taken' : `bed ${wanted} is in use by another run`);
     const file = join(REGISTER, String(free));
-    writeFileSync(file, owner(process.pid));
+    writeFileSync(file, owner());
     return { number: free, release: () => rmSync(file, { force: true }) };
   });
-}
-
-/** A process number can be used again; together with its start time it cannot. */
-function owner(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  return `${pid} ${started}`;
-}
-
-function ownerLives(entry: string): boolean {
-  try {
-    const recorded = readFileSync(join(REGISTER, entry), 'utf8');
-    return owner(Number(recorded.split(' ')[0])) === recorded;
-  } catch {
-    return false;
-  }
 }

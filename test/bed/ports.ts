@@ -1,14 +1,18 @@
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { owner, ownerLives } from './owner.ts';
 
-/** Ports that some run of the tests means to use. One file a port; making it is atomic, so two runs never get the same. */
+/**
+ * Ports that some run of the tests means to use. One file a port, with its owner; making it is atomic, so two runs never
+ * get the same.
+ */
 const REGISTER = '/run/coxswain/ports';
 /** Below the ports of nodes and those the kernel gives to connections that go out. */
 const FIRST = 12_000;
 const LAST = 29_999;
-/** What a run that was killed left is forgotten then, milliseconds. */
-const STALE_MS = 24 * 3600_000;
+/** A file is made, then its owner is written: one without owner is young, or left by a run that was killed in between. */
+const YOUNG_MS = 60_000;
 
 const mine = new Set<number>();
 process.once('exit', () => {
@@ -28,18 +32,20 @@ export async function freePorts(count: number): Promise<number[]> {
   return found;
 }
 
+/** Workers of tests are killed when they are done: most ports are never given back. */
 function forgetStale(): void {
   mkdirSync(REGISTER, { recursive: true });
   for (const name of readdirSync(REGISTER)) {
     const file = join(REGISTER, name);
-    const made = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
-    if (made !== undefined && Date.now() - made > STALE_MS) rmSync(file, { force: true });
+    if (ownerLives(file)) continue;
+    const made = statSync(file, { throwIfNoEntry: false });
+    if (made && (made.size > 0 || Date.now() - made.mtimeMs > YOUNG_MS)) rmSync(file, { force: true });
   }
 }
 
 function take(port: number): boolean {
   try {
-    writeFileSync(join(REGISTER, String(port)), '', { flag: 'wx' });
+    writeFileSync(join(REGISTER, String(port)), owner(), { flag: 'wx' });
   } catch (e) {
     if ((e as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw e;
