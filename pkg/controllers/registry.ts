@@ -1,3 +1,4 @@
+import { attachDetachController } from './attachdetach/controller.ts';
 import { bootstrapSigner, tokenCleaner } from './bootstrap/controller.ts';
 import {
   type ClusterSigning,
@@ -72,6 +73,7 @@ export const CONTROLLERS: Readonly<Record<string, Factory>> = {
   'persistentvolume-binder': (deps, s) => volumeBinder(deps, s.localPath),
   manifests: (deps, s) => (s.manifestsDir ? manifestFolder(deps, s.manifestsDir) : undefined),
   'local-path-provisioner': (deps, s) => localPathProvisioner(deps, s.localPath),
+  attachdetach: attachDetachController,
   'ephemeral-volume': ephemeralVolumes,
   'pvc-protection': claimProtection,
   'pv-protection': volumeProtection,

@@ -58,6 +58,7 @@ import { CSINodes } from './storage/csinode.ts';
 import { CSIStorageCapacities } from './storage/csistoragecapacity.ts';
 import { StorageClasses } from './storage/storageclass.ts';
 import { VolumeAttachments } from './storage/volumeattachment.ts';
+import { VolumeAttributesClasses } from './storage/volumeattributesclass.ts';
 
 /**
  * Every kind the server serves without being told; CRDs come on top. Kinds that are only spoken by subresources
@@ -103,6 +104,7 @@ export const builtinKinds = [
   CSIStorageCapacities,
   StorageClasses,
   VolumeAttachments,
+  VolumeAttributesClasses,
   RuntimeClasses,
   ClusterRoles,
   ClusterRoleBindings,

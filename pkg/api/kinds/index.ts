@@ -94,4 +94,5 @@ export * from './storage/csinode.ts';
 export * from './storage/csistoragecapacity.ts';
 export * from './storage/storageclass.ts';
 export * from './storage/volumeattachment.ts';
+export * from './storage/volumeattributesclass.ts';
 export { furtherVersions } from './versions/index.ts';

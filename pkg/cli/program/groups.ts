@@ -22,7 +22,10 @@ export const GROUPS: readonly LazyGroup[] = [
     load: async () => (await import('./changing.ts')).changing,
   },
   { names: 'expose autoscale set', load: async () => (await import('./configuring.ts')).configuring },
-  { names: 'logs exec run attach debug rollout', load: async () => (await import('./running.ts')).running },
+  {
+    names: 'logs exec run attach debug rollout rolling-update',
+    load: async () => (await import('./running.ts')).running,
+  },
   { names: 'port-forward cp proxy', load: async () => (await import('./reaching.ts')).reaching },
   { names: 'cordon uncordon drain taint', load: async () => (await import('./nodes.ts')).nodes },
   { names: 'auth certificate', load: async () => (await import('./access.ts')).access },

@@ -7,6 +7,7 @@ import type { GlobalOptions } from '../context.ts';
 import type { DebugFlags } from '../debug/pods.ts';
 import { CliError } from '../errors.ts';
 import type { Sources } from '../manifests.ts';
+import type { RollingUpdateFlags } from '../rollout/rolling-update.ts';
 import type { RolloutFlags } from '../rollout/workload.ts';
 import { collect, deletion, dryRun, files, flag, output, selector, wholeNumber, writes } from './flags.ts';
 import type { Session } from './session.ts';
@@ -19,6 +20,7 @@ export function running(program: Command, session: Session): void {
   attachCommand(program, session);
   debugCommand(program, session);
   rolloutCommands(program, session);
+  rollingUpdateCommand(program, session);
 }
 
 function logsCommand(program: Command, session: Session): void {
@@ -179,4 +181,18 @@ function rolloutCommands(program: Command, session: Session): void {
   ] as const) {
     add(sub(name, text).option('--field-manager <name>', 'who the changed fields belong to', 'kubectl-rollout'));
   }
+}
+
+function rollingUpdateCommand(program: Command, session: Session): void {
+  const command = files(program.command('rolling-update [what...]'))
+    .description('Replace one ReplicationController by another: cox rolling-update OLD NEW --image=web:2')
+    .option('--image <image>', 'of the container, in a copy of the old controller')
+    .option('--container <name>', 'which container, if there are several')
+    .option('--update-period <duration>', 'between two steps', '0s')
+    .option('--poll-interval <duration>', 'between two looks at pods that are awaited', '1s')
+    .option('--timeout <duration>', 'give up when no pod becomes ready for this long', '5m0s');
+  flag(command, '--rollback', 'go back to the old one');
+  session.action<RollingUpdateFlags>(command, async (ctx, args, o) =>
+    (await import('../rollout/rolling-update.ts')).rollingUpdate(ctx, args, o),
+  );
 }

@@ -7,6 +7,7 @@ import {
   Pods,
   type StorageClass,
   StorageClasses,
+  VolumeAttributesClasses,
 } from '#api/kinds/index.ts';
 import { DEFAULT_STORAGE_CLASS } from '#api/meta/default-class.ts';
 import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
@@ -32,6 +33,7 @@ import {
 } from '../harness/controller.ts';
 import { nodeNameFor, podsByClaim } from '../persistentvolume/consumers.ts';
 import type { Claim, Volume } from '../persistentvolume/match.ts';
+import { attributesChange, attributesObstacle } from './attributes.ts';
 import {
   hostnameOf,
   isOurs,
@@ -65,6 +67,7 @@ class LocalPathProvisioner implements Controller {
   readonly #claims;
   readonly #volumes;
   readonly #classes;
+  readonly #attributes;
   readonly #nodes;
   readonly #pods;
   readonly #podsOf: (claim: Claim) => readonly Stored<Pod>[];
@@ -77,6 +80,7 @@ class LocalPathProvisioner implements Controller {
     this.#claims = informers.informer(PersistentVolumeClaims);
     this.#volumes = informers.informer(PersistentVolumes);
     this.#classes = informers.informer(StorageClasses);
+    this.#attributes = informers.informer(VolumeAttributesClasses);
     this.#nodes = informers.informer(Nodes);
     this.#pods = informers.informer(Pods);
     this.#podsOf = podsByClaim(this.#pods);
@@ -88,6 +92,7 @@ class LocalPathProvisioner implements Controller {
         return gone || !isOurs(v) ? [] : [VOLUME + v.metadata.name, `${CLAIM}${namespace}/${name}`];
       }),
       watching(StorageClasses, () => []),
+      watching(VolumeAttributesClasses, (c) => this.#claimsNaming(c.metadata.name)),
       watching(Nodes, (n, _old, gone) => (gone ? this.#volumesOn(n) : [])),
       watching(Pods, (p, old) => {
         const removed = removedBy(p);
@@ -105,6 +110,13 @@ class LocalPathProvisioner implements Controller {
     const on = [...this.#volumes.lister.list()].filter((v) => isOurs(v) && hostnameOf(v) === nodeHostname(node));
     return on.map((v) => VOLUME + v.metadata.name);
   }
+
+  #claimsNaming(attributesClass: string): string[] {
+    const naming = [...this.#claims.lister.list()].filter((c) => c.spec?.volumeAttributesClassName === attributesClass);
+    return naming.map((c) => CLAIM + keyOf(c));
+  }
+
+  #attributesClass = (name: string) => this.#attributes.lister.get(name);
 
   async reconcile(key: string): Promise<Outcome> {
     try {
@@ -147,7 +159,7 @@ class LocalPathProvisioner implements Controller {
     const claim = this.#claims.lister.get(name, namespace);
     if (!claim || claim.metadata.deletionTimestamp) return;
     const storageClass = this.#classes.lister.get(storageClassOf(claim));
-    if (claim.spec?.volumeName) await this.#expand(claim, claim.spec.volumeName);
+    if (claim.spec?.volumeName) await this.#syncBound(claim, claim.spec.volumeName);
     // The binder says so when no volume that is there would do.
     else if (
       claim.metadata.annotations?.[STORAGE_PROVISIONER] === LOCAL_PATH &&
@@ -160,7 +172,7 @@ class LocalPathProvisioner implements Controller {
     const failed = (message: string): void =>
       this.#events.event(claim, 'Warning', 'ProvisioningFailed', `failed to provision volume: ${message}`);
     if (this.#volumes.lister.get(volumeNameOf(claim))) return;
-    const why = obstacle(claim);
+    const why = obstacle(claim) ?? attributesObstacle(claim, this.#attributesClass);
     if (why) return failed(why);
     const nodeName = nodeNameFor(claim, this.#podsOf(claim));
     if (!nodeName) {
@@ -185,21 +197,39 @@ class LocalPathProvisioner implements Controller {
     await this.#deps.client.patch(PersistentVolumeClaims, { name, namespace }, { type: 'merge', body });
   }
 
-  /** A folder has no size of its own: a volume grows by saying so ("Expanding Persistent Volumes Claims"). */
-  async #expand(claim: Claim, volumeName: string): Promise<void> {
+  async #syncBound(claim: Claim, volumeName: string): Promise<void> {
     const volume = this.#volumes.lister.get(volumeName);
     if (!volume || !isOurs(volume) || volume.spec?.claimRef?.uid !== claim.metadata.uid) return;
+    await this.#expand(claim, volume);
+    await this.#modify(claim, volume);
+  }
+
+  async #writeStatus({ metadata: { name, namespace = '' } }: Claim, status: object): Promise<void> {
+    const at = { name, namespace, subresource: 'status' };
+    await this.#deps.client.patch(PersistentVolumeClaims, at, { type: 'merge', body: { status } });
+  }
+
+  async #modify(claim: Claim, volume: Volume): Promise<void> {
+    const change = attributesChange(claim, volume, this.#attributesClass);
+    if (!change) return;
+    const body = { spec: { volumeAttributesClassName: change.volume } };
+    if (change.volume && volume.spec?.volumeAttributesClassName !== change.volume)
+      await this.#deps.client.patch(PersistentVolumes, { name: volume.metadata.name }, { type: 'merge', body });
+    await this.#writeStatus(claim, change.status);
+    if (change.problem) this.#events.event(claim, 'Warning', 'VolumeModifyFailed', change.problem);
+    else this.#events.event(claim, 'Normal', 'VolumeModifySuccessful', 'Successfully modified volume');
+  }
+
+  /** A folder has no size of its own: a volume grows by saying so ("Expanding Persistent Volumes Claims"). */
+  async #expand(claim: Claim, volume: Volume): Promise<void> {
     const asked = storageOf(claim.spec?.resources?.requests);
-    const { client } = this.#deps;
-    if (compareQuantities(asked, storageOf(volume.spec.capacity)) > 0) {
+    if (compareQuantities(asked, storageOf(volume.spec?.capacity)) > 0) {
       const body = { spec: { capacity: { storage: asked } } };
-      await client.patch(PersistentVolumes, { name: volumeName }, { type: 'merge', body });
+      await this.#deps.client.patch(PersistentVolumes, { name: volume.metadata.name }, { type: 'merge', body });
     }
     const has = claim.status?.capacity?.storage;
     if (claim.status?.phase !== 'Bound' || has === undefined || compareQuantities(asked, has) <= 0) return;
-    const { name, namespace = '' } = claim.metadata;
-    const body = { status: { capacity: { storage: asked } } };
-    await client.patch(PersistentVolumeClaims, { name, namespace, subresource: 'status' }, { type: 'merge', body });
+    await this.#writeStatus(claim, { capacity: { storage: asked } });
     this.#events.event(claim, 'Normal', 'VolumeResizeSuccessful', 'Resize volume succeeded');
   }
 

@@ -40,6 +40,7 @@ export function volumeFor(
 ): PersistentVolume {
   const { name, namespace, uid } = claim.metadata;
   const volume = volumeNameOf(claim);
+  const attributes = claim.spec?.volumeAttributesClassName;
   const onNode = { matchExpressions: [{ key: HOSTNAME, operator: 'In', values: [nodeHostname(node)] }] };
   return {
     metadata: { name: volume, annotations: { [PROVISIONED_BY]: LOCAL_PATH } },
@@ -49,6 +50,7 @@ export function volumeFor(
       volumeMode: 'Filesystem',
       persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
       storageClassName: storageClass.metadata.name,
+      ...(attributes ? { volumeAttributesClassName: attributes } : {}),
       ...(storageClass.mountOptions ? { mountOptions: storageClass.mountOptions } : {}),
       hostPath: { path: posix.join(dir, `${volume}_${namespace}_${name}`), type: 'DirectoryOrCreate' },
       nodeAffinity: { required: { nodeSelectorTerms: [onNode] } },

@@ -91,6 +91,37 @@ test.each([
   expect(bound).toBe(expected);
 });
 
+test('a claim that waits gets a volume that the node of its first pod reaches, not the smallest', async () => {
+  const { spec, ...rest } = claim();
+  const open = { ...rest, spec: { ...spec, volumeName: undefined, storageClassName: 'local' } };
+  const local = { metadata: { name: 'local' }, volumeBindingMode: 'WaitForFirstConsumer' };
+  const on = (node: string, size: string) => {
+    const matchExpressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }];
+    const nodeAffinity = { required: { nodeSelectorTerms: [{ matchExpressions }] } };
+    const capacity = { storage: size };
+    return {
+      metadata: { name: `on-${node}`, uid: node, resourceVersion: '6' },
+      spec: { capacity, accessModes: ['ReadWriteOnce'], storageClassName: 'local', nodeAffinity },
+      status: { phase: 'Available' },
+    };
+  };
+  const volumes = [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }];
+  const user = { metadata: { namespace: 'ns', name: 'p', uid: 'p' }, spec: { nodeName: 'here', volumes } };
+  const taken: unknown[] = [];
+  const client = {
+    update: async (_kind: unknown, o: KubeObject & { spec: { claimRef?: object } }) => {
+      if (o.spec.claimRef) taken.push(o.metadata?.name);
+      return o;
+    },
+    updateStatus: async (_kind: unknown, o: KubeObject) => o,
+  };
+  const nodes = ['here', 'there'].map((name) => ({ metadata: { name, labels: { 'kubernetes.io/hostname': name } } }));
+  const known = { PersistentVolumeClaim: [open], StorageClass: [local], Node: nodes, Pod: [user] };
+  const deps = fakeDeps({ ...known, PersistentVolume: [on('there', '1Gi'), on('here', '2Gi')] }, client);
+  await volumeBinder(deps, { helperImage: 'x' }).reconcile('claim:ns/data', signal);
+  expect(taken).toEqual(['on-here']);
+});
+
 test('a claim that only the server knows to be in use is looked at again', async () => {
   const going = claim({ deletionTimestamp: '2026-01-01T12:00:00Z', finalizers: ['kubernetes.io/pvc-protection'] });
   const volumes = [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }];

@@ -3,9 +3,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { PersistentVolume } from '#api/kinds/index.ts';
+import { type PersistentVolume, Pods } from '#api/kinds/index.ts';
+import type { Client } from '#client/types.ts';
+import { fakeDeps } from '../fake-deps.ts';
 import type { Volume } from './match.ts';
-import { isRecyclable, recycledBy, recycler } from './recycler.ts';
+import { isRecyclable, Recycler, recycledBy, recycler } from './recycler.ts';
 
 const volume = (spec: object): Volume =>
   ({ metadata: { name: 'v', uid: 'u' }, spec: { ...spec, claimRef: { uid: 'c' } } }) as unknown as Volume;
@@ -29,6 +31,26 @@ test.each([
   [{ csi: { driver: 'd', volumeHandle: 'h' } }, false],
 ])('%j can be recycled: %s', (spec, expected) => {
   expect(isRecyclable({ spec } as unknown as PersistentVolume)).toBe(expected);
+});
+
+test.each([
+  ['c', 'Succeeded', 'done', 0],
+  ['c', 'Failed', { failed: 'no room' }, 0],
+  ['c', 'Running', 'going', 0],
+  // Its work is over: the data of the next claim needs a pod of its own.
+  ['another', 'Succeeded', 'going', 1],
+  ['another', 'Failed', 'going', 1],
+])('a pod that removes what claim %s left, %s: %j', async (by, phase, expected, removed) => {
+  const made = recycler(volume({ hostPath: { path: '/x' } }), 'x');
+  const annotations = { 'coxswain.io/left-by-claim': by };
+  const metadata = { ...made.metadata, uid: 'p', annotations };
+  const deleted: unknown[] = [];
+  const client = { delete: async (...call: unknown[]) => deleted.push(call[3]) };
+  const { informers } = fakeDeps({ Pod: [{ metadata, status: { phase, message: 'no room' } }] }, client);
+  const { lister } = informers.informer(Pods);
+  const looking = new Recycler(client as unknown as Client, lister, 'x').look(volume({ hostPath: { path: '/x' } }));
+  expect(await looking).toEqual(expected);
+  expect(deleted).toEqual(Array.from({ length: removed }, () => ({ preconditions: { uid: 'p' } })));
 });
 
 test('its command removes everything, hidden or not, and nothing else', () => {

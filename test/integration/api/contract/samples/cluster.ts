@@ -100,6 +100,13 @@ export const CLUSTER: Readonly<Record<string, Sample>> = {
       ['spec.source', {}, 'spec.source'],
     ],
   },
+  'volumeattributesclasses.storage.k8s.io': {
+    good: { driverName: 'd.example.com', parameters: { iops: '1000' } },
+    bad: [
+      ['driverName', '', 'driverName'],
+      ['parameters', {}, 'parameters'],
+    ],
+  },
   'runtimeclasses.node.k8s.io': {
     good: { handler: 'h' },
     bad: [
