@@ -64,6 +64,15 @@ function merged(old: unknown, patch: Json): Json {
   return next;
 }
 
+const DROPPED = '$deleteFromPrimitiveList/finalizers';
+
+/** A strategic patch of metadata, as far as finalizers go: they are added and dropped one by one. */
+function withFinalizers(old: Any, { [DROPPED]: dropped = [], finalizers: added = [], ...metadata }: Json): Json {
+  const { finalizers: before = [] } = old.metadata;
+  const kept = before.filter((f) => !(dropped as string[]).includes(f));
+  return { ...metadata, finalizers: [...new Set([...kept, ...(added as string[])])] };
+}
+
 /**
  * For randomised unit tests: a server of objects in memory, with versions, finalizers and status as a subresource. Nothing
  * happens by itself: calls wait for `serve`, and watches say nothing before `tell`. Objects of one kind are heard of in
@@ -206,14 +215,24 @@ export class FakeApi {
       patch: (
         kind: Kind,
         at: { readonly name: string; readonly namespace?: string; readonly subresource?: string },
-        { body }: { readonly body: Json },
+        { type, body }: { readonly type?: string; readonly body: Json },
       ) =>
         call(() => {
           const { uid, resourceVersion, ...metadata } = (body.metadata ?? {}) as Json;
-          const patch = at.subresource === 'status' ? { status: body.status ?? {} } : { ...body, metadata };
-          const next = (old: Any): object => merged(old, patch);
-          return this.#change(by, kind, keyed(at.name, at.namespace), { uid, resourceVersion }, next);
+          const metadataOf = (old: Any): Json => (type === 'strategic' ? withFinalizers(old, metadata) : metadata);
+          const next = (old: Any): object =>
+            merged(
+              old,
+              at.subresource === 'status' ? { status: body.status ?? {} } : { ...body, metadata: metadataOf(old) },
+            );
+          const key = keyed(at.name, at.namespace);
+          const changed = this.#change(by, kind, key, { uid, resourceVersion }, next);
+          if (DROPPED in metadata && changed.metadata.finalizers?.length === 0 && changed.metadata.deletionTimestamp)
+            this.remove(kind, key);
+          return changed;
         }),
+      list: (kind: Kind, { namespace }: { readonly namespace?: string } = {}) =>
+        call(() => ({ items: this.list(kind).filter((o) => !namespace || o.metadata.namespace === namespace) })),
       delete: (kind: Kind, name: string, namespace?: string, { preconditions = {} }: DeleteOptions = {}) =>
         call(() => this.#delete(by, kind, keyed(name, namespace), preconditions)),
     };

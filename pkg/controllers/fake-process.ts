@@ -84,9 +84,14 @@ export class FakeProcess {
     });
   }
 
+  /** The object as its caches show it. */
+  seen({ kind }: { readonly kind: string }, key: string): object | undefined {
+    return this.#caches.get(kind, key);
+  }
+
   /** Whether its caches show the object. */
-  sees({ kind }: { readonly kind: string }, key: string): boolean {
-    return this.#caches.get(kind, key) !== undefined;
+  sees(kind: { readonly kind: string }, key: string): boolean {
+    return this.seen(kind, key) !== undefined;
   }
 
   /** `kill -9`, and another one begins. */
