@@ -23,3 +23,11 @@ export function fakeDeps(
     log: silentLogger,
   };
 }
+
+/** For unit tests: recorders that write into `told` what they are told, as "name type reason: message". */
+export const fakeEvents =
+  (told: string[]): ControllerDeps['events'] =>
+  () => ({
+    event: ({ metadata }, type, reason, message) => void told.push(`${metadata?.name} ${type} ${reason}: ${message}`),
+    flush: () => Promise.resolve(),
+  });

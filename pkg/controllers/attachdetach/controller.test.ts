@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Node, PersistentVolume, VolumeAttachment } from '#api/kinds/index.ts';
-import { fakeDeps } from '../fake-deps.ts';
+import { fakeDeps, fakeEvents } from '../fake-deps.ts';
 import { attachDetachController } from './controller.ts';
 import { attachmentName, detachableIn, isExclusive, UNMOUNT_MS, volumeId } from './plan.ts';
 
@@ -42,15 +42,8 @@ function setUp(known: Record<string, readonly object[]>) {
       return o;
     },
   };
-  const deps = {
-    ...fakeDeps({ PersistentVolume: [volume], PersistentVolumeClaim: [claim], ...known }, client),
-    events: () => ({
-      event: (o: { metadata: { name?: string } }, type: string, reason: string, message: string) =>
-        void done.push(`${o.metadata.name} ${type} ${reason}: ${message}`),
-      flush: async () => {},
-    }),
-  };
-  return { done, controller: attachDetachController(deps as never) };
+  const deps = fakeDeps({ PersistentVolume: [volume], PersistentVolumeClaim: [claim], ...known }, client);
+  return { done, controller: attachDetachController({ ...deps, events: fakeEvents(done) }) };
 }
 
 test('a volume for one node is asked for once, and the second node is told why it waits', async () => {

@@ -1,6 +1,6 @@
 import { type Endpoints, EndpointsResource, type Pod, Pods, type Service, Services } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound, StatusError } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { desiredGroups, familiesOf, type PortGroup } from '../endpointslice/desired.ts';
 import { podConcernsServices, servicesSelecting } from '../endpointslice/selecting.ts';
@@ -95,6 +95,7 @@ class EndpointsController implements Controller {
   readonly #endpoints;
   readonly #podsWith;
   readonly #selecting;
+  readonly #events;
   readonly #written = new LastWritten<Endpoints>();
 
   constructor(deps: ControllerDeps) {
@@ -102,6 +103,7 @@ class EndpointsController implements Controller {
     this.#services = deps.informers.informer(Services);
     this.#pods = deps.informers.informer(Pods);
     this.#endpoints = deps.informers.informer(EndpointsResource);
+    this.#events = deps.events('endpoint-controller');
     this.#podsWith = byLabels(this.#pods);
     this.#selecting = servicesSelecting(this.#services);
     this.watches = [
@@ -145,6 +147,20 @@ class EndpointsController implements Controller {
     await this.#deps.client.delete(EndpointsResource, name, namespace, { preconditions });
   }
 
+  #tellFailure(service: Stored<Service>, why: string): void {
+    const key = `${service.metadata.namespace}/${service.metadata.name}`;
+    const there = this.#endpoints.lister.get(service.metadata.name, service.metadata.namespace);
+    if (there)
+      this.#events.event(there, 'Warning', 'FailedToUpdateEndpoint', `Failed to update endpoint ${key}: ${why}`);
+    else
+      this.#events.event(
+        service,
+        'Warning',
+        'FailedToCreateEndpoint',
+        `Failed to create endpoint for service ${key}: ${why}`,
+      );
+  }
+
   async reconcile(key: string): Promise<Outcome> {
     const { namespace = '', name } = splitKey(key);
     const service = this.#services.lister.get(name, namespace);
@@ -157,7 +173,9 @@ class EndpointsController implements Controller {
       } else if (!service) await this.#remove(this.#endpoints.lister.get(name, namespace));
     } catch (e) {
       if (isAlreadyExists(e)) return { afterMs: 100 };
-      if (!isNotFound(e) && !isNamespaceTerminating(e)) throw e;
+      if (isNotFound(e) || isNamespaceTerminating(e)) return undefined;
+      if (service && e instanceof StatusError && !isConflict(e)) this.#tellFailure(service, e.message);
+      throw e;
     }
     return undefined;
   }

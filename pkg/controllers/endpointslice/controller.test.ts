@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import type { EndpointSlice } from '#api/kinds/index.ts';
-import { fakeDeps } from '../fake-deps.ts';
+import { type EndpointSlice, EndpointSlices } from '#api/kinds/index.ts';
+import { errors } from '#api/meta/errors.ts';
+import { fakeDeps, fakeEvents } from '../fake-deps.ts';
 import { pod, service } from '../fixtures.ts';
 import { endpointSliceController } from './controller.ts';
 
@@ -37,4 +38,16 @@ test('a service that was made anew does not take over the slices of the one befo
   );
   await controller.reconcile('ns/svc', new AbortController().signal);
   expect(calls).toEqual([now.metadata.uid, 'svc-old']);
+});
+
+test('slices that cannot be written are told of at their service', async () => {
+  const client = { create: () => Promise.reject(errors.forbidden(EndpointSlices, 'svc-', 'no room')) };
+  const told: string[] = [];
+  const known = { Service: [service({ ports: [{ port: 80 }] })], Pod: [pod({ ip: '10.0.0.1', labels: { app: 'a' } })] };
+  const controller = endpointSliceController({ ...fakeDeps(known, client), events: fakeEvents(told) });
+  await expect(controller.reconcile('ns/svc', new AbortController().signal)).rejects.toThrow('no room');
+  expect(told).toEqual([
+    'svc Warning FailedToUpdateEndpointSlices: Error updating Endpoint Slices for Service ns/svc: ' +
+      'endpointslices.discovery.k8s.io "svc-" is forbidden: no room',
+  ]);
 });

@@ -1,4 +1,5 @@
 import { Nodes, type Pod, Pods, Services } from '#api/kinds/index.ts';
+import { isConflict, StatusError } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import {
   type Controller,
@@ -25,6 +26,7 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
   const podsOn = byNode(pods);
   const selecting = servicesSelecting(services);
   const slices = new ServiceSlices({ client, informers, manager: 'endpointslice-controller.k8s.io' });
+  const events = deps.events('endpoint-slice-controller');
   const zoneOf = (node: string): string | undefined => nodes.lister.get(node)?.metadata.labels?.[ZONE_LABEL];
 
   /** Services whose endpoints are shared out by the CPU of all nodes. */
@@ -44,7 +46,15 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
       const desired = desiredGroups(service, selected, { family, zoneOf });
       return { addressType: family, groups: withHints(service, desired, nodes.lister.list()) };
     });
-    return slices.apply(service, { byType, labels: service.metadata.labels ?? {} });
+    try {
+      return await slices.apply(service, { byType, labels: service.metadata.labels ?? {} });
+    } catch (e) {
+      if (e instanceof StatusError && !isConflict(e)) {
+        const message = `Error updating Endpoint Slices for Service ${key}: ${e.message}`;
+        events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message);
+      }
+      throw e;
+    }
   }
 
   return {

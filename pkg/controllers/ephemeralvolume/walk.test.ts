@@ -10,7 +10,7 @@ import { ephemeralVolumes } from './controller.ts';
 /** More pods than this are not made. */
 const MOST = 3;
 const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
-const DEEDS = { pod: 8, bound: 3, end: 2, gone: 4, noClaim: 4, time: 2, begin: 5 };
+const DEEDS = { pod: 8, bound: 3, end: 2, gone: 4, noClaim: 4, time: 2, begin: 5, used: 5 };
 type Deed = keyof typeof DEEDS;
 const FINALIZER = 'kubernetes.io/pvc-protection';
 const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
@@ -61,11 +61,25 @@ class Scene {
     api.put(Pods, { ...p, spec: { ...p.spec, nodeName: 'n' } } as Pod);
   }
 
+  /** The claim that all share is deleted while a pod uses it, of which perhaps nobody has heard. */
+  async #used(isHeard: boolean, fate: Fate): Promise<void> {
+    this.#pod();
+    await this.run.calm();
+    this.collect();
+    const name = this.run.api.list(Pods).at(-1)?.metadata.name ?? '';
+    this.#bind(name);
+    if (isHeard) this.run.api.tellAll();
+    this.run.api.remove(PersistentVolumeClaims, 'ns/shared');
+    while (this.run.api.tell(PersistentVolumeClaims));
+    await this.run.begin(1, fate);
+  }
+
   act = (what: Deed, i: number, j: number): unknown => {
     const { api } = this.run;
     const pods = api.list(Pods);
     const name = pods[i % Math.max(1, pods.length)]?.metadata.name ?? '';
     if (what === 'begin') return this.run.begin(i % 3, pick(FATES, j));
+    if (what === 'used') return this.#used(i % 2 > 0, pick(FATES, j));
     if (what === 'time') return this.run.advance(6000);
     if (what === 'pod') return this.#pod();
     if (what === 'bound') return this.#bind(name);

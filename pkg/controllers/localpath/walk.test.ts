@@ -18,7 +18,7 @@ import type { Fate, Write } from '../fake-api.ts';
 import { FakeProcess, walks } from '../fake-process.ts';
 import type { Claim, Volume } from '../persistentvolume/match.ts';
 import { localPathProvisioner } from './controller.ts';
-import { removedBy } from './plan.ts';
+import { hostnameOf, removedBy } from './plan.ts';
 
 const CLAIMS = ['c0', 'c1', 'c2'] as const;
 const NODES = ['n0', 'n1'] as const;
@@ -48,7 +48,7 @@ class Scene {
     (deps) => localPathProvisioner(deps, { storageClass: CLASS, dir: '/data', helperImage: 'x' }),
   );
   readonly broken = new Set<string>();
-  /** Folders that agents have made: by volume, on which node. */
+  /** Folders that agents have made: by volume, the uid of the node. One that comes back under its name is another one. */
   readonly #folders = new Map<string, string>();
   #serial = 0;
 
@@ -70,8 +70,8 @@ class Scene {
     }
     if (kind !== PersistentVolumes.kind || next || !old) return;
     const { name } = old.metadata;
-    const node = this.#folders.get(name);
-    if (node && this.run.api.get(Nodes, node)) this.broken.add(`${name} is gone, its folder on ${node} is not`);
+    const node = this.run.api.list(Nodes).find((n) => n.metadata.uid === this.#folders.get(name));
+    if (node) this.broken.add(`${name} is gone, its folder on ${node.metadata.name} is not`);
     const owner = this.#claims.find((c) => c.metadata.uid === (old as unknown as Volume).spec?.claimRef?.uid);
     if (owner) this.broken.add(`${name} of ${owner.metadata.name} is gone`);
   }
@@ -122,8 +122,8 @@ class Scene {
           spec: { ...claim.spec, volumeName: v.metadata.name },
           status,
         } as Claim);
-        const terms = v.spec?.nodeAffinity?.required?.nodeSelectorTerms?.[0]?.matchExpressions?.[0]?.values;
-        this.#folders.set(v.metadata.name, terms?.[0] ?? '');
+        const uid = this.run.api.get(Nodes, hostnameOf(v))?.metadata.uid;
+        if (uid) this.#folders.set(v.metadata.name, uid);
       }
     }
   }

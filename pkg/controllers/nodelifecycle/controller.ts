@@ -16,7 +16,7 @@ import {
 import { byNode } from '../harness/indexes.ts';
 import { LastWritten } from '../harness/recent-writes.ts';
 import { isTerminal } from '../pods/state.ts';
-import { evictDue } from './eviction.ts';
+import { Evictions } from './eviction.ts';
 import { type Health, healthOf, isBeingEvicted, isOwnReport, renewedAt, wantedTaints } from './health.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { TaintTimes } from './taint-times.ts';
@@ -26,6 +26,8 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 const PARALLEL = 8;
 /** How long a node waits whose zone may lose no more pods for now. */
 const WITHHELD_MS = 10_000;
+/** A node is new for so long after it was made. */
+const NEW_MS = 300_000;
 
 /** Watches heartbeats: marks silent nodes, taints them, and moves their pods away in time ("Nodes", node controller). */
 class NodeLifecycle implements Controller {
@@ -43,6 +45,7 @@ class NodeLifecycle implements Controller {
   readonly #clock;
   readonly #client;
   readonly #gracePeriodMs;
+  readonly #evictions;
 
   constructor(deps: ControllerDeps, options: { gracePeriodMs: number }) {
     this.#nodes = deps.informers.informer(Nodes);
@@ -53,12 +56,14 @@ class NodeLifecycle implements Controller {
     this.#clock = deps.clock;
     this.#client = deps.client;
     this.#gracePeriodMs = options.gracePeriodMs;
+    this.#evictions = new Evictions({ client: deps.client, clock: deps.clock, events: this.#events });
     this.watches = [
       watching(Nodes, (n, old, gone) => {
         if (gone) {
           this.#written.forget(n.metadata.uid);
           this.#taintTimes.forget(n.metadata.uid);
         }
+        if (gone || !old) this.#tellOfNode(n, gone);
         if (old && isOwnReport(n, old)) this.#beats.alive(n.metadata.name, this.#clock.now());
         return old && sameJson(this.#relevant(n), this.#relevant(old)) ? [] : ownKey(n);
       }),
@@ -91,6 +96,25 @@ class NodeLifecycle implements Controller {
   }
 
   readonly #nodeRef = (n: Stored<Node>) => ({ apiVersion: 'v1', kind: 'Node', metadata: n.metadata });
+
+  /** Those that were there long before this process are not told of again. */
+  #tellOfNode(n: Stored<Node>, gone: boolean): void {
+    const { name, creationTimestamp } = n.metadata;
+    if (gone)
+      this.#events.event(
+        this.#nodeRef(n),
+        'Normal',
+        'RemovingNode',
+        `Node ${name} event: Removing Node ${name} from Controller`,
+      );
+    else if (this.#clock.now() - Date.parse(creationTimestamp) < NEW_MS)
+      this.#events.event(
+        this.#nodeRef(n),
+        'Normal',
+        'RegisteredNode',
+        `Node ${name} event: Registered Node ${name} in Controller`,
+      );
+  }
 
   readonly #relevant = (n: Node): unknown => [
     n.spec?.taints,
@@ -160,6 +184,7 @@ class NodeLifecycle implements Controller {
     const cached = this.#nodes.lister.get(name);
     if (!cached) {
       this.#beats.forget(name);
+      this.#evictions.forget(name);
       return undefined;
     }
     let node = this.#written.freshest(cached);
@@ -172,8 +197,8 @@ class NodeLifecycle implements Controller {
     }
     const { evict, askAgainMs } = state === 'ready' ? { evict: false } : this.#mayEvict(node);
     node = await this.#taint(node, state, evict);
-    const nextEviction = await evictDue(
-      { client: this.#client, clock: this.#clock, events: this.#events },
+    const nextEviction = await this.#evictions.due(
+      name,
       this.#taintTimes.dated(node, this.#clock.now()),
       this.#podsOn(name),
     );

@@ -28,30 +28,58 @@ export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): n
   return at;
 }
 
-/** Deletes the pods of a node with these taints whose time is over. @returns milliseconds until the next one is due */
-export async function evictDue(
-  deps: Pick<ControllerDeps, 'client' | 'clock'> & { readonly events: EventRecorder },
-  taints: readonly Taint[],
-  pods: readonly Stored<Pod>[],
-): Promise<number | undefined> {
-  const now = deps.clock.now();
-  const due: Stored<Pod>[] = [];
-  let next: number | undefined;
-  for (const pod of pods) {
-    if (pod.metadata.deletionTimestamp) continue;
-    const at = evictionTime(pod, taints, now);
-    if (at === undefined) continue;
-    if (at <= now) due.push(pod);
-    else next = Math.min(next ?? at - now, at - now);
-  }
-  await forEachLimited(due, PARALLEL, (pod) => evict(deps, pod));
-  return next;
+interface Tools extends Pick<ControllerDeps, 'client' | 'clock'> {
+  readonly events: EventRecorder;
 }
 
-async function evict(
-  { client, clock, events }: Pick<ControllerDeps, 'client' | 'clock'> & { readonly events: EventRecorder },
-  pod: Stored<Pod>,
-): Promise<void> {
+const aboutPod = ({ metadata }: Stored<Pod>) => ({ apiVersion: 'v1', kind: 'Pod', metadata });
+
+/** Pods that have to leave their nodes, at once or in time. */
+export class Evictions {
+  readonly #tools: Tools;
+  /** By node: uids of pods whose time has not come yet. */
+  readonly #awaited = new Map<string, ReadonlySet<string>>();
+
+  constructor(tools: Tools) {
+    this.#tools = tools;
+  }
+
+  /** Deletes the pods of a node with these taints whose time is over. @returns milliseconds until the next one is due */
+  async due(node: string, taints: readonly Taint[], pods: readonly Stored<Pod>[]): Promise<number | undefined> {
+    const now = this.#tools.clock.now();
+    const due: Stored<Pod>[] = [];
+    const awaited = new Set<string>();
+    let next: number | undefined;
+    for (const pod of pods) {
+      if (pod.metadata.deletionTimestamp) continue;
+      const at = evictionTime(pod, taints, now);
+      if (at === undefined) this.#spare(node, pod);
+      else if (at <= now) due.push(pod);
+      else {
+        awaited.add(pod.metadata.uid);
+        next = Math.min(next ?? at - now, at - now);
+      }
+    }
+    if (awaited.size > 0) this.#awaited.set(node, awaited);
+    else this.#awaited.delete(node);
+    await forEachLimited(due, PARALLEL, (pod) => evict(this.#tools, pod));
+    return next;
+  }
+
+  /** The node is gone. */
+  forget(node: string): void {
+    this.#awaited.delete(node);
+  }
+
+  #spare(node: string, pod: Stored<Pod>): void {
+    const { namespace, name, uid } = pod.metadata;
+    if (!this.#awaited.get(node)?.has(uid)) return;
+    const message = `Cancelling deletion of Pod ${namespace}/${name}`;
+    this.#tools.events.event(aboutPod(pod), 'Normal', 'TaintManagerEviction', message);
+  }
+}
+
+async function evict({ client, clock, events }: Tools, pod: Stored<Pod>): Promise<void> {
   const { name, namespace = '', uid } = pod.metadata;
   const why = {
     type: 'DisruptionTarget',
@@ -60,8 +88,7 @@ async function evict(
     message: 'Taint manager: deleting due to NoExecute taint',
     lastTransitionTime: apiTime(clock.now()),
   };
-  const about = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
-  events.event(about, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
+  events.event(aboutPod(pod), 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
   try {
     const body = { metadata: { uid }, status: { conditions: [why] } };
     await client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Node, Taint } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { FakeCaches } from '#client/fake-caches.ts';
+import { fakeDeps, fakeEvents } from '../fake-deps.ts';
 import { ago, NOW, pod } from '../fixtures.ts';
-import { evictionTime } from './eviction.ts';
+import { nodeLifecycleController } from './controller.ts';
+import { Evictions, evictionTime } from './eviction.ts';
 import { healthOf, isOwnReport, wantedTaints } from './health.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { TaintTimes } from './taint-times.ts';
@@ -106,6 +109,33 @@ test('a pod that came after the taint has its time from then on', () => {
   const tolerations = [{ operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }] as never;
   const taints = [{ key: 'mine', effect: 'NoExecute', timeAdded: ago(7200) } as Taint];
   expect(evictionTime(pod({ tolerations, age: 100 }), taints, NOW)).toBe(NOW + 200_000);
+});
+
+test('a pod that was to go and may stay after all is told, once', async () => {
+  const told: string[] = [];
+  const { client, clock } = fakeDeps({}, {});
+  const evictions = new Evictions({ client, clock, events: fakeEvents(told)('node-controller') });
+  const tolerations = [{ key: 'mine', operator: 'Exists', tolerationSeconds: 300 }] as never;
+  const pods = [pod({ name: 'a', tolerations }), pod({ name: 'b', tolerations, deleting: true })];
+  const mine = { key: 'mine', effect: 'NoExecute', timeAdded: ago(100) } as Taint;
+  expect(await evictions.due('n', [mine], pods)).toBe(200_000);
+  expect(told).toEqual([]);
+  for (let i = 0; i < 2; i++) expect(await evictions.due('n', [], pods)).toBeUndefined();
+  expect(told).toEqual(['a Normal TaintManagerEviction: Cancelling deletion of Pod ns/a']);
+});
+
+test('nodes that come and go are told of, those that were there long before are not', () => {
+  const named = (name: string, age: number) => ({ metadata: { name, uid: name, creationTimestamp: ago(age) } });
+  const told: string[] = [];
+  const caches = new FakeCaches({ Node: [named('old', 4000), named('new', 4)] });
+  const deps = { ...fakeDeps(caches, {}), events: fakeEvents(told) };
+  const controller = nodeLifecycleController(deps, { gracePeriodMs: 1 });
+  for (const w of controller.watches) w.attach(deps.informers, () => {});
+  caches.remove('Node', named('old', 4000) as never);
+  expect(told).toEqual([
+    'new Normal RegisteredNode: Node new event: Registered Node new in Controller',
+    'old Normal RemovingNode: Node old event: Removing Node old from Controller',
+  ]);
 });
 
 test('a taint without a time counts from when it was first seen, not from each look', () => {

@@ -153,6 +153,8 @@ class ServiceLoadBalancer implements Controller {
     };
     if (sameJson(ingress, loadBalancer?.ingress ?? []) && sameJson(told, before)) return service;
     const next = told ? [...others, told] : others;
+    if (ingress.length > 0 && !problem)
+      this.#events.event(service, 'Normal', 'EnsuringLoadBalancer', 'Ensuring load balancer');
     const result = await this.#written.status(service, {
       ...rest,
       ...(next.length > 0 ? { conditions: next } : {}),

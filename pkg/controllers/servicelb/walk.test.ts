@@ -1,7 +1,6 @@
 import { test as property } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Node, Nodes, type Service, Services } from '#api/kinds/index.ts';
-import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
 import type { Fate, Write } from '../fake-api.ts';
 import { FakeProcess, walks } from '../fake-process.ts';
@@ -12,15 +11,17 @@ import { parsePools } from './pools.ts';
 const NAMES = ['s0', 's1', 's2', 's3', 's4'] as const;
 const NODES = ['n0', 'n1'] as const;
 const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
-const DEEDS = { service: 8, gone: 4, type: 3, wish: 2, theirs: 1, node: 2, time: 2, begin: 5 };
+const DEEDS = { service: 10, gone: 4, type: 3, wish: 2, theirs: 1, node: 1, time: 2, begin: 5 };
 type Deed = keyof typeof DEEDS;
-const POOL = ['203.0.113.1', '203.0.113.2', '203.0.113.3'];
+const POOL = ['203.0.113.1', '203.0.113.2'];
 const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
+
+const asks = ({ spec }: Service): boolean => spec?.type === 'LoadBalancer' && !spec.loadBalancerClass;
 
 /** Services that come, go and want addresses of one small pool. */
 class Scene {
   readonly run = new FakeProcess([Services, Nodes], (deps) =>
-    serviceLoadBalancer(deps, parsePools({ lan: `${POOL[0]}-${POOL[2]}` })),
+    serviceLoadBalancer(deps, parsePools({ lan: POOL.join('-') })),
   );
   readonly broken = new Set<string>();
   #serial = 0;
@@ -35,7 +36,10 @@ class Scene {
     const had = addressesHeld(old as Service);
     for (const ip of addressesHeld(next as Service)) {
       if (had.includes(ip)) continue;
-      const seen = this.run.api.list(Services).filter((s) => this.run.seen(Services, `ns/${s.metadata.name}`) === s);
+      const seen = this.run.api
+        .list(Services)
+        .filter(asks)
+        .filter((s) => this.run.seen(Services, `ns/${s.metadata.name}`) === s);
       const other = seen.find((s) => s.metadata.name !== old.metadata.name && addressesHeld(s).includes(ip));
       if (other) this.broken.add(`${old.metadata.name} got ${ip} of ${other.metadata.name}`);
     }
@@ -76,7 +80,6 @@ class Scene {
 
   missing(): string[] {
     const all = this.run.api.list(Services);
-    const asks = (s: Stored<Service>): boolean => s.spec?.type === 'LoadBalancer' && !s.spec.loadBalancerClass;
     const asking = all.filter(asks);
     const given = asking.flatMap(addressesHeld);
     const free = POOL.filter((ip) => !given.includes(ip));
@@ -92,6 +95,23 @@ class Scene {
     ];
   }
 }
+
+test('of what was given just now, and not been heard of yet, nothing is given again', async () => {
+  const { run, act } = new Scene();
+  for (const i of [0, 1]) act('service', i, 0);
+  run.api.tellAll();
+  await run.step(['work', 0, 0], act);
+  expect(run.api.list(Services).flatMap(addressesHeld).sort()).toEqual(POOL);
+});
+
+test('what becomes free is given to one that waits for it', async () => {
+  const { run, act } = new Scene();
+  for (const i of [0, 1, 2]) act('service', i, 0);
+  await run.calm();
+  act('gone', 0, 0);
+  await run.calm();
+  expect(run.api.list(Services).flatMap(addressesHeld).sort()).toEqual(POOL);
+});
 
 property.prop([walks(DEEDS)], { numRuns: 60 })(
   'addresses of a pool are given to whom wants them, each once, whatever happens in which order',
