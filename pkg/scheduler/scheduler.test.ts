@@ -41,6 +41,37 @@ test('while the victims of a pod are being evicted, it does not push out others'
   await running;
 });
 
+test('a pod of higher priority takes the node that was kept for another, which is told and looks again', async () => {
+  const clock = new FakeClock();
+  const told: unknown[] = [];
+  const client = {
+    patch: async (_kind: unknown, { name }: { name: string }, { body }: { body: { status: object } }) => {
+      if ('nominatedNodeName' in body.status) told.push([name, body.status.nominatedNodeName]);
+      return {};
+    },
+    // The victim takes its time.
+    delete: () => new Promise(() => {}),
+  } as unknown as Client;
+  const caches = new FakeCaches({ Node: [makeNode('a')] });
+  const events = () => ({ event: () => {}, flush: () => Promise.resolve() });
+  const scheduler = new Scheduler({ client, clock, events, informers: caches.factory, logger: silentLogger });
+  caches.set('Pod', makePod('victim', { cpu: '3', priority: 1, spec: { nodeName: 'a' } }));
+  const stop = new AbortController();
+  const running = scheduler.run(stop.signal);
+  caches.set('Pod', makePod('middle', { cpu: '3', priority: 5 }));
+  await clock.advance(100);
+  expect(told).toEqual([['middle', 'a']]);
+  caches.set('Pod', makePod('top', { cpu: '3', priority: 10 }));
+  await clock.advance(100);
+  // Of what was written first the cache has not heard yet.
+  expect(told.slice(1).sort()).toEqual([
+    ['middle', null],
+    ['top', 'a'],
+  ]);
+  stop.abort();
+  await running;
+});
+
 test('however many pods fit nowhere, all else in the process gets its turn', async () => {
   /** Each look at it takes a millisecond. */
   class RunningClock extends FakeClock {

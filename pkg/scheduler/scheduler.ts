@@ -196,8 +196,7 @@ export class Scheduler {
       }
       return;
     }
-    const nominated = pod.status?.nominatedNodeName;
-    if (nominated && nominated !== old?.status?.nominatedNodeName) this.#state.nominations.nominate(pod, nominated);
+    this.#noteNomination(pod, old?.status?.nominatedNodeName);
     if (!this.#laneOf(pod)) {
       this.#queue.remove(uid);
       return;
@@ -207,6 +206,13 @@ export class Scheduler {
     const sameNeeds = old && sameJson(old.spec, pod.spec) && sameJson(old.metadata.labels, pod.metadata.labels);
     if (sameNeeds) this.#queue.refresh(pod);
     else this.#queue.add(pod);
+  }
+
+  #noteNomination(pod: Stored<Pod>, before: string | undefined): void {
+    const { nominations } = this.#state;
+    const now = pod.status?.nominatedNodeName;
+    if (now && now !== before) nominations.nominate(pod, now);
+    else if (!now && before && nominations.nodeOf(pod.metadata.uid) === before) nominations.withdraw(pod.metadata.uid);
   }
 
   #podGone(pod: Stored<Pod>): void {
@@ -308,9 +314,13 @@ export class Scheduler {
 
   /** A node that was kept for the pod goes to one of higher priority: it has to look again. */
   #displace(pod: Stored<Pod>, signal: AbortSignal): void {
-    this.#state.nominations.withdraw(pod.metadata.uid);
+    const { uid } = pod.metadata;
+    const nominatedNodeName = this.#state.nominations.nodeOf(uid) ?? '';
+    this.#state.nominations.withdraw(uid);
     const current = this.#pods.lister.get(pod.metadata.name, pod.metadata.namespace) ?? pod;
-    void report(this.#deps, current, { nominatedNodeName: null }, signal);
-    this.#queue.activate(pod.metadata.uid);
+    // The cache may not show yet what we have written of it.
+    const known = { ...current, status: { ...current.status, nominatedNodeName } };
+    void report(this.#deps, known, { nominatedNodeName: null }, signal);
+    this.#queue.activate(uid);
   }
 }

@@ -31,12 +31,22 @@ describe('the number of replicas', () => {
     ['by value', () => ask(value, [59, 59]), { replicas: 4, averageMilli: 60 }],
     ['of one container', () => ask({ ...value, container: 'x' }, [59, 59]), { replicas: 1 }],
     ['missing ones are idle going up', () => ask(half, [99, undefined]), { replicas: 2 }],
+    ['… so that hardly more is needed', () => ask(half, [105, undefined]), { replicas: 2 }],
     ['… and busy going down', () => ask(half, [9, 9, undefined]), { replicas: 2 }],
     ['a pod that starts does not count', () => ask(half, [99, 99], [member('new', { ready: 5 })]), { replicas: 4 }],
     ['nor one that ends', () => ask(half, [99], [member('old', { deleting: true })]), { replicas: 2 }],
   ])('%s', (_, get, want) => {
     expect(get()).toMatchObject(want);
   });
+
+  test('of one container, by its own requests', () => {
+    const p = member('p0');
+    p.spec?.containers?.push({ name: 'x', resources: { requests: { cpu: '10m' } } });
+    const usage = new Map([['p0', { c: { cpu: '1m' }, x: { cpu: '10m' } }]]);
+    const group = { pods: [p], current: 1, now: NOW, caution };
+    expect(adviseByUsage({ ...half, container: 'x' }, usage, group)).toMatchObject({ replicas: 2, utilization: 100 });
+  });
+
   test.each<[string, () => ReturnType<typeof ask>, string]>([
     ['without measurements', () => ask(half, [undefined]), 'did not receive metrics'],
     [
@@ -82,7 +92,10 @@ describe('bounds', () => {
   const ago = (seconds: number, replicas: number) => ({ at: NOW - seconds * 1000, replicas });
   const slow = {
     scaleUp: { policies: [{ type: 'Pods', value: 2, periodSeconds: 60 }] },
-    scaleDown: { stabilizationWindowSeconds: 0, selectPolicy: 'Disabled' },
+    scaleDown: {
+      ...{ stabilizationWindowSeconds: 0, selectPolicy: 'Disabled' },
+      policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }],
+    },
   };
   test.each<[string, object, number, number, Memory, number, string | undefined]>([
     ['up at once', {}, 3, 5, none, 5, undefined],

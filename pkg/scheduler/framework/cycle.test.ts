@@ -123,6 +123,27 @@ test('equal nodes get their turn', () => {
   expect(names).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
 });
 
+test('where enough nodes are found, the others are not looked at, and have their turn next', () => {
+  const seen: string[] = [];
+  const looking: Plugin = {
+    ...{ name: 'looking', weight: 0, wakesOn: {} },
+    prepare: () => ({
+      filter: (n) => {
+        seen.push(n.name);
+        return null;
+      },
+    }),
+  };
+  const names = Array.from({ length: 300 }, (_, i) => `n${1000 + i}`);
+  const state = stateOf(names.map((n) => node(n)));
+  const cycle = new SchedulingCycle([looking], 40);
+  for (const from of [0, 120, 240]) {
+    seen.length = 0;
+    expect(cycle.place(pod(), state)).toMatchObject({ feasible: 120 });
+    expect([...seen].sort()).toEqual(Array.from({ length: 120 }, (_, i) => names[(from + i) % 300]).sort());
+  }
+});
+
 test('weights count', () => {
   const likes = (name: string, weight: number): Plugin => ({
     name,
