@@ -174,7 +174,7 @@ class EndpointsController implements Controller {
     } catch (e) {
       if (isAlreadyExists(e)) return { afterMs: 100 };
       if (isNotFound(e) || isNamespaceTerminating(e)) return undefined;
-      if (service && e instanceof StatusError && !isConflict(e)) this.#tellFailure(service, e.message);
+      if (service && !isConflict(e) && e instanceof StatusError) this.#tellFailure(service, e.message);
       throw e;
     }
     return undefined;

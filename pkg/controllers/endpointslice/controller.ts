@@ -49,7 +49,7 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
     try {
       return await slices.apply(service, { byType, labels: service.metadata.labels ?? {} });
     } catch (e) {
-      if (e instanceof StatusError && !isConflict(e)) {
+      if (!isConflict(e) && e instanceof StatusError) {
         const message = `Error updating Endpoint Slices for Service ${key}: ${e.message}`;
         events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message);
       }
