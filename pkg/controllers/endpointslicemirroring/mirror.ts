@@ -9,7 +9,7 @@ const SKIP = 'endpointslice.kubernetes.io/skip-mirror';
 const LEADER = 'control-plane.alpha.kubernetes.io/leader';
 const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
 /** Addresses of one subset that are mirrored. */
-const MAX_PER_SUBSET = 1000;
+export const MAX_PER_SUBSET = 1000;
 
 /** Only what a user keeps by hand is mirrored: services with a selector have slices of their own. */
 export function isMirrored(endpoints: Stored<Endpoints>, service: Service | undefined): boolean {
@@ -39,6 +39,13 @@ function endpointsOf(s: Subset, family: IpFamily): SliceEndpoint[] {
         }) as SliceEndpoint,
     );
 }
+
+/** Addresses that are too many for a mirror. Pure. */
+export const leftOut = ({ subsets = [] }: Endpoints): number =>
+  subsets.reduce((n, s) => {
+    const all = (s.addresses?.length ?? 0) + (s.notReadyAddresses?.length ?? 0);
+    return n + Math.max(0, all - MAX_PER_SUBSET);
+  }, 0);
 
 /** Pure: what the mirrored slices hold, by the family of the addresses. */
 export function mirrored({ subsets = [] }: Endpoints): TypeWanted[] {

@@ -34,6 +34,7 @@ import { nodeNameFor, podsByClaim } from './consumers.ts';
 import { bestVolume, type Claim, type Volume } from './match.ts';
 import { isRecyclable, Recycler, recycledBy } from './recycler.ts';
 import {
+  awaitsExpansion,
   boundClaim,
   boundStatus,
   freedVolume,
@@ -181,6 +182,10 @@ class VolumeBinder implements Controller {
     if (volume.spec?.claimRef && !isMeantFor(volume, claim)) {
       const message = 'Two claims are bound to the same volume, this one is bound incorrectly';
       return this.#lost(claim, ['Warning', 'ClaimMisbound', message]);
+    }
+    if (awaitsExpansion(claim, volume)) {
+      const message = 'waiting for an external controller to expand this PVC';
+      this.#events.event(claim, 'Normal', 'ExternalExpanding', message);
     }
     await this.#bind(claim, volume);
   }

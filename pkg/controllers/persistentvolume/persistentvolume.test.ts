@@ -5,7 +5,7 @@ import { claimKeys, misfit } from '#api/scheduling/volume-match.ts';
 import { NOW } from '../fixtures.ts';
 import { finalizerChange } from '../harness/finalizers.ts';
 import { bestVolume, type Claim, type Volume } from './match.ts';
-import { boundClaim, boundStatus, freedVolume, inPhase, isBindingComplete } from './state.ts';
+import { awaitsExpansion, boundClaim, boundStatus, freedVolume, inPhase, isBindingComplete } from './state.ts';
 
 const volume = (name: string, size: string, spec: object = {}, more: object = {}): Volume =>
   ({
@@ -127,4 +127,14 @@ test('claims of a pod', () => {
     'ns/x',
     'ns/p-b',
   ]);
+});
+
+test.each([
+  ['2Gi', '1Gi', { csi: {} }, true],
+  ['1Gi', '1Gi', { csi: {} }, false],
+  ['2Gi', '1Gi', { hostPath: {} }, false],
+  ['2Gi', undefined, { csi: {} }, false],
+])('a claim for %s that has %s of %j waits for its driver: %s', (asked, storage, spec, expected) => {
+  const status = { phase: 'Bound', ...(storage ? { capacity: { storage } } : {}) } as Claim['status'];
+  expect(awaitsExpansion({ ...claim(asked), status } as Claim, volume('v', '1Gi', spec))).toBe(expected);
 });

@@ -1,8 +1,9 @@
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/kinds/index.ts';
+import { compareQuantities } from '#api/meta/quantity.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { PROVISIONED_BY } from '#api/scheduling/local-path.ts';
 import { BIND_COMPLETED, BOUND_BY_CONTROLLER, YES } from '#api/scheduling/volume-binding.ts';
-import { SELECTED_NODE } from '#api/scheduling/volume-match.ts';
+import { SELECTED_NODE, storageOf } from '#api/scheduling/volume-match.ts';
 import type { Claim, Volume } from './match.ts';
 
 export const isBindingComplete = (claim: PersistentVolumeClaim): boolean =>
@@ -49,6 +50,13 @@ export function boundStatus(claim: Claim, volume: Volume): Claim['status'] {
     ...(capacity ? { capacity } : {}),
     ...(attributes ? { currentVolumeAttributesClassName: attributes } : {}),
   };
+}
+
+/** Pure: whether the claim asks for more than it has of a volume that only its driver can make larger. */
+export function awaitsExpansion({ spec, status }: Claim, volume: Volume): boolean {
+  const has = status?.capacity?.storage;
+  if (!volume.spec?.csi || status?.phase !== 'Bound' || has === undefined) return false;
+  return compareQuantities(storageOf(spec?.resources?.requests), has) > 0;
 }
 
 type VolumePhase = NonNullable<NonNullable<PersistentVolume['status']>['phase']>;
