@@ -47,6 +47,17 @@ class Kinds {
   }
 }
 
+/** Those of one file, in its order. @throws Error */
+async function applyObjects(client: ControllerDeps['client'], text: string): Promise<void> {
+  const kinds = new Kinds(client);
+  for (const object of objectsIn(text)) {
+    const kind = await kinds.of(object);
+    const namespace = kind.namespaced ? (object.metadata?.namespace ?? 'default') : undefined;
+    const target = { name: object.metadata?.name ?? '', ...(namespace ? { namespace } : {}) };
+    await client.patch(kind, target, { type: 'apply', body: object, fieldManager: MANAGER, force: true });
+  }
+}
+
 /**
  * Applies the manifests in a folder (.yaml, .yml, .json), at the start and whenever one of them has changed, by server-side
  * apply: fields that no manifest names stay as they are. What is no longer in a file is left; who wants it gone deletes it.
@@ -89,14 +100,8 @@ export function manifestFolder(deps: ControllerDeps, dir: string): Controller {
       throw new Error(`manifest ${name}: ${(e as Error).message}`, { cause: e });
     }
     if (mark === applied.get(name)) return undefined;
-    const kinds = new Kinds(deps.client);
     try {
-      for (const object of objectsIn(text)) {
-        const kind = await kinds.of(object);
-        const namespace = kind.namespaced ? (object.metadata?.namespace ?? 'default') : undefined;
-        const target = { name: object.metadata?.name ?? '', ...(namespace ? { namespace } : {}) };
-        await deps.client.patch(kind, target, { type: 'apply', body: object, fieldManager: MANAGER, force: true });
-      }
+      await applyObjects(deps.client, text);
     } catch (e) {
       throw new Error(`manifest ${name}: ${(e as Error).message}`, { cause: e });
     }

@@ -66,85 +66,97 @@ async function takeOver(client: Client): Promise<Before> {
  * Gives every node a subnet of each pod network, no two the same. One worker: assignments are made one after the other. A
  * node that has subnets keeps them as they are: the API lets them be set once.
  */
-export function nodeIpamController(deps: ControllerDeps, { pools, serviceCidrs }: NodeIpamOptions): Controller {
-  const nodes = deps.informers.informer(Nodes);
-  const events = deps.events('node-ipam-controller');
+class NodeIpam implements Controller {
+  readonly name = 'node-ipam';
+  readonly workers = 1;
+  readonly watches = [watching(Nodes, (n, old) => (old?.spec?.podCIDR ? [] : ownKey(n)))];
+  readonly #client: Client;
+  readonly #options: NodeIpamOptions;
+  readonly #nodes;
+  readonly #events;
   /** Given out, but perhaps not in the cache yet. */
-  const given = new Map<string, readonly string[]>();
-
+  readonly #given = new Map<string, readonly string[]>();
   /** Until the cache has caught up with it. */
-  let before: Before | undefined;
-  let begun: Promise<void> | undefined;
+  #before: Before | undefined;
+  #begun: Promise<void> | undefined;
 
-  function begin(): Promise<void> {
-    begun ??= takeOver(deps.client).then(
+  constructor(deps: ControllerDeps, options: NodeIpamOptions) {
+    this.#client = deps.client;
+    this.#options = options;
+    this.#nodes = deps.informers.informer(Nodes);
+    this.#events = deps.events('node-ipam-controller');
+  }
+
+  #begin(): Promise<void> {
+    this.#begun ??= takeOver(this.#client).then(
       (found) => {
-        before = found;
+        this.#before = found;
       },
       (e: unknown) => {
-        begun = undefined;
+        this.#begun = undefined;
         throw e;
       },
     );
-    return begun;
+    return this.#begun;
   }
 
   /** One subnet of each pool; undefined when one of them has none left. */
-  function freeFor(name: string): readonly string[] | undefined {
+  #freeFor(name: string): readonly string[] | undefined {
+    const { pools, serviceCidrs } = this.#options;
     const taken = new Set(serviceCidrs);
-    for (const [n, cidrs] of given) if (n !== name) for (const c of cidrs) taken.add(c);
-    if (before && !isNewer(before.version, nodes.resourceVersion)) before = undefined;
-    for (const n of [...nodes.lister.list(), ...(before?.nodes ?? [])]) for (const c of subnetsOf(n)) taken.add(c);
+    for (const [n, cidrs] of this.#given) if (n !== name) for (const c of cidrs) taken.add(c);
+    if (this.#before && !isNewer(this.#before.version, this.#nodes.resourceVersion)) this.#before = undefined;
+    for (const n of [...this.#nodes.lister.list(), ...(this.#before?.nodes ?? [])])
+      for (const c of subnetsOf(n)) taken.add(c);
     const found = pools.flatMap((p) => p.free(taken) ?? []);
     return found.length === pools.length ? found : undefined;
   }
 
-  async function reconcile(name: string): Promise<Outcome> {
-    const node = nodes.lister.get(name);
+  async reconcile(name: string): Promise<Outcome> {
+    const node = this.#nodes.lister.get(name);
     if (!node) {
-      given.delete(name);
+      this.#given.delete(name);
       return undefined;
     }
     const present = subnetsOf(node);
     if (present.length > 0) {
-      given.set(name, present);
-      const clash = overlapping(node, nodes.lister.list());
-      if (clash) {
-        const message = `pod CIDR ${clash.own} overlaps ${clash.theirs} of the older node ${clash.other.metadata.name}`;
-        events.event(node, 'Warning', 'CIDROverlap', `${message}: pods of this node are not reached`);
-      }
+      this.#given.set(name, present);
+      this.#tellOfOverlap(node);
       return undefined;
     }
-    await begin();
-    const cidrs = given.get(name) ?? freeFor(name);
+    await this.#begin();
+    const cidrs = this.#given.get(name) ?? this.#freeFor(name);
     if (!cidrs) {
-      events.event(node, 'Warning', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
+      this.#events.event(node, 'Warning', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
       return { afterMs: FULL_RETRY_MS };
     }
-    given.set(name, cidrs);
+    this.#given.set(name, cidrs);
     try {
-      await give(node, cidrs);
+      await this.#give(node, cidrs);
     } catch (e) {
       // Without an answer the write may have been done: the subnets stay reserved for this node, and are tried again.
-      if (e instanceof StatusError && e.code < 500) given.delete(name);
+      if (e instanceof StatusError && e.code < 500) this.#given.delete(name);
       if (!isNotFound(e)) throw e;
     }
     return undefined;
   }
 
-  async function give({ metadata: { name, uid } }: Stored<Node>, cidrs: readonly string[]): Promise<void> {
-    const now = await deps.client.get(Nodes, name);
+  #tellOfOverlap(node: Stored<Node>): void {
+    const clash = overlapping(node, this.#nodes.lister.list());
+    if (!clash) return;
+    const message = `pod CIDR ${clash.own} overlaps ${clash.theirs} of the older node ${clash.other.metadata.name}`;
+    this.#events.event(node, 'Warning', 'CIDROverlap', `${message}: pods of this node are not reached`);
+  }
+
+  async #give({ metadata: { name, uid } }: Stored<Node>, cidrs: readonly string[]): Promise<void> {
+    const now = await this.#client.get(Nodes, name);
     if (now.metadata.uid !== uid || subnetsOf(now).length > 0) return;
     // Of this version: what comes late, after a later run has looked, must not be done.
     const metadata = { uid, resourceVersion: now.metadata.resourceVersion, annotations: { [GIVER]: null } };
     const body = { metadata, spec: { podCIDR: cidrs[0], podCIDRs: cidrs } };
-    await deps.client.patch(Nodes, { name }, { type: 'merge', body });
+    await this.#client.patch(Nodes, { name }, { type: 'merge', body });
   }
-
-  return {
-    name: 'node-ipam',
-    workers: 1,
-    watches: [watching(Nodes, (n, old) => (old?.spec?.podCIDR ? [] : ownKey(n)))],
-    reconcile,
-  };
 }
+
+export const nodeIpamController = (deps: ControllerDeps, options: NodeIpamOptions): Controller =>
+  new NodeIpam(deps, options);
