@@ -14,13 +14,18 @@ export const trusting = (caFile: string): ProbeTls => ({
   secureContext: createSecureContext({ ca: readFileSync(caFile) }),
 });
 
+/** For a server that listens at a file. */
+export interface ProbeFile {
+  readonly socketPath: string;
+}
+
 /** Long for a machine in a hurry, too. */
 const PROBE_MS = 10_000;
 
 /** GETs a URL over a connection of its own. @returns the body. @throws Error unless the answer is 200 within 10 s. */
-export function probe(url: string, tls?: ProbeTls): Promise<string> {
+export function probe(url: string, how?: ProbeTls | ProbeFile): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const options: RequestOptions = { agent: false, timeout: PROBE_MS, ...tls };
+  const options: RequestOptions = { agent: false, timeout: PROBE_MS, ...how };
   const request = (url.startsWith('https:') ? httpsGet : httpGet)(url, options, (response) => {
     const chunks: Buffer[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));

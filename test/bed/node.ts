@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ExecOptions, type ExecResult, systemExec } from '#process/exec.ts';
-import { run } from '../../deploy/run.ts';
 import type { Lan } from './lan.ts';
+import { probe } from './net.ts';
 import { ManagedProcess, type ProcessSpec } from './process.ts';
 import { waitFor } from './wait.ts';
 
@@ -65,15 +65,11 @@ export async function createNode(spec: NodeSpec): Promise<BedNode> {
     wrapped: true,
     logFile: join(dir, 'init.log'),
     ready: (signal) =>
-      waitFor(
-        `dockerd of ${name}`,
-        () => run('docker', ['-H', `unix://${socket}`, 'version', '-f', 'x'], { timeoutMs: 5000 }),
-        {
-          signal,
-          timeoutMs: 120_000,
-          everyMs: 50,
-        },
-      ).then(() => undefined),
+      waitFor(`dockerd of ${name}`, () => probe('http://docker/version', { socketPath: socket }), {
+        signal,
+        timeoutMs: 120_000,
+        everyMs: 50,
+      }).then(() => undefined),
   });
   const enter = (): string[] => {
     const init = holder.pid;
