@@ -147,6 +147,18 @@ describe('streams', () => {
     await Promise.all(attached);
   });
 
+  test('a command whose client is gone ends, with what it started', async () => {
+    const command = ['exec', 'plain', '--', 'sh', '-c', 'sleep 4711; true'];
+    const child = spawn('kubectl', ['--kubeconfig', cluster().kubeconfig, ...command], { stdio: 'ignore' });
+    const left = () => exec(cluster(), 'plain', 'ps | grep -c "[s]leep 4711"; true');
+    try {
+      await waitFor('the command runs', async () => (await left()) === '2\n', { everyMs: 500 });
+    } finally {
+      child.kill('SIGKILL');
+    }
+    await waitFor('nothing is left of it', async () => (await left()) === '0\n', { everyMs: 500 });
+  });
+
   test('cp there and back', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'cox-cp-'));
     try {

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/index.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
+import { OUTCOMES, outcome, tellsItsWait } from './agent/outcomes.ts';
 import {
   apply,
   conditionOf,
@@ -17,6 +18,7 @@ import {
   onlyNode,
   PORTS,
   pod,
+  readyAfter,
   shell,
   sleeper,
   startTarget,
@@ -38,54 +40,22 @@ beforeAll(async () => {
   requests = await startTarget(cluster());
 });
 
-type Outcome = Partial<Record<'phase' | 'waiting' | 'terminated' | 'last' | 'exit', string | number>>;
-
-/** What matters of how a pod of one container ended. */
-function outcome(p: Pod): Outcome {
-  const s = mainOf(p);
-  const end = s?.state?.terminated ?? s?.lastState?.terminated;
-  return {
-    phase: p.status?.phase ?? '',
-    ...(s?.state?.waiting ? { waiting: s.state.waiting.reason ?? '' } : {}),
-    ...(s?.state?.terminated ? { terminated: s.state.terminated.reason ?? '' } : {}),
-    ...(end ? { exit: end.exitCode } : {}),
-  };
-}
-
 describe('restartPolicy × exit code × probe outcome', () => {
-  const sick = {
-    exec: { command: ['false'] },
-    periodSeconds: 1,
-    failureThreshold: 1,
-    terminationGracePeriodSeconds: 1,
-  };
-  const backOff = { phase: 'Running', waiting: 'CrashLoopBackOff' };
-  const table: readonly (readonly [string, string, string, object, Outcome])[] = [
-    ['always-0', 'Always', 'exit 0', {}, { ...backOff, exit: 0 }],
-    ['always-3', 'Always', 'exit 3', {}, { ...backOff, exit: 3 }],
-    ['onfailure-0', 'OnFailure', 'exit 0', {}, { phase: 'Succeeded', terminated: 'Completed', exit: 0 }],
-    ['onfailure-3', 'OnFailure', 'exit 3', {}, { ...backOff, exit: 3 }],
-    ['never-0', 'Never', 'exit 0', {}, { phase: 'Succeeded', terminated: 'Completed', exit: 0 }],
-    ['never-3', 'Never', 'exit 3', {}, { phase: 'Failed', terminated: 'Error', exit: 3 }],
-    ['always-sick', 'Always', 'sleep 3600', { livenessProbe: sick }, { ...backOff, exit: 137 }],
-    ['onfailure-sick', 'OnFailure', 'sleep 3600', { livenessProbe: sick }, { ...backOff, exit: 137 }],
-    ['never-sick', 'Never', 'sleep 3600', { livenessProbe: sick }, { phase: 'Failed', terminated: 'Error', exit: 137 }],
-    ['always-slow', 'Always', 'sleep 3600', { startupProbe: sick }, { ...backOff, exit: 137 }],
-    ['never-slow', 'Never', 'sleep 3600', { startupProbe: sick }, { phase: 'Failed', terminated: 'Error', exit: 137 }],
-    ['never-ready', 'Never', 'sleep 1', { readinessProbe: { exec: { command: ['false'] } } }, { phase: 'Succeeded' }],
-  ];
-
   beforeAll(() =>
     apply(
       cluster(),
-      ...table.map(([name, restartPolicy, script, more]) => pod(name, shell(script, { ...more }), { restartPolicy })),
+      ...OUTCOMES.map(([name, restartPolicy, script, more]) =>
+        // The sick end in the grace of their probe alone.
+        pod(name, shell(script, { ...more }), { restartPolicy, terminationGracePeriodSeconds: 3600 }),
+      ),
     ),
   );
 
-  test.each(table)('%s', async (name, policy, _script, _more, expected) => {
+  test.each(OUTCOMES)('%s', async (name, policy, _script, _more, expected) => {
     const p = await until(name, (x) => {
       const seen = outcome(x) as Record<string, unknown>;
-      return Object.entries(expected).every(([k, v]) => seen[k] === v);
+      const all = Object.entries(expected).every(([k, v]) => seen[k] === v);
+      return all && (!expected.waiting || tellsItsWait(x));
     });
     const count = mainOf(p)?.restartCount ?? -1;
     if (expected.waiting) expect(count).toBeGreaterThanOrEqual(1);
@@ -93,6 +63,12 @@ describe('restartPolicy × exit code × probe outcome', () => {
     if (policy === 'Never' && expected.phase === 'Failed') {
       expect(conditionOf(p, 'Ready')).toMatchObject({ status: 'False', reason: 'PodFailed' });
     }
+  });
+
+  test('why it was restarted is told', async () => {
+    const told = (name: string, words: RegExp) => eventSaid(cluster(), name, 'Killing', words);
+    await told('always-sick', /^Container main failed liveness probe, will be restarted$/);
+    await told('always-slow', /^Container main failed startup probe, will be restarted$/);
   });
 
   test('the count of restarts goes on when the containers were taken away', async () => {
@@ -230,6 +206,10 @@ describe('init containers and sidecars', () => {
     await exec(cluster(), 'nursed', 'echo off > /shared/side');
     const p = await until('nursed', (x) => (x.status?.initContainerStatuses?.[0]?.restartCount ?? 0) > 0 && isReady(x));
     expect(mainOf(p)).toMatchObject({ restartCount: 0, ready: true });
+    // By force it is gone for the API at once, for the node as soon as may be.
+    await cluster().kubectlOk(['delete', 'pod', 'nursed', '--force', '--grace-period=0']);
+    const left = ['-H', node().dockerHost, 'ps', '-aq', '--filter', `label=io.coxswain.pod.uid=${p.metadata?.uid}`];
+    await waitFor('its containers are gone', async () => (await node().exec('docker', left)).stdout === '');
   });
 
   test('a sidecar does not keep a pod from its end', async () => {
@@ -268,11 +248,11 @@ describe('hooks', () => {
 
   test('over HTTP, and as a sleep', async () => {
     const over = { lifecycle: { postStart: http('/post-start'), preStop: http('/pre-stop') } };
-    const pause = { lifecycle: { preStop: { sleep: { seconds: 3 } } } };
+    const pause = { lifecycle: { postStart: { sleep: { seconds: 3 } }, preStop: { sleep: { seconds: 3 } } } };
     const spec = { terminationGracePeriodSeconds: 60 };
     await apply(cluster(), pod('asking', sleeper(over), spec), pod('pausing', sleeper(pause), spec));
     await waitFor('postStart was asked', () => asked('/post-start'));
-    await until('pausing', isReady);
+    expect(readyAfter(await until('pausing', isReady))).toBeGreaterThanOrEqual(2);
     const since = Date.now();
     await cluster().kubectlOk(['delete', 'pod', 'asking', 'pausing', '--timeout=100s']);
     expect(Date.now() - since).toBeGreaterThan(3000);
@@ -329,7 +309,7 @@ describe('probes', () => {
   const header = { httpHeaders: [{ name: 'X-Probe', value: 'yes' }] };
   const grpc = (service?: string) => ({ grpc: { port: PORTS.grpc, ...(service ? { service } : {}) } });
   const table: readonly (readonly [string, object, RegExp | undefined])[] = [
-    ['exec-good', { exec: { command: ['true'] } }, undefined],
+    ['exec-good', { exec: { command: ['true'] }, initialDelaySeconds: 2, successThreshold: 3 }, undefined],
     ['exec-bad', { exec: { command: ['sh', '-c', 'echo broken; exit 1'] } }, /broken/],
     ['exec-slow', { exec: { command: ['sleep', '5'] }, timeoutSeconds: 1 }, /timed out/],
     ['http-good', http('/ok'), undefined],
@@ -348,19 +328,31 @@ describe('probes', () => {
     ['grpc-other', { grpc: { port: PORTS.http } }, /./],
   ];
 
+  const tcp = (port: number) => ({ tcpSocket: { port } });
+  const good = [http('/ok'), tcp(PORTS.http), grpc('good')];
+  const bad = [http('/bad'), tcp(PORTS.closed), grpc('bad')];
+  /** Containers with one such probe each. */
+  const probed = (kind: string, probes: readonly object[]) =>
+    probes.map((probe, n) => sleeper({ name: `${kind.toLowerCase()}-${n}`, [kind]: { ...quick, ...probe } }));
+
+  const ailing = [...probed('startupProbe', bad), ...probed('livenessProbe', bad)];
+
   beforeAll(() =>
     apply(
       cluster(),
+      pod('started', {}, { hostNetwork: true, containers: probed('startupProbe', good) }),
+      pod('sick', {}, { hostNetwork: true, containers: ailing }),
       ...table.map(([name, probe]) =>
         pod(name, sleeper({ readinessProbe: { ...quick, ...probe } }), { hostNetwork: true }),
       ),
-      pod('grpc-live', sleeper({ livenessProbe: { ...quick, ...grpc('bad') } }), { hostNetwork: true }),
     ),
   );
 
-  test.each(table)('readiness: %s', async (name, _probe, complaint) => {
+  test.each(table)('readiness: %s', async (name, probe, complaint) => {
     if (!complaint) {
-      await until(name, isReady);
+      const p = await until(name, isReady);
+      // Two seconds and two more periods, as far as whole seconds tell.
+      if ('successThreshold' in probe) expect(readyAfter(p)).toBeGreaterThanOrEqual(3);
       return;
     }
     await eventSaid(cluster(), name, 'Unhealthy', complaint);
@@ -368,9 +360,10 @@ describe('probes', () => {
     expect([isReady(p), mainOf(p)?.restartCount]).toEqual([false, 0]);
   });
 
-  test('liveness restarts', async () => {
-    await until('grpc-live', (x) => (mainOf(x)?.restartCount ?? 0) > 0);
-    await eventSaid(cluster(), 'grpc-live', 'Killing', /failed liveness probe, will be restarted/);
+  test('startup and liveness by each of them', async () => {
+    await until('started', isReady);
+    const restarted = (p: Pod) => p.status?.containerStatuses?.filter((s) => s.restartCount > 0).length;
+    await until('sick', (p) => restarted(p) === ailing.length);
   });
 
   test('the startup probe holds the others back', async () => {

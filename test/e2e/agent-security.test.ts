@@ -18,6 +18,8 @@ const HOST_PORT = 18090;
 /** /proc/<pid>/status shows capability sets as hexadecimal numbers. */
 const CAP_NET_ADMIN = 1n << 12n;
 const CAP_CHOWN = 1n << 0n;
+/** How many lines say that names of the cluster are looked for. */
+const SEARCHES = 'grep -c "^search default.svc.cluster.local" /etc/resolv.conf';
 
 /** Pods by name: securityContext of the container, further fields of the pod. */
 const PODS: Readonly<Record<string, readonly [object, Record<string, unknown>?]>> = {
@@ -45,11 +47,18 @@ const PODS: Readonly<Record<string, readonly [object, Record<string, unknown>?]>
       },
     },
   ],
-  hostnet: [{}, { hostNetwork: true, hostAliases: [{ ip: '192.0.2.7', hostnames: ['seven'] }] }],
+  hostnet: [
+    {},
+    {
+      hostNetwork: true,
+      dnsPolicy: 'ClusterFirstWithHostNet',
+      hostAliases: [{ ip: '192.0.2.7', hostnames: ['seven'] }],
+    },
+  ],
   hostpid: [{}, { hostPID: true }],
   hostipc: [{}, { hostIPC: true }],
   shared: [{}, { shareProcessNamespace: true }],
-  aliases: [{}, { hostAliases: [{ ip: '192.0.2.8', hostnames: ['eight', 'acht'] }] }],
+  aliases: [{}, { dnsPolicy: 'Default', hostAliases: [{ ip: '192.0.2.8', hostnames: ['eight', 'acht'] }] }],
   named: [{}, { hostname: 'first', subdomain: 'sub' }],
   fqdn: [{}, { hostname: 'first', subdomain: 'sub', setHostnameAsFQDN: true }],
   dns: [
@@ -90,13 +99,13 @@ describe('what a container is and may', () => {
     ['profile', 'mkdir /tmp/x 2>&1 | grep -c "not permitted"', '1\n'],
     ['sysctl', 'cd /proc/sys/net; cat ipv4/ip_unprivileged_port_start core/somaxconn', '80\n512\n'],
     ['shared', 'cat /proc/1/comm', 'pause\n'],
-    ['aliases', 'grep acht /etc/hosts', '192.0.2.8\teight\tacht\n'],
+    ['aliases', 'grep acht /etc/hosts; grep -c cluster.local /etc/resolv.conf', '192.0.2.8\teight\tacht\n0\n'],
     [
       'hostnet',
-      'head -1 /etc/hosts; grep seven /etc/hosts',
-      '# Kubernetes-managed hosts file (host network).\n192.0.2.7\tseven\n',
+      `head -1 /etc/hosts; grep seven /etc/hosts; ${SEARCHES}`,
+      '# Kubernetes-managed hosts file (host network).\n192.0.2.7\tseven\n1\n',
     ],
-    ['named', 'hostname; grep -c "first.sub.default.svc.cluster.local" /etc/hosts', 'first\n1\n'],
+    ['named', `hostname; grep -c "first.sub.default.svc.cluster.local" /etc/hosts; ${SEARCHES}`, 'first\n1\n1\n'],
     ['fqdn', 'hostname', 'first.sub.default.svc.cluster.local\n'],
     ['dns', 'cat /etc/resolv.conf', 'nameserver 192.0.2.53\nsearch a.example\noptions ndots:2\n'],
   ])('%s', async (name, script, expected) => {

@@ -30,6 +30,41 @@ beforeAll(async () => {
     cluster(),
     configMap('settings', { color: 'blue', 'deep.conf': 'x=1' }),
     secret('keys', { password: 'hunter2' }),
+    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { ports: [{ name: 'http', port: 81 }] } },
+  );
+});
+
+test('variables: of each source, made of each other, with those of Services', async () => {
+  const from = (kind: string, source: object) => ({ valueFrom: { [kind]: source } });
+  const settings = { name: 'settings', key: 'color' };
+  const env = [
+    { name: 'A', value: 'a' },
+    { name: 'BOTH', value: '$(A)-$(LATER)-$(I_color)' },
+    { name: 'LATER', value: 'l' },
+    { name: 'LABEL', ...from('fieldRef', { fieldPath: "metadata.labels['tier']" }) },
+    { name: 'IP', ...from('fieldRef', { fieldPath: 'status.podIP' }) },
+    { name: 'CPU', ...from('resourceFieldRef', { resource: 'limits.cpu', divisor: '1m' }) },
+    { name: 'COLOR', ...from('configMapKeyRef', settings) },
+    { name: 'WORD', ...from('secretKeyRef', { name: 'keys', key: 'password' }) },
+    { name: 'NONE', ...from('secretKeyRef', { name: 'none', key: 'k', optional: true }) },
+  ];
+  const envFrom = [
+    { prefix: 'I_', configMapRef: { name: 'settings' } },
+    { secretRef: { name: 'keys' } },
+    { configMapRef: { name: 'none', optional: true } },
+  ];
+  // The node may hear of the Service after the pod.
+  const script = '[ $WEB_SERVICE_HOST ] || exit 1; echo "$@" >/tmp/args; trap "exit 0" TERM; sleep 3600 & wait';
+  const args = ['sh', '$(BOTH)', '$$(BOTH)', '$(ABSENT)'];
+  const readinessProbe = { exec: { command: ['test', '-s', '/tmp/args'] }, periodSeconds: 1, timeoutSeconds: 20 };
+  const resources = { limits: { cpu: '250m' } };
+  const main = shell(script, { env, envFrom, args, readinessProbe, resources });
+  await apply(cluster(), pod('variables', main, {}, { labels: { tier: 'one' } }));
+  const { podIP } = (await until('variables', isReady)).status ?? {};
+  const look =
+    'cat /tmp/args; echo $LABEL $IP $CPU $COLOR $WORD [$NONE] $I_color $password; echo $WEB_SERVICE_PORT_HTTP';
+  expect(await run('variables', look)).toBe(
+    `a-$(LATER)-blue $(BOTH) $(ABSENT)\none ${podIP} 250 blue hunter2 [] blue hunter2\n81\n`,
   );
 });
 
@@ -58,6 +93,7 @@ describe('each kind', () => {
       { name: 'dir', hostPath: { path: host('made'), type: 'DirectoryOrCreate' } },
       { name: 'file', hostPath: { path: host('made.txt'), type: 'FileOrCreate' } },
       { name: 'device', hostPath: { path: '/dev/null', type: 'CharDevice' } },
+      { name: 'socket', hostPath: { path: new URL(node().dockerHost).pathname, type: 'Socket' } },
     ];
     const main = mounting(
       volumes.map((v) => v.name),
@@ -85,6 +121,7 @@ describe('each kind', () => {
     ['a directory of the host', 'echo from pod > /v/dir/note; cat /v/dir/note', 'from pod\n'],
     ['a file of the host', 'echo line > /v/file; cat /v/file', 'line\n'],
     ['a device of the host', 'test -c /v/device && echo yes', 'yes\n'],
+    ['a socket of the host', 'test -S /v/socket && echo yes', 'yes\n'],
     ['one file of a config map', 'cat /one/color', 'blue'],
     ['a sub path from the environment', 'echo sub > /sub/y; cat /v/empty/for/me/y', 'sub\n'],
     ['a read-only mount', 'touch /readonly/z 2>&1 | grep -c "Read-only"', '1\n'],
@@ -169,6 +206,8 @@ describe('what cannot be mounted', () => {
       () => ({ hostPath: { path: host('nothing'), type: 'Directory' } }),
       /type check failed: .* is not a directory/,
     ],
+    ['no-socket', () => ({ hostPath: { path: '/dev/null', type: 'Socket' } }), /is not a socket file/],
+    ['no-block', () => ({ hostPath: { path: '/dev/null', type: 'BlockDevice' } }), /is not a block device/],
     ['no-file', () => ({ hostPath: { path: host('there'), type: 'File' } }), /is not a file/],
     [
       'no-claim',
@@ -250,6 +289,7 @@ test("the client of a program in a pod finds the cluster, and speaks as the pod'
     pod('program', sleeper({ volumeMounts }), { volumes, enableServiceLinks: false }),
   );
   await until('program', isReady);
+  expect(await run('program', 'env | grep ^WEB_; true')).toBe('');
   const node = realpathSync(join(modules, '.bin/node'));
   const asked = () => cluster().kubectl(['exec', 'program', '--', node, '/source/main.mjs']);
   await waitFor('the program is refused', async () =>
@@ -260,40 +300,32 @@ test("the client of a program in a pod finds the cluster, and speaks as the pod'
   await waitFor('the program may read', async () => (await asked()).stdout === 'blue default\n');
 });
 
-test('a claim on a directory of the node', async () => {
+test('claims on directories of the node: as they are, or given to the group of the pod', async () => {
   const size = { storage: '1Mi' };
   const spec = { storageClassName: '', accessModes: ['ReadWriteOnce'] };
-  await apply(
-    cluster(),
+  const here = [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node().name] }] }];
+  const local = { local: { path: host('local') }, nodeAffinity: { required: { nodeSelectorTerms: here } } };
+  await node().exec('mkdir', ['-p', host('local/below')]);
+  const claimed = (name: string, source: object) => [
     {
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name: 'disk' },
-      spec: {
-        ...spec,
-        capacity: size,
-        hostPath: { path: host('disk') },
-        claimRef: { namespace: 'default', name: 'data' },
-      },
+      ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name } },
+      spec: { ...spec, ...source, capacity: size, claimRef: { namespace: 'default', name } },
     },
     {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { name: 'data' },
-      spec: { ...spec, volumeName: 'disk', resources: { requests: size } },
+      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name } },
+      spec: { ...spec, volumeName: name, resources: { requests: size } },
     },
-  );
-  // What a binder does.
-  const uid = await cluster().get('pvc', 'data', '-o', 'jsonpath={.metadata.uid}');
-  const patch = (what: string, body: object, ...more: string[]) =>
-    cluster().kubectlOk(['patch', ...what.split('/'), ...more, '--type=merge', '-p', JSON.stringify(body)]);
-  await patch('pv/disk', { spec: { claimRef: { uid } } });
-  await patch('pvc/data', { status: { phase: 'Bound', capacity: size } }, '--subresource=status');
-  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }];
-  await apply(cluster(), pod('claims', mounting(['v']), { nodeName: node().name, volumes }));
+  ];
+  await apply(cluster(), ...claimed('disk', { hostPath: { path: host('disk') } }), ...claimed('local', local));
+  const volumes = ['disk', 'local'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  const securityContext = { fsGroup: 3000 };
+  await apply(cluster(), pod('claims', mounting(['disk', 'local']), { securityContext, volumes }));
   await until('claims', isReady);
-  await run('claims', 'echo durable > /v/v/x');
+  await run('claims', 'touch /v/disk/x /v/local/below/x');
   expect(existsSync(join(host('disk'), 'x'))).toBe(true);
+  expect(await run('claims', 'stat -c "%g %a" /v/disk /v/local/below; stat -c %g /v/local/below/x')).toBe(
+    '0 755\n3000 2775\n3000\n',
+  );
 });
 
 test('nothing is left of deleted pods, also of one that went while the agent was away', async () => {

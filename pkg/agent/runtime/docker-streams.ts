@@ -18,6 +18,7 @@ import type {
 } from '../streaming/backend.ts';
 import { FrameSplitter, LogText } from './demux.ts';
 import type { DockerRuntime } from './docker.ts';
+import { killExec } from './docker-kill.ts';
 import type { ContainerRecord } from './types.ts';
 import type { RuntimeView } from './view.ts';
 
@@ -95,8 +96,7 @@ export class DockerStreams implements ContainerStreams {
     return session(stream, request, signal, {
       exitCode: async () => (await exec.inspect()).ExitCode ?? 0,
       resize: (w, h) => exec.resize({ w, h }) as Promise<unknown>,
-      // Docker cannot end an exec: closing its terminal or input is all there is, unless its process is killed.
-      abandoned: () => killExec(exec),
+      abandoned: () => void killExec(exec).catch(() => {}),
     });
   }
 
@@ -281,14 +281,4 @@ function endWith(container: Docker.Container, stream: Duplex): void {
   };
   // Rejects when the client left, or the container was removed: nothing will come in either case.
   container.wait({ condition: 'not-running', abortSignal: over.signal }).then(end, end);
-}
-
-/** Ends the process of an exec whose client is gone. */
-function killExec(exec: Docker.Exec): void {
-  exec
-    .inspect()
-    .then((i) => {
-      if (i.Running && i.Pid > 1) process.kill(i.Pid, 'SIGKILL');
-    })
-    .catch(() => {});
 }

@@ -5,6 +5,7 @@ import { LineSplitter } from '#client/json-lines.ts';
 import type { RegistryCredentials } from '../images/keyring.ts';
 import { FrameSplitter } from './demux.ts';
 import { containerOptions, type DockerSettings, resourceOptions, sandboxOptions } from './docker-config.ts';
+import { killExec } from './docker-kill.ts';
 import { containerLog, type LogFacts, type LogStream, logPlace } from './docker-log.ts';
 import { logSize } from './json-log.ts';
 import { LABEL } from './labels.ts';
@@ -330,21 +331,11 @@ export class DockerRuntime implements Runtime {
       const { ExitCode } = await this.#call(() => exec.inspect());
       return { code: ExitCode ?? -1, output: Buffer.concat(chunks).toString() };
     } catch (e) {
-      await this.#killExec(exec);
+      await this.#call(() => killExec(exec));
       throw e;
     } finally {
       timer.removeEventListener('abort', late);
       stream.destroy();
-    }
-  }
-
-  /** Docker cannot end an exec: its process must be killed. */
-  async #killExec(exec: Docker.Exec): Promise<void> {
-    const { Running, Pid } = await this.#call(() => exec.inspect());
-    try {
-      if (Running && Pid > 1) process.kill(Pid, 'SIGKILL');
-    } catch {
-      // It ended by itself meanwhile.
     }
   }
 

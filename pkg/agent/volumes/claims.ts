@@ -10,12 +10,18 @@ import type { PodObjects } from './objects.ts';
 export const claimNameOf = (pod: Pod, v: Volume): string | undefined =>
   v.persistentVolumeClaim?.claimName ?? (v.ephemeral ? ephemeralClaimName(pod, v) : undefined);
 
-/** Path of the volume that is bound to a claim; volumes on this node's disks are what there is. @throws VolumeError */
+export interface Claimed {
+  readonly path: string;
+  /** Whether the fsGroup of pods is to own it: what a hostPath volume shows belongs to the node. */
+  readonly grouped: boolean;
+}
+
+/** The volume that is bound to a claim; volumes on this node's disks are what there is. @throws VolumeError */
 export async function claimedPath(
   { objects, node }: { objects: PodObjects; node: NodeRoot },
   pod: Pod,
   name: string,
-): Promise<string> {
+): Promise<Claimed> {
   const namespace = pod.metadata?.namespace ?? '';
   const claim = await objects.claim(namespace, name);
   if (!claim) throw new VolumeError(`persistentvolumeclaim "${name}" not found`);
@@ -32,7 +38,8 @@ export async function claimedPath(
     throw new VolumeError(`persistentvolume "${volumeName}" is bound to another claim than ${namespace}/${name}`);
   // One that was made for this claim is for whoever its pods run as.
   const mode = volume.metadata.annotations?.[PROVISIONED_BY] === LOCAL_PATH ? 0o777 : undefined;
-  if (volume.spec.hostPath) return hostPath(node, volume.spec.hostPath.path, volume.spec.hostPath.type ?? '', mode);
-  if (volume.spec.local) return hostPath(node, volume.spec.local.path, 'Directory');
+  const { hostPath: shown, local } = volume.spec;
+  if (shown) return { path: await hostPath(node, shown.path, shown.type ?? '', mode), grouped: false };
+  if (local) return { path: await hostPath(node, local.path, 'Directory'), grouped: true };
   throw new VolumeError(`persistentvolume "${volumeName}": this kind of volume is not supported on this node`);
 }

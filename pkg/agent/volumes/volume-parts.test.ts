@@ -153,6 +153,26 @@ test('a token that is over when it comes, by clocks that differ, is not asked fo
   expect(asked).toBe(1);
 });
 
+test('a token is asked for again when four fifths of its life are over, after a day at the latest', async () => {
+  const clock = new FakeClock();
+  for (const [hours, renewed] of [
+    [1, 0.8],
+    [100, 24],
+  ] as const) {
+    let asked = 0;
+    const token = async () => ({ token: `t${++asked}`, expiresAt: clock.now() + hours * 3_600_000 });
+    const tokens = new Tokens({ token } as unknown as PodObjects, clock);
+    const pod = { metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec: {} } as unknown as Stored<Pod>;
+    const due = clock.now() + renewed * 3_600_000;
+    expect(await tokens.get(pod, undefined)).toBe('t1');
+    expect(tokens.renewAt('u')).toBe(due);
+    await clock.advance(due - 1 - clock.now());
+    expect(await tokens.get(pod, undefined)).toBe('t1');
+    await clock.advance(1);
+    expect(await tokens.get(pod, undefined)).toBe('t2');
+  }
+});
+
 test.each([
   ['Disabled', undefined],
   ['IfPossible', undefined],

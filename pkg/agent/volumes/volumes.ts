@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, Pod, Volume } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
@@ -12,6 +12,7 @@ import { claimedPath, claimNameOf } from './claims.ts';
 import { contentOf, type PodPlace } from './content.ts';
 import { emptyDir, inMemory, memoryBytes } from './empty-dir.ts';
 import { VolumeError } from './errors.ts';
+import { giveToGroup } from './group.ts';
 import { hostPath } from './host-path.ts';
 import { isMounted, mountsBelow } from './mount-table.ts';
 import type { NodeRoot } from './node-root.ts';
@@ -99,7 +100,7 @@ export class Volumes {
     const fsGroup = pod.spec?.securityContext?.fsGroup;
     if (v.hostPath) return hostPath(node, v.hostPath.path, v.hostPath.type ?? '');
     const claim = claimNameOf(pod, v);
-    if (claim) return claimedPath({ objects, node }, pod, claim);
+    if (claim) return this.#claimed(pod, v, claim);
     const dir = this.volumeDir(uid, v.name);
     if (v.emptyDir) {
       const memory = inMemory(v.emptyDir.medium);
@@ -111,6 +112,24 @@ export class Volumes {
     const target = isConfidential(v) ? join(this.#memory, uid, v.name) : dir;
     await writeAtomically(target, files, fsGroup);
     return target;
+  }
+
+  /** The volume of a claim, given to the group of the pod: once, for what happens in it later is its containers' business. */
+  async #claimed(pod: Stored<Pod>, v: Volume, claim: string): Promise<string> {
+    const { objects, node } = this.#d;
+    const { path, grouped } = await claimedPath({ objects, node }, pod, claim);
+    const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
+    if (!grouped || fsGroup === undefined || v.persistentVolumeClaim?.readOnly) return path;
+    // Says that it was done, also to an agent that comes later, and goes with the pod's volumes.
+    const done = this.volumeDir(pod.metadata.uid, v.name);
+    const was = await access(done).then(
+      () => true,
+      () => false,
+    );
+    if (was) return path;
+    await giveToGroup(node.at(await node.follow(path)), fsGroup, fsGroupChangePolicy);
+    await mkdir(done, { recursive: true });
+    return path;
   }
 
   /** When a pod's volumes must be refreshed though nothing changed, epoch milliseconds. */

@@ -76,6 +76,12 @@ export const conditionOf = (p: Pod, type: string) => p.status?.conditions?.find(
 export const isReady = (p: Pod): boolean => conditionOf(p, 'Ready')?.status === 'True';
 export const mainOf = (p: Pod) => p.status?.containerStatuses?.[0];
 
+/** Seconds from the start of a pod's only container to its being Ready; both times are whole ones. */
+export const readyAfter = (p: Pod): number =>
+  (Date.parse(conditionOf(p, 'Ready')?.lastTransitionTime ?? '') -
+    Date.parse(mainOf(p)?.state?.running?.startedAt ?? '')) /
+  1000;
+
 export const exec = (cluster: Cluster, name: string, script: string) =>
   cluster.kubectlOk(['exec', name, '--', 'sh', '-c', script]);
 
