@@ -209,7 +209,8 @@ describe('init containers and sidecars', () => {
     // By force it is gone for the API at once, for the node as soon as may be.
     await cluster().kubectlOk(['delete', 'pod', 'nursed', '--force', '--grace-period=0']);
     const left = ['-H', node().dockerHost, 'ps', '-aq', '--filter', `label=io.coxswain.pod.uid=${p.metadata?.uid}`];
-    await waitFor('its containers are gone', async () => (await node().exec('docker', left)).stdout === '');
+    const gone = async () => (await node().exec('docker', left)).stdout === '';
+    await waitFor('its containers are gone', gone, { timeoutMs: 120_000 });
   });
 
   test('a sidecar does not keep a pod from its end', async () => {

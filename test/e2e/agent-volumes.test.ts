@@ -305,7 +305,7 @@ test('claims on directories of the node: as they are, or given to the group of t
   const spec = { storageClassName: '', accessModes: ['ReadWriteOnce'] };
   const here = [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node().name] }] }];
   const local = { local: { path: host('local') }, nodeAffinity: { required: { nodeSelectorTerms: here } } };
-  await node().exec('mkdir', ['-p', host('local/below')]);
+  await node().exec('mkdir', ['-p', '-m', '755', host('local/below')]);
   const claimed = (name: string, source: object) => [
     {
       ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name } },
@@ -323,8 +323,8 @@ test('claims on directories of the node: as they are, or given to the group of t
   await until('claims', isReady);
   await run('claims', 'touch /v/disk/x /v/local/below/x');
   expect(existsSync(join(host('disk'), 'x'))).toBe(true);
-  expect(await run('claims', 'stat -c "%g %a" /v/disk /v/local/below; stat -c %g /v/local/below/x')).toBe(
-    '0 755\n3000 2775\n3000\n',
+  expect(await run('claims', 'stat -c %g /v/disk /v/local/below/x; stat -c "%g %a" /v/local/below')).toBe(
+    '0\n3000\n3000 2775\n',
   );
 });
 
