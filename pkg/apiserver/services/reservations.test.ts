@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { systemClock } from '#async/clock.ts';
+import { FakeClock } from '#async/fake-clock.ts';
 import { memoryStorage } from '#storage/memory/memory.ts';
 import { portLedger } from './ledgers.ts';
 import { Reservations } from './reservations.ts';
@@ -39,11 +40,13 @@ test('what a Service gave up is not taken from one that was made under its name 
 
 test('a Service that is about to be stored keeps what was reserved for it', async () => {
   const storage = memoryStorage();
-  const reservations = new Reservations(storage, portLedger, SERVICES, systemClock);
+  const clock = new FakeClock();
+  const reservations = new Reservations(storage, portLedger, SERVICES, clock);
   await reservations.take('30000', 'ns/first');
   const other = reservations.takeOver('30000', 'ns/second');
-  await systemClock.sleep(20);
+  await vi.waitFor(() => expect(clock.pending).toBe(1), { timeout: 30_000 });
   await storage.create(`${SERVICES}ns/first`, Buffer.from('x'));
+  await clock.advance(60_000);
   expect(await other).toBe(false);
   expect((await storage.get(`${portLedger.prefix}30000`))?.value.toString()).toBe('ns/first');
 });

@@ -95,7 +95,8 @@ beforeAll(async () => {
   const spec = { file: 'flags', authority: 'apiserver', commonName: 'flags', usages: ['server'], hosts } as const;
   const tls: PemPair = await issueCertificate(spec, ca, Date.now());
   const proxies = readFileSync(join(cluster().dir, 'pki/front-proxy-ca.crt'));
-  const options = { ...tls, ca: proxies, requestCert: true, rejectUnauthorized: false };
+  // Kept connections do not end of their age, however late all is.
+  const options = { ...tls, ca: proxies, requestCert: true, rejectUnauthorized: false, keepAliveTimeout: 0 };
   server = createServer(options, (request, response) => {
     if (request.url?.includes('watch=1')) {
       response.writeHead(200, { 'content-type': 'application/json' });

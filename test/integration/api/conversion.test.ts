@@ -46,7 +46,9 @@ beforeAll(async () => {
     usages: ['server'],
     hosts: ['127.0.0.1'],
   } as const;
-  server = createServer({ ...(await issueCertificate(spec, ca, Date.now())) }, (request, response) => {
+  const tls = await issueCertificate(spec, ca, Date.now());
+  // Kept connections do not end of their age, however late all is.
+  server = createServer({ ...tls, keepAliveTimeout: 0 }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (c: Buffer) => chunks.push(c));
     request.on('end', () => {

@@ -286,7 +286,7 @@ test('ServiceCIDRs: another one extends the range; none goes while an address is
     get('servicecidr', name, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}');
   const uid = (name: string) => get('servicecidr', name, '-o', 'jsonpath={.metadata.uid}');
   expect(await get('servicecidrs')).toMatch(/^NAME +CIDRS +AGE\nkubernetes +10.96.0.0\/28,fd00:10:96::\/124 /);
-  expect(await ready('kubernetes')).toBe('True');
+  await waitFor('it is ready', async () => (await ready('kubernetes')) === 'True');
   for (const [bad, why] of [
     [['10.97.0.1/24'], /spec.cidrs\[0\]: .*canonical form \("10.97.0.0\/24"\)/],
     [['10.97.0.0/24', '10.98.0.0/24'], /no more than one IP for each IP family/],

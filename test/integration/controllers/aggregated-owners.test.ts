@@ -91,7 +91,8 @@ beforeAll(async () => {
   const hosts = ['far.default.svc'];
   const spec = { file: 'far', authority: 'apiserver', commonName: 'far', usages: ['server'], hosts } as const;
   const tls = await issueCertificate(spec, ca, Date.now());
-  proxy = createServer({ cert: tls.cert, key: tls.key }, (request, response) => forward(kc, request, response));
+  // Kept connections do not end of their age, however late all is.
+  proxy = createServer({ ...tls, keepAliveTimeout: 0 }, (request, response) => forward(kc, request, response));
   await new Promise<void>((resolve) => proxy.listen(0, '0.0.0.0', resolve));
   await aggregate(Buffer.from(ca.cert).toString('base64'), (proxy.address() as AddressInfo).port);
 });

@@ -115,7 +115,9 @@ describe('StatefulSet', () => {
       await patch(ns, { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } } });
       await settled(ns);
     });
-    expect([most, await images(ns)]).toEqual([1, 'img:2 img:2 img:2']);
+    // The one that is missing may not be seen.
+    expect(most).toBeLessThanOrEqual(1);
+    expect(await images(ns)).toBe('img:2 img:2 img:2');
     await patch(ns, image('img:1'));
     await settled(ns);
     const revisions = (await world().client.list(ControllerRevisions, { namespace: ns })).items;

@@ -82,7 +82,7 @@ it('loses no acknowledged write and sees no false conflict when the leader is ki
     dead = await cluster.leader();
     await dead.kill();
   });
-  expect(slowest(records)).toBeLessThan(10_000);
+  expect(slowest(records)).toBeLessThan(30_000);
   dead?.start();
   await storage.health(60_000);
 });
@@ -90,7 +90,7 @@ it('loses no acknowledged write and sees no false conflict when the leader is ki
 it('is hardly delayed when any one member is killed, one after the other', async () => {
   for (const m of cluster.members) {
     const records = await disturbed(() => m.kill());
-    expect(slowest(records)).toBeLessThan(10_000);
+    expect(slowest(records)).toBeLessThan(30_000);
     m.start();
     await eventually('the member is back', async () => {
       const one = await cluster.open([m.url]);
@@ -112,9 +112,9 @@ it('leaves a member that stops answering after one short wait', async () => {
       // Whichever member it uses, the first call may cost an attempt or two; those after it nothing.
       await c.currentRevision();
       const start = performance.now();
-      for (let i = 0; i < 20; i++) await c.put('/registry/frozen', Buffer.from(String(i)));
-      // Had each of them to wait for that member, it were more than 20 s.
-      expect(performance.now() - start).toBeLessThan(15_000);
+      for (let i = 0; i < 60; i++) await c.put('/registry/frozen', Buffer.from(String(i)));
+      // Had each of them to wait for that member, it were more than 60 s.
+      expect(performance.now() - start).toBeLessThan(45_000);
     }
   } finally {
     frozen.thaw();
