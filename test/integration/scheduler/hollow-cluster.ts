@@ -14,11 +14,17 @@ import { waitFor } from '../../bed/wait.ts';
 
 const ROOM = { cpu: '4', memory: '8Gi', pods: '20' };
 
+/** Why a pod has no node, once the scheduler has said so. */
+const unschedulable = ({ status }: Pod): string | undefined =>
+  status?.conditions?.find((c) => c.type === 'PodScheduled' && c.reason === 'Unschedulable')?.message;
+
 /** The real API server and scheduler over nodes nobody runs: they have room, and their pods end when they are deleted. */
 export class HollowCluster {
   readonly client: Client;
   readonly #stop = new AbortController();
   #serial = 0;
+  /** The namespace of pods that show whether the scheduler has heard of a node. */
+  #probes: string | undefined;
 
   constructor(client: Client) {
     this.client = client;
@@ -52,6 +58,9 @@ export class HollowCluster {
     const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime }];
     const body = { status: { capacity: ROOM, allocatable: ROOM, conditions } };
     await this.client.patch(Nodes, { name, subresource: 'status' }, { type: 'strategic', body });
+    const tolerations = (spec.taints ?? []).map(({ key }) => ({ key, operator: 'Exists' }));
+    this.#probes ??= await this.namespace();
+    await this.takes(this.#probes, { nodeSelector: { 'kubernetes.io/hostname': name }, tolerations });
   }
 
   /** A namespace of its own for a test. */
@@ -80,6 +89,28 @@ export class HollowCluster {
     await this.bound(namespace, name);
   }
 
+  /** Until the scheduler has a node for such pods: it hears of nodes apart from pods. */
+  async takes(namespace: string, spec: object): Promise<void> {
+    const name = `probe-${++this.#serial}`;
+    await this.addPod(namespace, name, { spec });
+    await this.bound(namespace, name);
+    await this.client.delete(Pods, name, namespace);
+  }
+
+  /** Until the scheduler has no node for such pods: those that came before it had heard of that are bound. */
+  async refuses(namespace: string, spec: object, words: string): Promise<void> {
+    await waitFor(`such a pod is refused: ${words}`, async () => {
+      const name = `probe-${++this.#serial}`;
+      await this.addPod(namespace, name, { spec });
+      const said = await waitFor(`${name} is judged`, async () => {
+        const pod = await this.get(namespace, name);
+        return pod.spec?.nodeName ?? unschedulable(pod);
+      });
+      await this.client.delete(Pods, name, namespace);
+      return said.includes(words);
+    });
+  }
+
   /** The node a pod was bound to. */
   bound(namespace: string, name: string): Promise<string> {
     const look = async () => (await this.get(namespace, name)).spec?.nodeName;
@@ -89,9 +120,9 @@ export class HollowCluster {
   /** What the PodScheduled condition of a pod that has no node says. */
   refused(namespace: string, name: string): Promise<string> {
     const look = async () => {
-      const { spec, status } = await this.get(namespace, name);
-      if (spec?.nodeName) throw new Error(`it is on ${spec.nodeName}`);
-      return status?.conditions?.find((c) => c.type === 'PodScheduled' && c.reason === 'Unschedulable')?.message;
+      const pod = await this.get(namespace, name);
+      if (pod.spec?.nodeName) throw new Error(`it is on ${pod.spec.nodeName}`);
+      return unschedulable(pod);
     };
     return waitFor(`${name} is refused`, look, { everyMs: 20 });
   }

@@ -153,6 +153,8 @@ describe('what FailedScheduling says', () => {
     const taints = [{ key: 'k', value: 'v', effect: 'NoSchedule' as const }];
     await c.client.patch(Nodes, { name: 'a' }, { type: 'merge', body: { spec: { taints } } });
     await c.client.patch(Nodes, { name: 'b' }, { type: 'merge', body: { spec: { unschedulable: true } } });
+    await c.refuses(ns, { nodeSelector: { [HOST]: 'a' } }, 'untolerated taint');
+    await c.refuses(ns, { nodeSelector: { [HOST]: 'b' } }, 'unschedulable');
     await c.addPod(ns, 'full', { metadata: { labels }, spec: { nodeSelector: { [HOST]: 'c' } } });
     await c.bound(ns, 'full');
     await c.addPod(ns, 'p', { spec: apart(HOST) });
@@ -163,6 +165,7 @@ describe('what FailedScheduling says', () => {
     await c.client.patch(Nodes, { name: 'a' }, { type: 'merge', body: { spec: { taints: null } } });
     expect(await c.bound(ns, 'p')).toBe('a');
     await c.client.patch(Nodes, { name: 'b' }, { type: 'merge', body: { spec: { unschedulable: null } } });
+    await c.takes(ns, { nodeSelector: { [HOST]: 'b' } });
   });
 
   test('anti-affinity: a fourth pod has no node until one comes', async () => {
@@ -176,6 +179,7 @@ describe('what FailedScheduling says', () => {
     expect(await c.bound(ns, 'p3')).toBe('d');
     await c.clear(ns);
     await c.client.delete(Nodes, 'd');
+    await c.refuses(ns, { nodeSelector: { [HOST]: 'd' } }, '0/3 nodes');
   });
 });
 
@@ -335,9 +339,7 @@ test('a node that goes takes its room along', async () => {
   await c.addPod(ns, 'first', { spec });
   expect(await c.bound(ns, 'first')).toBe('e');
   await c.client.delete(Nodes, 'e');
-  await c.caughtUp(ns);
-  await c.addPod(ns, 'second', { spec });
-  expect(await c.refused(ns, 'second')).toContain("3 node(s) didn't match Pod's node affinity/selector");
+  await c.refuses(ns, spec, "3 node(s) didn't match Pod's node affinity/selector");
 });
 
 // The last test: it adds nodes.
