@@ -119,13 +119,24 @@ if [ -n "$chosen" ]; then
 fi
 
 if [ ! -x "$root/node_modules/.bin/node" ] || ! cmp -s "$root/package-lock.json" "$root/node_modules/.coxswain-lock"; then
+  # Some packages have a part for each processor, which npm leaves out where the Node it runs on is older than what they
+  # ask for, as those of Debian 12 and Ubuntu 24.04 are: it runs on ours then.
+  newer_node() {
+    [ "$(node -p 'parseInt(process.versions.node) < 22')" = true ] || return 0
+    ours=$(node -p '`node-linux-${process.arch}@${require("./package.json").optionalDependencies[`node-linux-${process.arch}`]}`')
+    npm install --no-save --no-audit --no-fund --prefix .cluster/node "$ours" || return
+    PATH=$root/.cluster/node/node_modules/.bin:$PATH
+    # Where Debian's npm has its libraries, which only Debian's Node knows.
+    export NODE_PATH=/usr/share/nodejs
+  }
   # `npm ci` insists that the registry has the packages of every other platform too; `npm install` takes the same versions
   # from the same lock file and does not mind a mirror that has only ours.
   modules() {
-    cd "$root" || return
+    cd "$root" && newer_node || return
     npm ci --no-audit --no-fund || npm install --no-save --no-audit --no-fund || return
-    # npm 9, which Debian 12 and Ubuntu 24.04 have, takes the link away with the package of the other processor.
+    # npm 9 takes the link away with the package of the other processor.
     for program in node_modules/node-linux-*/bin/node; do ln -sf "../${program#*/}" node_modules/.bin/node; done
+    rm -rf .cluster/node
     [ -x node_modules/.bin/node ] && cp package-lock.json node_modules/.coxswain-lock
   }
   if [ -x "$root/node_modules/.bin/node" ] && [ "$root/node_modules/.package-lock.json" -nt "$root/package-lock.json" ]; then
