@@ -34,6 +34,8 @@ export interface Write {
   readonly old: Any | undefined;
   /** Undefined for the object's end. */
   readonly next: Any | undefined;
+  /** Whether the process hears at once that it is done. */
+  readonly isAnswered: boolean;
 }
 
 interface Call {
@@ -88,6 +90,10 @@ export class FakeApi {
   readonly #now: () => number;
   #caches = new FakeCaches();
   #version = 1;
+  /** What becomes of the call that is being done. */
+  #fate: Fate = 'done';
+  /** Kinds whose objects are told to end, and are there until somebody removes them: pods on nodes. */
+  readonly lingering = new Set<string>();
   /** Called before each write of a process, for what must never be written. */
   judge: (write: Write) => void = () => {};
 
@@ -128,8 +134,7 @@ export class FakeApi {
     const o = this.get(kind, key);
     if (!o) return;
     if (o.metadata.finalizers?.length) {
-      if (!o.metadata.deletionTimestamp)
-        this.put(kind, { ...o, metadata: { ...o.metadata, deletionTimestamp: apiTime(this.#now()) } });
+      this.end(kind, key);
       return;
     }
     this.#objects.delete(storeKey(kind.kind, key));
@@ -173,6 +178,7 @@ export class FakeApi {
     const call = this.#calls[which % Math.max(1, this.#calls.length)];
     if (!call) return;
     if (!call.answer) {
+      this.#fate = fate;
       if (fate === 'lost') call.answer = () => call.reject(new ConnectionError('lost', { neverSent: false }));
       else call.answer = this.#done(call, fate === 'unanswered');
       if (fate === 'slow') return;
@@ -234,9 +240,13 @@ export class FakeApi {
       list: (kind: Kind, { namespace }: { readonly namespace?: string } = {}) =>
         call(() => ({ items: this.list(kind).filter((o) => !namespace || o.metadata.namespace === namespace) })),
       delete: (kind: Kind, name: string, namespace?: string, { preconditions = {} }: DeleteOptions = {}) =>
-        call(() => this.#delete(by, kind, keyed(name, namespace), preconditions)),
+        call(() => this.#delete(by, kind, keyed(name, namespace), preconditions) ?? {}),
     };
     return client as unknown as Client;
+  }
+
+  #submit(write: Omit<Write, 'isAnswered'>): void {
+    this.judge({ ...write, isAnswered: this.#fate === 'done' });
   }
 
   /** @throws StatusError */
@@ -250,24 +260,35 @@ export class FakeApi {
   }
 
   /** @throws StatusError 409 */
-  #create(by: Caller, kind: Kind, o: KubeObject): Any {
+  #create(by: Caller, kind: Kind, given: KubeObject): Any {
+    const { name, generateName } = given.metadata ?? {};
+    const o = name ? given : { ...given, metadata: { ...given.metadata, name: `${generateName}${this.#version}` } };
     const key = objectKeyOf(o);
     if (this.get(kind, key)) throw errors.alreadyExists(kind, key);
     const next = { ...o, metadata: { ...o.metadata, uid: `${key} of ${this.#version}` } } as Any;
-    this.judge({ by, kind: kind.kind, old: undefined, next });
+    this.#submit({ by, kind: kind.kind, old: undefined, next });
     return this.put(kind, next) as Any;
   }
 
   #change(by: Caller, kind: Kind, key: string, wanted: object, next: (old: Any) => object): Any {
     const old = this.#there(kind, key, wanted);
     const changed = next(old) as Any;
-    this.judge({ by, kind: kind.kind, old, next: changed });
+    this.#submit({ by, kind: kind.kind, old, next: changed });
     return this.put(kind, changed) as Any;
   }
 
-  #delete(by: Caller, kind: Kind, key: string, wanted: object): void {
+  #delete(by: Caller, kind: Kind, key: string, wanted: object): Any | undefined {
     const old = this.#there(kind, key, wanted);
-    this.judge({ by, kind: kind.kind, old, next: undefined });
-    this.remove(kind, key);
+    this.#submit({ by, kind: kind.kind, old, next: undefined });
+    if (this.lingering.has(kind.kind)) this.end(kind, key);
+    else this.remove(kind, key);
+    return this.get(kind, key) as Any | undefined;
+  }
+
+  /** It is told to end. */
+  end<T extends KubeObject>(kind: Kind<T>, key: string): void {
+    const o = this.get(kind, key);
+    if (!o || o.metadata.deletionTimestamp) return;
+    this.put(kind, { ...o, metadata: { ...o.metadata, deletionTimestamp: apiTime(this.#now()) } });
   }
 }
