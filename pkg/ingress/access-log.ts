@@ -28,8 +28,9 @@ const MAX_WAITING = 1024 * 1024;
 const MAX_FILE_BYTES = 32 * 1024 * 1024;
 const MAX_TARGET = 1024;
 
-/** As JSON. */
-const text = (value: string): string => JSON.stringify(value);
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+/** As JSON; most strings are there as they are. */
+const text = (value: string): string => (PLAIN.test(value) ? `"${value}"` : JSON.stringify(value));
 
 /** One JSON line a request. Bounded: in memory, and on disk to two files of 32 MiB. Never holds up a request. */
 export class AccessLog {

@@ -28,10 +28,13 @@ export class Front {
   readonly #exchange: ExchangeDeps;
   /** The newest response of each HTTP/1 connection. */
   readonly #newest = new WeakMap<Socket, ServerResponse>();
+  readonly #trustsAny: boolean;
   #active = 0;
 
   constructor(deps: FrontDeps) {
     this.#d = deps;
+    // Asked once: it makes a list of them all.
+    this.#trustsAny = deps.trusted.rules.length > 0;
     this.#exchange = {
       endpoints: deps.endpoints,
       clock: deps.clock,
@@ -65,13 +68,14 @@ export class Front {
     const { socket } = request;
     const before = this.#newest.get(socket);
     this.#newest.set(socket, response);
-    const take = (): void => {
-      if (socket.writable) this.#take(request, Reply.to(response));
-    };
     // Node forgets what follows a wish for another protocol that was passed over: it is better not sent.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
-    if (before === undefined || before.writableFinished) take();
-    else before.once('close', take);
+    if (before === undefined || before.writableFinished) this.#takeIfOpen(request, response);
+    else before.once('close', () => this.#takeIfOpen(request, response));
+  }
+
+  #takeIfOpen(request: IncomingMessage, response: ServerResponse): void {
+    if (request.socket.writable) this.#take(request, Reply.to(response));
   }
 
   readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -130,16 +134,12 @@ export class Front {
 
   #origin(request: Request, host: string): Origin {
     const socket = request.socket as Socket & { encrypted?: boolean };
-    const peer = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    const address = socket.remoteAddress ?? '';
+    const peer = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
     const own = socket.encrypted ? 'https' : 'http';
     const port = socket.encrypted ? this.#d.httpsPort : this.#d.httpPort;
     const plain: Origin = { client: peer, host, proto: own, port };
-    if (
-      peer === '' ||
-      this.#d.trusted.rules.length === 0 ||
-      !this.#d.trusted.check(peer, isIPv4(peer) ? 'ipv4' : 'ipv6')
-    )
-      return plain;
+    if (!this.#trustsAny || peer === '' || !this.#d.trusted.check(peer, isIPv4(peer) ? 'ipv4' : 'ipv6')) return plain;
     const proto = one(request.headers['x-forwarded-proto']);
     return { ...plain, before: one(request.headers['x-forwarded-for']), ...(proto === 'https' ? { proto } : {}) };
   }

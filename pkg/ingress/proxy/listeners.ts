@@ -44,7 +44,8 @@ export async function listen(o: ListenersOptions): Promise<Listeners> {
     // Node would refuse it without telling the front, which would then take what follows on that connection.
     requireHostHeader: false,
   };
-  const plain = createServer(http1, o.front.onRequest);
+  // A request that announces no body has none, and needs no stream.
+  const plain = createServer({ ...http1, optimizeEmptyRequests: true }, o.front.onRequest);
   const secure = createSecureServer(
     {
       allowHTTP1: true,
