@@ -86,6 +86,13 @@ test('requests that follow each other are told apart by their lengths', async ()
   expect(seen).toEqual(['GET / abc', 'POST / abc', 'GET / ']);
 });
 
+test('a length that is said to concern one connection only counts for the body all the same', async () => {
+  const hidden = 'GET /past-all-rules HTTP/1.1\r\nHost: h\r\n\r\n';
+  const raw = `${POST}Connection: content-length\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`;
+  expect(await send(`${raw}${MORE}`)).toEqual(['200', '200']);
+  expect(seen).toEqual([`POST / ${hidden}`, 'GET / ']);
+});
+
 test('what is sent without waiting for an answer does not overtake what was sent before', async () => {
   site.handler = (req, res) => {
     seen.push(`${req.method} begins`);
