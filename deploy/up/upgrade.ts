@@ -28,12 +28,12 @@ const containerOf = async (service: string): Promise<string> => {
 const inside = async (service: string, ...command: string[]): Promise<string> =>
   run('docker', ['exec', await containerOf(service), ...command]);
 
+const authority = join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`);
 const READYZ =
   "require('node:https').get({port:6443,path:'/readyz',rejectUnauthorized:false},r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))";
 
-/** @param kubectl as administrator */
-function parts(kubectl: (...args: string[]) => Promise<string>): Part[] {
-  const tls = trusting(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`));
+/** Every service of docker-compose.yml, in the order they are replaced in. @param kubectl as administrator */
+export function parts(kubectl: (...args: string[]) => Promise<string>): Part[] {
   const leads = (lease: string) => async (since: number) => {
     const renewed = await kubectl('get', 'lease', lease, '-n', 'kube-system', '-o', 'jsonpath={.spec.renewTime}');
     if (!(Date.parse(renewed) > since)) throw new Error(`nobody has led since its start (${lease})`);
@@ -45,7 +45,7 @@ function parts(kubectl: (...args: string[]) => Promise<string>): Part[] {
       check: () => inside(service, 'etcdctl', 'endpoint', 'health', '--command-timeout=4s'),
     })),
     ...['apiserver1', 'apiserver2'].map((service) => ({ service, check: () => inside(service, 'node', '-e', READYZ) })),
-    { service: 'lb', check: () => probe('https://127.0.0.1:6443/readyz', tls) },
+    { service: 'lb', check: () => probe('https://127.0.0.1:6443/readyz', trusting(authority)) },
     { service: 'scheduler', check: leads('kube-scheduler') },
     { service: 'controller-manager', check: leads('kube-controller-manager') },
     { service: 'node-agent', check: port(10248) },

@@ -105,8 +105,10 @@ export async function openContext(options: GlobalOptions, streams: Streams): Pro
 
 /** A command that asks no server needs no kubeconfig; any other is told that there is none. */
 function offline(why: UserError, options: GlobalOptions, streams: Streams): CliContext {
+  const absent = (why.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  const todo = 'name one with --kubeconfig or $KUBECONFIG, or make a cluster with "cox cluster up"';
   const refuse = (): never => {
-    throw why;
+    throw absent ? new UserError(`${why.message}: ${todo}`) : why;
   };
   return {
     get rest() {

@@ -31,6 +31,14 @@ const CONNECTION: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for other names than the one it was reached by",
 };
 
+/** What is wrong with a file, by Node's code of it. */
+const FILE: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of it is no folder',
+  EACCES: 'permission denied',
+};
+
 /** What the user reads for any error. */
 export function sentence(e: unknown): string {
   if (e instanceof StatusError) {
@@ -41,6 +49,9 @@ export function sentence(e: unknown): string {
   if (e instanceof CliError) return `error: ${e.message}`;
   const code = (e as NodeJS.ErrnoException).code ?? ((e as Error).cause as NodeJS.ErrnoException | undefined)?.code;
   const said = (e as Error).message ?? String(e);
+  const { path } = e as NodeJS.ErrnoException;
+  const file = code === undefined ? undefined : FILE[code];
+  if (path && file) return `error: ${path}: ${file}`;
   const known = code === undefined ? undefined : CONNECTION[code];
   return known === undefined ? `error: ${said}` : `error: ${known} (${said})`;
 }

@@ -41,9 +41,9 @@ function endedCertificate(ctx: CliContext, e: unknown): string | undefined {
 }
 
 /** Why the server does not know somebody who has a token: one that says itself when it ended (RFC 7519 §4.1.4). */
-function endedToken({ config: { token } }: CliContext, e: unknown): string | undefined {
-  if (!(e instanceof StatusError) || e.reason !== 'Unauthorized' || !token) return undefined;
-  const ended = endOf(token);
+function endedToken(ctx: CliContext, e: unknown): string | undefined {
+  if (!(e instanceof StatusError) || e.reason !== 'Unauthorized' || !ctx.config.token) return undefined;
+  const ended = endOf(ctx.config.token);
   if (ended === undefined || ended > systemClock.now()) return undefined;
   return `Your token ended on ${new Date(ended).toUTCString()}; "cox create token" or whoever gave it makes a new one`;
 }

@@ -171,3 +171,22 @@ test('an object that was deleted to be made anew, and is not, is told', async ()
   await expect(makeWay(ctx, 'cm/a', { quiet: true })).rejects.toThrow('interrupted');
   expect(told).toBe('interrupted; deleted, but not made anew: cm/a\n');
 });
+
+test.each<[string, (ctx: CliContext) => Promise<number>, string]>([
+  [
+    'label',
+    (ctx) => setMetadata(ctx, 'label', ['cm', 'none', 'a', 'x=y'], {}),
+    'PATCH /api/v1/namespaces/default/configmaps/a',
+  ],
+  ['patch', (ctx) => patch(ctx, ['cm', 'none', 'a'], { patch: '{}' }), 'PATCH /api/v1/namespaces/default/configmaps/a'],
+  ['taint', (ctx) => taint(ctx, ['nodes', 'none', 'a', 'k=v:NoSchedule'], {}), 'PATCH /api/v1/nodes/a'],
+])('%s: one that is not there is told, and the others are changed', async (_what, work, wanted) => {
+  const missing = { kind: 'Status', apiVersion: 'v1', code: 404, reason: 'NotFound', message: 'there is no "none"' };
+  const ctx = against((r) => {
+    if (r.path.endsWith('/none')) throw new StatusError(missing as never);
+    return anything(r);
+  });
+  expect(await work(ctx)).toBe(1);
+  expect(told).toBe('Error from server (NotFound): there is no "none"\n');
+  expect(asked).toContain(wanted);
+});

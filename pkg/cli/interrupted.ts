@@ -1,6 +1,6 @@
 import { StatusError } from '#api/meta/errors.ts';
 import type { CliContext } from './context.ts';
-import { CliError } from './errors.ts';
+import { CliError, sentence } from './errors.ts';
 
 /** The shell's exit code of a program that Ctrl-C ends. */
 export const INTERRUPTED = 130;
@@ -44,27 +44,39 @@ export interface Many<T> {
   readonly left?: string | undefined;
 }
 
+/** What the user reads of a failure, with what may help. */
+export async function failure(ctx: CliContext, e: unknown): Promise<string> {
+  return [sentence(e), ...(await (await import('./hints.ts')).hintsFor(ctx, e))].join('\n');
+}
+
 /**
- * Does `work` for one after the other. An interrupt keeps it from what is not begun yet, which is told.
- * @returns the exit code: 0, or that of an interrupt. @throws what `work` throws
+ * Does `work` for one after the other. One of several that fails is told and does not keep the others from being done; an
+ * interrupt keeps it from what is not begun yet, which is told.
+ * @returns the exit code: 0, 1 when one has failed, or that of an interrupt. @throws what `work` throws for the only one
  */
 export async function oneByOne<T>(
-  ctx: Pick<CliContext, 'err' | 'signal'>,
+  ctx: CliContext,
   { all, nameOf, left }: Many<T>,
   work: (one: T) => Promise<void>,
 ): Promise<number> {
   const stop = (from: number): number =>
     interrupted(ctx, left === undefined ? [] : all.slice(from).map(nameOf), left ?? '');
+  let code = 0;
   for (const [i, one] of all.entries()) {
     if (ctx.signal.aborted) return stop(i);
     try {
       await work(one);
     } catch (e) {
-      if (!isCut(ctx, e)) throw e;
-      if (!(e instanceof Unanswered)) return stop(i);
-      interrupted(ctx, [nameOf(one)], 'asked for, but not answered');
-      return stop(i + 1);
+      if (isCut(ctx, e)) {
+        if (!(e instanceof Unanswered)) return stop(i);
+        interrupted(ctx, [nameOf(one)], 'asked for, but not answered');
+        return stop(i + 1);
+      }
+      // What is wrong with the connection is wrong with all.
+      if (all.length === 1 || !(e instanceof StatusError || e instanceof CliError)) throw e;
+      code = 1;
+      ctx.err(`${await failure(ctx, e)}\n`);
     }
   }
-  return 0;
+  return code;
 }

@@ -25,7 +25,10 @@ beforeAll(() => {
   mkdirSync(join(folder, 'empty'));
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);
 });
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function told(line: string): Promise<{ code: number; err: string }> {
@@ -61,6 +64,19 @@ test.each<[string, string | RegExp]>([
   expect(code).toBe(1);
   expect(err.replace(/^error: /, '').trim()).toEqual(
     typeof wanted === 'string' ? wanted : expect.stringMatching(wanted),
+  );
+});
+
+test.each(['get pods', 'label cm a b x=y'])('cox %s without any kubeconfig', async (line) => {
+  vi.stubEnv('KUBECONFIG', join(folder, 'none.conf'));
+  let err = '';
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    err += String(text);
+    return true;
+  });
+  expect(await run(line.split(' '))).toBe(1);
+  expect(err.replaceAll(folder, 'FOLDER')).toBe(
+    'error: the kubeconfig FOLDER/none.conf cannot be read (ENOENT): name one with --kubeconfig or $KUBECONFIG, or make a cluster with "cox cluster up"\n',
   );
 });
 

@@ -32,6 +32,10 @@ test.each<[string[], RegExp]>([
   await expect(parseTargets(args, discovery)).rejects.toThrow(wanted);
 });
 
+test('a type that is named twice is looked at once', async () => {
+  expect(await parseTargets(['pods,po,pod'], discovery)).toHaveLength(1);
+});
+
 test('no name means no type, not even one without a singular name', async () => {
   const all = new Discovery([nameless]);
   await expect(parseTargets(['nodes,'], all)).rejects.toThrow(/doesn't have a resource type ""/);

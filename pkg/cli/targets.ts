@@ -1,7 +1,9 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { type ApiResource, apiVersionOf, type Discovery, pathOf } from './api/discovery.ts';
+import { targetLabel } from './commands/write.ts';
 import type { CliContext } from './context.ts';
 import { CliError } from './errors.ts';
+import { oneByOne } from './interrupted.ts';
 import { hasSources, type Manifest, namespaceOf, readManifests, resourceOf, type Sources } from './manifests.ts';
 
 /** One thing a command acts on. */
@@ -18,7 +20,7 @@ export async function parseTargets(args: readonly string[], discovery: Discovery
   if (names.includes('')) throw new CliError('resource name may not be empty');
   if (args.some((a) => a.includes('/'))) return Promise.all(args.map((a) => pairOf(a, discovery)));
   const resources = (await Promise.all(first.split(',').map((t) => typesOf(t, discovery)))).flat();
-  if (names.length === 0) return resources.map((resource) => ({ resource }));
+  if (names.length === 0) return [...new Set(resources)].map((resource) => ({ resource }));
   return resources.flatMap((resource) => names.map((name) => ({ resource, name })));
 }
 
@@ -144,12 +146,36 @@ export interface Choice extends Sources, Choosing {
   readonly allNamespaces?: boolean;
 }
 
+/** @throws CliError when neither arguments nor files say what is meant */
+function refuseNothing(args: readonly string[], o: Choice): void {
+  if (args.length === 0 && !hasSources(o))
+    throw new CliError('you must provide one or more resources: TYPE NAME, or -f FILE');
+}
+
 /** The objects a command line means, as the server has them. @throws CliError when neither names nor -l nor --all are given */
 export async function foundObjects(ctx: CliContext, args: readonly string[], o: Choice): Promise<Found[]> {
   const read = async (c: Chosen): Promise<Found[]> =>
     (await objectsOf(ctx, c, o)).map((object) => ({ resource: c.resource, object }));
   refuseAllAndSelector(o, ALL_AND_SELECTOR);
-  if (args.length === 0 && !hasSources(o))
-    throw new CliError('you must provide one or more resources: TYPE NAME, or -f FILE');
+  refuseNothing(args, o);
   return (await Promise.all((await chosenObjects(ctx, args, o)).map(read))).flat();
+}
+
+/**
+ * Does `work` for each object a command line means, as the server has it. What is not there, or fails, is told and does not keep
+ * the others from being done. @param left what those are that an interrupt leaves out @returns the exit code
+ */
+export async function eachFound(
+  ctx: CliContext,
+  args: readonly string[],
+  o: Choice & { readonly left: string },
+  work: (found: Found) => Promise<void>,
+): Promise<number> {
+  refuseAllAndSelector(o, ALL_AND_SELECTOR);
+  refuseNothing(args, o);
+  const all = await namedTargets(ctx, await chosenObjects(ctx, args, o), o);
+  return oneByOne(ctx, { all, nameOf: targetLabel, left: o.left }, async ({ resource, namespace, name, object }) => {
+    const read = (): Promise<KubeObject> => ctx.rest.json<KubeObject>({ path: pathOf(resource, namespace, name) });
+    await work({ resource, object: object ?? (await read()) });
+  });
 }

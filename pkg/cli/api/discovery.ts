@@ -109,6 +109,13 @@ export class Discovery {
     throw new CliError(`the server doesn't have a resource type "${text}"${near ? `; did you mean "${near}"?` : ''}`);
   }
 
+  /** How many of some words, put together by dots, name a type: two of "deployments.apps.spec". 0: none does, as far as is known. */
+  wordsOfType(words: readonly string[]): number {
+    for (let n = words.length; n > 0; n--)
+      if (byName(this.#resources, words.slice(0, n).join('.').toLowerCase())) return n;
+    return 0;
+  }
+
   /** Resources of a category such as "all", each in the version the server names first. */
   category(name: string): ApiResource[] {
     const first = new Map<string, ApiResource>();

@@ -1,4 +1,6 @@
+import type { PolicyRule } from '#api/kinds/index.ts';
 import type { CliContext } from '../context.ts';
+import { ruleRows } from '../describe/rbac.ts';
 import { CliError } from '../errors.ts';
 import { formatColumns } from '../output/columns.ts';
 
@@ -70,11 +72,9 @@ export async function canI(ctx: CliContext, args: readonly string[], o: CanIFlag
 }
 
 interface Rules {
-  resourceRules?: { verbs?: string[]; apiGroups?: string[]; resources?: string[]; resourceNames?: string[] }[];
-  nonResourceRules?: { verbs?: string[]; nonResourceURLs?: string[] }[];
+  readonly resourceRules?: readonly PolicyRule[];
+  readonly nonResourceRules?: readonly PolicyRule[];
 }
-
-const words = (list: readonly string[] | undefined): string => `[${(list ?? []).join(' ')}]`;
 
 async function listRules(ctx: CliContext, o: CanIFlags): Promise<void> {
   const { status } = await ctx.rest.json<{ status: Rules }>({
@@ -86,12 +86,7 @@ async function listRules(ctx: CliContext, o: CanIFlags): Promise<void> {
       spec: { namespace: ctx.namespace },
     },
   });
-  const ofResources = (status.resourceRules ?? []).flatMap((r) =>
-    (r.apiGroups ?? ['']).flatMap((g) =>
-      (r.resources ?? []).map((x) => [g ? `${x}.${g}` : x, '[]', words(r.resourceNames), words(r.verbs)]),
-    ),
-  );
-  const others = (status.nonResourceRules ?? []).map((r) => ['', words(r.nonResourceURLs), '[]', words(r.verbs)]);
+  const rows = ruleRows([...(status.resourceRules ?? []), ...(status.nonResourceRules ?? [])]);
   const header = ['Resources', 'Non-Resource URLs', 'Resource Names', 'Verbs'];
-  ctx.out(formatColumns([...(o.headers === false ? [] : [header]), ...ofResources, ...others]));
+  ctx.out(formatColumns([...(o.headers === false ? [] : [header]), ...rows]));
 }

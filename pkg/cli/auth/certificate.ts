@@ -1,11 +1,10 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { pathOf } from '../api/discovery.ts';
-import { foundLabel, report, type WriteFlags } from '../commands/write.ts';
+import { report, type WriteFlags } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { oneByOne } from '../interrupted.ts';
 import { hasSources } from '../manifests.ts';
-import { foundObjects } from '../targets.ts';
+import { eachFound } from '../targets.ts';
 
 type Request = KubeObject & {
   status?: { conditions?: { type: string; status: string; reason?: string; message?: string }[] };
@@ -22,8 +21,8 @@ export async function decide(
     throw new CliError('one or more CSRs must be specified as <name> or -f <filename>');
   const verb = verdict === 'Approved' ? 'approve' : 'deny';
   const done = verdict.toLowerCase();
-  const all = await foundObjects(ctx, hasSources(o) ? [] : ['csr', ...args], o);
-  return oneByOne(ctx, { all, nameOf: foundLabel, left: `not ${done}` }, async ({ resource, object }) => {
+  const named = hasSources(o) ? [] : ['csr', ...args];
+  return eachFound(ctx, named, { ...o, left: `not ${done}` }, async ({ resource, object }) => {
     const request = object as Request;
     const conditions = request.status?.conditions ?? [];
     if (!conditions.some((c) => c.type === verdict) || o.force) {

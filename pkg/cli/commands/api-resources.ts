@@ -26,6 +26,8 @@ function rowOf(r: ApiResource, wide: boolean): string[] {
 /** `cox api-resources` */
 export async function apiResources(ctx: CliContext, o: ApiResourceFlags): Promise<void> {
   if (o.sortBy && o.sortBy !== 'name' && o.sortBy !== 'kind') throw new CliError('--sort-by accepts only name or kind');
+  if (o.output && o.output !== 'name' && o.output !== 'wide')
+    throw new CliError(`--output ${o.output} is not available`);
   const discovery = await ctx.discovery();
   const resources = o.cached ? discovery.known : await discovery.all();
   const preferred = new Set<string>();

@@ -5,6 +5,7 @@ import { ApplySet } from '../apply/apply-set.ts';
 import { conflicts } from '../apply/conflicts.ts';
 import { LAST_APPLIED, withLastApplied } from '../apply/last-applied.ts';
 import { type Applied, checkPruning, kindsToPrune, type PruneFlags, prune } from '../apply/prune.ts';
+import { CLIENT_SIDE, SERVER_SIDE, takenOver } from '../apply/take-over.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { eachOf, hasSources, type Manifest, readManifests, resourceOf, selected } from '../manifests.ts';
@@ -20,7 +21,8 @@ export interface ApplyFlags extends PruneFlags, AskFlags {
   readonly subresource?: string;
 }
 
-const MANAGER = 'kubectl-client-side-apply';
+const ON_CONFLICT =
+  'To take these fields over: --force-conflicts. To leave them to the others: take them out of the file. To share them: write the values they have.';
 
 /** @throws CliError for flags that exclude each other, in kubectl's words */
 function refuseContradictions(o: ApplyFlags): void {
@@ -100,20 +102,39 @@ type Tell = (r: ApiResource, object: KubeObject, done: string) => Promise<void>;
 type Applying = ApplyFlags & { readonly tell: Tell; readonly doing: { what: string } };
 
 async function applyServerSide(ctx: CliContext, r: ApiResource, object: KubeObject, o: Applying): Promise<void> {
-  const answer = await ctx.rest.json<KubeObject>({
-    method: 'PATCH',
-    path: pathOf(r, object.metadata?.namespace, object.metadata?.name, o.subresource),
-    contentType: 'application/apply-patch+yaml',
-    query: { ...writeQuery(o, 'kubectl'), force: o.forceConflicts === true },
-    body: JSON.stringify(object),
-  });
-  await o.tell(r, answer, 'serverside-applied');
+  const path = pathOf(r, object.metadata?.namespace, object.metadata?.name, o.subresource);
+  const query = writeQuery(o, SERVER_SIDE);
+  const applied = (): Promise<KubeObject> =>
+    ctx.rest
+      .json<KubeObject>({
+        method: 'PATCH',
+        path,
+        contentType: 'application/apply-patch+yaml',
+        query: { ...query, force: o.forceConflicts === true },
+        body: JSON.stringify(object),
+      })
+      .catch((e: unknown) => {
+        throw isConflict(e) ? new CliError(`${(e as Error).message}\n${ON_CONFLICT}`) : e;
+      });
+  const answer = await applied();
+  const { managedFields = [], resourceVersion } = answer.metadata ?? {};
+  const owned = (o.dryRun ?? 'none') === 'none' ? takenOver(managedFields, query.fieldManager) : undefined;
+  if (owned) {
+    const contentType = 'application/json-patch+json';
+    const body = Object.entries({ managedFields: owned, resourceVersion }).map(([field, value]) => ({
+      op: 'replace',
+      path: `/metadata/${field}`,
+      value,
+    }));
+    await ctx.rest.json({ method: 'PATCH', path, contentType, query, body });
+  }
+  await o.tell(r, owned ? await applied() : answer, 'serverside-applied');
 }
 
 async function applyOne(ctx: CliContext, r: ApiResource, object: KubeObject, o: Applying): Promise<void> {
   const path = pathOf(r, object.metadata?.namespace, object.metadata?.name);
   const modified = withLastApplied(object);
-  const query = writeQuery(o, MANAGER);
+  const query = writeQuery(o, CLIENT_SIDE);
   const current = await ctx.rest.found<KubeObject>(path);
   if (!current) {
     if (o.dryRun === 'client') {

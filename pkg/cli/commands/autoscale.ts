@@ -3,10 +3,8 @@ import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { apiVersionOf, pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { oneByOne } from '../interrupted.ts';
-import { type Found, foundObjects } from '../targets.ts';
+import { eachFound, type Found } from '../targets.ts';
 import { type CreateFlags, createAs } from './create.ts';
-import { foundLabel } from './write.ts';
 
 export interface AutoscaleFlags extends CreateFlags {
   readonly name?: string;
@@ -38,8 +36,7 @@ export async function autoscale(ctx: CliContext, args: readonly string[], o: Aut
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
   });
-  const all = await foundObjects(ctx, args, o);
-  return oneByOne(ctx, { all, nameOf: foundLabel, left: 'not autoscaled' }, async (found) => {
+  return eachFound(ctx, args, { ...o, left: 'not autoscaled' }, async (found) => {
     await checkScalable(ctx, found);
     const target = found.object.metadata?.name ?? '';
     const metric = { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpu } };
@@ -54,6 +51,10 @@ export async function autoscale(ctx: CliContext, args: readonly string[], o: Aut
         scaleTargetRef: { apiVersion: apiVersionOf(found.resource), kind: found.resource.kind, name: target },
       },
     } as KubeObject;
-    await createAs(ctx, scalers, scaler, { done: 'autoscaled', manager: 'kubectl-autoscale', ...o });
+    await createAs(ctx, scalers, scaler, {
+      done: o.dryRun === 'client' ? 'created' : 'autoscaled',
+      manager: 'kubectl-autoscale',
+      ...o,
+    });
   });
 }

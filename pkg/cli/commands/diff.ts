@@ -8,6 +8,7 @@ import { type ApiResource, apiVersionOf, pathOf } from '../api/discovery.ts';
 import { LAST_APPLIED } from '../apply/last-applied.ts';
 import { appliedPatch } from '../apply/patches.ts';
 import { type Applied, kindsToPrune, prunable } from '../apply/prune.ts';
+import { CLIENT_SIDE, SERVER_SIDE } from '../apply/take-over.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { hasSources, type Manifest, readManifests, resourceOf, selected } from '../manifests.ts';
@@ -35,7 +36,7 @@ async function mergedOf(
   const path = pathOf(r, object.metadata?.namespace, object.metadata?.name);
   const query = {
     dryRun: 'All',
-    fieldManager: o.fieldManager ?? (o.serverSide ? 'kubectl' : 'kubectl-client-side-apply'),
+    fieldManager: o.fieldManager ?? (o.serverSide ? SERVER_SIDE : CLIENT_SIDE),
   };
   if (o.serverSide) {
     const contentType = 'application/apply-patch+yaml';

@@ -35,6 +35,8 @@ export async function exec(
   const container = flags.container ?? defaultContainer(pod, flags.quiet ? () => {} : ctx.err);
   const pods = await (await ctx.discovery()).find('pods');
   const tty = flags.tty === true && terminal.stdin.isTTY === true;
+  if (flags.tty && !tty && !flags.quiet)
+    ctx.err('Unable to use a TTY - input is not a terminal or the right kind of file\n');
   const query = new URLSearchParams({
     container: container ?? '',
     stdout: 'true',

@@ -42,9 +42,11 @@ export async function explain(ctx: CliContext, what: string, o: ExplainFlags): P
   const { output: format = 'plaintext' } = o;
   const v2 = format === 'plaintext-openapiv2';
   if (!v2 && format !== 'plaintext') throw new CliError(`unrecognized format: ${format}`);
-  const [type = '', ...names] = what.split('.');
+  const words = what.split('.');
   const discovery = await ctx.discovery();
-  const found = await discovery.find(type);
+  const ofType = discovery.wordsOfType(words) || 1;
+  const names = words.slice(ofType);
+  const found = await discovery.find(words.slice(0, ofType).join('.'));
   const r = o.apiVersion ? await discovery.ofObject({ apiVersion: o.apiVersion, kind: found.kind }) : found;
   const all = await documentOf(ctx, r);
   const isKind = (s: Schema): boolean =>

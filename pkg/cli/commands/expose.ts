@@ -4,12 +4,10 @@ import { Services } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { oneByOne } from '../interrupted.ts';
 import { podSpecOf } from '../pod-spec.ts';
-import { type Found, foundObjects } from '../targets.ts';
+import { eachFound, type Found } from '../targets.ts';
 import { type CreateFlags, createAs } from './create.ts';
 import { PATCH_TYPES, patchedObject } from './patched.ts';
-import { foundLabel } from './write.ts';
 
 export interface ExposeFlags extends CreateFlags {
   readonly name?: string;
@@ -131,8 +129,7 @@ function patchIn(text: string): unknown {
 export async function expose(ctx: CliContext, args: readonly string[], o: ExposeFlags): Promise<number> {
   const { selector: chosenSelector, ...choice } = o;
   const services = await (await ctx.discovery()).find('services');
-  const all = await foundObjects(ctx, args, choice);
-  return oneByOne(ctx, { all, nameOf: foundLabel, left: 'not exposed' }, async (found) => {
+  return eachFound(ctx, args, { ...choice, left: 'not exposed' }, async (found) => {
     if (!EXPOSABLE.has(found.resource.plural)) throw new CliError(`cannot expose a ${found.resource.kind}`);
     const selector = chosenSelector ? labelsOf(chosenSelector) : selectorOf(found);
     const ports = chosenPorts(found, o);

@@ -15,6 +15,8 @@ export async function get(ctx: CliContext, args: readonly string[], o: GetOption
       'You must specify the type of resource to get, such as "cox get pods"; "cox api-resources" lists them',
     );
   }
+  if (o.outputWatchEvents && !o.watch && !o.watchOnly)
+    throw new CliError('--output-watch-events option can only be used with --watch or --watch-only');
   const chosen = await chosenObjects(ctx, args, o);
   if (o.watch || o.watchOnly) {
     const inPlace = process.stdout.isTTY === true && isTable(o.output) && !o.watchOnly && !o.outputWatchEvents;

@@ -60,6 +60,8 @@ function check(args: readonly string[], o: LogFlags): void {
     );
   if (args.length > 0 && o.selector) throw new CliError('only a selector (-l) or a POD name is allowed');
   if (args.length > 1 && o.container) throw new CliError('only one of -c or an inline [CONTAINER] arg is allowed');
+  if (o.allContainers && (o.container || args.length > 1))
+    throw new CliError(`--all-containers=true should not be specified with container name ${o.container ?? args[1]}`);
   for (const [flag, value] of [
     ['--tail', o.tail],
     ['--limit-bytes', o.limitBytes],
@@ -83,6 +85,7 @@ export async function logs(ctx: CliContext, args: readonly string[], o: LogFlags
   const pods = await podsOf(ctx, args, o.selector, {
     all: o.allPods === true,
     seconds: parseSeconds(o.podRunningTimeout ?? '20s'),
+    tell: ctx.err,
   });
   const sources: Source[] = pods.flatMap((pod) => {
     const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((c) => c.name);
@@ -90,7 +93,7 @@ export async function logs(ctx: CliContext, args: readonly string[], o: LogFlags
     if (o.allContainers) return containers.map((container) => ({ pod: name, container }));
     return [{ pod: name, container: o.container ?? args[1] ?? defaultContainer(pod, ctx.err) }];
   });
-  if (sources.length === 0) throw new CliError('no pods match');
+  if (sources.length === 0) ctx.err(`No resources found in ${ctx.namespace} namespace.\n`);
   const prefixed = o.prefix || o.allPods;
   const show = (s: Source): Promise<void> =>
     streamLogs(ctx, s, o, prefixed ? prefixOf(s) : undefined).catch((e: unknown) => {

@@ -1,3 +1,4 @@
+import { labelValue } from '#api/meta/names.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { pathOf } from '../api/discovery.ts';
@@ -20,6 +21,13 @@ export interface MetadataFlags extends WriteFlags {
   readonly local?: boolean;
 }
 
+/** What is changed in files alone no server looks at. @throws CliError for a value that no label can have */
+function refuseLabel(arg: string, value: string): void {
+  if (value.includes('=')) throw new CliError(`invalid label spec: ${arg}`);
+  const [problem] = value === '' ? [] : labelValue(value);
+  if (problem) throw new CliError(`invalid label value: "${arg}": ${problem}`);
+}
+
 /** `key=value` sets, `key-` removes; what is neither names objects. */
 function changes(
   kind: 'label' | 'annotate',
@@ -30,6 +38,7 @@ function changes(
   const remove = new Set<string>();
   for (const arg of args) {
     const pair = /^([^=]+)=(.*)$/s.exec(arg);
+    if (pair && kind === 'label') refuseLabel(arg, pair[2] ?? '');
     if (pair) set.set(pair[1] ?? '', pair[2] ?? '');
     else if (arg.endsWith('-') && what.length > 0) remove.add(arg.slice(0, -1));
     else what.push(arg);

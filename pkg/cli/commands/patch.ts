@@ -75,8 +75,8 @@ export async function patch(ctx: CliContext, args: readonly string[], o: PatchFl
     const before = await ctx.rest.json<KubeObject>({ path });
     const query = writeQuery(o, 'kubectl-patch');
     const after = await ctx.rest.json<KubeObject>({ method: 'PATCH', path, contentType, query, body });
-    const same =
-      before.metadata?.resourceVersion === after.metadata?.resourceVersion && (o.dryRun ?? 'none') === 'none';
+    // Without its last finalizer an object is gone, and its version is that of before.
+    const same = sameJson(before, after) && (o.dryRun ?? 'none') === 'none';
     const of = o.subresource ? typeOf(after, c.resource) : c.resource;
     await report(ctx, o, of, after, same ? 'patched (no change)' : 'patched');
   });

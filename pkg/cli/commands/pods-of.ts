@@ -20,6 +20,8 @@ async function podsMatching(ctx: CliContext, labelSelector: string): Promise<Pod
 export interface PodChoice {
   readonly all?: boolean;
   readonly seconds?: number;
+  /** Told which pod was taken of several. */
+  readonly tell?: (text: string) => void;
 }
 
 /** Between two looks whether a workload has a pod, milliseconds. */
@@ -57,6 +59,7 @@ export async function podsOf(
   if (choice.all && pods.length > 0) return pods;
   const running = pods.find((p) => p.status?.phase === 'Running' && !p.metadata?.deletionTimestamp) ?? pods[0];
   if (!running) throw new CliError(`${target.resource.singular}/${target.name} has no pods`);
+  if (pods.length > 1) choice.tell?.(`Found ${pods.length} pods, using pod/${running.metadata?.name}\n`);
   return [running];
 }
 

@@ -1,6 +1,6 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
-import { pathOf } from '../api/discovery.ts';
+import { pathOf, qualified } from '../api/discovery.ts';
 import { lookAt, watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -65,7 +65,9 @@ async function restart(ctx: CliContext, c: Named, o: RolloutFlags): Promise<void
   const w = await read(ctx, c);
   if (!w.spec?.template) throw new CliError(`${c.resource.plural} "${c.name}" restarting is not supported`);
   if ((w.spec as { paused?: boolean }).paused)
-    throw new CliError(`can't restart paused deployment (run rollout resume first)`);
+    throw new CliError(
+      `${qualified(c.resource)} "${c.name}" can't restart paused deployment (run rollout resume first)`,
+    );
   const body = { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: apiTime(Date.now()) } } } } };
   await report(ctx, o, c.resource, await patch(ctx, c, { contentType: STRATEGIC, body }, o), 'restarted');
 }
@@ -74,13 +76,10 @@ const pausing =
   (paused: boolean): Verb =>
   async (ctx, c, o) => {
     const w = await read(ctx, c);
-    if (w.kind !== 'Deployment')
-      throw new CliError(`${c.resource.plural}.${c.resource.group} "${c.name}" pausing is not supported`);
+    if (w.kind !== 'Deployment') throw new CliError(`${qualified(c.resource)} "${c.name}" pausing is not supported`);
     const is = (w.spec as { paused?: boolean }).paused === true;
     if (is === paused)
-      throw new CliError(
-        `${c.resource.plural}.${c.resource.group} "${c.name}" is ${paused ? 'already' : 'not'} paused`,
-      );
+      throw new CliError(`${qualified(c.resource)} "${c.name}" is ${paused ? 'already' : 'not'} paused`);
     await report(
       ctx,
       o,

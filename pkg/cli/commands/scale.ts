@@ -75,5 +75,6 @@ export async function scale(ctx: CliContext, args: readonly string[], o: ScaleFl
     throw new CliError('The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0');
   }
   const all = await namedTargets(ctx, await chosenObjects(ctx, args, o), o);
+  if (all.length === 0) throw new CliError('no objects passed to scale');
   return oneByOne(ctx, { all, nameOf: targetLabel, left: 'not scaled' }, (c) => scaleOne(ctx, c, replicas, o));
 }

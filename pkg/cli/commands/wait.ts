@@ -3,7 +3,7 @@ import { pathOf } from '../api/discovery.ts';
 import { watchToItsEnd } from '../api/watch-lines.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { evaluateJsonPath } from '../output/jsonpath.ts';
+import { evaluateJsonPath, relaxed } from '../output/jsonpath.ts';
 import { chosenObjects, type Named, namedTargets } from '../targets.ts';
 import { parseSeconds } from './logs.ts';
 import { label } from './write.ts';
@@ -16,6 +16,7 @@ export interface WaitOptions {
   readonly fieldSelector?: string;
   readonly allNamespaces?: boolean;
   readonly filename?: readonly string[];
+  readonly output?: string;
 }
 
 /** Undefined object: it does not exist. */
@@ -42,7 +43,7 @@ function condition(text: string): Wanted {
 
 function jsonpath(text: string): Wanted {
   const m = /^(\{.*\}|[^=]*)(?:=(.*))?$/s.exec(text);
-  const path = m?.[1] ?? '';
+  const path = `{${relaxed(m?.[1] ?? '')}}`;
   const value = m?.[2]?.replace(/^(['"])(.*)\1$/s, '$2');
   return (o) => {
     const found = o ? evaluateJsonPath(path, o) : '';
@@ -116,6 +117,6 @@ export async function wait(ctx: CliContext, args: readonly string[], o: WaitOpti
     let told = true;
     for (const wish of wishes)
       told = await until(ctx, c, { wanted: wantedBy(wish), absent, awaited: wish === 'create', signal });
-    if (told) ctx.out(`${label(c.resource, c.name)} condition met\n`);
+    if (told) ctx.out(`${label(c.resource, c.name)}${o.output === 'name' ? '' : ' condition met'}\n`);
   }
 }

@@ -76,7 +76,7 @@ function secret(i: GeneratorInput, type: string, contents: Map<string, Buffer>):
     kind: 'Secret',
     metadata: { name },
     ...(contents.size > 0 ? { data } : {}),
-    ...(type && type !== 'Opaque' ? { type } : i.flags.type ? { type } : {}),
+    ...(type ? { type } : {}),
   } as KubeObject;
 }
 
@@ -132,7 +132,7 @@ export const config: readonly Generator[] = [
     name: 'generic',
     description: 'Make a Secret of files and values',
     flags: [...SOURCES, ['--type <type>', 'type of the secret']],
-    make: (i) => secret(i, text(i, 'type') ?? 'Opaque', values(i)),
+    make: (i) => secret(i, text(i, 'type') ?? '', values(i)),
   },
   {
     path: 'secret',

@@ -27,10 +27,10 @@ function small(r: PolicyRule): SmallRule[] {
 /** Verbs of the same resource and name stand in one line. */
 function compact(rules: readonly SmallRule[]): SmallRule[] {
   const merged = new Map<string, SmallRule>();
-  for (const r of rules) {
-    const key = r.url === undefined ? `${r.group}/${r.resource}/${r.names[0] ?? ''}` : `${r.url} ${r.verbs[0]}`;
+  for (const [i, r] of rules.entries()) {
+    const key = r.url === undefined ? `${r.group}/${r.resource}/${r.names[0] ?? ''}` : `${r.url} ${i}`;
     const known = merged.get(key);
-    merged.set(key, known ? { ...known, verbs: [...known.verbs, ...r.verbs] } : r);
+    merged.set(key, known ? { ...known, verbs: [...new Set([...known.verbs, ...r.verbs])] } : r);
   }
   return [...merged.values()];
 }
@@ -50,16 +50,19 @@ function head(w: DescriptionWriter, o: ClusterRole | ClusterRoleBinding): void {
   annotations(w, 0, o.metadata?.annotations);
 }
 
+/** Resources, paths, names of objects and verbs of rules, in kubectl's order: one row for each resource or path. */
+export function ruleRows(rules: readonly PolicyRule[]): [string, string, string, string][] {
+  const ordered = compact(rules.flatMap(small)).sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+  return ordered.map((r) => [resourceText(r), `[${r.url ?? ''}]`, `[${r.names.join(' ')}]`, `[${r.verbs.join(' ')}]`]);
+}
+
 /** Roles and ClusterRoles. */
 export function describeRole(w: DescriptionWriter, role: ClusterRole): void {
   head(w, role);
   w.line(0, 'PolicyRule:');
   w.line(1, 'Resources', 'Non-Resource URLs', 'Resource Names', 'Verbs');
   w.line(1, '---------', '-----------------', '--------------', '-----');
-  const rules = compact((role.rules ?? []).flatMap(small)).sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-  for (const r of rules) {
-    w.line(1, resourceText(r), `[${r.url ?? ''}]`, `[${r.names.join(' ')}]`, `[${r.verbs.join(' ')}]`);
-  }
+  for (const row of ruleRows(role.rules ?? [])) w.line(1, ...row);
 }
 
 /** RoleBindings and ClusterRoleBindings. */

@@ -41,5 +41,6 @@ export function portPair(text: string, pod: Pod, service: Service | undefined): 
     return { local: second === undefined ? port : number(first || '0'), remote: target };
   }
   const remote = /^\d+$/.test(wanted) ? number(wanted) : podPort(pod, wanted);
+  if (remote === 0) throw new CliError('remote port must be > 0');
   return { local: second === undefined ? remote : number(first || '0'), remote };
 }

@@ -1,8 +1,7 @@
 import { type ApiResource, pathOf } from '../api/discovery.ts';
 import type { RestRequest } from '../api/rest.ts';
 import type { CliContext } from '../context.ts';
-import { sentence } from '../errors.ts';
-import { isCut } from '../interrupted.ts';
+import { failure, isCut } from '../interrupted.ts';
 import type { Sources } from '../manifests.ts';
 import type { TableStyle } from '../output/table.ts';
 import type { Chosen } from '../targets.ts';
@@ -69,8 +68,7 @@ export async function each<T>(
     if (a.status === 'fulfilled') found.push({ of: chosen[i] as Chosen, value: a.value });
     else if (isCut(ctx, a.reason)) throw a.reason;
     else if (!(o.ignoreNotFound && (a.reason as { reason?: string }).reason === 'NotFound')) {
-      const hints = await (await import('../hints.ts')).hintsFor(ctx, a.reason);
-      problems.push([sentence(a.reason), ...hints].join('\n'));
+      problems.push(await failure(ctx, a.reason));
     }
   }
   return { found, failed: problems.length > 0, tell: () => problems.forEach((p) => void ctx.err(`${p}\n`)) };

@@ -40,6 +40,7 @@ function plainTable(objects: readonly KubeObject[]): Table {
 export async function printTables(ctx: CliContext, chosen: readonly Chosen[], o: GetOptions): Promise<boolean> {
   const byResource = Map.groupBy(chosen, (c) => c.resource);
   const { found, failed, tell } = await each(ctx, o, chosen, (c) => tableOf(ctx, c, o));
+  const kinds = new Set(found.map((f) => f.of.resource));
   let printed = 0;
   for (const [resource] of byResource) {
     const tables = found.filter((f) => f.of.resource === resource).map((f) => f.value);
@@ -47,11 +48,11 @@ export async function printTables(ctx: CliContext, chosen: readonly Chosen[], o:
     if (!tables[0] || rows.length === 0) continue;
     if (printed++ > 0) ctx.out('\n');
     const ordered = o.sortBy ? sortedBy(rows, o.sortBy, (r) => r.object as KubeObject) : rows;
-    ctx.out(tableText({ ...tables[0], rows: ordered }, styleOf(o, resource, byResource.size > 1)));
+    ctx.out(tableText({ ...tables[0], rows: ordered }, styleOf(o, resource, kinds.size > 1)));
   }
   tell();
   if (printed === 0 && !failed && !o.ignoreNotFound) {
-    const namespaced = chosen.some((c) => c.resource.namespaced) && !o.allNamespaces;
+    const namespaced = chosen.every((c) => c.resource.namespaced) && !o.allNamespaces;
     ctx.err(namespaced ? `No resources found in ${ctx.namespace} namespace.\n` : 'No resources found\n');
   }
   return !failed;

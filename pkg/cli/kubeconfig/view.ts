@@ -77,6 +77,7 @@ export function getContexts(
   o: { kubeconfig?: string; output?: string; headers?: boolean },
 ): void {
   const { entries, currentContext } = new ConfigFiles(o.kubeconfig).merged;
+  if (o.output && o.output !== 'name') throw new CliError(`--output ${o.output} is not available: only name is`);
   const chosen = names.length > 0 ? names : [...entries.contexts.keys()].sort();
   if (o.output === 'name') {
     out(chosen.map((n) => `${n}\n`).join(''));

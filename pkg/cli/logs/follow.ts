@@ -83,11 +83,22 @@ class Followers {
  * again. Ends when pods were there and every one has finished.
  */
 export async function followLogs(
-  ctx: CliContext,
+  whole: CliContext,
   labelSelector: string,
   o: LogFlags,
   terminal: boolean,
 ): Promise<void> {
+  const failed = new AbortController();
+  try {
+    const signal = AbortSignal.any([whole.signal, failed.signal]);
+    await followAll({ ...whole, signal }, labelSelector, o, terminal);
+  } finally {
+    // When one more would be too many, nothing may go on that was begun.
+    failed.abort();
+  }
+}
+
+async function followAll(ctx: CliContext, labelSelector: string, o: LogFlags, terminal: boolean): Promise<void> {
   const followers = new Followers(ctx, o, terminal);
   const path = pathOf(await (await ctx.discovery()).find('pods'), ctx.namespace);
   const pods = new Map<string, Pod>();

@@ -1,6 +1,7 @@
 import { isFinal } from '#api/kinds/core/pod/phase.ts';
 import type { Node, Pod } from '#api/kinds/index.ts';
 import { isNotFound, StatusError } from '#api/meta/errors.ts';
+import { parseLabelSelector } from '#api/meta/labels.ts';
 import { systemClock } from '#async/clock.ts';
 import { parseSeconds } from '../commands/logs.ts';
 import { suffix } from '../commands/write.ts';
@@ -151,8 +152,18 @@ async function drainNode(ctx: CliContext, node: Node, o: DrainFlags): Promise<vo
   }
 }
 
+/** @throws CliError before anything is cordoned */
+function refuseSelector(text: string | undefined): void {
+  try {
+    parseLabelSelector(text ?? '');
+  } catch (e) {
+    throw new CliError(`--pod-selector=<pod_selector> must be a valid label selector: ${(e as Error).message}`);
+  }
+}
+
 /** `cox drain NODE`: closes it and moves its pods elsewhere. @returns the exit code */
 export async function drain(ctx: CliContext, args: readonly string[], o: DrainFlags): Promise<number> {
+  refuseSelector(o.podSelector);
   const nodes = await nodesOf(ctx, 'drain', args, o);
   const stopped = await setUnschedulable(ctx, nodes, true, o);
   if (stopped) return stopped;

@@ -1,9 +1,9 @@
 import type { Node } from '#api/kinds/index.ts';
-import { foundLabel, report } from '../commands/write.ts';
+import { qualifiedName } from '#api/meta/names.ts';
+import { report } from '../commands/write.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { oneByOne } from '../interrupted.ts';
-import { type Found, foundObjects } from '../targets.ts';
+import { eachFound, type Found } from '../targets.ts';
 import type { NodeFlags } from './cordon.ts';
 
 export interface TaintFlags extends NodeFlags {
@@ -34,6 +34,10 @@ function changesOf(specs: readonly string[]): { add: Taint[]; remove: { key: str
     const [key = '', value] = pair.split('=');
     if (gone) remove.push({ key, ...(effect ? { effect: effectOf(effect) } : {}) });
     else add.push({ key, ...(value ? { value } : {}), effect: effectOf(effect ?? '') });
+  }
+  for (const { key } of add) {
+    const [problem] = qualifiedName(key);
+    if (problem) throw new CliError(`invalid taint spec: ${key}, ${problem}`);
   }
   const both = add.filter((a) => remove.some((r) => r.key === a.key && (!r.effect || r.effect === a.effect)));
   if (both.length > 0) {
@@ -84,9 +88,8 @@ export async function taint(ctx: CliContext, args: readonly string[], o: TaintFl
   if (resource.plural !== 'nodes') throw new CliError(`invalid resource type ${kind}, only node types are supported`);
   if (specs.length === 0) throw new CliError('at least one taint update is required');
   const change = changesOf(specs);
-  const all = await foundObjects(ctx, [type, ...names], o);
   const left = change.add.length > 0 ? 'not tainted' : 'not untainted';
-  return oneByOne(ctx, { all, nameOf: foundLabel, left }, (found) => apply(ctx, found, change, o));
+  return eachFound(ctx, [type, ...names], { ...o, left }, (found) => apply(ctx, found, change, o));
 }
 
 async function apply(

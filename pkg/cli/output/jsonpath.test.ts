@@ -34,8 +34,17 @@ test.each([
   ['{range .none[*]}{.x}{end}done', 'done'],
   ['{.items[0].status.addresses[0]}', '{"type":"IP","v":"1.1"}'],
   ['{.nothing}', ''],
+  ['plain', 'plain'],
+  ["{.items[*]['metadata.name','kind']}", 'a b'],
+  ["{.items[*]['kind', 'metadata.name']}", 'a b'],
+  ["{.items[0].metadata.labels['x.io/y']}", '1'],
+  ['{.items[0,1].metadata.name}', 'a b'],
 ])('%s', (template, want) => {
   expect(evaluateJsonPath(template, list)).toBe(want);
+});
+
+test('an end of nothing is an error', () => {
+  expect(() => evaluateJsonPath('{.kind}{end}', list)).toThrow(/nothing to end/);
 });
 
 test('an index out of bounds is an error', () => {

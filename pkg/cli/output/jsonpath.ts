@@ -4,7 +4,9 @@ import { goJson } from './ordered.ts';
 /** kubectl's JSONPath dialect: a template of text and {expressions}, with range/end ("JSONPath Support"). */
 
 type Step =
-  | { readonly do: 'field'; readonly name: string }
+  /** `path`: of a name in quotes, which may be a path, too. */
+  | { readonly do: 'field'; readonly name: string; readonly path?: Step[] }
+  | { readonly do: 'union'; readonly steps: Step[] }
   | { readonly do: 'all' }
   | { readonly do: 'deep' }
   | {
@@ -59,8 +61,13 @@ function closing(text: string): number {
 function parseBracket(inside: string): Step {
   const text = inside.trim();
   if (text === '*') return { do: 'all' };
+  const several = itemsOf(text);
+  if (several.length > 1 && !text.startsWith('?')) return { do: 'union', steps: several.map(parseBracket) };
   const quoted = /^(['"])(.*)\1$/s.exec(text);
-  if (quoted) return { do: 'field', name: quoted[2] ?? '' };
+  if (quoted) {
+    const name = quoted[2] ?? '';
+    return /\w\.\w/.test(name) ? { do: 'field', name, path: parsePath(`.${name}`) } : { do: 'field', name };
+  }
   const filter = /^\?\((.*)\)$/s.exec(text);
   if (filter) return parseFilter((filter[1] ?? '').trim());
   const slice = /^(-?\d*)(?::(-?\d*))?(?::(-?\d*))?$/.exec(text);
@@ -76,6 +83,9 @@ function parseBracket(inside: string): Step {
     single: !text.includes(':'),
   };
 }
+
+/** What stands between commas, those in quotes apart. */
+const itemsOf = (text: string): string[] => text.match(/(?:'[^']*'|"[^"]*"|[^,'"])+/g) ?? [];
 
 function parseFilter(text: string): Step {
   const m = /^(.*?)\s*(==|!=|<=|>=|<|>)\s*(.*)$/s.exec(text);
@@ -116,9 +126,12 @@ function walk(values: unknown[], step: Step, strict = false): unknown[] {
     case 'field':
       return values.flatMap((v) => {
         const found = typeof v === 'object' && v !== null ? (v as Record<string, unknown>)[step.name] : undefined;
+        if (found === undefined && step.path) return step.path.reduce((at, s) => walk(at, s, strict), [v] as unknown[]);
         if (found === undefined && strict) throw new CliError(`${step.name} is not found`);
         return found === undefined ? [] : [found];
       });
+    case 'union':
+      return step.steps.flatMap((s) => walk(values, s, strict));
     case 'all':
       return values.flatMap(children);
     case 'deep':
@@ -251,15 +264,16 @@ export function evaluateValues(expression: string, value: unknown): unknown[] {
 }
 
 /**
- * Text of a template such as `{.items[*].metadata.name}` or `{range .items[*]}…{end}` for a value.
+ * Text of a template such as `{.items[*].metadata.name}` or `{range .items[*]}…{end}` for a value. A path alone needs no braces.
  * @param strict fields that are not there are an error. @throws CliError
  */
 export function evaluateJsonPath(template: string, value: unknown, strict = false): string {
-  const wrapped = template.includes('{')
-    ? template
-    : `{${template.startsWith('.') || template.startsWith('[') ? '' : '.'}${template}}`;
+  const wrapped = /^[.[]/.test(template) && !template.includes('{') ? `{${template}}` : template;
+  const parts = split(wrapped);
   try {
-    return evaluate(split(wrapped), 0, { root: value, strict }, value).text;
+    const { text, next } = evaluate(parts, 0, { root: value, strict }, value);
+    if (next < parts.length) throw new CliError(`error parsing jsonpath ${template}: not in range, nothing to end`);
+    return text;
   } catch (e) {
     if (!strict || !(e instanceof CliError)) throw e;
     throw new CliError(`error executing jsonpath "${template}": ${e.message}`);

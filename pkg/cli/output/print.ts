@@ -59,8 +59,9 @@ export function printObject(o: KubeObject, flags: PrintFlags, nameOf: (o: KubeOb
   }
   const [name = '', argument] = /^([a-z-]+)=(.*)$/s.exec(format)?.slice(1) ?? [];
   const printer = WITH_ARGUMENT[name];
-  if (printer && argument !== undefined) return printer(o, argument, flags.allowMissingTemplateKeys === false);
-  if (format in WITH_ARGUMENT) throw new CliError(`template format specified but no template given: -o ${format}=…`);
+  if (printer && argument) return printer(o, argument, flags.allowMissingTemplateKeys === false);
+  if (printer || format in WITH_ARGUMENT)
+    throw new CliError(`template format specified but no template given: -o ${name || format}=…`);
   throw new CliError(
     `unable to match a printer suitable for the output format "${format}", allowed formats are: ${FORMATS}`,
   );

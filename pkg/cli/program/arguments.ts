@@ -1,12 +1,31 @@
-/** Flags that may stand without a value and then mean this one, as in kubectl: their value is only ever given with "=". */
 /** Flags whose value is the word true or false, unlike switches. */
 const TRUE_OR_FALSE = new Set(['dry-run', 'cascade', 'validate', 'namespaced']);
 
+/** Flags that may stand without a value and then mean this one, as in kubectl: their value is only ever given with "=". */
 const BARE: Readonly<Record<string, string>> = {
   '--dry-run': 'client',
   '--cascade': 'background',
   '--validate': 'strict',
+  '--namespaced': 'true',
 };
+
+/** Switches that have the same letter in every command. */
+const LETTERS: Readonly<Record<string, string>> = {
+  A: 'all-namespaces',
+  R: 'recursive',
+  q: 'quiet',
+  t: 'tty',
+  w: 'watch',
+};
+
+/** `--flag=true`, `--flag=false`, `-w=false` as commander spells them; undefined for what is no switch with a value. */
+function switchOf(arg: string): string[] | undefined {
+  const [long, letter = '', value] = /^(?:--([a-z-]+)|-([a-zA-Z]))=(true|false)$/.exec(arg)?.slice(1) ?? [];
+  const name = long ?? LETTERS[letter];
+  if (name === undefined || TRUE_OR_FALSE.has(name)) return undefined;
+  if (value === 'true') return [`--${name}`];
+  return name.startsWith('no-') ? [] : [`--no-${name}`];
+}
 
 /**
  * Brings kubectl's spellings to those commander reads: `--flag=true`, `--flag=false`, `-o=json`, `--dry-run` alone.
@@ -15,12 +34,10 @@ const BARE: Readonly<Record<string, string>> = {
 export function normalizeArguments(argv: readonly string[]): { args: string[]; command: string[] } {
   const end = argv.indexOf('--');
   const own = end < 0 ? argv : argv.slice(0, end);
-  const args = own.map((arg) => {
+  const args = own.flatMap((arg) => {
     const bare = BARE[arg];
-    if (bare !== undefined) return `${arg}=${bare}`;
-    const bool = /^--([a-z-]+)=(true|false)$/.exec(arg);
-    if (bool && !TRUE_OR_FALSE.has(bool[1] ?? '')) return bool[2] === 'true' ? `--${bool[1]}` : `--no-${bool[1]}`;
-    return /^-[a-zA-Z]=/.test(arg) ? arg.slice(0, 2) + arg.slice(3) : arg;
+    if (bare !== undefined) return [`${arg}=${bare}`];
+    return switchOf(arg) ?? [/^-[a-zA-Z]=/.test(arg) ? arg.slice(0, 2) + arg.slice(3) : arg];
   });
   return { args, command: end < 0 ? [] : argv.slice(end + 1) };
 }

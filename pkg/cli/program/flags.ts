@@ -83,9 +83,12 @@ export const files = (command: Command): Command =>
 export const selector = (command: Command): Command =>
   command.option('-l, --selector <labels>', 'objects with these labels, such as app=web,tier!=db');
 
+/** "JSON" is "json"; what comes after "=" stays as it is. */
+const lower = (format: string): string => (/^(json|yaml)$/i.test(format) ? format.toLowerCase() : format);
+
 export function output(command: Command): Command {
   command
-    .option('-o, --output <format>', 'json, yaml, name, jsonpath=…, custom-columns=…')
+    .option('-o, --output <format>', 'json, yaml, name, jsonpath=…, custom-columns=…', lower)
     .option('--template <text>', 'for -o go-template, jsonpath and their files: the template, or its file');
   flag(command, '--show-managed-fields', 'metadata.managedFields in JSON and YAML');
   return flag(command, '--allow-missing-template-keys', 'a template may name what is not there', true);

@@ -17,6 +17,18 @@ function refuseUnknownWords({ dryRun = 'none', validate = 'strict' }: { dryRun?:
     );
 }
 
+/** A flag of the command above, such as -f of `create`, means nothing to `create configmap`: it must not seem to. @throws CliError */
+function refuseForeign(command: Command): void {
+  for (let above = command.parent; above?.parent; above = above.parent) {
+    for (const o of above.options) {
+      const key = o.attributeName();
+      const own = command.options.some((c) => c.attributeName() === key);
+      if (!own && above.getOptionValueSource(key) === 'cli')
+        throw new CliError(`${above.name()} ${command.name()} takes no ${o.long ?? o.short}`);
+    }
+  }
+}
+
 /** What ends a command from outside, and the number that shells tell it by. */
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 type Signal = keyof typeof SIGNALS;
@@ -89,6 +101,7 @@ export class Session {
     work: (ctx: CliContext, args: string[], options: O) => Promise<number> | Promise<void>,
   ): Command {
     return command.action(async () => {
+      refuseForeign(command);
       const options = withTemplate(command.optsWithGlobals<O & GlobalOptions>());
       refuseUnknownWords(options as { dryRun?: string; validate?: string });
       const ctx = await this.context(options);

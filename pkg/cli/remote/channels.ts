@@ -1,7 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import WebSocket from 'ws';
 import type { Status } from '#api/meta/errors.ts';
-import { systemClock } from '#async/clock.ts';
+import { type Clock, systemClock } from '#async/clock.ts';
+import { agentFor } from '../api/agents.ts';
+import { proxyOf } from '../api/proxies.ts';
 import { connected } from '../api/rest.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -32,6 +34,8 @@ export interface ConversationFlags {
   readonly tty: boolean;
   /** Ends the conversation from outside. */
   readonly signal?: AbortSignal;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** Called as soon as anything has been heard. */
   readonly heard?: () => void;
 }
@@ -106,6 +110,7 @@ function openChannels({ rest, config }: CliContext, path: string): WebSocket {
     ...(config.key ? { key: config.key } : {}),
     ...(config.tlsServerName ? { servername: config.tlsServerName } : {}),
     rejectUnauthorized: !config.insecureSkipTlsVerify,
+    ...(proxyOf(config) ? { agent: agentFor(config) } : {}),
     headers: rest.authorization() as Record<string, string>,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     perMessageDeflate: false,
@@ -138,7 +143,7 @@ function conversation(ctx: CliContext, path: string, ends: Ends, o: Conversation
     signal.addEventListener('abort', end);
     socket.on('open', () => {
       if (o.stdin) restore = sendInput(socket, ends, o.tty);
-      rest = listenFor(socket, systemClock, () => fail(new CliError(LOST)));
+      rest = listenFor(socket, o.clock ?? systemClock, () => fail(new CliError(LOST)));
     });
     socket.on('message', (message: Buffer) => {
       const data = message.subarray(1);

@@ -1,7 +1,9 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { type ApiResource, pathOf } from '../api/discovery.ts';
 import type { CliContext } from '../context.ts';
+import { envLines } from '../create/sources.ts';
 import { CliError } from '../errors.ts';
+import { readText } from '../manifests.ts';
 import { containersNamed, type EditableContainer, type EnvVar, podSpecOf } from '../pod-spec.ts';
 import { foundObjects, parseTargets } from '../targets.ts';
 import { changeObjects, type SetFlags, specToChange } from './change.ts';
@@ -23,11 +25,13 @@ interface Wanted {
   readonly remove: string[];
 }
 
+const STDIN = '-';
+
 /** `NAME=value` sets, `NAME-` removes, the rest names objects. */
 function wantedOf(args: readonly string[], o: EnvFlags): Wanted {
-  const isEnv = (a: string): boolean => /^[^=/]+=/.test(a) || (a.endsWith('-') && !a.includes('/'));
+  const isEnv = (a: string): boolean => /^[^=/]+=/.test(a) || (a.endsWith('-') && a !== STDIN && !a.includes('/'));
   const [first, ...rest] = args;
-  const what = [...(first && !isEnv(first) ? [first] : []), ...rest.filter((a) => !isEnv(a))];
+  const what = [...(first && !isEnv(first) ? [first] : []), ...rest.filter((a) => !isEnv(a) && a !== STDIN)];
   const given = [...args.filter(isEnv), ...(o.env ?? [])];
   const set: EnvVar[] = [];
   const remove: string[] = [];
@@ -144,11 +148,13 @@ function update(c: EditableContainer, w: Wanted, where: string, o: EnvFlags): vo
   else delete c.env;
 }
 
-/** `cox set env TYPE/NAME KEY=VALUE KEY-` */
+/** `cox set env TYPE/NAME KEY=VALUE KEY-`; with `-` also lines KEY=VALUE of standard input. */
 export async function setEnv(ctx: CliContext, args: readonly string[], o: EnvFlags): Promise<number> {
   const wanted = wantedOf(args, o);
   if (o.list) return list(ctx, wanted.what, o);
-  const all = { ...wanted, set: [...(o.from ? await variablesFrom(ctx, o) : []), ...wanted.set] };
+  const lines = args.includes(STDIN) ? envLines(Buffer.from(await readText(ctx, STDIN)), 'STDIN') : [];
+  const read = lines.map(([name, value]) => ({ name, value: value.toString() }));
+  const all = { ...wanted, set: [...(o.from ? await variablesFrom(ctx, o) : []), ...read, ...wanted.set] };
   const edit = (object: KubeObject, r: ApiResource): void => {
     const spec = podSpecOf(object) ?? specToChange(object, r);
     const containers = containersNamed(spec, o.containers ?? '*');

@@ -20,6 +20,8 @@ export const ACCESS: readonly Scenario[] = [
       ['k auth can-i', 'code'],
       ['k auth can-i get', 'code'],
       ['k auth can-i get pods solo', 'code'],
+      'k auth can-i --list',
+      'k auth can-i --list --as=nobody --no-headers',
       'k auth whoami',
       'k auth whoami -o jsonpath="{.status.userInfo.username}"',
       ['k auth', 'code'],

@@ -82,6 +82,7 @@ export const SETTING: readonly Scenario[] = [
       'k set env deploy/web --from=secret/keys --keys=user',
       'k set env deploy/web --list --resolve | sort',
       'k set env deploy/web',
+      'echo A=read | k set env deploy/web - --dry-run=client -o jsonpath="{.spec.template.spec.containers[0].env[-1:].value}"',
       'k set env deploy/web -c none A=b',
       'k set env deploy/web -e Z=1 -c "h*" --dry-run=client -o jsonpath="{.spec.template.spec.containers[0].env[-1:]}"',
       'k set env pods solo --list',

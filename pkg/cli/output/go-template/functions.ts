@@ -18,14 +18,18 @@ export function goText(v: unknown): string {
 
 function verb(letter: string, flags: string, v: unknown): string {
   const n = Number(v);
+  const digits = /\.(\d+)/.exec(flags)?.[1];
+  const precision = digits === undefined ? undefined : Number(digits);
   const text =
     letter === 'q'
       ? JSON.stringify(goText(v))
       : letter === 'x'
-        ? n.toString(16)
+        ? typeof v === 'string'
+          ? Buffer.from(v).toString('hex')
+          : n.toString(16)
         : letter === 'f'
-          ? n.toFixed(Number(/\.(\d+)/.exec(flags)?.[1] ?? 6))
-          : goText(v);
+          ? n.toFixed(precision ?? 6)
+          : goText(v).slice(0, letter === 's' ? precision : undefined);
   const width = Number(/^[-0]?(\d+)/.exec(flags)?.[1] ?? 0);
   return flags.startsWith('-') ? text.padEnd(width) : text.padStart(width, flags.startsWith('0') ? '0' : ' ');
 }
@@ -74,6 +78,10 @@ const exists = (v: unknown, ...keys: unknown[]): boolean => {
 
 const HTML: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' };
 
+/** A character as Go writes it in JavaScript that stands in HTML. */
+const inScript = (c: string): string =>
+  /[\\'"]/.test(c) ? `\\${c}` : `\\u${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+
 /** Go's predefined functions, and kubectl's `exists` and `base64decode`. `and` and `or` are evaluated lazily elsewhere. */
 export const FUNCTIONS: Readonly<Record<string, (...args: unknown[]) => unknown>> = {
   not: (v) => !truthy(v),
@@ -90,8 +98,10 @@ export const FUNCTIONS: Readonly<Record<string, (...args: unknown[]) => unknown>
   println: (...args) => `${args.map(goText).join(' ')}\n`,
   printf: (format, ...args) => sprintf(format, ...args),
   html: (v) => goText(v).replace(/[&<>"']/g, (c) => HTML[c] ?? c),
-  js: (v) => JSON.stringify(goText(v)).slice(1, -1),
-  urlquery: (v) => encodeURIComponent(goText(v)),
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is meant
+  js: (v) => goText(v).replace(/[\\'"<>&=\u0000-\u001f]/g, inScript),
+  urlquery: (v) =>
+    new URLSearchParams([['', goText(v)]]).toString().slice(1).replaceAll('*', '%2A').replaceAll('%7E', '~'),
   base64decode: (v) => Buffer.from(String(v), 'base64').toString('utf8'),
   exists,
 };

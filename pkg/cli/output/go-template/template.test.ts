@@ -21,6 +21,8 @@ describe('what a template prints', () => {
     ['{{/* a note */}}x', 'x'],
     ['{{printf "%s-%03d|%-5s|%q" .name .n "ab" "c"}}', 'web-003|ab   |"c"'],
     ['{{.name | printf "%s-%d"}}', 'web-%!d(MISSING)'],
+    ['{{printf "%.2s|%x|%.1f" .name "hi" 1.5}}', 'we|6869|1.5'],
+    [`{{js "<a='1'>"}} {{urlquery "a b/c*"}}`, "\\u003Ca\\u003D\\'1\\'\\u003E a+b%2Fc%2A"],
     ['{{index .labels "b"}}{{index .items 1}}', '2map[x:2]'],
     ['{{(index .items 0).x}}', '1'],
     ['{{len .items}}{{len .name}}', '23'],
