@@ -25,9 +25,10 @@ const sh = (script: string): Promise<string> => run('sh', ['-c', script]);
 
 async function build(): Promise<void> {
   mkdirSync('/run/www/cgi-bin', { recursive: true });
+  const shell = (await sh('command -v busybox')).trim();
   const cgi = (name: string, text: string): void => writeFileSync(`/run/www/cgi-bin/${name}`, text, { mode: 0o755 });
-  cgi('whoami', '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n$REMOTE_ADDR $POD"\n');
-  cgi('slow', '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"; sleep 4; printf "$POD"\n');
+  cgi('whoami', `#!${shell} sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n$REMOTE_ADDR $POD"\n`);
+  cgi('slow', `#!${shell} sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"; sleep 4; printf "$POD"\n`);
   await sh(`ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1
     sysctl -qw net.ipv6.conf.all.forwarding=1 net.bridge.bridge-nf-call-ip6tables=1
     ip link add cox0 type bridge; ip addr add 10.244.1.1/24 dev cox0; ip addr add fd00:244:0:1::1/64 dev cox0 nodad; ip link set cox0 up
@@ -48,26 +49,39 @@ async function build(): Promise<void> {
   }
 }
 
-/** Answer of a web server to a namespace ("" is the node): "<client address> <pod>"; undefined: none. */
+/** What makes a line of words run in a namespace ("" is the node): no program of it needs libraries, which cost most here. */
+const within = (from: string): string[] =>
+  from === '' ? [] : ['busybox', 'nsenter', `--net=/run/netns/${from}`, '--'];
 // No -T: busybox 1.35 crashes with it.
+const wgetOf = (address: string, path: string): string[] => [
+  'busybox',
+  'wget',
+  '-qO-',
+  `http://${address}/cgi-bin/${path}`,
+];
+const PATIENCE_S = 30;
+
+/** Answer of a web server to a namespace: "<client address> <pod>"; undefined: none. */
 async function ask(
   from: string,
   address: string,
   o: { path?: string; patience?: number } = {},
 ): Promise<string | undefined> {
-  const { path = 'whoami', patience = 30 } = o;
-  const wget = ['busybox', 'wget', '-qO-', `http://${address}/cgi-bin/${path}`];
-  const words = from === '' ? wget : ['ip', 'netns', 'exec', from, ...wget];
-  const { code, stdout } = await systemExec('timeout', [String(patience), ...words]);
-  return code === 0 ? stdout.replace(/[[\]]/g, '') : undefined;
+  const { path = 'whoami', patience = PATIENCE_S } = o;
+  const [command = '', ...args] = [...within(from), ...wgetOf(address, path)];
+  // One that throws has not ended in time.
+  const ended = await systemExec(command, args, { timeoutMs: patience * 1000 }).catch(() => undefined);
+  return ended?.code === 0 ? ended.stdout.replace(/[[\]]/g, '') : undefined;
 }
+/** The pods that answer when one program asks several times, one after another, and as whom each saw the client. */
 async function askers(times: number, from: string, address: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (let i = 0; i < times; i++) {
-    const [client = '', pod = 'nobody'] = ((await ask(from, address)) ?? '').split(' ');
-    found.set(pod, client);
-  }
-  return found;
+  const words = wgetOf(address, 'whoami').map((word) => `'${word}'`);
+  const once = `${words.join(' ')} && echo || echo 'nobody nobody'`;
+  const script = Array.from({ length: times }, () => once).join('\n');
+  const [command = '', ...args] = [...within(from), 'busybox', 'sh', '-c', script];
+  const { stdout } = await systemExec(command, args, { timeoutMs: times * PATIENCE_S * 1000 });
+  const answers = stdout.replace(/[[\]]/g, '').trim().split('\n');
+  return new Map(answers.map((line) => line.split(' ').reverse() as [pod: string, client: string]));
 }
 const podsOf = (found: Map<string, string>): string => [...found.keys()].sort().join(' ');
 
