@@ -178,7 +178,7 @@ export class HollowNodes {
   }
 
   async #report(pod: Stored<Pod>): Promise<void> {
-    const { name, namespace = '', uid } = pod.metadata;
+    const { uid } = pod.metadata;
     const ready = this.policy.ready?.(pod) ?? true;
     const now = pod.status?.conditions?.find((c) => c.type === 'Ready')?.status === 'True';
     if (pod.status?.podIP && now === ready) {
@@ -190,8 +190,7 @@ export class HollowNodes {
     const at = apiTime(Date.now());
     const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: at };
     const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: at, conditions: [condition] };
-    const body = { metadata: { uid }, status };
-    await this.#client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
+    await this.#write(pod, status);
   }
 
   #address(uid: string): string {
@@ -202,13 +201,20 @@ export class HollowNodes {
   }
 
   async #exit(pod: Stored<Pod>, exitCode: number): Promise<void> {
-    const { name, namespace = '', uid } = pod.metadata;
     const at = apiTime(Date.now());
     const conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: at }];
     const state = { terminated: { exitCode, startedAt: at, finishedAt: at } };
     const containerStatuses = [{ name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state }];
-    const status = { phase: exitCode === 0 ? 'Succeeded' : 'Failed', conditions, containerStatuses };
-    const body = { metadata: { uid }, status };
+    await this.#write(pod, { phase: exitCode === 0 ? 'Succeeded' : 'Failed', conditions, containerStatuses });
+  }
+
+  /**
+   * Of a pod that has changed since nothing is written, as it is about to be seen again: a late report must not bring
+   * back to life what has ended meanwhile.
+   */
+  async #write({ metadata }: Stored<Pod>, status: object): Promise<void> {
+    const { name, namespace = '', uid, resourceVersion } = metadata;
+    const body = { metadata: { uid, resourceVersion }, status };
     await this.#client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
   }
 }
