@@ -146,19 +146,19 @@ export interface Choice extends Sources, Choosing {
   readonly allNamespaces?: boolean;
 }
 
-/** @throws CliError when neither arguments nor files say what is meant */
-function refuseNothing(args: readonly string[], o: Choice): void {
+/** What a command line means. @throws CliError when neither arguments nor files say it, or by --all and -l at once */
+async function meant(ctx: CliContext, args: readonly string[], o: Choice): Promise<Chosen[]> {
+  refuseAllAndSelector(o, ALL_AND_SELECTOR);
   if (args.length === 0 && !hasSources(o))
     throw new CliError('you must provide one or more resources: TYPE NAME, or -f FILE');
+  return chosenObjects(ctx, args, o);
 }
 
 /** The objects a command line means, as the server has them. @throws CliError when neither names nor -l nor --all are given */
 export async function foundObjects(ctx: CliContext, args: readonly string[], o: Choice): Promise<Found[]> {
   const read = async (c: Chosen): Promise<Found[]> =>
     (await objectsOf(ctx, c, o)).map((object) => ({ resource: c.resource, object }));
-  refuseAllAndSelector(o, ALL_AND_SELECTOR);
-  refuseNothing(args, o);
-  return (await Promise.all((await chosenObjects(ctx, args, o)).map(read))).flat();
+  return (await Promise.all((await meant(ctx, args, o)).map(read))).flat();
 }
 
 /**
@@ -171,9 +171,7 @@ export async function eachFound(
   o: Choice & { readonly left: string },
   work: (found: Found) => Promise<void>,
 ): Promise<number> {
-  refuseAllAndSelector(o, ALL_AND_SELECTOR);
-  refuseNothing(args, o);
-  const all = await namedTargets(ctx, await chosenObjects(ctx, args, o), o);
+  const all = await namedTargets(ctx, await meant(ctx, args, o), o);
   return oneByOne(ctx, { all, nameOf: targetLabel, left: o.left }, async ({ resource, namespace, name, object }) => {
     const read = (): Promise<KubeObject> => ctx.rest.json<KubeObject>({ path: pathOf(resource, namespace, name) });
     await work({ resource, object: object ?? (await read()) });

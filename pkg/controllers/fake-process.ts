@@ -26,6 +26,12 @@ const WEATHER = {
 type Weather = keyof typeof WEATHER;
 const isWeather = (what: string): what is Weather => what in WEATHER;
 
+/** What may become of a call, for `begin`. */
+export const FATES: readonly [Fate, ...Fate[]] = ['done', 'lost', 'unanswered', 'slow'];
+
+/** The one that a number of a step means. */
+export const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
+
 /** What happens next, and two numbers that say to what. */
 export type Step<Deed extends string> = readonly [what: Deed | Weather, i: number, j: number];
 

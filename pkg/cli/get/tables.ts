@@ -38,11 +38,10 @@ function plainTable(objects: readonly KubeObject[]): Table {
 
 /** Prints one table per type. @returns whether everything asked for was there */
 export async function printTables(ctx: CliContext, chosen: readonly Chosen[], o: GetOptions): Promise<boolean> {
-  const byResource = Map.groupBy(chosen, (c) => c.resource);
   const { found, failed, tell } = await each(ctx, o, chosen, (c) => tableOf(ctx, c, o));
   const kinds = new Set(found.map((f) => f.of.resource));
   let printed = 0;
-  for (const [resource] of byResource) {
+  for (const resource of kinds) {
     const tables = found.filter((f) => f.of.resource === resource).map((f) => f.value);
     const rows = tables.flatMap((t) => t.rows);
     if (!tables[0] || rows.length === 0) continue;

@@ -124,6 +124,7 @@ describe('the command', () => {
     }
     return there.get(name);
   };
+  const found = async (path: string) => there.get(path.split('/').at(-1) ?? '');
   const print = (text: string): void => {
     printed += text;
   };
@@ -133,7 +134,7 @@ describe('the command', () => {
     };
     const ctx = {
       ...{
-        rest: { json },
+        rest: { json, found },
         namespace: 'default',
         signal: ctrlC.signal,
         discovery: async () => builtinDiscovery(refuse),

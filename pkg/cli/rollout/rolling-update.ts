@@ -1,5 +1,4 @@
 import type { ReplicationController } from '#api/kinds/index.ts';
-import { isNotFound } from '#api/meta/errors.ts';
 import { systemClock } from '#async/clock.ts';
 import { type ApiResource, pathOf } from '../api/discovery.ts';
 import { parseSeconds } from '../commands/logs.ts';
@@ -30,15 +29,6 @@ interface Update {
 }
 
 const MERGE = 'application/merge-patch+json';
-
-async function find(ctx: CliContext, r: ApiResource, name: string): Promise<ReplicationController | undefined> {
-  try {
-    return await ctx.rest.json<ReplicationController>({ path: pathOf(r, ctx.namespace, name) });
-  } catch (e) {
-    if (isNotFound(e)) return undefined;
-    throw e;
-  }
-}
 
 /** @throws StatusError when there is none */
 const get = (ctx: CliContext, r: ApiResource, name: string): Promise<ReplicationController> =>
@@ -73,7 +63,7 @@ async function begin(
 ): Promise<{ next: string; desired: number }> {
   const body = await wanted(ctx, old, o);
   const next = body.metadata?.name ?? '';
-  const there = await find(ctx, r, next);
+  const there = await ctx.rest.found<ReplicationController>(pathOf(r, ctx.namespace, next));
   if (there) {
     if (old.metadata?.annotations?.[PARTNER] !== next)
       throw new CliError(`replicationcontrollers "${next}" already exists, and does not take the place of another`);

@@ -14,8 +14,8 @@ import {
 } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
-import type { Fate, Write } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import type { Write } from '../fake-api.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import { isTerminal } from '../pods/state.ts';
 import { attachDetachController } from './controller.ts';
 import { type Attachment, attachmentName, isExclusive, UNMOUNT_MS, volumeId } from './plan.ts';
@@ -28,7 +28,6 @@ const KINDS = [
   ['ReadWriteMany', 'd'],
   ['ReadWriteOnce', 'unattached'],
 ] as const;
-const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
 const FINALIZER = 'external-attacher/d';
 const DEEDS = {
   ...{ pod: 8, gone: 4, end: 1, attach: 6, detached: 5, mount: 6, unmount: 5, time: 2 },
@@ -36,7 +35,6 @@ const DEEDS = {
 };
 type Deed = keyof typeof DEEDS;
 
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 const nodeOf = (a: Attachment): string => a.spec?.nodeName ?? '';
 const isOut = (n: Node): boolean => (n.spec?.taints ?? []).length > 0;
 

@@ -5,15 +5,14 @@ import { apiTime } from '#api/meta/time.ts';
 import type { Client } from '#client/types.ts';
 import { createAuthority } from '#pki/issue.ts';
 import { createRequest } from '#pki/request.ts';
-import type { Fate, Write } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import type { Write } from '../fake-api.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import { NOW } from '../fixtures.ts';
 import type { ControllerDeps } from '../harness/controller.ts';
 import { certificateApproving, certificateCleaner, certificateSigning, type SigningAuthority } from './controller.ts';
 import { CLIENT_SIGNER, endOf, holds, NODE_SIGNER, type Request, SERVING_SIGNER } from './policy.ts';
 
 const HOUR = 3600_000;
-const FATES: readonly [Fate, ...Fate[]] = ['done', 'lost', 'unanswered', 'slow'];
 /** Milliseconds. */
 const PASSING: readonly [number, ...number[]] = [5000, 600_000, HOUR + 1000, 12 * HOUR];
 const NAMES = ['r0', 'r1', 'r2'] as const;
@@ -27,7 +26,6 @@ const ADDRESS = '192.0.2.1';
 const PATIENCE = 600_000;
 const isSort = (r: Request, ...sorts: readonly Sort[]): boolean => sorts.some((s) => r.metadata.uid.startsWith(s));
 
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 const pems = new Map<Sort, string>([['nonsense', 'nonsense']]);
 let authority: SigningAuthority;
 

@@ -11,8 +11,8 @@ import {
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { isReady } from '#api/meta/readiness.ts';
 import { apiTime } from '#api/meta/time.ts';
-import type { Fate, Write } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import type { Write } from '../fake-api.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import { EVICTION_MS } from './budget.ts';
 import { disruptionController } from './controller.ts';
 
@@ -28,13 +28,11 @@ const WISHES: readonly [readonly [Spec, number[]], ...(readonly [Spec, number[]]
   [{ maxUnavailable: 1 }, [1, 2, 3]],
   [{ maxUnavailable: '30%' }, [1, 2, 2]],
 ];
-const FATES: readonly [Fate, ...Fate[]] = ['done', 'lost', 'unanswered', 'slow'];
 /** Milliseconds. */
 const PASSING: readonly [number, ...number[]] = [1000, 1000, 3000, 8000];
 /** Caches are at most so far behind, milliseconds. */
 const LAG_MS = 15_000;
 
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 const isHealthy = (p: Pod): boolean => isReady(p) && p.metadata?.deletionTimestamp === undefined;
 
 type Deed = 'pod' | 'ready' | 'evict' | 'gone' | 'again' | 'spec' | 'scale' | 'time' | 'long' | 'begin' | 'hidden';

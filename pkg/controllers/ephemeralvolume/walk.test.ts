@@ -2,18 +2,16 @@ import { test as property } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { type PersistentVolumeClaim, PersistentVolumeClaims, type Pod, Pods } from '#api/kinds/index.ts';
 import type { Fate, Write } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import { claimProtection } from '../persistentvolume/protection.ts';
 import { isTerminal } from '../pods/state.ts';
 import { ephemeralVolumes } from './controller.ts';
 
 /** More pods than this are not made. */
 const MOST = 3;
-const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
 const DEEDS = { pod: 8, bound: 3, end: 2, gone: 4, noClaim: 4, time: 2, begin: 5, used: 5 };
 type Deed = keyof typeof DEEDS;
 const FINALIZER = 'kubernetes.io/pvc-protection';
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 const volumes = [
   { name: 'data', ephemeral: { volumeClaimTemplate: { spec: { accessModes: ['ReadWriteOnce'] } } } },
   { name: 'shared', persistentVolumeClaim: { claimName: 'shared' } },

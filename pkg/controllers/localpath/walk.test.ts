@@ -14,8 +14,8 @@ import {
 } from '#api/kinds/index.ts';
 import { LOCAL_PATH } from '#api/scheduling/local-path.ts';
 import { SELECTED_NODE, STORAGE_PROVISIONER } from '#api/scheduling/volume-match.ts';
-import type { Fate, Write } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import type { Write } from '../fake-api.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import type { Claim, Volume } from '../persistentvolume/match.ts';
 import { localPathProvisioner } from './controller.ts';
 import { hostnameOf, removedBy } from './plan.ts';
@@ -23,7 +23,6 @@ import { hostnameOf, removedBy } from './plan.ts';
 const CLAIMS = ['c0', 'c1', 'c2'] as const;
 const NODES = ['n0', 'n1'] as const;
 const SIZES = ['1Gi', '2Gi', '3Gi'] as const;
-const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
 const DEEDS = {
   claim: 6,
   bind: 5,
@@ -39,7 +38,6 @@ const DEEDS = {
 };
 type Deed = keyof typeof DEEDS;
 const CLASS = 'local-path';
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 
 /** Users, the scheduler, the binder and the agents around the provisioner. */
 class Scene {

@@ -100,20 +100,11 @@ class NodeLifecycle implements Controller {
   /** Those that were there long before this process are not told of again. */
   #tellOfNode(n: Stored<Node>, gone: boolean): void {
     const { name, creationTimestamp } = n.metadata;
-    if (gone)
-      this.#events.event(
-        this.#nodeRef(n),
-        'Normal',
-        'RemovingNode',
-        `Node ${name} event: Removing Node ${name} from Controller`,
-      );
-    else if (this.#clock.now() - Date.parse(creationTimestamp) < NEW_MS)
-      this.#events.event(
-        this.#nodeRef(n),
-        'Normal',
-        'RegisteredNode',
-        `Node ${name} event: Registered Node ${name} in Controller`,
-      );
+    if (!gone && this.#clock.now() - Date.parse(creationTimestamp) >= NEW_MS) return;
+    const [reason, what] = gone
+      ? ['RemovingNode', `Removing Node ${name} from`]
+      : ['RegisteredNode', `Registered Node ${name} in`];
+    this.#events.event(this.#nodeRef(n), 'Normal', reason, `Node ${name} event: ${what} Controller`);
   }
 
   readonly #relevant = (n: Node): unknown => [

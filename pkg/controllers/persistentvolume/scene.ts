@@ -20,7 +20,7 @@ import {
   storageClassOf,
 } from '#api/scheduling/volume-match.ts';
 import type { Fate, Write } from '../fake-api.ts';
-import { FakeProcess } from '../fake-process.ts';
+import { FATES, FakeProcess, pick } from '../fake-process.ts';
 import { volumeBinder } from './binder.ts';
 import type { Claim, Volume } from './match.ts';
 import { recycledBy } from './recycler.ts';
@@ -29,7 +29,6 @@ import { isBindingComplete, isChosenByUs } from './state.ts';
 const CLAIMS = ['c0', 'c1', 'c2'] as const;
 const VOLUMES = ['v0', 'v1', 'v2', 'v3'] as const;
 const NODES = ['n0', 'n1'] as const;
-const FATES: readonly [Fate, ...Fate[]] = ['done', 'lost', 'unanswered', 'slow'];
 /** The class of claims that wait for the scheduler. */
 const LATE = 'late';
 const LATE_CLASS = {
@@ -38,7 +37,6 @@ const LATE_CLASS = {
   volumeBindingMode: 'WaitForFirstConsumer',
 } as const;
 
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 const gigabytes = (i: number): string => `${1 + (i % 3)}Gi`;
 const classOf = (i: number): string => (i % 3 === 2 ? LATE : '');
 const HOST = 'kubernetes.io/hostname';

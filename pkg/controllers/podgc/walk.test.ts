@@ -4,7 +4,7 @@ import { type Node, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
 import type { Fate, Write } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import { FakeProcess, pick, walks } from '../fake-process.ts';
 import { pod } from '../fixtures.ts';
 import { isTerminal } from '../pods/state.ts';
 import { podGcController } from './controller.ts';
@@ -18,7 +18,6 @@ const QUARANTINE_MS = 40_000;
 const FATES: readonly [Fate, ...Fate[]] = ['done', 'lost', 'slow', 'unanswered', 'lost'];
 const OUT_OF_SERVICE = { key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' };
 
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 const nodeNameOf = (p: Pod): string => p.spec?.nodeName ?? '';
 const isOut = (n: Node): boolean => (n.spec?.taints ?? []).length > 0;
 

@@ -23,18 +23,16 @@ import { isReady } from '#api/meta/readiness.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { daemonSetController } from '../daemonset/controller.ts';
 import { deploymentController } from '../deployment/controller.ts';
-import type { Caller, Fate, Write } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import type { Caller, Write } from '../fake-api.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import type { Controller, ControllerDeps } from '../harness/controller.ts';
 import { jobController } from '../job/controller.ts';
 import { replicaSetController } from '../replicaset/controller.ts';
 import { statefulSetController } from '../statefulset/controller.ts';
 import { isActive, isTerminal } from './state.ts';
 
-const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
 const DEEDS = { spec: 5, image: 4, run: 8, fail: 2, gone: 8, other: 3, time: 3, begin: 5 };
 type Deed = keyof typeof DEEDS;
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 /** Pods of one owner: on five nodes, or three and one that surges. */
 const MOST = 5;
 const labels = { app: 'web' };

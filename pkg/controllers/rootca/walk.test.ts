@@ -1,18 +1,15 @@
 import { test as property } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { ConfigMaps, Namespaces, ServiceAccounts } from '#api/kinds/index.ts';
-import type { Fate } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import { serviceAccountController } from '../serviceaccount/controller.ts';
 import { rootCaController } from './controller.ts';
 
 const NAMES = ['a', 'b', 'c'] as const;
-const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
 const DEEDS = { namespace: 6, end: 2, gone: 2, noMap: 3, noAccount: 3, edit: 3, ours: 2, begin: 4 };
 type Deed = keyof typeof DEEDS;
 const CA = 'the CA';
 const MAP = 'kube-root-ca.crt';
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 
 /** What every namespace gets, and users who change and delete it. */
 class Scene {

@@ -2,19 +2,17 @@ import { test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { type Node, Nodes, type Service, Services } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
-import type { Fate, Write } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import type { Write } from '../fake-api.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import { addressesHeld } from './assign.ts';
 import { serviceLoadBalancer } from './controller.ts';
 import { parsePools } from './pools.ts';
 
 const NAMES = ['s0', 's1', 's2', 's3', 's4'] as const;
 const NODES = ['n0', 'n1'] as const;
-const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
 const DEEDS = { service: 10, gone: 4, type: 3, wish: 2, theirs: 1, node: 1, time: 2, begin: 5 };
 type Deed = keyof typeof DEEDS;
 const POOL = ['203.0.113.1', '203.0.113.2'];
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 
 const asks = ({ spec }: Service): boolean => spec?.type === 'LoadBalancer' && !spec.loadBalancerClass;
 

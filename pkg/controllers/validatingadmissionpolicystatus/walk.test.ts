@@ -6,17 +6,14 @@ import {
   ValidatingAdmissionPolicies,
   type ValidatingAdmissionPolicy,
 } from '#api/kinds/index.ts';
-import type { Fate } from '../fake-api.ts';
-import { FakeProcess, walks } from '../fake-process.ts';
+import { FATES, FakeProcess, pick, walks } from '../fake-process.ts';
 import { policyStatusController } from './controller.ts';
 import { expressionWarnings } from './warnings.ts';
 
 const NAMES = ['p0', 'p1', 'p2'] as const;
-const FATES = ['done', 'lost', 'unanswered', 'slow'] as const satisfies readonly Fate[];
 const DEEDS = { policy: 8, gone: 2, kites: 3, begin: 4 };
 type Deed = keyof typeof DEEDS;
 const EXPRESSIONS = ['object.spec.tail > 1', 'object.spec.wing > 1', 'has(object.metadata.labels)'] as const;
-const pick = <T>(from: readonly [T, ...T[]], i: number): T => from[i % from.length] ?? from[0];
 const KITES = 'kites.sky.example';
 const rule = { operations: ['CREATE'], apiGroups: ['sky.example'], apiVersions: ['v1'], resources: ['kites'] };
 const kites = (field: string): CustomResourceDefinition => {
