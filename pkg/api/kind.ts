@@ -72,6 +72,10 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly openApi?: JSONSchemaProps;
   /** Turns JSON into an object of the kind; default: by `schema`. Throws a StatusError 400. */
   readonly decode?: (json: unknown) => Decoded;
+  /** A PUT of what is not there creates it. */
+  readonly createOnUpdate?: boolean;
+  /** A delete is answered with the object as it was last, even when it is gone; others then answer with a Status. */
+  readonly returnsDeleted?: boolean;
   /** Objects expire after this many seconds (events). */
   readonly ttlSeconds?: number;
   /** Fills what the schema's constant defaults cannot. Runs on every write. */
@@ -80,6 +84,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly prepareCreate?: (o: T) => void;
   /** Adjusts an update before validation. */
   readonly prepareUpdate?: (o: T, old: T) => void;
+  /** Adjusts a status write before validation. */
+  readonly prepareStatus?: (o: T, old: T) => void;
   /** All problems of the object (and, when `old` is given, of the change). `metadata` is checked generically before. */
   readonly validate?: (o: T, old?: T) => FieldError[];
   /** Validation of a status write; default: none beyond the schema. */

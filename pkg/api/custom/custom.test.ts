@@ -109,6 +109,50 @@ test.each<[string, JSONSchemaProps, unknown, string[]]>([
   for (const [i, w] of words.entries()) expect(texts[i]).toContain(w);
 });
 
+const RATCHETED: JSONSchemaProps = {
+  type: 'object',
+  required: ['must'],
+  properties: {
+    word: { type: 'string', enum: ['a'], maxLength: 2 },
+    count: { type: 'integer', maximum: 3 },
+    list: { type: 'array', maxItems: 1, items: { type: 'integer', minimum: 5 } },
+    keyed: {
+      type: 'array',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['k'],
+      items: { type: 'object', properties: { k: { type: 'string' }, v: { type: 'integer', maximum: 1 } } },
+    },
+    set: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
+    either: { type: 'integer', anyOf: [{ maximum: 1 }, { minimum: 9 }] },
+  },
+};
+
+test.each<[string, object, object, string[]]>([
+  ['what stays as it was', { word: 'bcd', count: 9 }, {}, []],
+  ['what changes', { word: 'bcd', count: 9 }, { word: 'bce' }, ['f.word', 'f.word']],
+  ['a list that stays', { list: [1, 2] }, { word: 'a' }, []],
+  ['a list that changes', { list: [1, 2] }, { list: [1, 2, 9] }, ['f.list', 'f.list[0]', 'f.list[1]']],
+  [
+    'one of those with keys',
+    { keyed: [{ k: 'x', v: 7 }] },
+    {
+      keyed: [
+        { k: 'y', v: 0 },
+        { k: 'x', v: 7 },
+      ],
+    },
+    [],
+  ],
+  ['another of those with keys', { keyed: [{ k: 'x', v: 7 }] }, { keyed: [{ k: 'y', v: 7 }] }, ['f.keyed[0].v']],
+  ['what is twice in a set', { set: ['a', 'a'] }, {}, ['f.set[1]']],
+  ['what schemas are combined for', { either: 5 }, {}, ['f.either']],
+  ['what must be there', { must: undefined }, {}, ['f.must']],
+])('an update: %s', (_what, before, change, fields) => {
+  const old = { must: 1, ...before };
+  const now = { ...old, ...change };
+  expect(validateValue(RATCHETED, now, 'f', old).map((e) => e.field)).toEqual(fields);
+});
+
 test('a version that should not be used any more says so', () => {
   const names = { plural: 'boats', kind: 'Boat' };
   const version = { name: 'v0', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } };
@@ -119,4 +163,15 @@ test('a version that should not be used any more says so', () => {
   expect(of({})).toBeUndefined();
   expect(of({ deprecated: true })).toBe('sea.io/v0 Boat is deprecated');
   expect(of({ deprecated: true, deprecationWarning: 'sunk' })).toBe('sunk');
+});
+
+test('a kind lets pass what its definition has come to forbid since', () => {
+  const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: RATCHETED } };
+  const names = { plural: 'things', kind: 'Thing' };
+  const crd = { spec: { group: 'x.io', names, scope: 'Cluster', versions: [version] } };
+  const kind = customKind(crd as never, version as never);
+  const old = { metadata: { name: 'a' }, must: 1, word: 'bcd' };
+  const fields = (now: object, before?: object) => kind?.validate?.(now, before).map((e) => e.field);
+  expect(fields({ ...old, count: 1 }, old)).toEqual([]);
+  expect(fields(old)).toEqual(['word', 'word']);
 });

@@ -107,20 +107,21 @@ export function customKind(crd: CustomResourceDefinition, v: CustomResourceDefin
   const scale = scaleOf(v);
   const rules = compileRules(schema);
   const validate = (o: KubeObject, old?: KubeObject): FieldError[] => {
-    const found = validateShape(o);
+    const found = validateShape(o, old);
     if (!rules) return found;
     if (found.some((e) => BLOCKING.has(e.type))) return [...found, invalid(NO_PATH, null, NOT_CHECKED)];
     const type = { apiVersion: apiVersionOf({ group: spec.group, version: v.name }), kind: names.kind };
     return [...found, ...brokenRules(rules, { ...o, ...type }, old && { ...old, ...type })];
   };
-  const validateShape = (o: KubeObject): FieldError[] => {
-    const { metadata: _m, apiVersion: _a, kind: _k, ...rest } = o;
+  const withoutHead = ({ metadata: _m, apiVersion: _a, kind: _k, ...rest }: KubeObject): object => rest;
+  const validateShape = (o: KubeObject, old: KubeObject | undefined): FieldError[] => {
     const { metadata: _sm, apiVersion: _sa, kind: _sk, ...properties } = schema.properties ?? {};
     const wanted = schema.required?.filter((k) => !['metadata', 'apiVersion', 'kind'].includes(k));
     return validateValue(
       { ...schema, ...(schema.properties ? { properties } : {}), ...(wanted ? { required: wanted } : {}) },
-      rest,
+      withoutHead(o),
       '',
+      old && withoutHead(old),
     );
   };
   return defineKind<KubeObject>({

@@ -59,3 +59,11 @@ export function fillDefaults(s: JSONSchemaProps, v: unknown): void {
   if (!others) return;
   for (const [k, x] of Object.entries(v)) if (!s.properties?.[k]) fillDefaults(others, x);
 }
+
+/** The old element of a list that belongs to a new one: that with the same keys, in lists that are maps. */
+export function correlated(s: JSONSchemaProps, item: unknown, old: unknown): unknown {
+  const keys = s['x-kubernetes-list-map-keys'] ?? [];
+  if (s['x-kubernetes-list-type'] !== 'map' || !isMap(item) || !Array.isArray(old)) return undefined;
+  const id = JSON.stringify(keys.map((k) => item[k]));
+  return old.find((o) => isMap(o) && JSON.stringify(keys.map((k) => o[k])) === id);
+}

@@ -10,10 +10,11 @@ import {
   typeInvalid,
 } from '../meta/fielderrors.ts';
 import { hasFormat } from './formats.ts';
-import { isMap, itemsOf } from './structural.ts';
+import { correlated, isMap, itemsOf } from './structural.ts';
 
 /** Checks values against structural schemas, in the words of Kubernetes. */
 type Check = (s: JSONSchemaProps, v: unknown, path: string) => FieldError[];
+type CheckWithin = (s: JSONSchemaProps, v: unknown, path: string, old: unknown) => FieldError[];
 
 const goTypeOf = (v: unknown): string => {
   if (v === null) return 'null';
@@ -102,33 +103,48 @@ function repeated(s: JSONSchemaProps, list: readonly unknown[], path: string): F
   });
 }
 
-const ofList: Check = (s, v, path) => {
-  if (!Array.isArray(v)) return [];
-  const found = repeated(s, v, path);
+const ofSize: Check = (s, v, path) => {
+  const found: FieldError[] = [];
+  if (isMap(v)) {
+    const count = Object.keys(v).length;
+    if (s.maxProperties !== undefined && count > s.maxProperties) found.push(tooMany(path, count, s.maxProperties));
+    if (s.minProperties !== undefined && count < s.minProperties) {
+      found.push(invalid(path, count, `${path} in body should have at least ${s.minProperties} properties`));
+    }
+  }
+  if (!Array.isArray(v)) return found;
   if (s.maxItems !== undefined && v.length > s.maxItems) found.push(tooMany(path, v.length, s.maxItems));
   if (s.minItems !== undefined && v.length < s.minItems) {
     found.push(invalid(path, v.length, `${path} in body should have at least ${s.minItems} items`));
   }
-  const items = itemsOf(s);
-  return items ? [...found, ...v.flatMap((x, i) => validateValue(items, x, `${path}[${i}]`))] : found;
+  return found;
 };
 
-const ofMap: Check = (s, v, path) => {
+const ofEnum: Check = (s, v, path) => {
+  if (!s.enum || s.enum.some((e) => sameJson(e, v))) return [];
+  const allowed = s.enum.map((e) => (typeof e === 'string' ? e : JSON.stringify(e)));
+  return [notSupported(path, v, allowed)];
+};
+
+const inList: CheckWithin = (s, v, path, old) => {
+  if (!Array.isArray(v)) return [];
+  const items = itemsOf(s);
+  const unchanged = old !== undefined && sameJson(v, old);
+  const before = (x: unknown): unknown => (unchanged ? x : correlated(s, x, old));
+  const found = repeated(s, v, path);
+  return items ? [...found, ...v.flatMap((x, i) => validateValue(items, x, `${path}[${i}]`, before(x)))] : found;
+};
+
+const inMap: CheckWithin = (s, v, path, old) => {
   if (!isMap(v)) return [];
   const found: FieldError[] = [];
-  const names = Object.keys(v);
   const at = (k: string): string => (path ? `${path}.${k}` : k);
-  if (s.maxProperties !== undefined && names.length > s.maxProperties) {
-    found.push(tooMany(path, names.length, s.maxProperties));
-  }
-  if (s.minProperties !== undefined && names.length < s.minProperties) {
-    found.push(invalid(path, names.length, `${path} in body should have at least ${s.minProperties} properties`));
-  }
+  const before = (k: string): unknown => (isMap(old) && Object.hasOwn(old, k) ? old[k] : undefined);
   for (const k of s.required ?? []) if (v[k] === undefined) found.push(required(at(k)));
-  for (const k of names) {
+  for (const k of Object.keys(v)) {
     const own = s.properties && Object.hasOwn(s.properties, k) ? s.properties[k] : undefined;
     const schema = own ?? (typeof s.additionalProperties === 'object' ? s.additionalProperties : undefined);
-    if (schema) found.push(...validateValue(schema, v[k], own ? at(k) : `${path}[${k}]`));
+    if (schema) found.push(...validateValue(schema, v[k], own ? at(k) : `${path}[${k}]`, before(k)));
   }
   if (s['x-kubernetes-embedded-resource']) {
     for (const k of ['apiVersion', 'kind']) if (!v[k]) found.push(required(at(k), 'must not be empty'));
@@ -152,24 +168,20 @@ const combined: Check = (s, v, path) => {
   return found;
 };
 
-/** All problems of a value. `path` is its JSON path, "" for the object itself. */
-export function validateValue(s: JSONSchemaProps, v: unknown, path: string): FieldError[] {
+/**
+ * All problems of a value. `path` is its JSON path, "" for the object itself.
+ * @param old what it was before, if it was: what has not changed need not fulfil what is asked of a value by now ("validation
+ * ratcheting"); what must be there, may not be twice, or is combined of schemas, it must.
+ */
+export function validateValue(s: JSONSchemaProps, v: unknown, path: string, old?: unknown): FieldError[] {
+  const isKept = (): boolean => old !== undefined && sameJson(v, old);
   if (!hasType(s, v)) {
     const want = s['x-kubernetes-int-or-string'] ? 'integer,string' : (s.type ?? 'object');
     const got = goTypeOf(v);
-    return [typeInvalid(path, got, `${path} in body must be of type ${want}: "${got}"`)];
+    return isKept() ? [] : [typeInvalid(path, got, `${path} in body must be of type ${want}: "${got}"`)];
   }
   if (v === null) return [];
-  const found: FieldError[] = [];
-  if (s.enum && !s.enum.some((e) => sameJson(e, v))) {
-    found.push(
-      notSupported(
-        path,
-        v,
-        s.enum.map((e) => (typeof e === 'string' ? e : JSON.stringify(e))),
-      ),
-    );
-  }
-  for (const check of [ofNumber, ofText, ofList, ofMap, combined]) found.push(...check(s, v, path));
-  return found;
+  const own = [ofEnum, ofNumber, ofText, ofSize].flatMap((check) => check(s, v, path));
+  const within = [inList, inMap].flatMap((check) => check(s, v, path, old));
+  return [...(own.length > 0 && isKept() ? [] : own), ...within, ...combined(s, v, path)];
 }

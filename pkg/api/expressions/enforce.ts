@@ -1,9 +1,9 @@
 import { Budget, CostLimitError, EvaluationError } from '#cel/index.ts';
-import { isMap } from '../custom/structural.ts';
+import { correlated, isMap } from '../custom/structural.ts';
 import { sameJson } from '../meta/equal.ts';
 import { duplicate, type FieldError, forbidden, invalid, required } from '../meta/fielderrors.ts';
 import { CALL_LIMIT, REQUEST_LIMIT } from './environment.ts';
-import { correlated, globalsOf, messageOf, type Rule, type RuleTree, type Subject } from './rules.ts';
+import { globalsOf, messageOf, type Rule, type RuleTree, type Subject } from './rules.ts';
 
 /** The path of the whole object, as Go prints one that is not there. */
 export const NO_PATH = '<nil>';

@@ -11,7 +11,7 @@ import {
   type Value,
   WrongTypeError,
 } from '#cel/index.ts';
-import { isMap, itemsOf } from '../custom/structural.ts';
+import { itemsOf } from '../custom/structural.ts';
 import type { JSONSchemaProps, ValidationRule } from '../kinds/apiextensions/jsonschema.ts';
 import { CALL_LIMIT, kubernetes } from './environment.ts';
 import { type Typed, typed } from './schema-types.ts';
@@ -118,14 +118,6 @@ export function globalsOf({ view }: RuleTree, { source }: Rule, { value, old }: 
   const self = view.adapt(value);
   if (source.optionalOldSelf) return { self, oldSelf: old === undefined ? NONE : new Optional(view.adapt(old)) };
   return old === undefined ? { self } : { self, oldSelf: view.adapt(old) };
-}
-
-/** The old element of a list that belongs to a new one: that with the same keys, in lists that are maps. */
-export function correlated(s: JSONSchemaProps, item: unknown, old: unknown): unknown {
-  const keys = s['x-kubernetes-list-map-keys'] ?? [];
-  if (s['x-kubernetes-list-type'] !== 'map' || !isMap(item) || !Array.isArray(old)) return undefined;
-  const id = JSON.stringify(keys.map((k) => item[k]));
-  return old.find((o) => isMap(o) && JSON.stringify(keys.map((k) => o[k])) === id);
 }
 
 /** The message of a rule that does not hold. */

@@ -29,6 +29,22 @@ test('a resource is declared once', () => {
   expect(names.filter((n, i) => names.indexOf(n) !== i)).toEqual([]);
 });
 
+test('what a PUT creates if it is not there', () => {
+  expect(named.flatMap(([name, kind]) => (kind.createOnUpdate ? [name] : [])).sort()).toEqual([
+    ...['clusterrolebindings', 'clusterroles'].map((k) => `${k}.rbac.authorization.k8s.io`),
+    ...['endpoints.', 'events.', 'leases.coordination.k8s.io', 'limitranges.'],
+    ...['rolebindings', 'roles'].map((k) => `${k}.rbac.authorization.k8s.io`),
+    ...['runtimeclasses.node.k8s.io', 'services.'],
+  ]);
+});
+
+test('what is shown by its own deletion', () => {
+  expect(named.flatMap(([name, kind]) => (kind.returnsDeleted ? [name] : [])).sort()).toEqual([
+    ...['persistentvolumeclaims.', 'persistentvolumes.', 'pods.', 'podtemplates.', 'resourcequotas.'],
+    ...['serviceaccounts.', 'services.'],
+  ]);
+});
+
 test('short names mean one resource', () => {
   const short = builtinKinds.flatMap((k) => k.shortNames);
   expect(short.filter((n, i) => short.indexOf(n) !== i)).toEqual([]);

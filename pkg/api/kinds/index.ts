@@ -7,6 +7,7 @@ export * from './admissionregistration/policybinding.ts';
 export * from './admissionregistration/rules.ts';
 export * from './admissionregistration/validatingwebhook.ts';
 export * from './admissionregistration/webhook-client.ts';
+export * from './apiextensions/approval.ts';
 export * from './apiextensions/conversion.ts';
 export * from './apiextensions/customresourcedefinition.ts';
 export * from './apiextensions/jsonschema.ts';

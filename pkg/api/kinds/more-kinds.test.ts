@@ -224,6 +224,12 @@ const cases: readonly KindCase[] = [
         'spec.metrics[0].resource',
         'must populate information for the given metric source',
       ],
+      [
+        { 'spec.behavior': { scaleUp: { selectPolicy: 'x' } } },
+        UNSUPPORTED,
+        'spec.behavior.scaleUp.selectPolicy',
+        'Max',
+      ],
     ],
   ],
   [

@@ -138,6 +138,8 @@ const hasReason =
 export const isNotFound = hasReason('NotFound');
 export const isAlreadyExists = hasReason('AlreadyExists');
 export const isConflict = hasReason('Conflict');
+/** Refused for what it asks for or as things are, not because somebody else was faster. */
+export const isRefused = (e: unknown): e is StatusError => e instanceof StatusError && !isConflict(e);
 export const isInvalid = hasReason('Invalid');
 export const isForbidden = hasReason('Forbidden');
 /** 410: the resourceVersion is too old, list again. */

@@ -49,6 +49,21 @@ function readerOf(kind: Kind, field: string): Reader {
   );
 }
 
+const pinned = (terms: readonly Term[], field: string): string | undefined =>
+  terms.find((t) => t.equal && t.field === field)?.value;
+
+/** The value that a selector of any kind pins a field to; undefined: to none, or it does not parse. */
+export function exactValue(text: string, field: string): string | undefined {
+  try {
+    return pinned(
+      termsOf(text).map((t) => parseTerm(t, text)),
+      field,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
 /** Parses `a=b,c!=d` over the selectable fields of a kind ("Field Selectors"). @throws StatusError 400 */
 export function parseFieldSelector(text: string, kind: Kind): FieldSelector {
   const terms = termsOf(text).map((t) => parseTerm(t, text));
@@ -58,6 +73,6 @@ export function parseFieldSelector(text: string, kind: Kind): FieldSelector {
   });
   return {
     matches: (o) => checks.every((c) => c(o)),
-    exact: (field) => terms.find((t) => t.equal && t.field === field)?.value,
+    exact: (field) => pinned(terms, field),
   };
 }

@@ -1,6 +1,6 @@
 import type { Kind, NameRule } from '../kind.ts';
 import { sameJson } from './equal.ts';
-import { type FieldError, forbidden, invalid, required } from './fielderrors.ts';
+import { type FieldError, forbidden, invalid, required, tooLong } from './fielderrors.ts';
 import { validateLabels } from './labels.ts';
 import { dns1035Label, dnsLabel, dnsSubdomain, pathSegment, qualifiedName } from './names.ts';
 import type { KubeObject, ObjectMeta, Stored } from './objectmeta.ts';
@@ -11,23 +11,18 @@ const RULES: Record<NameRule, (name: string) => string[]> = {
   dns1035Label,
   pathSegment,
 };
+/** Bytes of all keys and values together. */
 const MAX_ANNOTATIONS = 256 * 1024;
 
-function validateAnnotations(annotations: Record<string, string> | undefined): FieldError[] {
+/** Annotations at `path`, of an object or of a template. */
+export function validateAnnotations(annotations: Record<string, string> | undefined, path: string): FieldError[] {
   const found: FieldError[] = [];
   let size = 0;
   for (const [k, v] of Object.entries(annotations ?? {})) {
-    found.push(...qualifiedName(k.toLowerCase()).map((m) => invalid('metadata.annotations', k, m)));
-    size += k.length + v.length;
+    found.push(...qualifiedName(k.toLowerCase()).map((m) => invalid(path, k, m)));
+    size += Buffer.byteLength(k) + Buffer.byteLength(v);
   }
-  if (size > MAX_ANNOTATIONS) {
-    found.push({
-      type: 'FieldValueTooLong',
-      field: 'metadata.annotations',
-      message: `Too long: may not be more than ${MAX_ANNOTATIONS} bytes`,
-    });
-  }
-  return found;
+  return size > MAX_ANNOTATIONS ? [...found, tooLong(path, MAX_ANNOTATIONS)] : found;
 }
 
 function validateOwners(meta: ObjectMeta): FieldError[] {
@@ -64,7 +59,7 @@ export function validateObjectMeta(kind: Kind, o: KubeObject): FieldError[] {
   } else if (meta.namespace) found.push(forbidden('metadata.namespace', 'not allowed on this type'));
   found.push(
     ...validateLabels(meta.labels, 'metadata.labels'),
-    ...validateAnnotations(meta.annotations),
+    ...validateAnnotations(meta.annotations, 'metadata.annotations'),
     ...validateOwners(meta),
   );
   // Definitions and their objects may be held by any name.

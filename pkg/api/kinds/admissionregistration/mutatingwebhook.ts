@@ -48,6 +48,7 @@ export const MutatingWebhookConfigurations = defineKind<MutatingWebhookConfigura
   version: 'v1',
   kind: 'MutatingWebhookConfiguration',
   plural: 'mutatingwebhookconfigurations',
+  categories: ['api-extensions'],
   namespaced: false,
   hasGeneration: true,
   schema: MutatingWebhookConfigurationSchema,

@@ -163,6 +163,7 @@ export const ValidatingAdmissionPolicies = defineKind<ValidatingAdmissionPolicy>
   version: 'v1',
   kind: 'ValidatingAdmissionPolicy',
   plural: 'validatingadmissionpolicies',
+  categories: ['api-extensions'],
   namespaced: false,
   hasStatus: true,
   schema: ValidatingAdmissionPolicySchema,

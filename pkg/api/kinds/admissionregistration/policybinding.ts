@@ -82,6 +82,7 @@ export const ValidatingAdmissionPolicyBindings = defineKind<ValidatingAdmissionP
   version: 'v1',
   kind: 'ValidatingAdmissionPolicyBinding',
   plural: 'validatingadmissionpolicybindings',
+  categories: ['api-extensions'],
   namespaced: false,
   hasGeneration: true,
   schema: ValidatingAdmissionPolicyBindingSchema,

@@ -44,6 +44,7 @@ export const ValidatingWebhookConfigurations = defineKind<ValidatingWebhookConfi
   version: 'v1',
   kind: 'ValidatingWebhookConfiguration',
   plural: 'validatingwebhookconfigurations',
+  categories: ['api-extensions'],
   namespaced: false,
   hasGeneration: true,
   schema: ValidatingWebhookConfigurationSchema,

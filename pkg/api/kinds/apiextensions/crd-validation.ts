@@ -3,6 +3,7 @@ import { sameJson } from '../../meta/equal.ts';
 import { duplicate, type FieldError, forbidden, invalid, required, tooMany } from '../../meta/fielderrors.ts';
 import { dns1035Label, dnsSubdomain } from '../../meta/names.ts';
 import { immutable, invalidFor, oneOfRequired } from '../check/check.ts';
+import { APPROVAL, approvalOf } from './approval.ts';
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionNames,
@@ -167,6 +168,16 @@ function validateUpdate(o: CustomResourceDefinition, old: CustomResourceDefiniti
   return found;
 }
 
+/** Groups of the Kubernetes project are for what it has approved; what was there without stays. */
+function validateApproval(o: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldError[] {
+  const approval = approvalOf(o);
+  if (!approval || (old && approvalOf(old)?.state === approval.state)) return [];
+  const path = `metadata.annotations[${APPROVAL}]`;
+  if (approval.state === 'MissingAnnotation') return [required(path, approval.message)];
+  if (approval.state !== 'InvalidAnnotation') return [];
+  return [invalid(path, o.metadata?.annotations?.[APPROVAL], approval.message)];
+}
+
 export function validateDefinition(o: CustomResourceDefinition, old?: CustomResourceDefinition): FieldError[] {
   const { spec } = o;
   const found: FieldError[] = [];
@@ -185,6 +196,7 @@ export function validateDefinition(o: CustomResourceDefinition, old?: CustomReso
     ...validateVersions('spec.versions', spec?.versions ?? []),
     ...validateNames('spec.names', spec?.names),
     ...validateConversion(o),
+    ...validateApproval(o, old),
   );
   if (spec?.preserveUnknownFields && !sameJson(spec.preserveUnknownFields, old?.spec?.preserveUnknownFields)) {
     found.push(invalid('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema'));

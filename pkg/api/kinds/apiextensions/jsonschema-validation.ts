@@ -1,5 +1,6 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
 import type { JSONSchemaProps } from './jsonschema.ts';
+import { validateBranches, validateDefault, validateHead } from './structure-validation.ts';
 
 const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 /** Keywords that structural schemas do without. */
@@ -78,8 +79,22 @@ function validateSchema(path: string, s: JSONSchemaProps, root: boolean): FieldE
   for (const k of UNSUPPORTED) {
     if (s[k] !== undefined) found.push(forbidden(`${path}.${k}`, `${k} is not supported`));
   }
-  return [...found, ...validateList(path, s), ...validateParts(path, s)];
+  return [...found, ...validateList(path, s), ...validateParts(path, s), ...validateBranches(path, s)];
 }
 
 /** A structural schema: every value has a type, nothing is left open unless it says so. */
-export const validateStructure = (path: string, s: JSONSchemaProps): FieldError[] => validateSchema(path, s, true);
+export function validateStructure(path: string, s: JSONSchemaProps): FieldError[] {
+  const found = [...validateSchema(path, s, true), ...validateHead(path, s)];
+  // Values can be judged by a schema that is sound.
+  return found.length > 0 ? found : validateDefaults(path, s);
+}
+
+function validateDefaults(path: string, s: JSONSchemaProps): FieldError[] {
+  const { items, additionalProperties: others } = s;
+  return [
+    ...validateDefault(path, s),
+    ...Object.entries(s.properties ?? {}).flatMap(([k, p]) => validateDefaults(`${path}.properties[${k}]`, p)),
+    ...(items && !Array.isArray(items) ? validateDefaults(`${path}.items`, items) : []),
+    ...(typeof others === 'object' ? validateDefaults(`${path}.additionalProperties`, others) : []),
+  ];
+}

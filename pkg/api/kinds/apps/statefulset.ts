@@ -17,7 +17,7 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
-import { countOf, countOrPercent, nonNegative, notAboveHundredPercent } from '../check/check.ts';
+import { countOf, countOrPercent, nonNegative, notAboveHundredPercent, oneOfOptional } from '../check/check.ts';
 import { validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
@@ -169,6 +169,7 @@ function validateStatefulSet(o: StatefulSet, old?: StatefulSet): FieldError[] {
   const { spec } = o;
   if (!spec) return [required('spec.selector'), ...validateLastingTemplate(undefined, 'StatefulSet')];
   const found: FieldError[] = [];
+  const retention = spec.persistentVolumeClaimRetentionPolicy;
   const policy: string | undefined = spec.podManagementPolicy;
   if (!policy) found.push(required('spec.podManagementPolicy'));
   else if (policy !== 'OrderedReady' && policy !== 'Parallel') {
@@ -179,6 +180,9 @@ function validateStatefulSet(o: StatefulSet, old?: StatefulSet): FieldError[] {
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
+    ...(['whenDeleted', 'whenScaled'] as const).flatMap((k) =>
+      oneOfOptional(`spec.persistentVolumeClaimRetentionPolicy.${k}`, retention?.[k], ['Delete', 'Retain']),
+    ),
     ...validateOwnSelector(spec.selector, 'statefulset'),
     ...validateTemplateLabels(spec.selector, spec.template),
     ...validateLastingTemplate(withClaims(spec), 'StatefulSet'),

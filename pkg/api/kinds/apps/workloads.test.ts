@@ -23,6 +23,12 @@ const NEGATIVE = 'must be greater than or equal to 0';
 
 /** Holds for every kind with a selector and a template. */
 const everywhere: BadInput[] = [
+  [
+    { 'spec.template.metadata.annotations': { 'a b': 'c' } },
+    INVALID,
+    'spec.template.annotations',
+    '"a b": name part must consist of',
+  ],
   [{ 'spec.selector': undefined }, REQUIRED, 'spec.selector', 'Required value'],
   [{ 'spec.selector': {} }, INVALID, 'spec.selector', 'empty selector is invalid for'],
   [
@@ -129,6 +135,12 @@ const own: [string, Kind<KubeObject>, BadInput[]][] = [
     'StatefulSet',
     StatefulSets as unknown as Kind,
     [
+      [
+        { 'spec.persistentVolumeClaimRetentionPolicy': { whenScaled: 'X' } },
+        UNSUPPORTED,
+        'spec.persistentVolumeClaimRetentionPolicy.whenScaled',
+        '"Delete", "Retain"',
+      ],
       [
         { 'spec.podManagementPolicy': 'X' },
         INVALID,

@@ -1,7 +1,10 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
-import { oneOfRequired } from '../check/check.ts';
+import { validateLabelSelector } from '../../meta/labels.ts';
+import { pathSegment } from '../../meta/names.ts';
+import { compareQuantities } from '../../meta/quantity.ts';
+import { invalidFor, oneOfOptional, oneOfRequired } from '../check/check.ts';
 import type { HorizontalPodAutoscaler, HPAScalingRules } from './horizontalpodautoscaler.ts';
-import type { MetricSpec, MetricTarget } from './metrics.ts';
+import type { CrossVersionObjectReference, MetricSpec, MetricTarget } from './metrics.ts';
 
 /** The field that holds a metric of each type. */
 const FIELD_OF = {
@@ -12,15 +15,57 @@ const FIELD_OF = {
   Resource: 'resource',
 } as const;
 
-function validateTarget(path: string, t: MetricTarget | undefined): FieldError[] {
-  if (!t?.type) return [required(`${path}.type`, 'must specify a metric target type')];
-  const found = oneOfRequired(`${path}.type`, t.type, ['AverageValue', 'Utilization', 'Value']);
-  if (t.averageUtilization !== undefined && t.averageUtilization < 1) {
-    found.push(invalid(`${path}.averageUtilization`, t.averageUtilization, 'must be greater than 0'));
+type Field = (typeof FIELD_OF)[keyof typeof FIELD_OF];
+
+/** Which values a target of a metric can go by: one must be given; those of a pair exclude each other. */
+interface Choice {
+  readonly of: readonly (keyof MetricTarget)[];
+  /** The field that is missing, and what is said of it. */
+  readonly missing: readonly [keyof MetricTarget, string];
+  /** The field that is one too many. */
+  readonly extra?: readonly [keyof MetricTarget, string];
+}
+
+const OF_RESOURCE: Choice = {
+  of: ['averageUtilization', 'averageValue'],
+  missing: ['averageUtilization', 'must set either a target raw value or a target utilization'],
+  extra: ['averageValue', 'may not set both a target raw value and a target utilization'],
+};
+const CHOICES: Readonly<Record<Field, Choice>> = {
+  resource: OF_RESOURCE,
+  containerResource: OF_RESOURCE,
+  pods: { of: ['averageValue'], missing: ['averageValue', 'must specify a positive target averageValue'] },
+  object: {
+    of: ['value', 'averageValue'],
+    missing: ['averageValue', 'must set either a target value or averageValue'],
+  },
+  external: {
+    of: ['value', 'averageValue'],
+    missing: ['averageValue', 'must set either a target value for metric or a per-pod target'],
+    extra: ['value', 'may not set both a target value for metric and a per-pod target'],
+  },
+};
+const TARGETS = ['AverageValue', 'Utilization', 'Value'];
+
+function validateTarget(path: string, t: MetricTarget | undefined, choice: Choice): FieldError[] {
+  const found: FieldError[] = [];
+  const { type, averageUtilization } = t ?? {};
+  if (!type) found.push(required(`${path}.type`, 'must specify a metric target type'));
+  else if (!TARGETS.includes(type)) {
+    found.push(invalid(`${path}.type`, type, 'must be either Utilization, Value, or AverageValue'));
   }
-  if (t.type === 'Utilization' && t.averageUtilization === undefined) {
-    found.push(required(`${path}.averageUtilization`, 'must specify a positive target averageUtilization'));
+  for (const k of ['value', 'averageValue'] as const) {
+    const amount = t?.[k];
+    if (amount !== undefined && compareQuantities(amount, '0') <= 0) {
+      found.push(invalid(`${path}.${k}`, amount, 'must be positive'));
+    }
   }
+  if (averageUtilization !== undefined && averageUtilization < 1) {
+    found.push(invalid(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0'));
+  }
+  const given = choice.of.filter((k) => t?.[k] !== undefined).length;
+  if (given === 0) found.push(required(`${path}.${choice.missing[0]}`, choice.missing[1]));
+  if (given > 1 && choice.extra) found.push(forbidden(`${path}.${choice.extra[0]}`, choice.extra[1]));
   return found;
 }
 
@@ -36,13 +81,26 @@ function validateMetric(path: string, m: MetricSpec): FieldError[] {
     }
   }
   const source = m[field];
-  if (source) {
-    found.push(...validateTarget(`${path}.${field}.target`, source.target));
-    if ('name' in source && !source.name) found.push(required(`${path}.${field}.name`, 'must specify a resource name'));
-    if ('container' in source && !source.container) found.push(required(`${path}.${field}.container`));
+  return source ? [...found, ...validateSource(`${path}.${field}`, source, CHOICES[field])] : found;
+}
+
+function validateSource(path: string, source: NonNullable<MetricSpec[Field]>, choice: Choice): FieldError[] {
+  const found = validateTarget(`${path}.target`, source.target, choice);
+  if ('metric' in source) {
+    const { name, selector } = source.metric ?? {};
+    if (!name) found.push(required(`${path}.metric.name`, 'must specify a metric name'));
+    else found.push(...invalidFor(`${path}.metric.name`, name, pathSegment(name)));
+    found.push(...validateLabelSelector(selector, `${path}.metric.selector`));
+  } else if (!source.name) found.push(required(`${path}.name`, 'must specify a resource name'));
+  if ('describedObject' in source) found.push(...validateReference(`${path}.describedObject`, source.describedObject));
+  if ('container' in source && !source.container) {
+    found.push(required(`${path}.container`, 'must specify a container'));
   }
   return found;
 }
+
+const validateReference = (path: string, ref: CrossVersionObjectReference | undefined): FieldError[] =>
+  (['kind', 'name'] as const).flatMap((k) => (ref?.[k] ? [] : [required(`${path}.${k}`)]));
 
 const MAX_WINDOW_SECONDS = 3600;
 const MAX_PERIOD_SECONDS = 1800;
@@ -56,6 +114,7 @@ function validateRules(path: string, r: HPAScalingRules | undefined): FieldError
   if (window !== undefined && window > MAX_WINDOW_SECONDS) {
     found.push(invalid(at, window, `must be less than or equal to ${MAX_WINDOW_SECONDS}`));
   }
+  found.push(...oneOfOptional(`${path}.selectPolicy`, r.selectPolicy, ['Disabled', 'Max', 'Min']));
   if (!r.policies?.length) return [...found, required(`${path}.policies`, 'must specify at least one Policy')];
   for (const [i, p] of r.policies.entries()) {
     const here = `${path}.policies[${i}]`;
@@ -84,11 +143,9 @@ export function validateAutoscaler(o: HorizontalPodAutoscaler): FieldError[] {
   if (min !== undefined && max < min) {
     found.push(invalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`'));
   }
-  for (const k of ['kind', 'name'] as const) {
-    if (!spec.scaleTargetRef?.[k]) found.push(required(`spec.scaleTargetRef.${k}`));
-  }
   return [
     ...found,
+    ...validateReference('spec.scaleTargetRef', spec.scaleTargetRef),
     ...(spec.metrics ?? []).flatMap((m, i) => validateMetric(`spec.metrics[${i}]`, m)),
     ...validateRules('spec.behavior.scaleUp', spec.behavior?.scaleUp),
     ...validateRules('spec.behavior.scaleDown', spec.behavior?.scaleDown),

@@ -3,6 +3,7 @@ import type { Kind } from '../../kind.ts';
 import { created, describeKinds, type KindCase, row, spoiled, texts, updated } from '../fixtures.ts';
 import { CronJobs } from './cronjob.ts';
 import { Jobs } from './job.ts';
+import { countListedIndexes } from './pod-policy-validation.ts';
 import { validateSchedule, validateTimeZone } from './schedule-validation.ts';
 
 const REQUIRED = 'FieldValueRequired';
@@ -16,6 +17,14 @@ const cron = {
   metadata: { name: 'c', namespace: 'default' },
   spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template } } },
 };
+
+const RULE = 'spec.podFailurePolicy.rules[0]';
+const SUCCESS = 'spec.successPolicy.rules[0]';
+const indexed = { 'spec.completionMode': 'Indexed', 'spec.completions': 5 };
+const exitCodes = (onExitCodes: object) => ({
+  'spec.podFailurePolicy': { rules: [{ action: 'FailJob', onExitCodes }] },
+});
+const success = (rule: object) => ({ ...indexed, 'spec.successPolicy': { rules: [rule] } });
 
 const bad: readonly KindCase[] = [
   [
@@ -58,6 +67,86 @@ const bad: readonly KindCase[] = [
         INVALID,
         'spec.podFailurePolicy.rules[0]',
         'specifying one of OnExitCodes and OnPodConditions is required',
+      ],
+      [
+        exitCodes({ operator: 'In', values: [0, 1] }),
+        INVALID,
+        `${RULE}.onExitCodes.values[0]`,
+        'must not be 0 for the In operator',
+      ],
+      [exitCodes({ operator: 'In', values: [2, 1] }), INVALID, `${RULE}.onExitCodes.values`, 'must be ordered'],
+      [exitCodes({ operator: 'In', values: [1, 1] }), 'FieldValueDuplicate', `${RULE}.onExitCodes.values[1]`, '1'],
+      [exitCodes({ operator: 'In', values: [] }), INVALID, `${RULE}.onExitCodes.values`, 'at least one value'],
+      [
+        exitCodes({ operator: 'In', values: [1], containerName: 'x' }),
+        INVALID,
+        `${RULE}.onExitCodes.containerName`,
+        'must be one of the container or initContainer names in the pod template',
+      ],
+      [
+        { 'spec.podFailurePolicy': { rules: [{ action: 'FailIndex', onPodConditions: [{ type: 'A' }] }] } },
+        INVALID,
+        `${RULE}.action`,
+        'requires the backoffLimitPerIndex to be set',
+      ],
+      [
+        { 'spec.podFailurePolicy': { rules: [{ action: 'Count', onPodConditions: [{ type: 'a b' }] }] } },
+        INVALID,
+        `${RULE}.onPodConditions[0].type`,
+        'name part',
+      ],
+      [
+        { 'spec.podFailurePolicy': { rules: [] }, 'spec.podReplacementPolicy': 'TerminatingOrFailed' },
+        UNSUPPORTED,
+        'spec.podReplacementPolicy',
+        'supported values: "Failed"',
+      ],
+      [
+        { ...indexed, 'spec.backoffLimitPerIndex': 1, 'spec.template.spec.restartPolicy': 'OnFailure' },
+        INVALID,
+        'spec.template.spec.restartPolicy',
+        'only "Never" is supported when backoffLimitPerIndex is specified',
+      ],
+      [{ 'spec.managedBy': 'me' }, INVALID, 'spec.managedBy', 'must be a domain-prefixed path'],
+      [{ 'spec.maxFailedIndexes': 1 }, REQUIRED, 'spec.backoffLimitPerIndex', 'when maxFailedIndexes is specified'],
+      [
+        { ...indexed, 'spec.backoffLimitPerIndex': 1, 'spec.maxFailedIndexes': 6 },
+        INVALID,
+        'spec.maxFailedIndexes',
+        'must be less than or equal to completions',
+      ],
+      [
+        { ...indexed, 'spec.completions': 100_001, 'spec.backoffLimitPerIndex': 1 },
+        REQUIRED,
+        'spec.maxFailedIndexes',
+        'must be specified when completions is above 100000',
+      ],
+      [
+        { ...indexed, 'metadata.name': 'x'.repeat(62) },
+        INVALID,
+        'metadata.name',
+        `will not able to create pod with invalid DNS label: ${'x'.repeat(62)}-4`,
+      ],
+      [{ 'spec.successPolicy': { rules: [] } }, INVALID, 'spec.successPolicy', 'requires indexed completion mode'],
+      [{ ...indexed, 'spec.successPolicy': {} }, REQUIRED, 'spec.successPolicy.rules', 'at least one rules must be'],
+      [success({}), REQUIRED, SUCCESS, 'at least one of succeededCount or succeededIndexes must be specified'],
+      [
+        success({ succeededCount: 6 }),
+        INVALID,
+        `${SUCCESS}.succeededCount`,
+        'less than or equal to 5 (the number of s',
+      ],
+      [
+        success({ succeededCount: 4, succeededIndexes: '0,2-3' }),
+        INVALID,
+        `${SUCCESS}.succeededCount`,
+        'less than or equal to 3 (the number of indexes in',
+      ],
+      [
+        success({ succeededIndexes: '0-5' }),
+        INVALID,
+        `${SUCCESS}.succeededIndexes`,
+        'error parsing succeededIndexes: too large index: "5"',
       ],
       [
         { 'spec.podFailurePolicy': { rules: [] }, 'spec.template.spec.restartPolicy': 'OnFailure' },
@@ -156,6 +245,42 @@ test('what of a job can be changed', () => {
   expect(change('spec.template.spec.containers[0].image', 'x')[0]).toMatch(
     /^FieldValueInvalid spec\.template: .*: field is immutable$/,
   );
+});
+
+test('an indexed job grows and shrinks together with its parallelism', () => {
+  const old = created(Jobs, spoiled(job, { ...indexed, 'spec.parallelism': 5 })).object;
+  const change = (changes: Record<string, unknown>) =>
+    texts(updated(Jobs, old, (o) => Object.assign(o, spoiled(o, changes))).problems);
+  expect(change({ 'spec.completions': 7, 'spec.parallelism': 7 })).toEqual([]);
+  expect(change({ 'spec.parallelism': 2 })).toEqual([]);
+  expect(change({ 'spec.completions': 7 })).toEqual([
+    'FieldValueInvalid spec.completions: Invalid value: 7: can only be modified in tandem with spec.parallelism',
+  ]);
+});
+
+test.each<[string, number | RegExp]>([
+  ['', 0],
+  ['1,3-5,7', 5],
+  ['1,1', /non-increasing order, previous: 1, current: 1/],
+  ['5-3', /non-increasing order, previous: 5, current: 3/],
+  ['1-2-3', /the fragment "1-2-3" violates/],
+  ['a', /cannot convert string to integer for index: "a"/],
+  ['10', /too large index: "10"/],
+])('listed indexes %j', (text, want) => {
+  if (typeof want === 'number') expect(countListedIndexes(text, 10)).toBe(want);
+  else expect(() => countListedIndexes(text, 10)).toThrow(want);
+});
+
+test('a job with policies is fine', () => {
+  const rules = [
+    { action: 'FailIndex', onExitCodes: { operator: 'NotIn', values: [0, 1, 42], containerName: 'c' } },
+    { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget' }] },
+  ];
+  const changes = {
+    ...{ ...success({ succeededIndexes: '0,2-4', succeededCount: 2 }), 'spec.podFailurePolicy': { rules } },
+    ...{ 'spec.backoffLimitPerIndex': 1, 'spec.maxFailedIndexes': 5, 'spec.managedBy': 'example.com/me' },
+  };
+  expect(texts(created(Jobs, spoiled(job, changes)).problems)).toEqual([]);
 });
 
 const now = Date.parse('2026-01-01T01:00:00Z');

@@ -1,10 +1,11 @@
 import { sameJson } from '../../meta/equal.ts';
-import { type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { type FieldError, invalid, notSupported, required, tooLong } from '../../meta/fielderrors.ts';
 import { compileLabelSelector, validateLabelSelector } from '../../meta/labels.ts';
-import { immutable, nonNegative, oneOfOptional, oneOfRequired } from '../check/check.ts';
+import { dnsLabel, dnsSubdomain } from '../../meta/names.ts';
+import { immutable, nonNegative, oneOfOptional } from '../check/check.ts';
 import { validatePodTemplate } from '../core/pod/pod-validation.ts';
 import type { Job, JobSpec } from './job.ts';
-import type { PodFailurePolicy } from './pod-failure.ts';
+import { validateFailurePolicy, validateSuccessPolicy } from './pod-policy-validation.ts';
 
 const COUNTS = [
   'parallelism',
@@ -16,16 +17,26 @@ const COUNTS = [
   'maxFailedIndexes',
 ] as const;
 const MAX_INDEXED_PARALLELISM = 100_000;
+const MANY_COMPLETIONS = 100_000;
+const LIMIT_OF_MANY = 10_000;
+const MAX_MANAGER = 63;
 
 function validateIndexes(path: string, spec: JobSpec): FieldError[] {
   const found: FieldError[] = [];
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    found.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
+  }
   if (spec.completionMode === 'Indexed') {
     if (spec.completions === undefined) found.push(required(`${path}.completions`, 'when completion mode is Indexed'));
     if ((spec.parallelism ?? 0) > MAX_INDEXED_PARALLELISM) {
       const why = `must be less than or equal to ${MAX_INDEXED_PARALLELISM} when completion mode is Indexed`;
       found.push(invalid(`${path}.parallelism`, spec.parallelism, why));
     }
-    return found;
+    if (spec.completions !== undefined && (spec.maxFailedIndexes ?? 0) > spec.completions) {
+      const why = 'must be less than or equal to completions';
+      found.push(invalid(`${path}.maxFailedIndexes`, spec.maxFailedIndexes, why));
+    }
+    return [...found, ...validateMany(path, spec)];
   }
   for (const k of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
     if (spec[k] !== undefined) found.push(invalid(`${path}.${k}`, spec[k], 'requires indexed completion mode'));
@@ -33,25 +44,35 @@ function validateIndexes(path: string, spec: JobSpec): FieldError[] {
   return found;
 }
 
-function validateFailurePolicy(path: string, policy: PodFailurePolicy | undefined): FieldError[] {
-  return (policy?.rules ?? []).flatMap((r, i) => {
-    const at = `${path}.rules[${i}]`;
-    const found = oneOfRequired(`${at}.action`, r.action, ['Count', 'FailIndex', 'FailJob', 'Ignore']);
-    if (r.onExitCodes) {
-      found.push(...oneOfRequired(`${at}.onExitCodes.operator`, r.onExitCodes.operator, ['In', 'NotIn']));
-      if (!r.onExitCodes.values?.length) {
-        found.push(invalid(`${at}.onExitCodes.values`, r.onExitCodes.values ?? [], 'at least one value is required'));
-      }
-    }
-    const conditions = r.onPodConditions?.length ?? 0;
-    if (r.onExitCodes && conditions > 0) {
-      found.push(invalid(at, r, 'specifying both OnExitCodes and OnPodConditions is not supported'));
-    }
-    if (!r.onExitCodes && conditions === 0) {
-      found.push(invalid(at, r, 'specifying one of OnExitCodes and OnPodConditions is required'));
-    }
-    return found;
-  });
+/** Failed indexes are listed in the status, which may not grow too large. */
+function validateMany(path: string, spec: JobSpec): FieldError[] {
+  const { completions = 0, backoffLimitPerIndex } = spec;
+  if (completions <= MANY_COMPLETIONS || backoffLimitPerIndex === undefined) return [];
+  const found: FieldError[] = [];
+  if (spec.maxFailedIndexes === undefined) {
+    const why = `must be specified when completions is above ${MANY_COMPLETIONS}`;
+    found.push(required(`${path}.maxFailedIndexes`, why));
+  }
+  for (const k of ['parallelism', 'maxFailedIndexes'] as const) {
+    if ((spec[k] ?? 0) <= LIMIT_OF_MANY) continue;
+    const when = `when completions are above ${MANY_COMPLETIONS} and used with backoff limit per index`;
+    found.push(invalid(`${path}.${k}`, spec[k], `must be less than or equal to ${LIMIT_OF_MANY} ${when}`));
+  }
+  return found;
+}
+
+/** With a pod failure policy a pod is replaced when it is known how it ended. */
+const validateReplacement = (path: string, { podReplacementPolicy, podFailurePolicy }: JobSpec): FieldError[] =>
+  oneOfOptional(path, podReplacementPolicy, podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed']);
+
+function validateManager(path: string, name: string | undefined): FieldError[] {
+  if (name === undefined) return [];
+  const [domain = '', ...rest] = name.split('/');
+  const found =
+    dnsSubdomain(domain).length === 0 && rest.join('/') !== ''
+      ? []
+      : [invalid(path, name, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  return name.length > MAX_MANAGER ? [...found, tooLong(path, MAX_MANAGER)] : found;
 }
 
 function validateRestart(path: string, spec: JobSpec): FieldError[] {
@@ -60,10 +81,10 @@ function validateRestart(path: string, spec: JobSpec): FieldError[] {
   // "Always" is what the default makes of none, so the user may not know the field at all.
   if (policy === undefined || policy === 'Always') return [required(at, 'valid values: "OnFailure", "Never"')];
   if (policy !== 'OnFailure' && policy !== 'Never') return [notSupported(at, policy, ['OnFailure', 'Never'])];
-  if (spec.podFailurePolicy && policy !== 'Never') {
-    return [invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified')];
-  }
-  return [];
+  if (policy === 'Never') return [];
+  return (['podFailurePolicy', 'backoffLimitPerIndex'] as const).flatMap((k) =>
+    spec[k] === undefined ? [] : [invalid(at, policy, `only "Never" is supported when ${k} is specified`)],
+  );
 }
 
 /** A job's spec, of a job or in a cron job's template, less its selector. */
@@ -73,8 +94,10 @@ export function validateJobSpec(path: string, spec: JobSpec | undefined): FieldE
     ...COUNTS.flatMap((k) => nonNegative(`${path}.${k}`, spec[k])),
     ...oneOfOptional(`${path}.completionMode`, spec.completionMode, ['Indexed', 'NonIndexed']),
     ...validateIndexes(path, spec),
-    ...validateFailurePolicy(`${path}.podFailurePolicy`, spec.podFailurePolicy),
-    ...oneOfOptional(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, ['Failed', 'TerminatingOrFailed']),
+    ...validateFailurePolicy(path, spec),
+    ...validateSuccessPolicy(path, spec),
+    ...validateReplacement(`${path}.podReplacementPolicy`, spec),
+    ...validateManager(`${path}.managedBy`, spec.managedBy),
     ...validatePodTemplate(`${path}.template`, spec.template),
     ...validateRestart(path, spec),
   ];
@@ -90,9 +113,24 @@ function validateSelector(spec: JobSpec | undefined): FieldError[] {
     : [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')];
 }
 
-/** An indexed job may grow or shrink when all its indexes run at a time. */
-const mayResize = (spec: JobSpec): boolean =>
-  spec.completionMode === 'Indexed' && spec.completions !== undefined && spec.completions === spec.parallelism;
+/** An indexed job may grow or shrink when all its indexes run at a time ("Elastic Indexed Jobs"). */
+function validateCompletions(now: JobSpec, before: JobSpec): FieldError[] {
+  const { completions } = now;
+  if (now.completionMode !== 'Indexed') return immutable('spec.completions', completions, before.completions);
+  if (completions === undefined || completions === before.completions || completions === now.parallelism) return [];
+  return [invalid('spec.completions', completions, 'can only be modified in tandem with spec.parallelism')];
+}
+
+/** The pods of an indexed job have host names that end with their indexes. */
+function validateIndexedName({ metadata, spec }: Job): FieldError[] {
+  const { completionMode, completions = 0 } = spec ?? {};
+  if (completionMode !== 'Indexed' || completions <= 0) return [];
+  const name = metadata?.name ?? '';
+  const longest = `${name}-${completions - 1}`;
+  return dnsLabel(longest).length === 0
+    ? []
+    : [invalid('metadata.name', name, `will not able to create pod with invalid DNS label: ${longest}`)];
+}
 
 /** Where pods run may still be changed while none has been started. */
 function templateAsBefore(now: JobSpec, before: JobSpec, startable: boolean): JobSpec['template'] {
@@ -107,7 +145,7 @@ function validateUpdate(now: JobSpec, old: Job): FieldError[] {
   const before = old.spec;
   if (!before) return [];
   const found: FieldError[] = [];
-  if (!mayResize(now)) found.push(...immutable('spec.completions', now.completions, before.completions));
+  found.push(...validateCompletions(now, before));
   found.push(...immutable('spec.selector', now.selector, before.selector));
   const startable = (before.suspend ?? false) && old.status?.startTime === undefined;
   if (!sameJson(templateAsBefore(now, before, startable), before.template)) {
@@ -128,5 +166,6 @@ function validateUpdate(now: JobSpec, old: Job): FieldError[] {
 export const validateJob = (o: Job, old?: Job): FieldError[] => [
   ...validateJobSpec('spec', o.spec),
   ...validateSelector(o.spec),
+  ...(old ? [] : validateIndexedName(o)),
   ...(old && o.spec ? validateUpdate(o.spec, old) : []),
 ];

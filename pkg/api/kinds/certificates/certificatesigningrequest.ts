@@ -1,11 +1,13 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { copyJson } from '../../meta/copy.ts';
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { apiTime } from '../../meta/time.ts';
 import { arr, bytes, f, int32, map, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { immutable } from '../check/check.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 import { humanDuration } from '../print/duration.ts';
+import { stamp, validateApproval, validateIssued } from './decisions.ts';
 import { requestProblem } from './pkcs10.ts';
 
 const PKG = 'io.k8s.api.certificates.v1';
@@ -56,6 +58,8 @@ export type CertificateSigningRequest = TypeOf<typeof CertificateSigningRequestS
 
 const MIN_SECONDS = 600;
 const SIGNER = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/.+$/;
+/** Signers of v1beta1 went by it when none was named. */
+const LEGACY = 'kubernetes.io/legacy-unknown';
 const USAGES = [
   'any',
   'cert sign',
@@ -91,6 +95,7 @@ function validateRequest(o: CertificateSigningRequest, old?: CertificateSigningR
   if (usages.length === 0) found.push(required('spec.usages'));
   for (const [i, u] of usages.entries()) {
     if (!USAGES.includes(u)) found.push(notSupported(`spec.usages[${i}]`, u, USAGES));
+    if (usages.indexOf(u) < i) found.push(duplicate(`spec.usages[${i}]`, u));
   }
   if (!signerName) found.push(required('spec.signerName'));
   else if (!SIGNER.test(signerName)) {
@@ -102,27 +107,13 @@ function validateRequest(o: CertificateSigningRequest, old?: CertificateSigningR
       ),
     );
   }
+  if (signerName === LEGACY) {
+    found.push(invalid('spec.signerName', signerName, 'the legacy signerName is not allowed via this API version'));
+  }
   if (seconds !== undefined && seconds < MIN_SECONDS) {
     found.push(
       invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 600 seconds (10 minutes)'),
     );
-  }
-  return found;
-}
-
-const DECISIONS = ['Approved', 'Denied'];
-
-/** A decision is final: it is neither taken back nor joined by its opposite. */
-function validateApproval(o: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
-  const path = 'status.conditions';
-  const types = (r: CertificateSigningRequest): string[] =>
-    (r.status?.conditions ?? []).map((c) => c.type).filter((t) => DECISIONS.includes(t));
-  const now = types(o);
-  const found: FieldError[] = types(old)
-    .filter((t) => !now.includes(t))
-    .map((t) => forbidden(path, `updates may not remove a condition of type "${t}"`));
-  if (DECISIONS.every((t) => now.includes(t))) {
-    found.push(invalid(path, 'Denied', 'Approved and Denied conditions are mutually exclusive'));
   }
   return found;
 }
@@ -152,6 +143,8 @@ export const CertificateSigningRequests = defineKind<CertificateSigningRequest>(
   prepareCreate: (o) => {
     o.status = {};
   },
+  prepareStatus: (o, old) => stamp(o, old, apiTime(Date.now())),
+  validateStatus: validateIssued,
   // What was asked for cannot be changed, by whom neither.
   prepareUpdate: (o, old) => {
     o.spec = copyJson(old.spec);
@@ -159,7 +152,11 @@ export const CertificateSigningRequests = defineKind<CertificateSigningRequest>(
   validate: validateRequest,
   parts: {
     approval: {
-      lay: (next, old) => ({ ...old, status: { ...old.status, conditions: next.status?.conditions ?? [] } }),
+      lay: (next, old) => {
+        const laid = { ...old, status: { ...old.status, conditions: next.status?.conditions ?? [] } };
+        stamp(laid, old, apiTime(Date.now()));
+        return laid;
+      },
       validate: validateApproval,
     },
   },

@@ -50,6 +50,7 @@ export const Leases = defineKind<Lease>({
   version: 'v1',
   kind: 'Lease',
   plural: 'leases',
+  createOnUpdate: true,
   schema: LeaseSchema,
   validate: validateLease,
   columns: [nameColumn, column('Holder', 'Who holds it.', (o) => o.spec?.holderIdentity ?? ''), ageColumn],

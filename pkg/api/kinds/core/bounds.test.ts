@@ -8,6 +8,10 @@ const INVALID = 'FieldValueInvalid';
 const metadata = { name: 'x', namespace: 'default' };
 const STANDARD = 'must be a standard resource type or fully qualified';
 
+const MATCH = 'spec.scopeSelector.matchExpressions';
+const MISFIT = 'unsupported scope applied to resource';
+const chosen = (expression: object) => ({ 'spec.scopeSelector': { matchExpressions: [expression] } });
+
 const cases: readonly KindCase[] = [
   [
     'LimitRange',
@@ -40,10 +44,39 @@ const cases: readonly KindCase[] = [
   [
     'ResourceQuota',
     ResourceQuotas as unknown as Kind,
-    { metadata, spec: { hard: { pods: '5' } } },
+    { metadata, spec: { hard: { pods: '5', 'example.com/gpu': '1' }, scopes: ['NotBestEffort'] } },
     [
       [{ 'spec.hard.pods': '-1' }, INVALID, 'spec.hard[pods]', 'must be greater than or equal to 0'],
       [{ 'spec.scopes': ['BestEffort', 'NotBestEffort'] }, INVALID, 'spec.scopes', 'conflicting scopes'],
+      [{ 'spec.scopes': ['x'] }, INVALID, 'spec.scopes', 'unsupported scope'],
+      [{ 'spec.hard.cpu': '1', 'spec.scopes': ['BestEffort'] }, INVALID, 'spec.scopes', MISFIT],
+      [{ 'spec.hard.services': '1', 'spec.scopes': ['NotTerminating'] }, INVALID, 'spec.scopes', MISFIT],
+      [chosen({ scopeName: 'x', operator: 'Exists' }), INVALID, `${MATCH}.scopeName`, 'unsupported scope'],
+      [chosen({ scopeName: 'BestEffort', operator: 'In', values: ['a'] }), INVALID, `${MATCH}.operator`, "'Exist'"],
+      [
+        { ...chosen({ scopeName: 'PriorityClass', operator: 'Exists' }), 'spec.hard.configmaps': '1' },
+        INVALID,
+        MATCH,
+        MISFIT,
+      ],
+      [
+        chosen({ scopeName: 'PriorityClass', operator: 'In' }),
+        'FieldValueRequired',
+        `${MATCH}.values`,
+        'must be at least one value',
+      ],
+      [
+        chosen({ scopeName: 'PriorityClass', operator: 'Exists', values: ['a'] }),
+        INVALID,
+        `${MATCH}.values`,
+        'must be no value',
+      ],
+      [
+        chosen({ scopeName: 'PriorityClass', operator: 'Like' }),
+        INVALID,
+        `${MATCH}.operator`,
+        'not a valid selector operator',
+      ],
     ],
   ],
 ];

@@ -97,6 +97,7 @@ export const EndpointsResource = defineKind<Endpoints>({
   deprecated: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   singular: 'endpoints',
   shortNames: ['ep'],
+  createOnUpdate: true,
   schema: EndpointsSchema,
   validate: validateEndpoints,
   columns: [nameColumn, column('Endpoints', 'Addresses and ports.', endpointsText), ageColumn],

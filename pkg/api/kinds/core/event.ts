@@ -99,6 +99,7 @@ export const Events = defineKind<Event>({
   plural: 'events',
   shortNames: ['ev'],
   ttlSeconds: 3600,
+  createOnUpdate: true,
   schema: EventSchema,
   validate: validateEvent,
   fields: {

@@ -104,6 +104,7 @@ export const LimitRanges = defineKind<LimitRange>({
   kind: 'LimitRange',
   plural: 'limitranges',
   shortNames: ['limits'],
+  createOnUpdate: true,
   schema: LimitRangeSchema,
   defaults: defaultLimits,
   validate: validateLimitRange,

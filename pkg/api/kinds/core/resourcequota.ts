@@ -5,28 +5,18 @@ import { compareQuantities, milliValue } from '../../meta/quantity.ts';
 import { arr, f, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
 import { immutable, invalidFor, NEGATIVE } from '../check/check.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
+import { QUOTA_SCOPES, validateScopes } from './quota-scopes.ts';
 import { ResourceList } from './values.ts';
 
 const PKG = 'io.k8s.api.core.v1';
 const obj = objectsIn(PKG);
+const Scope = oneOf(...QUOTA_SCOPES);
 
 export const ScopedResourceSelectorRequirement = obj(
   'ScopedResourceSelectorRequirement',
   'A scope and the values that match.',
   {
-    scopeName: req(
-      1,
-      oneOf(
-        'Terminating',
-        'NotTerminating',
-        'BestEffort',
-        'NotBestEffort',
-        'PriorityClass',
-        'CrossNamespacePodAffinity',
-        'VolumeAttributesClass',
-      ),
-      'The scope.',
-    ),
+    scopeName: req(1, Scope, 'The scope.'),
     operator: req(2, oneOf('In', 'NotIn', 'Exists', 'DoesNotExist'), "How the scope's value is compared."),
     values: f(3, arr(str), 'Values to compare with.'),
   },
@@ -42,16 +32,6 @@ export const ScopeSelector = obj(
   { structType: 'atomic' },
 );
 export type ScopeSelector = TypeOf<typeof ScopeSelector>;
-
-const Scope = oneOf(
-  'Terminating',
-  'NotTerminating',
-  'BestEffort',
-  'NotBestEffort',
-  'PriorityClass',
-  'CrossNamespacePodAffinity',
-  'VolumeAttributesClass',
-);
 
 export const ResourceQuotaSpec = obj('ResourceQuotaSpec', 'What a namespace may use.', {
   hard: f(1, ResourceList, 'Upper bound of each resource.'),
@@ -86,9 +66,15 @@ const COUNTED = new Set([
   'services.loadbalancers',
 ]);
 
+/** What is bounded without being counted, and has no domain. */
+const AMOUNTS = /^(((requests|limits)\.)?(cpu|memory|ephemeral-storage)|requests\.storage|(requests\.)?hugepages-.+)$/;
+
+const unknownName = (name: string): string[] =>
+  name.includes('/') || isCount(name) || AMOUNTS.test(name) ? [] : ['must be a standard resource for quota'];
+
 function validateHard(path: string, hard: Readonly<Record<string, string>> | undefined): FieldError[] {
   return Object.entries(hard ?? {}).flatMap(([name, amount]) => [
-    ...invalidFor(`${path}[${name}]`, name, qualifiedName(name)),
+    ...invalidFor(`${path}[${name}]`, name, [...qualifiedName(name), ...unknownName(name)]),
     ...(compareQuantities(amount, '0') < 0 ? [invalid(`${path}[${name}]`, amount, NEGATIVE)] : []),
     ...(isCount(name) && milliValue(amount) % 1000 !== 0
       ? [invalid(`${path}[${name}]`, amount, 'must be an integer')]
@@ -97,18 +83,11 @@ function validateHard(path: string, hard: Readonly<Record<string, string>> | und
 }
 
 function validateQuota(o: ResourceQuota, old?: ResourceQuota): FieldError[] {
-  const found = validateHard('spec.hard', o.spec?.hard);
-  const scopes = o.spec?.scopes ?? [];
-  if (scopes.some((s) => !Scope.enum?.includes(s))) found.push(invalid('spec.scopes', scopes, 'unsupported scope'));
-  const opposed = [
-    ['BestEffort', 'NotBestEffort'],
-    ['Terminating', 'NotTerminating'],
-  ] as const;
-  for (const [a, b] of opposed) {
-    if (scopes.includes(a) && scopes.includes(b)) found.push(invalid('spec.scopes', scopes, 'conflicting scopes'));
-  }
-  if (old) found.push(...immutable('spec.scopes', o.spec?.scopes, old.spec?.scopes));
-  return found;
+  return [
+    ...validateHard('spec.hard', o.spec?.hard),
+    ...validateScopes(o.spec ?? {}),
+    ...(old ? immutable('spec.scopes', o.spec?.scopes, old.spec?.scopes) : []),
+  ];
 }
 
 /** "cpu: 1/4, pods: 3/10": of the limits or of everything else. */
@@ -128,6 +107,7 @@ export const ResourceQuotas = defineKind<ResourceQuota>({
   shortNames: ['quota'],
   hasStatus: true,
   hasGeneration: false,
+  returnsDeleted: true,
   schema: ResourceQuotaSchema,
   prepareCreate: (o) => {
     o.status = {};

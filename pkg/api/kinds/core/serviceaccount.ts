@@ -18,6 +18,7 @@ export const ServiceAccounts = defineKind<ServiceAccount>({
   kind: 'ServiceAccount',
   plural: 'serviceaccounts',
   shortNames: ['sa'],
+  returnsDeleted: true,
   subresources: ['token'],
   schema: ServiceAccountSchema,
   columns: [nameColumn, numberColumn('Secrets', 'Number of secrets.', (o) => (o.secrets ?? []).length), ageColumn],

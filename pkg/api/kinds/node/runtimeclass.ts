@@ -36,6 +36,7 @@ export const RuntimeClasses = defineKind<RuntimeClass>({
   kind: 'RuntimeClass',
   plural: 'runtimeclasses',
   namespaced: false,
+  createOnUpdate: true,
   schema: RuntimeClassSchema,
   validate: (o, old) => [
     ...invalidFor('handler', o.handler ?? '', dnsLabel(o.handler ?? '')),

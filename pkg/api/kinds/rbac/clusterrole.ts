@@ -42,6 +42,7 @@ export const ClusterRoles = defineKind<ClusterRole>({
   plural: 'clusterroles',
   namespaced: false,
   nameRule: 'pathSegment',
+  createOnUpdate: true,
   schema: ClusterRoleSchema,
   validate: (o) => [...validateRules(o.rules, false), ...validateAggregation(o)],
   columns: [nameColumn, createdColumn],

@@ -24,6 +24,7 @@ export const ClusterRoleBindings = defineKind<ClusterRoleBinding>({
   plural: 'clusterrolebindings',
   namespaced: false,
   nameRule: 'pathSegment',
+  createOnUpdate: true,
   schema: ClusterRoleBindingSchema,
   defaults: defaultBinding,
   validate: (o, old) => validateBinding(o, old, ['ClusterRole']),

@@ -17,6 +17,7 @@ export const Roles = defineKind<Role>({
   kind: 'Role',
   plural: 'roles',
   nameRule: 'pathSegment',
+  createOnUpdate: true,
   schema: RoleSchema,
   validate: (o) => validateRules(o.rules, true),
   columns: [nameColumn, createdColumn],

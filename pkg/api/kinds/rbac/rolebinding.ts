@@ -18,6 +18,7 @@ export const RoleBindings = defineKind<RoleBinding>({
   kind: 'RoleBinding',
   plural: 'rolebindings',
   nameRule: 'pathSegment',
+  createOnUpdate: true,
   schema: RoleBindingSchema,
   defaults: defaultBinding,
   validate: (o, old) => validateBinding(o, old, ['Role', 'ClusterRole']),

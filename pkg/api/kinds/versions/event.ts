@@ -41,6 +41,7 @@ export const EventsV1 = defineKind<EventV1>({
   kind: 'Event',
   plural: 'events',
   shortNames: ['ev'],
+  createOnUpdate: true,
   schema: EventV1Schema,
   storedAs: { kind: Events as never, toStored: (o) => toStored(o), fromStored: (o: KubeObject) => fromStored(o) },
   fields: {

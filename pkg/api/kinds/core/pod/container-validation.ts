@@ -1,10 +1,12 @@
 import { duplicate, type FieldError, forbidden, invalid, notFound, required } from '../../../meta/fielderrors.ts';
 import { portName, portNumber } from '../../../meta/names.ts';
-import { invalidFor, nonNegative, oneOfOptional, oneOfRequired, requiredLabel } from '../../check/check.ts';
+import { invalidFor, oneOfOptional, oneOfRequired, requiredLabel } from '../../check/check.ts';
 import type { Container, VolumeMount } from './container.ts';
 import { validateEnvironment } from './env-validation.ts';
+import { validateLocalPath } from './local-path.ts';
 import { validateProbes } from './probe-validation.ts';
-import { validateResources } from './resource-validation.ts';
+import { validateResizePolicies, validateResources } from './resource-validation.ts';
+import { validateContainerSecurity } from './security-validation.ts';
 import type { PodSpec } from './spec.ts';
 import type { Volume } from './volumes.ts';
 
@@ -42,14 +44,6 @@ function validatePorts(path: string, c: Container, hostNetwork: boolean): FieldE
   return found;
 }
 
-/** A path inside a volume may not lead out of it. */
-export function validateLocalPath(path: string, value: string): FieldError[] {
-  const found: FieldError[] = [];
-  if (value.startsWith('/')) found.push(invalid(path, value, 'must be a relative path'));
-  if (value.split('/').includes('..')) found.push(invalid(path, value, "must not contain '..'"));
-  return found;
-}
-
 function validateMount(path: string, m: VolumeMount, context: PodContext, c: Container): FieldError[] {
   const found: FieldError[] = [];
   const volume = context.volumes.get(m.name);
@@ -71,6 +65,19 @@ function validateMount(path: string, m: VolumeMount, context: PodContext, c: Con
         'Bidirectional mount propagation is available only to privileged containers',
       ),
     );
+  }
+  return [...found, ...validateRecursiveReadOnly(path, m)];
+}
+
+/** Mounts below can only be read-only where the mount itself is, and none can come later. */
+function validateRecursiveReadOnly(path: string, m: VolumeMount): FieldError[] {
+  const { recursiveReadOnly: mode, mountPropagation: propagation = 'None' } = m;
+  const at = `${path}.recursiveReadOnly`;
+  const found = oneOfOptional(at, mode, ['Disabled', 'Enabled', 'IfPossible']);
+  if (mode !== 'Enabled' && mode !== 'IfPossible') return found;
+  if (!m.readOnly) found.push(forbidden(at, 'may only be specified when readOnly is true'));
+  if (propagation !== 'None') {
+    found.push(forbidden(at, 'may only be specified when mountPropagation is None or not specified'));
   }
   return found;
 }
@@ -96,27 +103,6 @@ function validateMounts(path: string, c: Container, context: PodContext): FieldE
   return found;
 }
 
-function validateSecurity(path: string, c: Container): FieldError[] {
-  const sc = c.securityContext;
-  if (!sc) return [];
-  const found = [
-    ...nonNegative(`${path}.runAsUser`, sc.runAsUser),
-    ...nonNegative(`${path}.runAsGroup`, sc.runAsGroup),
-  ];
-  if (sc.allowPrivilegeEscalation === false) {
-    if (sc.privileged) {
-      found.push(invalid(path, sc, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'));
-    }
-    if (sc.capabilities?.add?.some((cap) => cap === 'SYS_ADMIN' || cap === 'CAP_SYS_ADMIN')) {
-      found.push(
-        invalid(path, sc, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'),
-      );
-    }
-  }
-  found.push(...oneOfOptional(`${path}.procMount`, sc.procMount, ['Default', 'Unmasked']));
-  return found;
-}
-
 /** Checks that hold for containers of every sort. */
 export function validateCommon(path: string, c: Container, context: PodContext): FieldError[] {
   const found = requiredLabel(`${path}.name`, c.name);
@@ -131,7 +117,8 @@ export function validateCommon(path: string, c: Container, context: PodContext):
     ...validateMounts(path, c, context),
     ...oneOfRequired(`${path}.imagePullPolicy`, c.imagePullPolicy, PULL_POLICIES),
     ...validateResources(`${path}.resources`, c.resources),
-    ...validateSecurity(`${path}.securityContext`, c),
+    ...validateContainerSecurity(`${path}.securityContext`, c, context.spec),
+    ...validateResizePolicies(`${path}.resizePolicy`, c, context.spec.restartPolicy),
   );
   return found;
 }
@@ -190,7 +177,22 @@ function validateInit(path: string, context: PodContext, names: Set<string>): Fi
   return found;
 }
 
-const NOT_ON_EPHEMERAL = ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const;
+const NOT_ON_EPHEMERAL = [
+  'ports',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+  'lifecycle',
+  'resources',
+  'resizePolicy',
+  'restartPolicy',
+] as const;
+const NOT_ON_EPHEMERAL_MOUNT = ['subPath', 'subPathExpr'] as const;
+const EPHEMERAL_WHY = 'cannot be set for an Ephemeral Container';
+
+/** Set to something: defaults leave empty objects. */
+const isSet = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
 
 function validateEphemeral(path: string, context: PodContext, names: Set<string>): FieldError[] {
   const found: FieldError[] = [];
@@ -203,8 +205,11 @@ function validateEphemeral(path: string, context: PodContext, names: Set<string>
     if (target && !context.spec.containers?.some((m) => m.name === target)) {
       found.push(notFound(`${at}.targetContainerName`, target));
     }
-    for (const k of NOT_ON_EPHEMERAL) {
-      if (c[k]) found.push(forbidden(`${at}.${k}`, 'cannot be set for an Ephemeral Container'));
+    for (const k of NOT_ON_EPHEMERAL) if (isSet(c[k])) found.push(forbidden(`${at}.${k}`, EPHEMERAL_WHY));
+    for (const [j, m] of (c.volumeMounts ?? []).entries()) {
+      for (const k of NOT_ON_EPHEMERAL_MOUNT) {
+        if (m[k]) found.push(forbidden(`${at}.volumeMounts[${j}].${k}`, EPHEMERAL_WHY));
+      }
     }
   }
   return found;

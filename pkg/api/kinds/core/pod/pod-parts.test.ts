@@ -45,6 +45,17 @@ describe('ephemeralcontainers', () => {
       [debug, container('x', undefined, { targetContainerName: 'no' })],
       /targetContainerName/,
     ],
+    [
+      'with resources',
+      [debug, container('x', { limits: { cpu: '1' } })],
+      /\[1\]\.resources: Forbidden: cannot be set for an Ephemeral Container/,
+    ],
+    ['restarted', [debug, container('x', undefined, { restartPolicy: 'Always' })], /\[1\]\.restartPolicy: Forbidden/],
+    [
+      'with a part of a volume',
+      [debug, container('x', undefined, { volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'a' }] })],
+      /\[1\]\.volumeMounts\[0\]\.subPath: Forbidden/,
+    ],
   ])('%s', (_, ephemeralContainers, complaint) => {
     expect(problems(ephemeralcontainers, pod({ ...main, ephemeralContainers }), old).join()).toMatch(complaint);
   });

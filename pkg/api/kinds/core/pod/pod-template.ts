@@ -18,6 +18,7 @@ export const PodTemplates = defineKind<PodTemplate>({
   kind: 'PodTemplate',
   plural: 'podtemplates',
   hasGeneration: true,
+  returnsDeleted: true,
   schema: PodTemplateSchema,
   defaults: (o) => defaultPodSpec(o.template?.spec),
   validate: (o) => validatePodTemplate('template', o.template),

@@ -1,6 +1,7 @@
 import { sameJson } from '../../../meta/equal.ts';
 import { type FieldError, forbidden, invalid } from '../../../meta/fielderrors.ts';
 import type { Toleration } from './affinity.ts';
+import { affinityAsBefore, validateSteering } from './gated-update-validation.ts';
 import type { Pod } from './pod.ts';
 import { validateAddresses } from './pod-addresses.ts';
 import type { PodSpec } from './spec.ts';
@@ -51,9 +52,8 @@ function withoutAllowedChanges(now: PodSpec, before: PodSpec): PodSpec {
     spec.initContainers = now.initContainers.map((c, i) => ({ ...c, image: before.initContainers?.[i]?.image }));
   }
   if ((before.schedulingGates ?? []).length > 0) {
-    // A gated pod may still be steered.
     spec.nodeSelector = before.nodeSelector;
-    spec.affinity = before.affinity;
+    spec.affinity = affinityAsBefore(now, before);
   }
   if ((before.terminationGracePeriodSeconds ?? 0) < 0 && now.terminationGracePeriodSeconds === 1) {
     spec.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds;
@@ -86,6 +86,7 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const found = [
     ...validateDeadline(now.activeDeadlineSeconds, before.activeDeadlineSeconds),
     ...validateGates(now, before),
+    ...((before.schedulingGates ?? []).length > 0 ? validateSteering(now, before) : []),
   ];
   if (!onlyAdded(now.tolerations ?? [], before.tolerations ?? [])) {
     const why = 'existing toleration can not be modified except its tolerationSeconds';

@@ -335,7 +335,50 @@ const bad: BadInput[] = [
     'spec.topologySpreadConstraints[0].whenUnsatisfiable',
     '"DoNotSchedule", "ScheduleAnyway"',
   ],
+  [
+    {
+      'spec.topologySpreadConstraints': [
+        { maxSkew: 1, topologyKey: 'z', whenUnsatisfiable: 'DoNotSchedule', matchLabelKeys: ['a'] },
+      ],
+    },
+    FORBIDDEN,
+    'spec.topologySpreadConstraints[0].matchLabelKeys',
+    'must not be specified when labelSelector is not set',
+  ],
+  [
+    {
+      'spec.affinity': {
+        podAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [
+            { topologyKey: 'z', labelSelector: {}, matchLabelKeys: ['a'], mismatchLabelKeys: ['a'] },
+          ],
+        },
+      },
+    },
+    INVALID,
+    'spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].mismatchLabelKeys[0]',
+    'exists in both matchLabelKeys and mismatchLabelKeys',
+  ],
+  // names
+  [{ 'spec.dnsConfig': { searches: ['a..b'] } }, INVALID, 'spec.dnsConfig.searches[0]', 'RFC 1123 subdomain'],
+  [
+    { 'spec.dnsConfig': { searches: Array.from({ length: 33 }, () => 'a.b') } },
+    INVALID,
+    'spec.dnsConfig.searches',
+    'must not have more than 32 search paths',
+  ],
+  [
+    { 'spec.hostAliases': [{ ip: '192.0.2.1', hostnames: ['a_b'] }] },
+    INVALID,
+    'spec.hostAliases[0].hostnames[0]',
+    'RFC 1123 subdomain',
+  ],
 ];
+
+test('search domains may have underscores, end with a dot, and be the root', () => {
+  const searches = ['_tcp.example.com', 'a.b.', '.'];
+  expect(texts(created(Pods, spoiled(good, { 'spec.dnsConfig': { searches } })).problems)).toEqual([]);
+});
 
 test('a good pod has no problems', () => {
   expect(texts(created(Pods, good).problems)).toEqual([]);

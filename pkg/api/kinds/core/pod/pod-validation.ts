@@ -1,13 +1,15 @@
 import { isIP } from 'node:net';
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../../meta/fielderrors.ts';
 import { validateLabels } from '../../../meta/labels.ts';
-import { dnsLabel, qualifiedName } from '../../../meta/names.ts';
-import { invalidFor, ipAddress, nonNegative, oneOfRequired, optionalSubdomain } from '../../check/check.ts';
+import { dnsLabel, dnsSubdomain, qualifiedName } from '../../../meta/names.ts';
+import { validateAnnotations } from '../../../meta/validate-meta.ts';
+import { invalidFor, ipAddress, oneOfRequired, optionalSubdomain } from '../../check/check.ts';
 import { validateContainers } from './container-validation.ts';
 import type { Pod } from './pod.ts';
 import { validatePodUpdate } from './pod-update-validation.ts';
 import { validateResources } from './resource-validation.ts';
 import { validateScheduling } from './scheduling-validation.ts';
+import { validatePodSecurity } from './security-validation.ts';
 import type { PodSpec, PodTemplateSpec } from './spec.ts';
 import { validateVolumes } from './volume-validation.ts';
 
@@ -15,7 +17,8 @@ const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'Non
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
 const MAX_INT32 = 2 ** 31 - 1;
 const MAX_NAMESERVERS = 3;
-const SYSCTL = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
+const MAX_SEARCHES = 32;
+const MAX_SEARCH_CHARACTERS = 2048;
 
 function validateDns(path: string, spec: PodSpec): FieldError[] {
   const found = oneOfRequired(`${path}.dnsPolicy`, spec.dnsPolicy, DNS_POLICIES);
@@ -34,33 +37,23 @@ function validateDns(path: string, spec: PodSpec): FieldError[] {
   for (const [i, o] of (spec.dnsConfig?.options ?? []).entries()) {
     if (!o.name) found.push(required(`${path}.dnsConfig.options[${i}]`, 'must not be empty'));
   }
-  return found;
+  return [...found, ...validateSearches(`${path}.dnsConfig.searches`, spec.dnsConfig?.searches ?? [])];
 }
 
-function validateSecurity(path: string, spec: PodSpec): FieldError[] {
-  const sc = spec.securityContext;
+/** Search domains, which may have underscores and end with a dot; a dot alone is the root. */
+function validateSearches(path: string, searches: readonly string[]): FieldError[] {
   const found: FieldError[] = [];
-  if (sc) {
-    found.push(
-      ...nonNegative(`${path}.runAsUser`, sc.runAsUser),
-      ...nonNegative(`${path}.runAsGroup`, sc.runAsGroup),
-      ...nonNegative(`${path}.fsGroup`, sc.fsGroup),
-      ...(sc.supplementalGroups ?? []).flatMap((g, i) => nonNegative(`${path}.supplementalGroups[${i}]`, g)),
-    );
-    const names = new Set<string>();
-    for (const [i, s] of (sc.sysctls ?? []).entries()) {
-      const at = `${path}.sysctls[${i}].name`;
-      if (!s.name) found.push(required(at));
-      else if (!SYSCTL.test(s.name)) {
-        found.push(invalid(at, s.name, `must have at most 253 characters and match regex ${SYSCTL.source}`));
-      } else if (names.has(s.name)) found.push(duplicate(at, s.name));
-      names.add(s.name);
-    }
+  if (searches.length > MAX_SEARCHES) {
+    found.push(invalid(path, searches, `must not have more than ${MAX_SEARCHES} search paths`));
   }
-  if (spec.shareProcessNamespace && spec.hostPID) {
-    found.push(
-      invalid(`${path}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'),
-    );
+  if (searches.join(' ').length > MAX_SEARCH_CHARACTERS) {
+    const why = `must not have more than ${MAX_SEARCH_CHARACTERS} characters (including spaces) in the search list`;
+    found.push(invalid(path, searches, why));
+  }
+  for (const [i, s] of searches.entries()) {
+    if (s === '.') continue;
+    const name = s.replace(/\.$/, '').replaceAll('_', 'x');
+    found.push(...invalidFor(`${path}[${i}]`, s, dnsSubdomain(name)));
   }
   return found;
 }
@@ -73,6 +66,9 @@ function validateHosts(path: string, spec: PodSpec): FieldError[] {
   }
   for (const [i, alias] of (spec.hostAliases ?? []).entries()) {
     if (!isIP(alias.ip)) found.push(...ipAddress(`${path}.hostAliases[${i}].ip`, alias.ip));
+    for (const [j, name] of (alias.hostnames ?? []).entries()) {
+      found.push(...invalidFor(`${path}.hostAliases[${i}].hostnames[${j}]`, name, dnsSubdomain(name)));
+    }
   }
   return found;
 }
@@ -99,7 +95,7 @@ export function validatePodSpec(path: string, spec: PodSpec): FieldError[] {
     ...oneOfRequired(`${path}.restartPolicy`, spec.restartPolicy, RESTART_POLICIES),
     ...validateDns(path, spec),
     ...validateLabels(spec.nodeSelector, `${path}.nodeSelector`),
-    ...validateSecurity(`${path}.securityContext`, spec),
+    ...validatePodSecurity(path, spec),
     ...(spec.imagePullSecrets ?? []).flatMap((s, i) =>
       s.name ? [] : [required(`${path}.imagePullSecrets[${i}].name`)],
     ),
@@ -121,7 +117,10 @@ export function validatePodSpec(path: string, spec: PodSpec): FieldError[] {
 
 /** A pod template at `path`, such as `spec.template`. */
 export function validatePodTemplate(path: string, template: PodTemplateSpec | undefined): FieldError[] {
-  const found = validateLabels(template?.metadata?.labels, `${path}.labels`);
+  const found = [
+    ...validateLabels(template?.metadata?.labels, `${path}.labels`),
+    ...validateAnnotations(template?.metadata?.annotations, `${path}.annotations`),
+  ];
   const spec = template?.spec ?? { containers: [] };
   found.push(...validatePodSpec(`${path}.spec`, spec));
   if ((spec.ephemeralContainers ?? []).length > 0) {

@@ -50,6 +50,7 @@ export const Pods = defineKind<Pod>({
   shortNames: ['po'],
   categories: ['all'],
   hasStatus: true,
+  returnsDeleted: true,
   subresources: [
     'attach',
     'binding',

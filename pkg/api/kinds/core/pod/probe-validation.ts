@@ -41,13 +41,7 @@ function validateHandler(path: string, h: Handler, grace: number | undefined): F
 
 function validateSleep(path: string, seconds: number, grace: number | undefined): FieldError[] {
   if (grace === undefined || (seconds >= 0 && seconds <= grace)) return [];
-  return [
-    invalid(
-      path,
-      seconds,
-      `must be non-negative and less than terminationGracePeriodSeconds (${grace}). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.`,
-    ),
-  ];
+  return [invalid(path, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace})`)];
 }
 
 function validateProbe(path: string, p: Probe): FieldError[] {

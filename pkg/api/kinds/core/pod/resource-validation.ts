@@ -1,7 +1,8 @@
-import { type FieldError, forbidden, invalid, required } from '../../../meta/fielderrors.ts';
+import { duplicate, type FieldError, forbidden, invalid, required } from '../../../meta/fielderrors.ts';
 import { qualifiedName } from '../../../meta/names.ts';
 import { compareQuantities } from '../../../meta/quantity.ts';
-import { invalidFor, NEGATIVE } from '../../check/check.ts';
+import { invalidFor, NEGATIVE, oneOfRequired } from '../../check/check.ts';
+import type { Container } from './container.ts';
 import type { ResourceRequirements } from './resources.ts';
 
 type Amounts = Readonly<Record<string, string>>;
@@ -64,4 +65,22 @@ export function validateResources(path: string, r: ResourceRequirements | undefi
     found.push(forbidden(path, 'HugePages require cpu or memory'));
   }
   return found;
+}
+
+/** What a change of resources does to a container; what is never restarted cannot be restarted for it. */
+export function validateResizePolicies(path: string, c: Container, podRestart: string | undefined): FieldError[] {
+  const names = new Set<string>();
+  return (c.resizePolicy ?? []).flatMap(({ resourceName, restartPolicy }, i) => {
+    const found: FieldError[] = [];
+    if (names.has(resourceName)) found.push(duplicate(`${path}[${i}]`, resourceName));
+    names.add(resourceName);
+    found.push(
+      ...oneOfRequired(path, resourceName, ['cpu', 'memory']),
+      ...oneOfRequired(path, restartPolicy, ['NotRequired', 'RestartContainer']),
+    );
+    if (podRestart === 'Never' && restartPolicy !== 'NotRequired') {
+      found.push(invalid(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+    }
+    return found;
+  });
 }

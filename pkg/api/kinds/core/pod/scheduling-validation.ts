@@ -1,5 +1,5 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../../meta/fielderrors.ts';
-import { validateLabelSelector } from '../../../meta/labels.ts';
+import { type LabelSelectorLike, validateLabelSelector } from '../../../meta/labels.ts';
 import { labelValue, qualifiedName } from '../../../meta/names.ts';
 import { invalidFor, oneOfOptional, oneOfRequired } from '../../check/check.ts';
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../selectors.ts';
@@ -78,11 +78,29 @@ export function validateNodeSelector(path: string, s: NodeSelector): FieldError[
 const weight = (path: string, w: number): FieldError[] =>
   w < 1 || w > 100 ? [invalid(`${path}.weight`, w, WEIGHT_MESSAGE)] : [];
 
+/** Keys whose values are taken from the labels of the pod itself: they narrow a selector, so there must be one. */
+function validateLabelKeys(
+  path: string,
+  keys: readonly string[] | undefined,
+  selector: LabelSelectorLike | undefined,
+): FieldError[] {
+  if (!keys?.length) return [];
+  if (!selector) return [forbidden(path, 'must not be specified when labelSelector is not set')];
+  return keys.flatMap((key, i) => invalidFor(`${path}[${i}]`, key, qualifiedName(key)));
+}
+
 function validatePodTerm(path: string, t: PodAffinityTerm | undefined): FieldError[] {
   const found = [
     ...validateLabelSelector(t?.labelSelector, `${path}.labelSelector`),
     ...validateLabelSelector(t?.namespaceSelector, `${path}.namespaceSelector`),
+    ...validateLabelKeys(`${path}.matchLabelKeys`, t?.matchLabelKeys, t?.labelSelector),
+    ...validateLabelKeys(`${path}.mismatchLabelKeys`, t?.mismatchLabelKeys, t?.labelSelector),
   ];
+  for (const [i, key] of (t?.mismatchLabelKeys ?? []).entries()) {
+    if (!t?.matchLabelKeys?.includes(key)) continue;
+    const why = 'exists in both matchLabelKeys and mismatchLabelKeys';
+    found.push(invalid(`${path}.mismatchLabelKeys[${i}]`, key, why));
+  }
   if (!t?.topologyKey) found.push(required(`${path}.topologyKey`, 'can not be empty'));
   else found.push(...invalidFor(`${path}.topologyKey`, t.topologyKey, qualifiedName(t.topologyKey)));
   return found;
@@ -134,6 +152,7 @@ function validateSpread(path: string, c: TopologySpreadConstraint): FieldError[]
     ...oneOfOptional(`${path}.nodeAffinityPolicy`, c.nodeAffinityPolicy, ['Honor', 'Ignore']),
     ...oneOfOptional(`${path}.nodeTaintsPolicy`, c.nodeTaintsPolicy, ['Honor', 'Ignore']),
     ...validateLabelSelector(c.labelSelector, `${path}.labelSelector`),
+    ...validateLabelKeys(`${path}.matchLabelKeys`, c.matchLabelKeys, c.labelSelector),
   );
   return found;
 }

@@ -55,6 +55,12 @@ const bad: BadInput[] = [
     '"BlockDevice"',
   ],
   [
+    { 'spec.volumes[0]': { name: 'data', ephemeral: { volumeClaimTemplate: { spec: {} } } } },
+    REQUIRED,
+    'spec.volumes[0].ephemeral.volumeClaimTemplate.spec.accessModes',
+    'at least 1 access mode is required',
+  ],
+  [
     { 'spec.volumes[0]': { name: 'data', configMap: {} } },
     REQUIRED,
     'spec.volumes[0].configMap.name',

@@ -1,8 +1,9 @@
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../../meta/fielderrors.ts';
 import { compareQuantities } from '../../../meta/quantity.ts';
 import { oneOfOptional, requiredLabel } from '../../check/check.ts';
-import { validateLocalPath } from './container-validation.ts';
+import { validateClaimSpec } from '../volume/claim-validation.ts';
 import { validateFieldRef, validateResourceRef } from './env-validation.ts';
+import { validateLocalPath } from './local-path.ts';
 import type { DownwardAPIVolumeFile, KeyToPath, VolumeProjection } from './volume-sources.ts';
 import { type Volume, VolumeSource } from './volumes.ts';
 
@@ -130,7 +131,10 @@ const CHECKS: { [K in keyof Volume]?: Check<K> } = {
   persistentVolumeClaim: (at, s) => (s.claimName ? [] : [required(`${at}.claimName`)]),
   nfs: (at, s) => [...(s.server ? [] : [required(`${at}.server`)]), ...absolute(`${at}.path`, s.path)],
   csi: (at, s) => (s.driver ? [] : [required(`${at}.driver`)]),
-  ephemeral: (at, s) => (s.volumeClaimTemplate ? [] : [required(`${at}.volumeClaimTemplate`)]),
+  ephemeral: (at, s) =>
+    s.volumeClaimTemplate
+      ? validateClaimSpec(`${at}.volumeClaimTemplate.spec`, s.volumeClaimTemplate.spec ?? {})
+      : [required(`${at}.volumeClaimTemplate`)],
   gitRepo: (at, s) => (s.repository ? [] : [required(`${at}.repository`)]),
 };
 

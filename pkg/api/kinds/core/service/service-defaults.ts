@@ -9,7 +9,9 @@ export const needsNodePort = (s: ServiceSpec): boolean => s.type === 'NodePort' 
 /** Reached from outside: by node port, load balancer or an external address. */
 export const isExternal = (s: ServiceSpec): boolean =>
   needsNodePort(s) || (s.type === 'ClusterIP' && (s.externalIPs ?? []).length > 0);
-const needsHealthPort = (s: ServiceSpec): boolean => s.type === 'LoadBalancer' && s.externalTrafficPolicy === 'Local';
+/** Load balancers ask nodes on a port of their own whether they have endpoints. */
+export const needsHealthPort = (s: ServiceSpec): boolean =>
+  s.type === 'LoadBalancer' && s.externalTrafficPolicy === 'Local';
 
 /** Defaults that depend on other fields. */
 export function defaultService(o: Service): void {

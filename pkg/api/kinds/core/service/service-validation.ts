@@ -3,9 +3,17 @@ import { sameJson } from '../../../meta/equal.ts';
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../../meta/fielderrors.ts';
 import { validateLabels } from '../../../meta/labels.ts';
 import { dnsLabel, dnsSubdomain, portNumber, qualifiedName } from '../../../meta/names.ts';
-import { cidr, invalidFor, ipAddress, oneOfOptional, oneOfRequired, portNumberOrName } from '../../check/check.ts';
+import {
+  cidr,
+  immutable,
+  invalidFor,
+  ipAddress,
+  oneOfOptional,
+  oneOfRequired,
+  portNumberOrName,
+} from '../../check/check.ts';
 import type { Service } from './service.ts';
-import { isExternal, needsClusterIp } from './service-defaults.ts';
+import { isExternal, needsClusterIp, needsHealthPort } from './service-defaults.ts';
 import { isHeadless, validateFamilies, validateFamiliesUpdate } from './service-families.ts';
 import type { ServicePort, ServiceSpec } from './spec.ts';
 
@@ -119,6 +127,14 @@ function validateOutside(spec: ServiceSpec): FieldError[] {
   if (!balanced && spec.loadBalancerClass !== undefined) {
     found.push(forbidden('spec.loadBalancerClass', ONLY_LOAD_BALANCER));
   }
+  if (spec.loadBalancerClass) {
+    found.push(...invalidFor('spec.loadBalancerClass', spec.loadBalancerClass, qualifiedName(spec.loadBalancerClass)));
+  }
+  const port = spec.healthCheckNodePort;
+  if (port && !needsHealthPort(spec)) {
+    const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    found.push(invalid('spec.healthCheckNodePort', port, why));
+  }
   return found;
 }
 
@@ -157,6 +173,10 @@ function validateSpec(spec: ServiceSpec): FieldError[] {
 function validateUpdate(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
   if (!needsClusterIp(spec) || !needsClusterIp(old)) return [];
   const found = validateFamiliesUpdate(spec, old);
+  const port = spec.healthCheckNodePort;
+  if (port && needsHealthPort(spec) && needsHealthPort(old) && old.healthCheckNodePort) {
+    found.push(...immutable('spec.healthCheckNodePort', port, old.healthCheckNodePort));
+  }
   if (
     old.type === 'LoadBalancer' &&
     spec.type === 'LoadBalancer' &&

@@ -156,6 +156,13 @@ const bad: BadInput[] = [
     'spec.loadBalancerSourceRanges[0]',
     'must be a valid CIDR value',
   ],
+  [{ 'spec.type': 'LoadBalancer', 'spec.loadBalancerClass': 'a b' }, INVALID, 'spec.loadBalancerClass', 'name part'],
+  [
+    { 'spec.type': 'LoadBalancer', 'spec.healthCheckNodePort': 30_007 },
+    INVALID,
+    'spec.healthCheckNodePort',
+    "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+  ],
   [
     { 'spec.allocateLoadBalancerNodePorts': true },
     FORBIDDEN,
@@ -255,6 +262,17 @@ describe('services', () => {
     ],
   ])('of two addresses %s', (_, changes, want) => {
     expect(texts(change(dual(), changes).problems).map((t) => t.replace(/^\S+ /, ''))).toEqual(want);
+  });
+
+  test('the port of the health checks cannot be changed, but goes with what needs it', () => {
+    const local = { 'spec.type': 'LoadBalancer', 'spec.externalTrafficPolicy': 'Local' };
+    const old = stored({ ...local, 'spec.healthCheckNodePort': 30_007 });
+    expect(texts(change(old, { 'spec.healthCheckNodePort': 30_008 }).problems)).toEqual([
+      'FieldValueInvalid spec.healthCheckNodePort: Invalid value: 30008: field is immutable',
+    ]);
+    const { object, problems } = change(old, { 'spec.externalTrafficPolicy': 'Cluster' });
+    expect(texts(problems)).toEqual([]);
+    expect(object.spec).not.toHaveProperty('healthCheckNodePort');
   });
 
   test('a second address may come', () => {

@@ -24,6 +24,8 @@ export const Services = defineKind<Service>({
   hasStatus: true,
   hasGeneration: false,
   subresources: ['proxy'],
+  createOnUpdate: true,
+  returnsDeleted: true,
   schema: ServiceSchema,
   defaults: defaultService,
   prepareCreate: prepareServiceCreate,

@@ -3,8 +3,9 @@ import { arr, f, map, mapList, objectsIn, oneOf, req, str, type TypeOf, time } f
 import { ageColumn, column, nameColumn, UNSET, wide } from '../../print/columns.ts';
 import { accessModesText } from '../../print/volume.ts';
 import { ConditionStatus, PersistentVolumeAccessMode, ResourceList } from '../values.ts';
+import { alignSources, dropForeignSource } from './claim-source.ts';
 import { PersistentVolumeClaimSpec } from './claim-spec.ts';
-import { validateClaim } from './volume-validation.ts';
+import { validateClaim } from './claim-validation.ts';
 
 const PKG = 'io.k8s.api.core.v1';
 const obj = objectsIn(PKG);
@@ -58,9 +59,18 @@ export const PersistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   shortNames: ['pvc'],
   hasStatus: true,
   hasGeneration: false,
+  returnsDeleted: true,
   schema: PersistentVolumeClaimSchema,
   prepareCreate: (o) => {
     o.status = { phase: 'Pending' };
+    if (!o.spec) return;
+    dropForeignSource(o.spec);
+    alignSources(o.spec);
+  },
+  prepareUpdate: (o, { spec: before }) => {
+    if (!o.spec) return;
+    if (!before?.dataSource && !before?.dataSourceRef) dropForeignSource(o.spec);
+    alignSources(o.spec);
   },
   validate: validateClaim,
   columns: [

@@ -119,6 +119,7 @@ export const PersistentVolumes = defineKind<PersistentVolume>({
   namespaced: false,
   hasStatus: true,
   hasGeneration: false,
+  returnsDeleted: true,
   schema: PersistentVolumeSchema,
   prepareCreate: (o) => {
     o.status = { phase: 'Pending' };
