@@ -1,39 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { apiVersionOf } from '#api/kind.ts';
-import {
-  builtinKinds,
-  furtherVersions,
-  measuredKinds,
-  NodeMetricses,
-  Pods,
-  type Service,
-  Services,
-} from '#api/kinds/index.ts';
+import { Pods, type Service, Services } from '#api/kinds/index.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { processRegistry } from '#process/metrics.ts';
-import { runCompactor } from '#storage/compactor.ts';
 import type { Storage } from '#storage/storage.ts';
-import { certificateAdmission } from './admission/certificates.ts';
-import { claimResize } from './admission/claim-resize.ts';
-import { defaultIngressClass, defaultStorageClass } from './admission/class-defaults.ts';
-import { defaultTolerationSeconds } from './admission/default-tolerations.ts';
-import { limitRanger } from './admission/limit-ranger.ts';
-import { lookupIn } from './admission/lookup.ts';
-import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
-import { nodeRestriction } from './admission/node-restriction.ts';
-import { ownerReferencesPermission } from './admission/owner-references.ts';
-import { podSecurity } from './admission/pod-security/admission.ts';
-import { validatingPolicies } from './admission/policies/plugin.ts';
-import { priorityAdmission } from './admission/priority.ts';
-import { rbacEscalation } from './admission/rbac-escalation.ts';
-import { runtimeClassAdmission } from './admission/runtime-class.ts';
-import { serviceAccountAdmission } from './admission/service-account.ts';
-import { storageObjectInUseProtection } from './admission/storage-protection.ts';
-import { taintNodesByCondition } from './admission/taint-nodes.ts';
-import { admissionChain } from './admission/types.ts';
+import { type Lookup, lookupIn } from './admission/lookup.ts';
+import { type RecommendedAdmission, recommendedAdmission } from './admission/recommended.ts';
 import type { ServiceResolver } from './admission/webhooks/call.ts';
-import { mutatingWebhooks, validatingWebhooks } from './admission/webhooks/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { Registration } from './aggregation/registration.ts';
 import type { ProxyClient } from './aggregation/target.ts';
@@ -48,18 +21,17 @@ import { anyOf } from './authz/authorize.ts';
 import { NodeAuthorizer } from './authz/node.ts';
 import { NodePods } from './authz/node-pods.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
+import type { Authorizer } from './authz/rules.ts';
 import { RegistryCache } from './cache/registry-cache.ts';
 import { CustomResources } from './crd/controller.ts';
 import { FlowControl } from './flow/control.ts';
 import { FlowObjects } from './flow/maintain.ts';
 import { apiMetrics } from './metrics.ts';
-import { AgentStats, type AgentStatsDeps } from './nodemetrics/agents.ts';
-import { liveNodeMetrics, livePodMetrics } from './nodemetrics/objects.ts';
 import type { BackendTls } from './proxy/backend.ts';
 import { QuotaKeeper } from './quota/keeper.ts';
+import { serveKinds, serveMeasured } from './registry/builtin.ts';
 import { Deleter } from './registry/deleter.ts';
-import { encodingOf } from './registry/encoding.ts';
-import { makeResource, makeView, type Resource, ResourceTable } from './registry/resource.ts';
+import { type Resource, ResourceTable } from './registry/resource.ts';
 import { ObjectStore } from './registry/store.ts';
 import { Writer } from './registry/writer.ts';
 import { Dispatcher } from './rest/dispatch.ts';
@@ -76,6 +48,7 @@ import { endpointOf } from './subresources/proxy.ts';
 import { tokenHandler } from './subresources/token.ts';
 import { Bootstrap } from './system/bootstrap.ts';
 import { publishTrust, trustData } from './system/trust.ts';
+import { Upkeep, type UpkeepDeps } from './system/upkeep.ts';
 import { WatcherSet } from './watch/watcher.ts';
 
 export interface ApiServerOptions {
@@ -110,109 +83,61 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-const REPAIR_INTERVAL_MS = 600_000;
-const QUOTA_INTERVAL_MS = 5_000;
-const TRUST_INTERVAL_MS = 60_000;
-const FLOW_INTERVAL_MS = 60_000;
-/** Until what a webhook kept from being written at the start is tried again. */
-const BOOTSTRAP_INTERVAL_MS = 10_000;
 const HEALTH_TIMEOUT_MS = 2000;
 
-function serveKinds(resources: ResourceTable, cache: RegistryCache): void {
-  for (const kind of builtinKinds) {
-    const { group, plural } = kind;
-    const encoding = encodingOf(kind);
-    const cached = cache.resource({ group, plural, apiVersion: apiVersionOf(kind), kind: kind.kind, encoding });
-    resources.add(makeResource(kind, cached, encoding));
-  }
-  for (const kind of furtherVersions) {
-    if (kind.storedAs) resources.add(makeView(kind, kind.storedAs, resources.of(kind.storedAs.kind) as Resource));
-  }
+/** What is stored, and who may write it. */
+interface Registry {
+  readonly cache: RegistryCache;
+  readonly resources: ResourceTable;
+  readonly lookup: Lookup;
+  readonly authorizer: Authorizer;
+  readonly rbac: RbacAuthorizer;
+  readonly resolve: ServiceResolver;
 }
 
-/** The resource metrics API: what the agents measure. */
-function serveMeasured(cache: RegistryCache, deps: AgentStatsDeps): void {
-  const { resources } = deps;
-  const agents = new AgentStats(deps);
-  for (const kind of measuredKinds) {
-    const { group, plural } = kind;
-    const encoding = encodingOf(kind);
-    const nothing = cache.resource({ group, plural, apiVersion: apiVersionOf(kind), kind: kind.kind, encoding });
-    const live = plural === NodeMetricses.plural ? liveNodeMetrics : livePodMetrics;
-    resources.add({ ...makeResource(kind, nothing, encoding), live: live(resources, agents) });
-  }
-}
-
-/** Runs `work` every `ms` until the signal aborts; failures are logged. */
-function every(clock: Clock, ms: number, signal: AbortSignal, work: () => void | Promise<void>, logger: Logger): void {
-  const again = (): void => {
-    if (signal.aborted) return;
-    clock.after(
-      ms,
-      () => {
-        Promise.resolve()
-          .then(work)
-          .catch((err: unknown) => logger.warn({ err }, 'periodic work failed'))
-          .finally(again);
-      },
-      { unref: true },
-    );
-  };
-  again();
-}
-
-/** Builds an API server over a storage; the one place where its parts meet. */
-export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer> {
-  const { storage, clock, logger } = o;
+function openRegistry({ storage, clock, logger, agentTls }: ApiServerOptions): Registry {
   const cache = new RegistryCache({ storage, clock, logger });
   storage.onOtherKeys?.(() => cache.readAgain());
   const resources = new ResourceTable();
   serveKinds(resources, cache);
-  serveMeasured(cache, { resources, tls: o.agentTls, clock, logger });
-  const allocator = new ServiceAllocator(storage, resources, {
-    serviceCidrs: o.serviceCidrs,
-    nodePorts: o.nodePorts,
-    clock,
-  });
-  const lookup = lookupIn(resources, storage);
+  serveMeasured(cache, { resources, tls: agentTls, clock, logger });
   const nodes = new NodeAuthorizer(resources, new NodePods(resources.of(Pods).cache));
   const rbac = new RbacAuthorizer(resources);
-  const authorizer = anyOf([nodes, rbac]);
-  const serviceEndpoint: ServiceResolver = (namespace, name, port) => {
+  const resolve: ServiceResolver = (namespace, name, port) => {
     const service = resources.of(Services).cache.get(`${namespace}/${name}`)?.object as Service | undefined;
     if (!service) throw new Error(`service "${name}" not found`);
     return endpointOf(resources, service, String(port));
   };
-  const webhooks = { lookup, resources, clock, logger, resolve: serviceEndpoint, authorizer };
-  const judges = [
-    mutatingWebhooks(webhooks),
-    validatingPolicies({ lookup, resources, authorizer }),
-    validatingWebhooks(webhooks),
-  ];
-  // The order is that of Kubernetes' recommended plugins.
-  const admission = admissionChain([
-    namespaceLifecycle(lookup),
-    limitRanger(lookup),
-    serviceAccountAdmission(lookup),
-    nodeRestriction(lookup),
-    taintNodesByCondition,
-    podSecurity(lookup),
-    priorityAdmission(lookup),
-    defaultTolerationSeconds,
-    storageObjectInUseProtection,
-    defaultIngressClass(lookup),
-    defaultStorageClass(lookup),
-    claimResize(lookup),
-    ownerReferencesPermission(resources, authorizer),
-    rbacEscalation(lookup, authorizer, rbac),
-    runtimeClassAdmission(lookup),
-    certificateAdmission(authorizer),
-    ...judges,
-  ]);
+  return { cache, resources, lookup: lookupIn(resources, storage), authorizer: anyOf([nodes, rbac]), rbac, resolve };
+}
+
+/** What a write goes through. */
+interface WritePath {
+  readonly admission: RecommendedAdmission;
+  readonly allocator: ServiceAllocator;
+  readonly quotas: QuotaKeeper;
+  readonly writer: Writer;
+  readonly writes: WriteHandlers;
+  readonly deleter: Deleter;
+}
+
+function openWritePath(o: ApiServerOptions, registry: Registry): WritePath {
+  const { storage, clock, logger, serviceCidrs, nodePorts } = o;
+  const { resources } = registry;
+  const allocator = new ServiceAllocator(storage, resources, { serviceCidrs, nodePorts, clock });
+  const admission = recommendedAdmission({ ...registry, clock, logger });
   const quotas = new QuotaKeeper({ resources, storage, clock, logger });
-  const writer = new Writer({ storage, clock, admission, hooks: [allocator, quotas] });
-  const writes = new WriteHandlers(writer);
-  const deleter = new Deleter(writer);
+  const writer = new Writer({ storage, clock, admission: admission.objects, hooks: [allocator, quotas] });
+  return { admission, allocator, quotas, writer, writes: new WriteHandlers(writer), deleter: new Deleter(writer) };
+}
+
+/** Whom tokens belong to, and how requests are carried out. */
+async function openDispatcher(
+  o: ApiServerOptions,
+  { resources, lookup, authorizer, rbac }: Registry,
+  { admission, writer, writes, deleter }: WritePath,
+): Promise<{ readonly tokens: readonly TokenAuthenticator[]; readonly dispatcher: Dispatcher }> {
+  const { storage, clock } = o;
   const accounts = await serviceAccountTokens(o.serviceAccounts, lookup, clock);
   const tokens: TokenAuthenticator[] = [
     ...(o.staticTokens ? [o.staticTokens] : []),
@@ -220,107 +145,81 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
     (t, audiences) => accounts.authenticate(t, audiences),
   ];
   const storeOf = (r: Resource): ObjectStore => new ObjectStore(r, storage);
+  const guard = new DisruptionGuard({ lookup, resources, storage, clock });
   const dispatcher = new Dispatcher({
-    storage,
-    resources,
-    writes,
-    deleter,
+    ...{ storage, resources, writes, deleter },
     reviews: { authorizer, rules: rbac, tokens, audience: o.serviceAccounts.issuer },
     subresources: [
       bindingHandler(writes, writer),
-      evictionHandler({
-        deleter,
-        admission,
-        storeOf,
-        clock,
-        guard: new DisruptionGuard({ lookup, resources, storage, clock }),
-      }),
+      evictionHandler({ deleter, admission: admission.objects, storeOf, clock, guard }),
       namespaceFinalizeHandler(writes),
-      tokenHandler({ tokens: accounts, admission, resources, lookup, storeOf }),
+      tokenHandler({ tokens: accounts, admission: admission.objects, resources, lookup, storeOf }),
     ],
   });
-  const custom = new CustomResources({ resources, cache, writes, deleter, clock, logger, resolve: serviceEndpoint });
+  return { tokens, dispatcher };
+}
+
+/** What goes on besides requests. */
+function openUpkeep(
+  o: ApiServerOptions,
+  registry: Registry,
+  path: WritePath,
+  shared: Pick<UpkeepDeps, 'watchers' | 'aggregator'> & { readonly flow: FlowControl },
+): Upkeep {
+  const { storage, clock, logger, advertiseAddress, advertisePort } = o;
+  const { watchers, aggregator, flow } = shared;
+  const { cache, resources, resolve } = registry;
+  const { allocator, quotas, writer, writes, deleter } = path;
+  const { ranges, addresses, kubernetesServiceIp } = allocator;
+  const common = { resources, writer, writes, clock, logger };
+  const cidrs = ranges.configured.map((r) => r.cidr);
+  const defaultCidr = new DefaultServiceCidr({ ...common, storage }, cidrs);
+  const trust = trustData(o.tls.clientCa, o.frontProxies);
+  return new Upkeep({
+    ...{ storage, clock, logger, cache, watchers, allocator, defaultCidr, quotas, aggregator },
+    bookmarkIntervalMs: o.bookmarkIntervalMs,
+    addresses: new AddressKeeper({ storage, resources, addresses, ranges, defaultCidr, clock, logger }),
+    bootstrap: new Bootstrap(common, { kubernetesServiceIp, advertiseAddress, advertisePort }),
+    flowObjects: new FlowObjects({ ...common, control: flow }),
+    custom: new CustomResources({ resources, cache, writes, deleter, clock, logger, resolve }),
+    registration: new Registration({ resources, writer, deleter, clock, logger }),
+    publishTrust: () => publishTrust(common, trust),
+  });
+}
+
+/** Builds an API server over a storage; the one place where its parts meet. */
+export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer> {
+  const { storage, clock, logger, agentTls } = o;
+  const registry = openRegistry(o);
+  const { resources, authorizer } = registry;
+  const path = openWritePath(o, registry);
+  const { tokens, dispatcher } = await openDispatcher(o, registry, path);
   const audit = o.audit && new AuditLog(o.audit, logger);
-  const address = `${o.advertiseAddress}:${o.advertisePort}`;
+  const serverAddress = `${o.advertiseAddress}:${o.advertisePort}`;
   const watchers = new WatcherSet(clock);
   const flow = new FlowControl(o.maxRequestsInFlight, clock);
-  const flowObjects = new FlowObjects({ resources, writer, writes, control: flow, clock, logger });
-  const registry = processRegistry();
-  const etcd = (): Promise<void> => storage.health(HEALTH_TIMEOUT_MS);
-  let started = false;
-  const loaded = (): void => {
-    if (!started) throw new Error('the caches are being loaded');
-  };
+  const { writes } = path;
   const aggregator = new Aggregator({ resources, writes, client: o.proxyClient ?? {}, clock, logger });
-  const registration = new Registration({ resources, writer, deleter, clock, logger });
+  const upkeep = openUpkeep(o, registry, path, { watchers, aggregator, flow });
+  const metrics = processRegistry();
   const { clientCa, ...serving } = o.tls;
   const proxied = o.frontProxies && requestHeaders(o.frontProxies, clientCa);
-  const trust = trustData(clientCa, o.frontProxies);
-  const publish = (): Promise<void> => publishTrust({ resources, writer, writes }, trust);
+  const etcd = (): Promise<void> => storage.health(HEALTH_TIMEOUT_MS);
   const app = buildServer({
+    ...{ agentTls, flow, authorizer, resources, dispatcher, aggregator, watchers, clock, logger, serverAddress },
     tls: { ...serving, clientCas: [clientCa, ...(o.frontProxies ? [o.frontProxies.ca] : [])] },
-    agentTls: o.agentTls,
     authenticate: impersonating(authenticator(tokens, proxied), authorizer),
     ...(audit ? { audit } : {}),
-    flow,
-    issuer: issuerDocuments(o.serviceAccounts.publicKey, o.serviceAccounts.issuer, address),
-    authorizer,
-    resources,
-    dispatcher,
-    connectAdmission: admissionChain(judges),
-    aggregator,
-    watchers,
+    issuer: issuerDocuments(o.serviceAccounts.publicKey, o.serviceAccounts.issuer, serverAddress),
+    connectAdmission: path.admission.connections,
     live: { ping: () => {} },
-    ready: { ping: () => {}, etcd, 'informer-sync': loaded },
-    metrics: apiMetrics(registry, () => watchers.size, flow),
-    registry,
-    clock,
-    logger,
-    serverAddress: address,
+    ready: { ping: () => {}, etcd, 'informer-sync': upkeep.loaded },
+    metrics: apiMetrics(metrics, () => watchers.size, flow),
+    registry: metrics,
   });
-  const { ranges, addresses } = allocator;
-  const defaultCidr = new DefaultServiceCidr(
-    { resources, storage, writer, writes, clock, logger },
-    ranges.configured.map((r) => r.cidr),
-  );
-  const keeper = new AddressKeeper({ storage, resources, addresses, ranges, defaultCidr, clock, logger });
-  const bootstrap = new Bootstrap(
-    { resources, writer, writes, logger },
-    {
-      kubernetesServiceIp: allocator.kubernetesServiceIp,
-      advertiseAddress: o.advertiseAddress,
-      advertisePort: o.advertisePort,
-    },
-  );
   return {
     app,
-    async start(signal) {
-      await cache.start(signal);
-      await keeper.start(signal);
-      await defaultCidr.ensure();
-      let complete = await bootstrap.run();
-      flowObjects.start(signal);
-      // Both are tried again and again anyway; a webhook that is not there yet must not keep the server from starting.
-      const later = (err: unknown): void => logger.warn({ err }, 'will be written later');
-      await flowObjects.maintain().catch(later);
-      custom.start(signal);
-      await publish().catch(later);
-      aggregator.start(signal);
-      registration.start(signal);
-      started = true;
-      runCompactor({ storage, clock, logger }, signal).catch((err: unknown) =>
-        logger.error({ err }, 'compaction ended'),
-      );
-      every(clock, o.bookmarkIntervalMs, signal, () => watchers.bookmarkAll(), logger);
-      every(clock, TRUST_INTERVAL_MS, signal, publish, logger);
-      const again = async (): Promise<void> => {
-        if (!complete) complete = await bootstrap.run();
-      };
-      every(clock, BOOTSTRAP_INTERVAL_MS, signal, again, logger);
-      every(clock, FLOW_INTERVAL_MS, signal, () => flowObjects.maintain(), logger);
-      every(clock, QUOTA_INTERVAL_MS, signal, () => quotas.repair(), logger);
-      every(clock, REPAIR_INTERVAL_MS, signal, () => allocator.repair().then(() => defaultCidr.ensure()), logger);
-    },
+    start: (signal) => upkeep.start(signal),
     async close() {
       watchers.endAll();
       await app.close();

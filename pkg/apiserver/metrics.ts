@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { FlowControl } from './flow/control.ts';
+import type { ResourceTable } from './registry/resource.ts';
+import type { RequestInfo } from './request/info.ts';
 
 /** What the API server counts. Names are those of kube-apiserver, so that existing dashboards work. */
 export interface ApiMetrics {
@@ -56,6 +58,15 @@ export function apiMetrics(registry: Registry, watchers: () => number, flow: Flo
       timer.observe(seconds);
     },
   };
+}
+
+/** What metrics call the resource. Names of nothing are not kept: anybody may make up any number of them. */
+export function resourceLabel(
+  resources: ResourceTable,
+  { group, version, resource, subresource }: RequestInfo,
+): string {
+  if (!resources.find(group, version, resource)) return '';
+  return subresource ? `${resource}/${subresource}` : resource;
 }
 
 /** Seats taken and requests waiting at the moment, by priority level. */

@@ -1,16 +1,15 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import { errors, StatusError } from '#api/meta/errors.ts';
-import { isSet } from '#api/meta/query.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Logger } from '#process/logger.ts';
 import { versionInfo } from '#process/version.ts';
 import { admitConnection } from './admission/connect.ts';
 import type { Admission } from './admission/types.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
-import { relay, relayUpgrade } from './aggregation/relay.ts';
+import { relay } from './aggregation/relay.ts';
+import type { AuditAnnotations } from './audit/annotations.ts';
 import type { AuditLog } from './audit/log.ts';
 import { ANONYMOUS } from './authn/authenticator.ts';
 import { type IssuerDocuments, issuerRoutes } from './authn/issuer.ts';
@@ -20,27 +19,26 @@ import { discoveryOf } from './discovery/documents.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { Classified, FlowControl } from './flow/control.ts';
 import { type HealthChecks, healthRoutes } from './health.ts';
-import type { ApiMetrics } from './metrics.ts';
+import { type ApiMetrics, resourceLabel } from './metrics.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import type { BackendTls } from './proxy/backend.ts';
 import { forward } from './proxy/forward.ts';
 import { pipeRequest } from './proxy/request.ts';
-import { pipeUpgrade } from './proxy/upgrade.ts';
 import type { ResourceTable } from './registry/resource.ts';
 import type { RequestContext, UserInfo } from './request/context.ts';
-import { parseRequestInfo, type RequestInfo } from './request/info.ts';
-import { type Dispatcher, resourceOf } from './rest/dispatch.ts';
+import { parseRequest, type RequestInfo } from './request/info.ts';
+import { type Dispatcher, resourceOf, watchedOf } from './rest/dispatch.ts';
 import { Parts, writeParts } from './rest/parts.ts';
 import { sendStatus, statusBody, statusOf } from './rest/respond.ts';
 import { watchObjects } from './rest/watch.ts';
-import { agentTarget, isConnect } from './subresources/connect.ts';
+import { agentTarget } from './subresources/connect.ts';
 import { isProxy, proxyTarget } from './subresources/proxy.ts';
+import { handleUpgrade } from './upgrades.ts';
+import { HttpOutlet } from './watch/outlet.ts';
 import type { WatcherSet } from './watch/watcher.ts';
 
 /** Largest request body, bytes: the limit of kube-apiserver. */
 const BODY_LIMIT = 3 << 20;
-/** The audit annotation that tells how authorization ended. */
-const DECISION = 'authorization.k8s.io/decision';
 const NO_BODY = Buffer.alloc(0);
 
 export interface ServerDeps {
@@ -65,18 +63,6 @@ export interface ServerDeps {
   readonly logger: Logger;
   /** host:port that /api names to clients. */
   readonly serverAddress: string;
-}
-
-interface Parsed {
-  readonly info: RequestInfo;
-  readonly query: URLSearchParams;
-}
-
-function parse(method: string, url: string): Parsed {
-  const q = url.indexOf('?');
-  const query = new URLSearchParams(q < 0 ? '' : url.slice(q + 1));
-  const path = q < 0 ? url : url.slice(0, q);
-  return { info: parseRequestInfo(method, path, isSet(query, 'watch')), query };
 }
 
 /** Assembles the HTTPS server: authentication → authorization → handler, one Status per failure. */
@@ -111,7 +97,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
   nonResourceRoutes(app, deps);
   const handler = resourceHandler(deps);
   for (const url of ['/api/v1/*', '/apis/:group/:version/*']) app.all(url, handler);
-  app.server.on('upgrade', (request, socket, head) => void handleUpgrade(deps, request, socket, head));
+  app.server.on('upgrade', (request, socket, head) => void handleUpgrade(deps, { request, socket, head }));
   return app;
 }
 
@@ -120,15 +106,17 @@ function nonResourceRoutes(app: FastifyInstance, deps: ServerDeps): void {
   void app.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
       const received = Date.now();
-      const { info, query } = parse(request.method, request.url);
+      const { info, query } = parseRequest(request.method, request.url);
       let user = ANONYMOUS;
+      let annotations: AuditAnnotations | undefined;
       reply.raw.once('close', () => {
         const code = reply.raw.statusCode;
-        deps.audit?.record({ info, user, request: request.raw, body: NO_BODY, code, received });
+        deps.audit?.record({ info, user, request: request.raw, body: NO_BODY, code, received, annotations });
       });
       user = await deps.authenticate(request.raw);
       classified(deps, reply, user, info);
-      await authorize(deps.authorizer, user, info, query);
+      annotations = deps.audit?.annotationsFor(user, info);
+      await authorize(deps.authorizer, { user, info, query, annotations });
       const elsewhere = documentElsewhere(deps, info.path);
       if (elsewhere) return handOver(deps, { name: elsewhere, user, body: NO_BODY }, request, reply);
       return undefined;
@@ -181,19 +169,18 @@ function classified({ flow }: ServerDeps, reply: FastifyReply, user: UserInfo, i
 function resourceHandler(deps: ServerDeps) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const started = performance.now();
-    const { info, query } = parse(request.method, request.url);
+    const { info, query } = parseRequest(request.method, request.url);
     const received = Date.now();
     const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
-    const annotations = new Map<string, string>();
+    let annotations: AuditAnnotations | undefined;
     let code = 500;
     let user = ANONYMOUS;
     let told: Buffer | string | undefined;
     try {
       user = await deps.authenticate(request.raw);
       const flow = classified(deps, reply, user, info);
-      annotations.set(DECISION, 'forbid');
-      await authorize(deps.authorizer, user, info, query);
-      annotations.set(DECISION, 'allow');
+      annotations = deps.audit?.annotationsFor(user, info);
+      await authorize(deps.authorizer, { user, info, query, annotations });
       const elsewhere = deps.aggregator.find(info.group, info.version);
       if (elsewhere) {
         await handOver(deps, { name: elsewhere, user, body }, request, reply);
@@ -226,18 +213,12 @@ function resourceHandler(deps: ServerDeps) {
       if (code >= 500) deps.logger.warn({ err: e, path: info.path, verb: info.verb }, 'request failed');
       return sendStatus(reply, status);
     } finally {
-      const labels = { verb: info.verb, resource: labelOf(deps, info), code };
+      const labels = { verb: info.verb, resource: resourceLabel(deps.resources, info), code };
       deps.metrics.observe(labels, (performance.now() - started) / 1000);
       const answer = told === undefined ? {} : { answer: told };
       deps.audit?.record({ info, user, request: request.raw, body, code, received, annotations, ...answer });
     }
   };
-}
-
-/** What metrics call the resource. Names of nothing are not kept: anybody may make up any number of them. */
-function labelOf({ resources }: ServerDeps, { group, version, resource, subresource }: RequestInfo): string {
-  if (!resources.find(group, version, resource)) return '';
-  return subresource ? `${resource}/${subresource}` : resource;
 }
 
 /** A long body, written to the socket piece by piece. */
@@ -285,6 +266,7 @@ async function passOn(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
+  resourceOf(deps.resources, ctx);
   await admitConnection(ctx, deps.resources, deps.connectAdmission);
   const { target, path } = await proxyTarget(deps.resources, ctx.info, ctx.query, deps.agentTls);
   reply.hijack();
@@ -298,16 +280,15 @@ async function passOn(
 
 /** Watches and logs write to the socket themselves. A watch has a seat while it begins. */
 async function stream(deps: ServerDeps, ctx: RequestContext, flow: Classified, reply: FastifyReply): Promise<void> {
-  const resource = resourceOf(deps.resources, ctx);
   const watching = ctx.info.verb === 'watch';
-  if (watching && !resource.kind.verbs.includes('watch')) throw errors.methodNotAllowed();
+  const resource = watching ? watchedOf(deps.resources, ctx) : resourceOf(deps.resources, ctx);
   const target = watching ? undefined : await agentTarget(deps.resources, ctx.info, ctx.query);
   if (ctx.warnings.length > 0) reply.raw.setHeader('warning', warningHeaders(ctx));
   reply.hijack();
   const { watchers, clock } = deps;
   const seated = <T>(work: () => Promise<T>): Promise<T> => deps.flow.run(flow, work);
   try {
-    if (!target) await watchObjects(ctx, resource, reply.raw, { watchers, clock, seated });
+    if (!target) await watchObjects(ctx, resource, new HttpOutlet(reply.raw), { watchers, clock, seated });
     else
       await pipeRequest(
         { request: reply.request.raw, response: reply.raw },
@@ -316,41 +297,5 @@ async function stream(deps: ServerDeps, ctx: RequestContext, flow: Classified, r
       );
   } catch (e) {
     rawStatus(reply.raw, e, ctx.headers.accept);
-  }
-}
-
-/** exec, attach and port-forward: the connection is handed to the pod's agent, byte for byte. */
-async function handleUpgrade(deps: ServerDeps, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-  socket.on('error', () => socket.destroy());
-  const received = Date.now();
-  const { info, query } = parse(request.method ?? 'GET', request.url ?? '/');
-  const annotations = new Map<string, string>();
-  let user = ANONYMOUS;
-  let code = 500;
-  try {
-    user = await deps.authenticate(request);
-    annotations.set(DECISION, 'forbid');
-    // Both POST (SPDY) and GET (WebSocket) open a session: the permission asked for is "create".
-    await authorize(deps.authorizer, user, isConnect(info) ? { ...info, verb: 'create' } : info);
-    annotations.set(DECISION, 'allow');
-    const elsewhere = info.isResource ? deps.aggregator.find(info.group, info.version) : undefined;
-    if (elsewhere) {
-      const remote = deps.aggregator.target(elsewhere);
-      code = await relayUpgrade({ request, socket, head }, remote, user, deps.clock);
-      return;
-    }
-    if (!isConnect(info)) throw errors.pathNotFound();
-    await admitConnection({ info, query, user, annotations }, deps.resources, deps.connectAdmission);
-    const target = await agentTarget(deps.resources, info, query);
-    code = await pipeUpgrade({ request, socket, head }, { ...target, tls: deps.agentTls }, deps.clock);
-  } catch (e) {
-    const status = statusOf(e);
-    code = status.code;
-    const body = JSON.stringify(status);
-    socket.end(
-      `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    );
-  } finally {
-    deps.audit?.record({ info, user, request, body: NO_BODY, code, received, annotations });
   }
 }

@@ -1,4 +1,5 @@
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import type { AuditAnnotations } from '../audit/annotations.ts';
 import type { ResourceTable } from '../registry/resource.ts';
 import type { UserInfo } from '../request/context.ts';
 import type { RequestInfo } from '../request/info.ts';
@@ -9,7 +10,7 @@ export interface ConnectRequest {
   readonly info: RequestInfo;
   readonly query: URLSearchParams;
   readonly user: UserInfo;
-  readonly annotations?: Map<string, string>;
+  readonly annotations?: AuditAnnotations | undefined;
 }
 
 type Options = (query: URLSearchParams, info: RequestInfo) => object;

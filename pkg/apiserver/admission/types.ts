@@ -1,5 +1,6 @@
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import type { ObjectSchema } from '#api/schema/schema.ts';
+import type { AuditAnnotations } from '../audit/annotations.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { UserInfo } from '../request/context.ts';
 
@@ -31,8 +32,8 @@ export interface Attributes {
   readonly dryRun: boolean;
   /** Texts for `Warning` headers. */
   readonly warnings: string[];
-  /** Entries of the audit log; absent where none is kept. */
-  readonly annotations?: Map<string, string> | undefined;
+  /** Absent for a request that the audit log does not have. */
+  readonly annotations?: AuditAnnotations | undefined;
 }
 
 /** A plugin refuses by throwing a StatusError. `admit` may change `object`; `validate` must not. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#async/clock.ts';
+import type { Upgrade } from '#websocket/acceptor.ts';
 import { forward } from '../proxy/forward.ts';
-import { pipeUpgrade, type UpgradeRequest } from '../proxy/upgrade.ts';
+import { pipeUpgrade } from '../proxy/upgrade.ts';
 import type { UserInfo } from '../request/context.ts';
 import { identityHeaders } from './identity.ts';
 import type { RemoteTarget } from './target.ts';
@@ -22,7 +23,7 @@ export async function relay(
 
 /** The same for a request that switches protocols. @returns the code of the answer */
 export async function relayUpgrade(
-  client: UpgradeRequest,
+  client: Upgrade,
   target: RemoteTarget,
   user: UserInfo,
   clock: Clock,

@@ -5,6 +5,7 @@ import { apiMicroTime } from '#api/meta/time.ts';
 import type { Logger } from '#process/logger.ts';
 import type { UserInfo } from '../request/context.ts';
 import type { RequestInfo } from '../request/info.ts';
+import { AuditAnnotations } from './annotations.ts';
 import { type AuditRule, levelOf } from './policy.ts';
 
 export interface AuditOptions {
@@ -23,8 +24,7 @@ export interface Audited {
   readonly request: IncomingMessage;
   readonly body: Buffer;
   readonly code: number;
-  /** What admission found worth an entry. */
-  readonly annotations?: ReadonlyMap<string, string> | undefined;
+  readonly annotations?: AuditAnnotations | undefined;
   /** Absent for streams. */
   readonly answer?: Buffer | string;
   /** Epoch milliseconds. */
@@ -63,9 +63,15 @@ export class AuditLog {
     return file;
   }
 
+  /** Where to note what is worth an entry; undefined for a request that will not be written down. */
+  annotationsFor(user: UserInfo, info: RequestInfo): AuditAnnotations | undefined {
+    const level = levelOf(this.#o.rules, user, info);
+    return level === 'None' ? undefined : new AuditAnnotations(level);
+  }
+
   /** Writes one request down as the policy says. A log that cannot be written is reported, and holds nothing up. */
   record(r: Audited): void {
-    const level = levelOf(this.#o.rules, r.user, r.info);
+    const level = r.annotations?.level ?? levelOf(this.#o.rules, r.user, r.info);
     if (level === 'None') return;
     const { info, user, request, code } = r;
     const { resource, subresource, namespace, name, group, version } = info;

@@ -30,8 +30,8 @@ export interface TokenRequestSpec {
 }
 
 export interface ServiceAccountTokens {
-  /** @returns the signed token and when it ends (epoch ms). */
-  issue(spec: TokenRequestSpec): Promise<{ token: string; expiresAt: number }>;
+  /** @returns the signed token, when it ends (epoch ms), and which one it is */
+  issue(spec: TokenRequestSpec): Promise<{ token: string; expiresAt: number; credentialId: string }>;
   /** The user, or undefined when the token is not ours, expired, or bound to something that is gone. */
   authenticate(token: string, audiences?: readonly string[]): Promise<TokenUser | undefined>;
 }
@@ -99,6 +99,7 @@ export async function serviceAccountTokens(
     async issue(spec) {
       const now = Math.floor(clock.now() / 1000);
       const exp = now + spec.expirationSeconds;
+      const jti = randomUUID();
       const k8s: Record<string, unknown> = {
         namespace: spec.namespace,
         serviceaccount: { name: spec.name, uid: spec.uid },
@@ -113,9 +114,9 @@ export async function serviceAccountTokens(
         .setIssuedAt(now)
         .setNotBefore(now)
         .setExpirationTime(exp)
-        .setJti(randomUUID())
+        .setJti(jti)
         .sign(privateKey);
-      return { token, expiresAt: exp * 1000 };
+      return { token, expiresAt: exp * 1000, credentialId: credentialId(jti) };
     },
 
     async authenticate(token, audiences = [keys.issuer]) {
@@ -138,13 +139,16 @@ export async function serviceAccountTokens(
   };
 }
 
+/** What a token is called in the audit log. */
+const credentialId = (jti: string): string => `JTI=${jti}`;
+
 /** What a token says beside whose it is: which one it is, and what it is bound to. */
 function extraOf(jti: string | undefined, { pod, node }: BoundClaims): Record<string, readonly string[]> {
   const extra: Record<string, readonly string[]> = {};
   const say = (what: string, value: string | undefined): void => {
     if (value) extra[`authentication.kubernetes.io/${what}`] = [value];
   };
-  say('credential-id', jti && `JTI=${jti}`);
+  say('credential-id', jti && credentialId(jti));
   say('node-name', node?.name);
   say('node-uid', node?.uid);
   say('pod-name', pod?.name);

@@ -1,14 +1,19 @@
 import { errors } from '#api/meta/errors.ts';
+import { exactValue } from '#api/meta/fieldselector.ts';
+import type { AuditAnnotations } from '../audit/annotations.ts';
 import type { UserInfo } from '../request/context.ts';
 import type { RequestInfo } from '../request/info.ts';
 import type { AuthorizationRequest, Authorizer } from './rules.ts';
 
+/** Annotations of the audit log: how authorization ended, and by which rule. */
+const DECISION = 'authorization.k8s.io/decision';
+const REASON = 'authorization.k8s.io/reason';
 const COLLECTION_VERBS = new Set(['list', 'watch', 'deletecollection']);
 
 /** A list narrowed to one name is a request for that object: rules with resourceNames hold for it. */
 function selectedName(info: RequestInfo, query: URLSearchParams | undefined): string {
   if (info.name || !COLLECTION_VERBS.has(info.verb)) return info.name;
-  return /(?:^|,)metadata\.name==?([^,]+)/.exec(query?.get('fieldSelector') ?? '')?.[1] ?? '';
+  return exactValue(query?.get('fieldSelector') ?? '', 'metadata.name') ?? '';
 }
 
 export const authorizationRequestOf = (info: RequestInfo, query?: URLSearchParams): AuthorizationRequest => ({
@@ -36,17 +41,25 @@ export const anyOf = (authorizers: readonly Authorizer[]): Authorizer => ({
     for (const a of authorizers) if (await a.allowsFresh?.(user, r)) return true;
     return false;
   },
+  reasonFor: (user, r) => authorizers.find((a) => a.allows(user, r))?.reasonFor?.(user, r),
 });
 
+/** Who wants to do what. */
+export interface Asked {
+  readonly user: UserInfo;
+  readonly info: RequestInfo;
+  readonly query?: URLSearchParams;
+  /** The decision is noted here. */
+  readonly annotations?: AuditAnnotations | undefined;
+}
+
 /** @throws StatusError 403 for somebody who may not. */
-export async function authorize(
-  authorizer: Authorizer,
-  user: UserInfo,
-  info: RequestInfo,
-  query?: URLSearchParams,
-): Promise<void> {
+export async function authorize(authorizer: Authorizer, { user, info, query, annotations }: Asked): Promise<void> {
   const r = authorizationRequestOf(info, query);
-  if (authorizer.allows(user, r) || (await authorizer.allowsFresh?.(user, r))) return;
+  const isAllowed = authorizer.allows(user, r) || (await authorizer.allowsFresh?.(user, r)) === true;
+  annotations?.set(DECISION, isAllowed ? 'allow' : 'forbid');
+  annotations?.set(REASON, (isAllowed && authorizer.reasonFor?.(user, r)) || '');
+  if (isAllowed) return;
   if (!r.isResource) throw errors.forbiddenPath(`forbidden: User "${user.name}" cannot ${r.verb} path "${r.path}"`);
   throw errors.forbidden({ group: r.group, plural: r.resource, kind: r.resource }, r.name, refusal(user, r));
 }

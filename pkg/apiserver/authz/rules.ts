@@ -26,6 +26,8 @@ export interface Authorizer {
   allows(user: UserInfo, r: AuthorizationRequest): boolean;
   /** Asked after a refusal by those whose knowledge may be a moment old. */
   allowsFresh?(user: UserInfo, r: AuthorizationRequest): Promise<boolean>;
+  /** Why it allows what it allows, in the words of Kubernetes; undefined: there are none. */
+  reasonFor?(user: UserInfo, r: AuthorizationRequest): string | undefined;
 }
 
 const has = (list: readonly string[] | undefined, value: string): boolean =>

@@ -1,3 +1,4 @@
+import { errors } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import type { CacheEntry } from './types.ts';
 
@@ -33,6 +34,10 @@ const OVERHEAD = 256;
 /** A cache entry that knows about how much memory it holds, bytes. */
 export interface SizedEntry extends CacheEntry {
   readonly size: number;
+  /** Nobody has looked yet whether it is the object it seems to be. */
+  readonly isDoubted: boolean;
+  /** @throws StatusError 500 when it is no object. */
+  check(): void;
   /** It is history now: whoever still asks for its object has it made again from the bytes. */
   retire(): void;
 }
@@ -45,6 +50,7 @@ class Entry implements SizedEntry {
   readonly size: number;
   #object: Stored<KubeObject> | undefined;
   #bytes: Buffer | undefined;
+  #checked = false;
 
   /** @param form the object or its bytes; what is missing is made of the other */
   constructor(o: { key: string; revision: number; size: number }, form: Stored<KubeObject> | Buffer) {
@@ -57,8 +63,25 @@ class Entry implements SizedEntry {
 
   /** Parsed when first asked for: many objects are stored and read by clients without anybody here looking into them. */
   get object(): Stored<KubeObject> {
-    this.#object ??= shared(JSON.parse((this.#bytes as Buffer).toString()) as Stored<KubeObject>);
+    this.#object ??= shared(this.#parsed());
     return this.#object;
+  }
+
+  get isDoubted(): boolean {
+    return !this.#object && !this.#checked;
+  }
+
+  check(): void {
+    this.#parsed();
+    this.#checked = true;
+  }
+
+  #parsed(): Stored<KubeObject> {
+    try {
+      return JSON.parse((this.#bytes as Buffer).toString()) as Stored<KubeObject>;
+    } catch (e) {
+      throw errors.internal(`${this.key} at revision ${this.revision} is no object: ${(e as Error).message}`);
+    }
   }
 
   /** Made when first asked for: many objects change more often than they are read. */
@@ -98,6 +121,14 @@ class DeletedEntry implements SizedEntry {
   /** Frames are made of them once, and nothing else. */
   get bytes(): Buffer {
     return Buffer.from(JSON.stringify(this.object));
+  }
+
+  get isDoubted(): boolean {
+    return this.#last.isDoubted;
+  }
+
+  check(): void {
+    this.#last.check();
   }
 
   retire(): void {

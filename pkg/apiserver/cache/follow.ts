@@ -1,3 +1,4 @@
+import { StatusError } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import type { Clock } from '#async/clock.ts';
 import type { ResourceCache } from './types.ts';
@@ -31,8 +32,8 @@ export function followCache(
     const present = new Set(entries.map((e) => e.key));
     for (const key of known) if (!present.has(key)) follower.removed?.(key);
     known = present;
-    for (const e of entries) follower.changed(e.object);
     try {
+      for (const e of entries) follower.changed(e.object);
       stop = cache.watch(revision, {
         event({ type, entry }) {
           if (type === 'DELETED') {
@@ -45,7 +46,9 @@ export function followCache(
         },
         end: again,
       });
-    } catch {
+    } catch (e) {
+      // History was lost meanwhile, or an object is broken: then the cache is about to leave it out.
+      if (!(e instanceof StatusError)) throw e;
       again();
     }
   };

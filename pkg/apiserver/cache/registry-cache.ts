@@ -29,6 +29,9 @@ const MAX_PAUSE_MS = 5000;
 const EXPLANATION_MS = 1000;
 /** The first catching-up has no client waiting for it. */
 const CATCH_UP_MS = 5000;
+/** How often objects are examined, and how many: a thousandth of a core at most. */
+const EXAMINE_MS = 1000;
+const EXAMINED = 50;
 
 /**
  * The watch caches of all resources, fed by one ordered watch of the whole registry. All writes lie below its prefix, so
@@ -41,6 +44,7 @@ export class RegistryCache {
   readonly #resources = new Map<string, LoadedResourceCache>();
   readonly #loads = createSemaphore(PARALLEL_LOADS);
   #signal: AbortSignal | undefined;
+  #examined = 0;
   #watch: Watch | undefined;
 
   constructor(deps: RegistryCacheDeps) {
@@ -94,7 +98,25 @@ export class RegistryCache {
     const ready = Promise.withResolvers<void>();
     this.#signal = signal;
     void this.#run(signal, ready.resolve);
+    this.#examineNow(signal);
     await abortable(ready.promise, signal);
+  }
+
+  /** Now and then a few of the objects nobody has looked into; each once, so that nothing is to be done in the end. */
+  #examineNow(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const caches = [...this.#resources.values()];
+    let left = EXAMINED;
+    for (let i = 0; i < caches.length && left > 0; i++) {
+      const cache = caches[(this.#examined + i) % caches.length];
+      if (!cache) continue;
+      const { looked, isBroken } = cache.examine(left);
+      left -= looked;
+      if (isBroken) void this.#addRunning(cache, signal);
+    }
+    // Each has its turn to be the first: one that always changes must not keep the others waiting.
+    this.#examined++;
+    this.#deps.clock.after(EXAMINE_MS, () => this.#examineNow(signal), { unref: true });
   }
 
   async #run(signal: AbortSignal, ready: () => void): Promise<void> {

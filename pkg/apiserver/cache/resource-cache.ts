@@ -44,6 +44,8 @@ export interface Load {
 }
 
 const MAX_EVENTS_WHILE_LOADING = 50_000;
+/** Entries passed by in one search for broken ones. */
+const MOST_VISITS = 5000;
 
 /** The watch cache of one resource; RegistryCache loads and feeds it. */
 export class LoadedResourceCache implements ResourceCache {
@@ -62,6 +64,10 @@ export class LoadedResourceCache implements ResourceCache {
   #before = 0;
   /** Keys in the store whose values could not be read. */
   readonly #unreadable = new Set<string>();
+  /** Of values that seemed to be objects and are none: their revisions, by key in the store. */
+  readonly #broken = new Map<string, number>();
+  /** Where among the entries the search for such values goes on. */
+  #next = 0;
 
   constructor(resource: CachedResource, deps: ResourceCacheDeps) {
     this.prefix = deps.prefix;
@@ -96,6 +102,10 @@ export class LoadedResourceCache implements ResourceCache {
 
   get(key: string): CacheEntry | undefined {
     return this.#entries.get(key);
+  }
+
+  isUnreadable(key: string): boolean {
+    return this.#unreadable.size > 0 && this.#unreadable.has(this.prefix + key);
   }
 
   list(prefix: string): readonly CacheEntry[] {
@@ -208,6 +218,30 @@ export class LoadedResourceCache implements ResourceCache {
     return 'installed';
   }
 
+  /**
+   * Looks into up to `most` objects that nobody has looked into: a value that begins and ends like one is taken for one, and
+   * only its readers would notice. @returns how many, and whether one is none: then the cache is to be loaded anew, without it.
+   */
+  examine(most: number): { readonly looked: number; readonly isBroken: boolean } {
+    let looked = 0;
+    const visits = this.#complete ? Math.min(MOST_VISITS, this.#entries.size) : 0;
+    for (let visited = 0; visited < visits && looked < most; visited++) {
+      this.#next = (this.#next + 1) % this.#entries.size;
+      const entry = this.#entries.at(this.#next);
+      if (!entry?.isDoubted) continue;
+      looked++;
+      try {
+        entry.check();
+      } catch (err) {
+        const key = this.prefix + entry.key;
+        this.#deps.logger.error({ err, key, revision: entry.revision }, 'a stored object is broken');
+        this.#broken.set(key, entry.revision);
+        return { looked, isBroken: true };
+      }
+    }
+    return { looked, isBroken: false };
+  }
+
   markReady(): void {
     this.#ready.resolve();
   }
@@ -249,6 +283,10 @@ export class LoadedResourceCache implements ResourceCache {
   }
 
   #decode(key: string, value: Buffer, revision: number): SizedEntry | undefined {
+    if (this.#broken.size > 0) {
+      if (this.#broken.get(key) === revision) return undefined;
+      this.#broken.delete(key);
+    }
     try {
       return decodeEntry(this.#resource, key.slice(this.prefix.length), value, revision);
     } catch (err) {

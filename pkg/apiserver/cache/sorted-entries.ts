@@ -12,6 +12,11 @@ export class SortedEntries<E extends { readonly key: string }> {
     return this.#byKey.get(key);
   }
 
+  /** By its place in key order. */
+  at(index: number): E | undefined {
+    return this.#sorted[index];
+  }
+
   /** @returns the entry that was there. */
   set(entry: E): E | undefined {
     const previous = this.#byKey.get(entry.key);

@@ -73,6 +73,8 @@ export interface ResourceCache {
   listAt(prefix: string, revision: number): readonly CacheEntry[] | undefined;
   /** An entry from what the store holds; undefined when the value cannot be read. */
   decode(kv: { readonly key: string; readonly value: Buffer; readonly modRevision: number }): CacheEntry | undefined;
+  /** Whether something is stored there that cannot be read: it is not shown, and the store says why. */
+  isUnreadable(key: string): boolean;
   readonly size: number;
   /**
    * For caches whose objects take somebody else's help: call it before looking at `object` or `bytes` of entries.

@@ -77,6 +77,10 @@ export abstract class ViewCache<E extends ViewEntry> implements ResourceCache {
     return stored && this.entry(stored);
   }
 
+  isUnreadable(key: string): boolean {
+    return this.stored.isUnreadable(key);
+  }
+
   list(prefix: string): readonly CacheEntry[] {
     return this.stored.list(prefix).map((e) => this.entry(e));
   }

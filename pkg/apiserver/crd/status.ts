@@ -1,7 +1,8 @@
-import type {
-  CustomResourceDefinition,
-  CustomResourceDefinitionCondition,
-  CustomResourceDefinitionNames,
+import {
+  approvalOf,
+  type CustomResourceDefinition,
+  type CustomResourceDefinitionCondition,
+  type CustomResourceDefinitionNames,
 } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 
@@ -72,6 +73,11 @@ export function desiredStatus(
   if (!isEstablished(crd)) {
     if (conflict) put('Established', false, 'NotAccepted', 'not all names are accepted');
     else put('Established', true, 'InitialNamesAccepted', 'the initial names have been accepted');
+  }
+  const approval = approvalOf(crd);
+  if (approval) {
+    const { state, message } = approval;
+    put('KubernetesAPIApprovalPolicyConformant', state === 'ApprovedAnnotation', state, message);
   }
   if (crd.metadata?.deletionTimestamp) {
     put('Terminating', true, 'InstanceDeletionInProgress', 'CustomResource deletion is in progress');

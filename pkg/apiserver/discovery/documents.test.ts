@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Kind } from '#api/kind.ts';
-import { ConfigMaps, Deployments } from '#api/kinds/index.ts';
+import { ConfigMaps, Deployments, Events, TokenReviews } from '#api/kinds/index.ts';
+import { EventsV1 } from '#api/kinds/versions/event.ts';
 import { type Resource, ResourceTable } from '../registry/resource.ts';
 import { type ApiResource, discoveryOf, type RemoteVersion } from './documents.ts';
 
@@ -51,4 +52,28 @@ test('documents are made once, and anew when something else is served, here or e
   resources.remove(counted);
   expect(discovery.resourceList('apps', 'v1')).toBeUndefined();
   expect(discovery.group('apps')).toBeUndefined();
+});
+
+test('the version in which objects are stored is told by its hash', () => {
+  const resources = new ResourceTable();
+  for (const kind of [ConfigMaps, Deployments, Events, TokenReviews]) resources.add(served(kind));
+  resources.add({ kind: EventsV1, storedAs: { resource: { kind: Events } } } as unknown as Resource);
+  const discovery = discoveryOf(resources);
+  const told = (group: string) =>
+    (JSON.parse(discovery.resourceList(group, 'v1') ?? '').resources as ApiResource[]).map((r) => [
+      r.name,
+      r.storageVersionHash,
+    ]);
+  // As Kubernetes has them.
+  expect(told('')).toEqual([
+    ['configmaps', 'qFsyl6wFWjQ='],
+    ['events', 'r2yiGXH7wu8='],
+  ]);
+  expect(told('apps')).toEqual([
+    ['deployments', '8aSe+NMegvE='],
+    ['deployments/scale', undefined],
+    ['deployments/status', undefined],
+  ]);
+  expect(told('events.k8s.io')).toEqual([['events', 'r2yiGXH7wu8=']]);
+  expect(told('authentication.k8s.io')).toEqual([['tokenreviews', undefined]]);
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Kind } from '#api/kind.ts';
 import { apiVersionOf } from '#api/kind.ts';
 import { localPriority, type Priority } from '../aggregation/priorities.ts';
@@ -69,6 +70,16 @@ const mainResource = (kind: Kind): ApiResource => ({
   ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
   ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
 });
+
+const HASH_BYTES = 8;
+
+/** By which clients notice that objects are stored in another version than before. */
+const storageVersionHash = (stored: Kind): string =>
+  createHash('sha256')
+    .update(`${stored.group}/${stored.version}/${stored.kind}`)
+    .digest()
+    .subarray(0, HASH_BYTES)
+    .toString('base64');
 
 const byName = (a: ApiResource, b: ApiResource): number => (a.name < b.name ? -1 : 1);
 
@@ -202,6 +213,7 @@ class Texts {
   #generation = -1;
   #from: readonly RemoteVersion[] = [];
   #local = new Map<string, Map<string, Kind[]>>();
+  #stored = new Map<Kind, Kind>();
   #groups = new Map<string, Version[]>();
   readonly #made = new Map<string, string>();
 
@@ -215,7 +227,9 @@ class Texts {
     const remotes = this.#remotes();
     const known = generation === this.#generation && remotes.length === this.#from.length;
     if (known && remotes.every((r, i) => sameRemote(r, this.#from[i]))) return;
-    this.#local = groupVersions(this.#resources.all().map((r) => r.kind));
+    const all = this.#resources.all();
+    this.#local = groupVersions(all.map((r) => r.kind));
+    this.#stored = new Map(all.map((r) => [r.kind, r.storedAs?.resource.kind ?? r.kind]));
     this.#groups = orderedGroups(this.#local, remotes);
     this.#made.clear();
     this.#from = remotes;
@@ -226,6 +240,14 @@ class Texts {
   kinds(group: string, version: string): readonly Kind[] | undefined {
     this.#refresh();
     return this.#local.get(group)?.get(version);
+  }
+
+  /** A kind as lists of resources show it. */
+  entryOf(kind: Kind): ApiResource {
+    const stored = this.#stored.get(kind);
+    // What cannot be followed is not stored.
+    if (!stored || !kind.verbs.includes('watch')) return mainResource(kind);
+    return { ...mainResource(kind), storageVersionHash: storageVersionHash(stored) };
   }
 
   /** Every group with its versions, in order. */
@@ -268,7 +290,7 @@ export function discoveryOf(resources: ResourceTable, remotes: RemoteVersions = 
       if (!kinds) return undefined;
       const groupVersion = apiVersionOf({ group, version });
       return texts.of(`resources of ${groupVersion}`, () => {
-        const list = kinds.flatMap((k) => [mainResource(k), ...subresourcesOf(k)]).sort(byName);
+        const list = kinds.flatMap((k) => [texts.entryOf(k), ...subresourcesOf(k)]).sort(byName);
         return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: list };
       });
     },

@@ -1,17 +1,18 @@
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { request } from 'node:https';
+import { type IncomingMessage, type OutgoingHttpHeaders, request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import { StatusError } from '#api/meta/errors.ts';
 import type { Clock } from '#async/clock.ts';
 
-/** The agent to speak to. */
+/** The agent to speak to, or the program in a pod. */
 export interface BackendTarget {
   readonly host: string;
   readonly port: number;
   /** Path and query on the agent. */
   readonly path: string;
-  readonly tls: BackendTls;
+  /** Undefined: it speaks plain HTTP. */
+  readonly tls: BackendTls | undefined;
   /** Added to what the client sends, or instead of it. */
   readonly headers?: OutgoingHttpHeaders;
 }
@@ -53,15 +54,9 @@ const TCP_KEEP_ALIVE_MS = 30_000;
 export async function askBackend(target: BackendTarget, ask: Ask): Promise<BackendAnswer> {
   const { clock, signal, method, headers } = ask;
   const { promise, resolve, reject } = Promise.withResolvers<BackendAnswer>();
-  const outgoing = request({
-    host: target.host,
-    port: target.port,
-    ...tlsOptions(target.tls),
-    method,
-    headers,
-    path: target.path,
-    agent: false,
-  });
+  const { host, port, path, tls } = target;
+  const options = { host, port, path, method, headers, agent: false };
+  const outgoing = tls ? tlsRequest({ ...options, ...tlsOptions(tls) }) : plainRequest(options);
   const fail = (why: string) => () => outgoing.destroy(new Error(why));
   const where = `dial tcp ${target.host}:${target.port}`;
   let timer = clock.after(CONNECT_TIMEOUT_MS, fail(`${where}: i/o timeout`));
@@ -73,7 +68,7 @@ export async function askBackend(target: BackendTarget, ask: Ask): Promise<Backe
     socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     // Outlives the request: an error of the tunnel's connection after its end must not go unhandled.
     socket.on('error', () => {});
-    socket.once('secureConnect', () => {
+    socket.once(tls ? 'secureConnect' : 'connect', () => {
       timer.cancel();
       timer = clock.after(ANSWER_TIMEOUT_MS, fail(`no answer from ${target.host}:${target.port}`));
     });

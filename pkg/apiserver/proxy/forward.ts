@@ -16,7 +16,7 @@ export interface ForwardTarget {
   readonly secure: boolean;
   readonly host: string;
   readonly port: number;
-  /** For agents and aggregated APIs; what pods serve over TLS is not verified, as in Kubernetes. */
+  /** For agents and aggregated APIs. */
   readonly tls?: BackendTls;
   /** Added to what the client sends, or instead of it. */
   readonly headers?: OutgoingHttpHeaders;
@@ -25,6 +25,10 @@ export interface ForwardTarget {
 }
 
 const ANSWER_TIMEOUT_MS = 30_000;
+
+/** How a server is recognized: what pods serve over TLS is not verified, as in Kubernetes. Undefined: plain HTTP. */
+export const tlsOf = ({ secure, tls }: ForwardTarget): BackendTls | undefined =>
+  secure ? (tls ?? { insecure: true }) : undefined;
 
 /**
  * Passes a request on, body included, and streams the answer back. Resolves when the answer is complete or either side
@@ -41,8 +45,8 @@ export async function forward(
   const headers = { ...requestHeaders(request), ...target.headers, ...length };
   const options = { host: target.host, port: target.port, path, method: request.method, headers, agent: false };
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const tls = tlsOptions(target.tls ?? { insecure: true });
-  const outgoing = target.secure ? tlsRequest({ ...options, ...tls }, resolve) : plainRequest(options, resolve);
+  const tls = tlsOf(target);
+  const outgoing = tls ? tlsRequest({ ...options, ...tlsOptions(tls) }, resolve) : plainRequest(options, resolve);
   const timer = clock.after(target.patienceMs ?? ANSWER_TIMEOUT_MS, () =>
     outgoing.destroy(new Error('no answer in time')),
   );

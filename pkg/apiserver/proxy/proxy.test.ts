@@ -3,7 +3,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { StatusError } from '#api/meta/errors.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import { createAuthority, issueCertificate } from '#pki/issue.ts';
@@ -160,6 +160,23 @@ describe('pipeUpgrade', () => {
     await client().ended;
   });
 
+  test('a program that speaks plain HTTP is spoken to so', async () => {
+    const plain = createHttpServer();
+    onTestFinished(() => void plain.close());
+    plain.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
+      socket.on('error', () => {});
+      socket.write(`${SWITCH}${incoming.url} `);
+      socket.pipe(socket);
+    });
+    const original = target;
+    target = { ...target, port: await listen(plain), tls: undefined };
+    const { socket, received, ended } = client('hello');
+    await vi.waitFor(() => expect(received()).toMatch(/\r\n\r\n\/agent\/path\?a=b hello$/), { timeout: 30_000 });
+    target = original;
+    socket.end();
+    await ended;
+  });
+
   test('a client that does not read holds the agent back', async () => {
     let written = 0;
     onUpgrade = (_, socket) => {
@@ -197,7 +214,11 @@ describe('pipeUpgrade', () => {
       /^error dialing backend: dial tcp 127.0.0.1:1: connect: connection refused$/,
     ],
     ['another node', () => ({ tls: { ...target.tls, servername: 'node-2' } }), /^error dialing backend: .*node-2/],
-    ['another CA', () => ({ tls: { ...target.tls, ca: target.tls.cert } }), /^error dialing backend: .*certificate/],
+    [
+      'another CA',
+      () => ({ tls: { ...target.tls, ca: target.tls?.cert ?? '' } }),
+      /^error dialing backend: .*certificate/,
+    ],
   ])('%s: a Status', async (_, changes, words) => {
     const original = target;
     target = { ...target, ...changes() };

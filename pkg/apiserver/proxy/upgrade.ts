@@ -3,16 +3,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, systemClock } from '#async/clock.ts';
+import type { Upgrade } from '#websocket/acceptor.ts';
 import { askBackend, type BackendAnswer, type BackendTarget } from './backend.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
-
-/** A client's upgrade request, as Node's 'upgrade' event gives it. */
-export interface UpgradeRequest {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  /** Bytes behind the request's head. */
-  readonly head: Buffer;
-}
 
 /** How long one side may take to close after the other has. */
 const LINGER_MS = 15_000;
@@ -20,18 +13,14 @@ const TCP_KEEP_ALIVE_MS = 30_000;
 const TUNNEL_LISTENERS = 20;
 
 /**
- * Passes an upgrade request on to an agent and then every byte both ways, until either side is gone; then the other is
- * closed too. An answer other than 101 is relayed and ends the connection: nothing the client sends after it may reach
+ * Passes an upgrade request on to an agent, or a program in a pod, and then every byte both ways, until either side is
+ * gone; then the other is closed too. An answer other than 101 is relayed and ends the connection: nothing the client sends after it may reach
  * the agent, which takes every request on this connection for the apiserver's own.
  *
  * Resolves when both connections are over, with the code of the agent's answer.
  * @throws StatusError 500 `error dialing backend: …`; nothing was written to the client's socket then
  */
-export async function pipeUpgrade(
-  client: UpgradeRequest,
-  target: BackendTarget,
-  clock: Clock = systemClock,
-): Promise<number> {
+export async function pipeUpgrade(client: Upgrade, target: BackendTarget, clock: Clock = systemClock): Promise<number> {
   const { request, socket } = client;
   socket.on('error', () => socket.destroy());
   const gone = new AbortController();
@@ -55,7 +44,7 @@ async function relayRefusal(socket: Duplex, answer: IncomingMessage): Promise<vo
 }
 
 async function tunnel(
-  client: UpgradeRequest,
+  client: Upgrade,
   answer: IncomingMessage,
   agent: NonNullable<BackendAnswer['upgraded']> & { readonly clock: Clock },
 ): Promise<void> {

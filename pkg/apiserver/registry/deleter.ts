@@ -1,7 +1,9 @@
 import { copyJson } from '#api/meta/copy.ts';
 import { errors } from '#api/meta/errors.ts';
+import { invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
+import { wrongOptions } from '../request/context.ts';
 import { objectKey } from './resource.ts';
 import { type Change, type Encoded, ObjectStore } from './store.ts';
 import type { Target, Writer, WriterDeps } from './writer.ts';
@@ -18,29 +20,19 @@ export interface DeleteRequest {
 
 const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
-const POLICIES = ['Orphan', 'Background', 'Foreground'];
+const POLICIES = ['Foreground', 'Background', 'Orphan'];
 
 /** @throws StatusError 422 on values Kubernetes refuses. */
 export function checkDeleteRequest(r: DeleteRequest): void {
   const { propagationPolicy: policy, gracePeriodSeconds: grace } = r;
-  const ref = { group: '', plural: 'deleteoptions', kind: 'DeleteOptions' };
   if (policy !== undefined && !POLICIES.includes(policy)) {
-    throw errors.invalid(ref, '', [
-      {
-        type: 'FieldValueInvalid',
-        field: 'propagationPolicy',
-        message: `Invalid value: "${policy}": must be one of "Foreground", "Background", "Orphan" or unset`,
-      },
-    ]);
+    const supported = [...POLICIES, 'nil'].map((p) => `"${p}"`).join(', ');
+    const message = `Unsupported value: "${policy}": supported values: ${supported}`;
+    throw wrongOptions('delete', [{ type: 'FieldValueNotSupported', field: 'propagationPolicy', message }]);
   }
   if (policy !== undefined && r.orphanDependents !== undefined) {
-    throw errors.invalid(ref, '', [
-      {
-        type: 'FieldValueInvalid',
-        field: 'propagationPolicy',
-        message: `Invalid value: "${policy}": orphanDependents and deletionPropagation cannot be both set`,
-      },
-    ]);
+    const why = 'orphanDependents and deletionPropagation cannot be both set';
+    throw wrongOptions('delete', [invalid('propagationPolicy', policy, why)]);
   }
   if (grace !== undefined && !Number.isInteger(grace)) {
     throw errors.badRequest('gracePeriodSeconds must be an integer');

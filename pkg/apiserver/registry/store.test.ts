@@ -60,3 +60,17 @@ test('a write that changes nothing of what the cache shows reads no object from 
   expect(asked).toEqual(['cache']);
   expect(read).not.toHaveBeenCalled();
 });
+
+test('what is no object is said to be none, with its place in etcd', async () => {
+  const { store } = setUp();
+  const get = vi.spyOn(MemoryStorage.prototype, 'get');
+  onTestFinished(() => get.mockRestore());
+  get.mockResolvedValue({
+    key: '/registry/core/configmaps/n/m',
+    value: Buffer.from('{"a"1}'),
+    modRevision: 7,
+  } as never);
+  await expect(store.read('n/m', 'm')).rejects.toThrow(
+    /^Internal error occurred: the value of "\/registry\/core\/configmaps\/n\/m" in etcd \(revision 7\) is no object: /,
+  );
+});

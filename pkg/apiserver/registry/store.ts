@@ -1,6 +1,6 @@
 import { errors, StatusError } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
-import { type Storage, StorageError } from '#storage/storage.ts';
+import { type KeyValue, type Storage, StorageError } from '#storage/storage.ts';
 import type { Resource } from './resource.ts';
 
 /** An object together with its JSON as clients get it. */
@@ -57,6 +57,17 @@ export function toStatusError(e: unknown, resource: Resource, name: string): unk
   }
 }
 
+/** @throws StatusError 500 which says where what is none lies: nothing but etcd's own tools can change it. */
+function objectIn({ key, value, modRevision }: KeyValue): KubeObject {
+  try {
+    return JSON.parse(value.toString()) as KubeObject;
+  } catch (e) {
+    throw errors.internal(
+      `the value of "${key}" in etcd (revision ${modRevision}) is no object: ${(e as Error).message}; "etcdctl del" removes it`,
+    );
+  }
+}
+
 /** Whether a write that failed like this may have been made nevertheless: what was reserved for it must stay reserved. */
 export const outcomeUnknown = (e: unknown): boolean => e instanceof StatusError && e.status.code === 503;
 
@@ -96,7 +107,7 @@ export class ObjectStore {
     try {
       const kv = await this.#storage.get(this.#resource.prefix + key);
       if (!kv) throw errors.notFound(this.#resource.ref, name);
-      const stored = JSON.parse(kv.value.toString()) as KubeObject;
+      const stored = objectIn(kv);
       const { apiVersion = this.#resource.apiVersion } = stored;
       const current = this.#encoded(stored, kv.value, kv.modRevision);
       return this.#upToDate({ ...current, object: { ...current.object, apiVersion } });

@@ -145,7 +145,7 @@ export class Writer {
     const { resource, options } = target;
     const { kind } = resource;
     const part = kind.parts?.[target.subresource];
-    this.#checkIdentity(target, next, old);
+    checkIdentity(target, next.metadata, old.metadata);
     const object = this.#merged(target, next, old);
     // These share all else with the cached object, which has its defaults already and must not be touched.
     if (target.subresource !== 'status' && target.subresource !== 'binding') {
@@ -170,6 +170,7 @@ export class Writer {
     const admission = target.subresource === 'binding' ? undefined : this.deps.admission;
     await admission?.admit(attributes);
     if (target.subresource === '') kind.prepareUpdate?.(object, old);
+    else if (target.subresource === 'status') kind.prepareStatus?.(object, old);
     const asked = kind.hasGeneration || kind.warnings !== undefined;
     const changed = asked && target.subresource !== 'status' && !sameDesiredState(object, old);
     if (kind.hasGeneration && object.metadata) {
@@ -215,21 +216,6 @@ export class Writer {
   /** Reservations for an update about to be stored. */
   async reserve(target: Target, object: KubeObject, old: Stored<KubeObject>): Promise<() => void> {
     return this.#before(target, object, old);
-  }
-
-  #checkIdentity(target: Target, next: KubeObject, old: Stored<KubeObject>): void {
-    const { resource, name } = target;
-    const meta = next.metadata ?? {};
-    if (meta.uid && meta.uid !== old.metadata.uid) {
-      throw errors.conflict(
-        resource.ref,
-        name,
-        `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.metadata.uid}`,
-      );
-    }
-    if (meta.resourceVersion && meta.resourceVersion !== old.metadata.resourceVersion) {
-      throw errors.modified(resource.ref, name);
-    }
   }
 
   /** What the client may change through the target's subresource, laid over the old object. */
@@ -311,6 +297,22 @@ export class Writer {
   dry(resource: Resource, object: KubeObject, old: Stored<KubeObject>): Encoded {
     return this.#dry(resource, object, old.metadata.resourceVersion);
   }
+}
+
+type Identity = Pick<ObjectMeta, 'uid' | 'resourceVersion'>;
+
+/**
+ * @param wanted names the object and version that a write is meant for; what is unset is any
+ * @param there those there are, "" where there is no object
+ * @throws StatusError 409
+ */
+export function checkIdentity({ resource, name }: Target, wanted: Identity = {}, there: Required<Identity>): void {
+  const { uid, resourceVersion } = wanted;
+  if (uid && uid !== there.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${there.uid}`;
+    throw errors.conflict(resource.ref, name, why);
+  }
+  if (resourceVersion && resourceVersion !== there.resourceVersion) throw errors.modified(resource.ref, name);
 }
 
 const isFor = (hook: WriteHook, { resource }: Target): boolean =>

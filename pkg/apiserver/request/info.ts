@@ -1,3 +1,5 @@
+import { isSet } from '#api/meta/query.ts';
+
 /** What a URL asks for: see "Kubernetes API Concepts", resource URIs. */
 export interface RequestInfo {
   readonly path: string;
@@ -82,4 +84,12 @@ export function parseRequestInfo(method: string, path: string, watch: boolean): 
   else if (verb === 'get' && watching && !subresource) verb = 'watch';
   else if (verb === 'delete' && !name) verb = 'deletecollection';
   return { path, isResource: true, verb, group, version, namespace, resource, subresource, name, rest };
+}
+
+/** A request's line taken apart. @param url its path and query */
+export function parseRequest(method: string, url: string): { info: RequestInfo; query: URLSearchParams } {
+  const q = url.indexOf('?');
+  const query = new URLSearchParams(q < 0 ? '' : url.slice(q + 1));
+  const path = q < 0 ? url : url.slice(0, q);
+  return { info: parseRequestInfo(method, path, isSet(query, 'watch')), query };
 }

@@ -2,6 +2,7 @@ import { errors, isNotFound } from '#api/meta/errors.ts';
 import { DeleteOptions } from '#api/meta/options.ts';
 import { isSet } from '#api/meta/query.ts';
 import { decodeProtobuf } from '#api/protobuf/decode.ts';
+import { decodeObject } from '#api/schema/decode.ts';
 import type { DeleteRequest, Deleter } from '../registry/deleter.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { Encoded } from '../registry/store.ts';
@@ -13,16 +14,25 @@ import { type Answer, listAnswer, objectAnswer, successStatus } from './respond.
 import { shownAs, targetOf } from './write.ts';
 
 const PARALLEL_DELETES = 16;
+const OPTIONS = 'DeleteOptions';
+
+/** @throws StatusError 400 when it is something else: nothing is deleted by a mistaken body. */
+function optionsFrom(value: unknown): DeleteRequest {
+  const { kind = OPTIONS } = (value ?? {}) as { kind?: unknown };
+  if (kind !== OPTIONS)
+    throw errors.badRequest(`the body of a deletion must be ${OPTIONS}, not ${JSON.stringify(kind)}`);
+  return decodeObject(DeleteOptions, value).object as DeleteRequest;
+}
 
 /** Options from the body, completed by the query string. */
 function deleteRequest(ctx: RequestContext): DeleteRequest {
-  let body: DeleteRequest & { dryRun?: string[] } = {};
+  let body: DeleteRequest = {};
   if (ctx.body.length > 0) {
     const type = mediaType(ctx);
-    const value =
-      type === MEDIA.protobuf ? decodeProtobuf(() => DeleteOptions, ctx.body).object : parseText(ctx.body, type);
-    if (typeof value !== 'object' || value === null) throw errors.badRequest('the body must be DeleteOptions');
-    body = value as typeof body;
+    body =
+      type === MEDIA.protobuf
+        ? (decodeProtobuf(() => DeleteOptions, ctx.body).object as typeof body)
+        : optionsFrom(parseText(ctx.body, type));
   }
   for (const d of body.dryRun ?? []) if (!ctx.query.getAll('dryRun').includes(d)) ctx.query.append('dryRun', d);
   const given = (name: keyof DeleteRequest): boolean => ctx.query.has(name) && body[name] === undefined;
@@ -35,12 +45,12 @@ function deleteRequest(ctx: RequestContext): DeleteRequest {
   };
 }
 
-/** DELETE of one object: the object while it lives on, a Status once it is gone. */
+/** DELETE of one object: the object while it lives on; once it is gone, that or a Status, as the kind has it. */
 export async function deleteObject(ctx: RequestContext, resource: Resource, deleter: Deleter): Promise<Answer> {
   const request = deleteRequest(ctx);
   const target = targetOf(ctx, resource);
   const result = await shownAs(resource, await deleter.delete(target, request));
-  if (!result.deleted || resource.kind.gracePeriod) return objectAnswer(ctx, resource, result);
+  if (!result.deleted || resource.kind.returnsDeleted) return objectAnswer(ctx, resource, result);
   const { group, plural } = resource.kind;
   return successStatus(ctx, {
     name: target.name,

@@ -1,13 +1,14 @@
 import { parse as parseYaml } from 'yaml';
 import { copyJson } from '#api/meta/copy.ts';
 import { errors } from '#api/meta/errors.ts';
+import { forbidden, required } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { applyPatch } from '#api/patch/apply.ts';
 import { jsonPatch } from '#api/patch/json-patch.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { strategicMerge } from '#api/patch/strategic-merge.ts';
 import type { Resource } from '../registry/resource.ts';
-import type { FieldValidation, RequestContext, WriteOptions } from '../request/context.ts';
+import { type FieldValidation, type RequestContext, type WriteOptions, wrongOptions } from '../request/context.ts';
 import { checkedObject, mediaType, parseText } from './body.ts';
 
 const JSON_PATCH = 'application/json-patch+json';
@@ -25,6 +26,8 @@ const asObject = (v: unknown): Record<string, unknown> => {
 
 /** Patches other than apply. @throws StatusError 400, 415 or 422 */
 export function patcherOf(ctx: RequestContext, resource: Resource, validation: FieldValidation): Patcher {
+  if (ctx.query.has('force'))
+    throw wrongOptions('patch', [forbidden('force', 'may not be specified for non-apply patch')]);
   const type = mediaType(ctx);
   const { schema, custom } = resource.kind;
   const body = parseText(ctx.body, 'application/json');
@@ -47,14 +50,19 @@ export function patcherOf(ctx: RequestContext, resource: Resource, validation: F
   return (current) => checkedObject(run(current), resource.kind, validation, ctx);
 }
 
-/** The configuration in a server-side apply request. @throws StatusError 400 */
-export function appliedConfiguration(ctx: RequestContext, resource: Resource, options: WriteOptions): KubeObject {
-  if (!ctx.query.get('fieldManager')) throw errors.badRequest('fieldManager is required for apply patch');
+/** The configuration in a server-side apply request. @throws StatusError 400 or 422 */
+export function appliedConfiguration(
+  ctx: RequestContext,
+  resource: Pick<Resource, 'kind' | 'apiVersion'>,
+  options: WriteOptions,
+): KubeObject {
+  if (!ctx.query.get('fieldManager'))
+    throw wrongOptions('patch', [required('fieldManager', 'is required for apply patch')]);
   const value = parseApplied(ctx.body);
   const applied = checkedObject(asObject(value), resource.kind, options.fieldValidation, ctx);
   if (applied.apiVersion !== resource.apiVersion || applied.kind !== resource.kind.kind) {
     throw errors.badRequest(
-      `the applied object (${applied.apiVersion}, ${applied.kind}) does not match the expected ${resource.apiVersion}, ${resource.kind.kind}`,
+      `the applied object (${applied.apiVersion ?? 'no apiVersion'}, ${applied.kind ?? 'no kind'}) does not match the expected ${resource.apiVersion}, ${resource.kind.kind}`,
     );
   }
   if (applied.metadata?.managedFields) throw errors.badRequest('metadata.managedFields must be nil');
@@ -83,12 +91,22 @@ function parseApplied(body: Buffer): unknown {
   }
 }
 
+/** How a manager applies. */
+export interface ApplyHow {
+  readonly options: WriteOptions;
+  /** Take fields from other managers. */
+  readonly force: boolean;
+  readonly subresource: string;
+  /** RFC 3339. */
+  readonly now: string;
+}
+
 /** The object after a server-side apply over `live` (undefined: it is created). @throws StatusError 409 on conflicts */
 export function applyOver(
   live: Stored<KubeObject> | undefined,
   applied: KubeObject,
   resource: Resource,
-  how: { options: WriteOptions; force: boolean; subresource: string; now: string },
+  how: ApplyHow,
 ): KubeObject {
   const result = applyPatch({
     schema: resource.kind.schema,

@@ -19,8 +19,8 @@ export async function getObject(ctx: RequestContext, resource: Resource, storage
   await awaitFreshness(resource, version === '' ? undefined : parseRevision(version));
   const key = objectKey(resource.kind, ctx.info.namespace, ctx.info.name);
   const entry = resource.cache.get(key);
-  // The cache does not show what cannot be decrypted: the store says why.
-  if (!entry && storage.mayBeOutdated?.(resource.prefix + key)) {
+  // The cache does not show what cannot be read: the store says why.
+  if (!entry && (resource.cache.isUnreadable(key) || storage.mayBeOutdated?.(resource.prefix + key))) {
     await new ObjectStore(resource, storage).read(key, ctx.info.name);
   }
   if (!entry) throw errors.notFound(resource.ref, ctx.info.name);

@@ -47,12 +47,19 @@ export function includeObjectOf(ctx: RequestContext): IncludeObject {
 /** In which form the client wants objects of this kind. @throws StatusError 406 */
 export const accepted = (ctx: RequestContext, kind?: Kind): Accepted => negotiate(ctx.headers.accept, !kind?.custom);
 
+/** Tools people read the answers of themselves are answered in many lines, unless they say otherwise. */
+const READ_BY_PEOPLE = /^(curl|Wget|Mozilla\/5\.0)/;
+
+function isPretty({ query, headers }: RequestContext): boolean {
+  return query.has('pretty') ? isSet(query, 'pretty') : READ_BY_PEOPLE.test(headers['user-agent'] ?? '');
+}
+
 /** JSON bytes in the text form asked for: compact, pretty, or YAML. */
 function textAnswer(ctx: RequestContext, form: Accepted, bytes: Buffer, code: number): Answer {
   if (form.encoding === 'yaml') {
     return { code, type: 'application/yaml', body: toYaml(JSON.parse(bytes.toString())) };
   }
-  if (isSet(ctx.query, 'pretty')) {
+  if (isPretty(ctx)) {
     return { code, type: JSON_TYPE, body: `${JSON.stringify(JSON.parse(bytes.toString()), null, 2)}\n` };
   }
   return { code, type: JSON_TYPE, body: bytes };
@@ -62,14 +69,14 @@ function textAnswer(ctx: RequestContext, form: Accepted, bytes: Buffer, code: nu
 const SMALL_BYTES = 128 << 10;
 
 function partsAnswer(ctx: RequestContext, form: Accepted, parts: Parts): Answer {
-  const asTheyAre = form.encoding === 'json' && !ctx.query.has('pretty') && parts.length > SMALL_BYTES;
+  const asTheyAre = form.encoding === 'json' && !isPretty(ctx) && parts.length > SMALL_BYTES;
   return asTheyAre ? { code: 200, type: JSON_TYPE, body: parts } : textAnswer(ctx, form, parts.whole(), 200);
 }
 
 const jsonText = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
 /** One object in the form the client accepts. */
-export function objectAnswer(ctx: RequestContext, { kind }: Resource, o: Encoded, code = 200): Answer {
+export function objectAnswer(ctx: RequestContext, { kind }: Pick<Resource, 'kind'>, o: Encoded, code = 200): Answer {
   const form = accepted(ctx, kind);
   const binary = form.encoding === 'protobuf';
   if (form.view === 'object') {
@@ -139,7 +146,7 @@ export function listAnswer(
   return textAnswer(ctx, form, jsonText(shown), 200);
 }
 
-/** A plain value (a Scale, a review, a Status) with apiVersion and kind in it. */
+/** A plain value (a review, a Status) with apiVersion and kind in it. */
 export function valueAnswer(ctx: RequestContext, schema: ObjectSchema, value: KubeObject | object, code = 200): Answer {
   const form = accepted(ctx);
   if (form.encoding === 'protobuf') return binaryAnswer(encodeProtobuf(schema, value), code);

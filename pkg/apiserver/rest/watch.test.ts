@@ -12,6 +12,7 @@ import { encodingOf } from '../registry/encoding.ts';
 import { makeResource } from '../registry/resource.ts';
 import type { RequestContext } from '../request/context.ts';
 import { parseRequestInfo } from '../request/info.ts';
+import { HttpOutlet } from '../watch/outlet.ts';
 import { WatcherSet } from '../watch/watcher.ts';
 import { watchObjects } from './watch.ts';
 
@@ -44,7 +45,12 @@ async function bed() {
   } as unknown as RequestContext;
   const watch = (seated: <T>(work: () => Promise<T>) => Promise<T>): Promise<void> => {
     const deps = { watchers: new WatcherSet(clock), clock, seated };
-    return watchObjects(ctx, makeResource(kind, cached, encoding), response as unknown as ServerResponse, deps);
+    return watchObjects(
+      ctx,
+      makeResource(kind, cached, encoding),
+      new HttpOutlet(response as unknown as ServerResponse),
+      deps,
+    );
   };
   return { told, response, watch };
 }

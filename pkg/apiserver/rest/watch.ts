@@ -1,8 +1,9 @@
-import type { ServerResponse } from 'node:http';
 import type { Clock } from '#async/clock.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { RequestContext } from '../request/context.ts';
+import { Chunks } from '../watch/flusher.ts';
 import { frameEncoder } from '../watch/frames.ts';
+import type { Outlet } from '../watch/outlet.ts';
 import { Watcher, type WatcherSet } from '../watch/watcher.ts';
 import { selectionOf } from './filters.ts';
 import { type WatchOptions, watchOptions } from './list-options.ts';
@@ -36,18 +37,18 @@ async function startOf(o: WatchOptions, resource: Resource): Promise<Start> {
 }
 
 /**
- * WATCH: writes the stream to `response` and resolves when it is over. Problems found before the stream began are thrown;
+ * WATCH: writes the stream to `outlet` and resolves when it is over. Problems found before the stream began are thrown;
  * a version that is too old is reported inside the stream, as Kubernetes does.
  */
 export async function watchObjects(
   ctx: RequestContext,
   resource: Resource,
-  response: ServerResponse,
+  outlet: Outlet,
   deps: WatchDeps,
 ): Promise<void> {
   const options = watchOptions(ctx.query);
   const seconds = options.timeoutSeconds || MIN_TIMEOUT_S * (1 + Math.random());
-  const watcher = await deps.seated(() => begun(ctx, resource, response, { options, watchers: deps.watchers }));
+  const watcher = await deps.seated(() => begun(ctx, resource, outlet, { options, watchers: deps.watchers }));
   if (!watcher) return;
   const timer = deps.clock.after(seconds * 1000, () => watcher.end(), { unref: true });
   await watcher.ended;
@@ -58,7 +59,7 @@ export async function watchObjects(
 async function begun(
   ctx: RequestContext,
   resource: Resource,
-  response: ServerResponse,
+  outlet: Outlet,
   { options, watchers }: { options: WatchOptions; watchers: WatcherSet },
 ): Promise<Watcher | undefined> {
   const selection = selectionOf(ctx, resource.kind);
@@ -69,21 +70,23 @@ async function begun(
   } catch (e) {
     const status = statusOf(e);
     if (status.code !== 410) throw e;
-    openStream(response, encoder.type);
-    response.end(encoder.error(status));
+    outlet.open(encoder.type);
+    outlet.write([encoder.error(status)], new Chunks());
+    outlet.end();
     return undefined;
   }
-  if (response.destroyed) return undefined;
+  if (outlet.gone) return undefined;
   if (start.sendState) await prepared(resource, selection.keyPrefix);
-  if (response.destroyed) return undefined;
-  openStream(response, encoder.type);
+  if (outlet.gone) return undefined;
+  outlet.open(encoder.type);
+  if (outlet.gone) return undefined;
   const watcher = new Watcher({
     cache: resource.cache,
     encoder,
     keyPrefix: selection.keyPrefix,
     ...(selection.match ? { match: selection.match } : {}),
     bookmarks: options.bookmarks,
-    response,
+    outlet,
     flusher: watchers.flusher,
   });
   watchers.add(watcher);
@@ -100,9 +103,4 @@ async function prepared({ cache }: Resource, prefix: string): Promise<void> {
     if (!waiting) return;
     await waiting;
   }
-}
-
-function openStream(response: ServerResponse, type: string): void {
-  response.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache, private' });
-  response.flushHeaders();
 }

@@ -1,5 +1,5 @@
 import { copyJson } from '#api/meta/copy.ts';
-import { errors, isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
+import { errors, isAlreadyExists, isNotFound, type StatusError } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { isSet } from '#api/meta/query.ts';
 import { apiTime } from '#api/meta/time.ts';
@@ -7,10 +7,10 @@ import { applyDefaults } from '#api/schema/defaults.ts';
 import { isReleased } from '../registry/deleter.ts';
 import { objectKey, type Resource } from '../registry/resource.ts';
 import { type Change, type Encoded, ObjectStore, outcomeUnknown } from '../registry/store.ts';
-import type { Target, Writer } from '../registry/writer.ts';
+import { checkIdentity, type Target, type Writer } from '../registry/writer.ts';
 import { type RequestContext, writeOptions } from '../request/context.ts';
 import { mediaType, readObject } from './body.ts';
-import { APPLY_PATCH, appliedConfiguration, applyOver, patcherOf } from './patch.ts';
+import { APPLY_PATCH, type ApplyHow, appliedConfiguration, applyOver, patcherOf } from './patch.ts';
 import { type Answer, objectAnswer } from './respond.ts';
 
 /** The target a request's URL and options name. */
@@ -70,8 +70,25 @@ function alignName(object: KubeObject, target: Target): void {
   }
 }
 
-/** Others may create and delete the object while it is applied. */
-const APPLY_ATTEMPTS = 5;
+/** Others may create and delete the object while it is written. */
+const ATTEMPTS = 5;
+
+/** The object itself is not there, rather than something that admission looked for. */
+function isAbsent(e: unknown, { resource, name }: Target): boolean {
+  if (!isNotFound(e)) return false;
+  const { details } = (e as StatusError).status;
+  const { ref } = resource.storedAs?.resource ?? resource;
+  return details?.name === name && details.kind === ref.plural;
+}
+
+/** The two ways to write an object. */
+interface Ways {
+  readonly create: () => Promise<Encoded>;
+  readonly change: () => Promise<Encoded>;
+  /** Which one is tried first. */
+  readonly creating: boolean;
+  readonly mayCreate: boolean;
+}
 
 /** The write verbs on a resource and its status. */
 export class WriteHandlers {
@@ -84,20 +101,43 @@ export class WriteHandlers {
   async create(ctx: RequestContext, resource: Resource): Promise<Answer> {
     const target = targetOf(ctx, resource);
     const object = readObject(ctx, resource.kind, target.options.fieldValidation);
-    if (resource.kind.namespaced && !target.namespace) {
-      throw errors.badRequest('an empty namespace may not be set during creation');
-    }
     alignNamespace(object, target);
     const named = { ...target, name: object.metadata?.name ?? '' };
     return objectAnswer(ctx, resource, await this.#create(named, object), 201);
   }
 
-  async update(ctx: RequestContext, resource: Resource): Promise<Answer> {
+  /** @param allowed throws a StatusError 403 if the user may not create what is not there */
+  async update(ctx: RequestContext, resource: Resource, allowed: () => Promise<void>): Promise<Answer> {
     const target = targetOf(ctx, resource);
     const object = readObject(ctx, resource.kind, target.options.fieldValidation);
     alignName(object, target);
     alignNamespace(object, target);
-    return objectAnswer(ctx, resource, await this.change(target, () => copyJson(object)));
+    const create = async (): Promise<Encoded> => {
+      checkIdentity(target, object.metadata, { uid: '', resourceVersion: '' });
+      await allowed();
+      return this.#create(target, copyJson(object));
+    };
+    const change = (): Promise<Encoded> => this.change(target, () => copyJson(object));
+    const mayCreate = resource.kind.createOnUpdate === true && target.subresource === '';
+    const { result, created } = await this.#write(target, { create, change, creating: false, mayCreate });
+    return objectAnswer(ctx, resource, result, created ? 201 : 200);
+  }
+
+  /** Creates or changes an object, whichever turns out to be possible. */
+  async #write(
+    target: Target,
+    { create, change, creating, mayCreate }: Ways,
+  ): Promise<{ result: Encoded; created: boolean }> {
+    let created = creating;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return { result: await (created ? create() : change()), created };
+      } catch (e) {
+        const other = created ? isAlreadyExists(e) : mayCreate && isAbsent(e, target);
+        if (!other || attempt >= ATTEMPTS) throw e;
+        created = !created;
+      }
+    }
   }
 
   async patch(ctx: RequestContext, resource: Resource): Promise<Answer> {
@@ -120,33 +160,31 @@ export class WriteHandlers {
     return applied;
   }
 
+  /** What a server-side apply request says of itself beside its body. */
+  howToApply(ctx: RequestContext, { options, subresource }: Target): ApplyHow {
+    return { options, force: isSet(ctx.query, 'force'), subresource, now: apiTime(this.#writer.deps.clock.now()) };
+  }
+
   async #apply(ctx: RequestContext, target: Target): Promise<Answer> {
     const { resource } = target;
     let applied = this.#configuration(ctx, target);
-    const how = {
-      options: target.options,
-      force: isSet(ctx.query, 'force'),
-      subresource: target.subresource,
-      now: apiTime(this.#writer.deps.clock.now()),
-    };
     const { uid, resourceVersion } = applied.metadata ?? {};
+    const how = this.howToApply(ctx, target);
     const mayCreate = target.subresource === '' && !uid && !resourceVersion;
     // The cache is right nearly always, and a guess costs one transaction instead of a read and a transaction.
-    let create = mayCreate && !resource.cache.get(objectKey(resource.kind, target.namespace, target.name));
-    for (let attempt = 1; ; attempt++) {
+    const creating = mayCreate && !resource.cache.get(objectKey(resource.kind, target.namespace, target.name));
+    const create = async (): Promise<Encoded> => {
       try {
-        const result = create
-          ? await this.#create(target, applyOver(undefined, applied, resource, how))
-          : await this.change(target, (live) => applyOver(live, applied, resource, how));
-        return objectAnswer(ctx, resource, result, create ? 201 : 200);
+        return await this.#create(target, applyOver(undefined, applied, resource, how));
       } catch (e) {
-        const guessedWrong = create ? isAlreadyExists(e) : mayCreate && isNotFound(e);
-        if (!guessedWrong || attempt >= APPLY_ATTEMPTS) throw e;
-        create = !create;
         // A creation fills in defaults, also when it fails.
         applied = this.#configuration(ctx, target);
+        throw e;
       }
-    }
+    };
+    const change = (): Promise<Encoded> => this.change(target, (live) => applyOver(live, applied, resource, how));
+    const { result, created } = await this.#write(target, { create, change, creating, mayCreate });
+    return objectAnswer(ctx, resource, result, created ? 201 : 200);
   }
 
   async #create(target: Target, object: KubeObject): Promise<Encoded> {

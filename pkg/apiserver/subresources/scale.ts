@@ -1,21 +1,30 @@
-import { ScaleSchema } from '#api/kinds/index.ts';
+import { apiVersionOf, type Kind } from '#api/kind.ts';
+import { Scales } from '#api/kinds/index.ts';
 import { copyJson } from '#api/meta/copy.ts';
 import { errors } from '#api/meta/errors.ts';
 import { invalid } from '#api/meta/fielderrors.ts';
-import type { KubeObject } from '#api/meta/objectmeta.ts';
+import type { KubeObject, ManagedFieldsEntry, Stored } from '#api/meta/objectmeta.ts';
 import { jsonPatch } from '#api/patch/json-patch.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { objectKey, type Resource } from '../registry/resource.ts';
+import { checkIdentity, type Target } from '../registry/writer.ts';
 import type { RequestContext } from '../request/context.ts';
-import { mediaType, parseText } from '../rest/body.ts';
-import { type Answer, valueAnswer } from '../rest/respond.ts';
-import { targetOf, type WriteHandlers } from '../rest/write.ts';
+import { mediaType, parseText, readObject } from '../rest/body.ts';
+import { APPLY_PATCH, appliedConfiguration, applyOver } from '../rest/patch.ts';
+import { type Answer, objectAnswer } from '../rest/respond.ts';
+import { alignNamespace, targetOf, type WriteHandlers } from '../rest/write.ts';
 import { type Scale, scaleOf } from './scale-object.ts';
 
 function shown({ kind }: Resource, o: KubeObject): Scale {
   const scale = scaleOf(kind, o);
   if (!scale) throw errors.pathNotFound();
   return scale;
+}
+
+const SCALE = { kind: Scales as unknown as Kind, apiVersion: apiVersionOf(Scales) };
+
+function answer(ctx: RequestContext, scale: Scale): Answer {
+  return objectAnswer(ctx, SCALE, { object: scale as Stored<Scale>, bytes: Buffer.from(JSON.stringify(scale)) });
 }
 
 /** GET, PUT and PATCH of <resource>/scale, for every kind that declares how it scales. */
@@ -29,43 +38,84 @@ export async function handleScale(ctx: RequestContext, resource: Resource, write
     const entry = resource.cache.get(objectKey(resource.kind, target.namespace, target.name));
     if (!entry) throw errors.notFound(resource.ref, target.name);
     await resource.cache.prepare?.([entry]);
-    return valueAnswer(ctx, ScaleSchema, shown(resource, entry.object));
+    return answer(ctx, shown(resource, entry.object));
   }
-  const wanted = scaleChange(ctx);
-  const result = await writes.change({ ...target, subresource: 'scale' }, (current) => {
-    const scale = wanted(shown(resource, current));
+  const wanted = scaleChange(ctx, target, writes);
+  const result = await writes.change(target, (current) => {
+    const { scale, managedFields } = wanted(shown(resource, current), current);
     const replicas = scale.spec?.replicas ?? 0;
-    if (!Number.isInteger(replicas) || replicas < 0) {
-      throw errors.invalid({ group: 'autoscaling', plural: 'scales', kind: 'Scale' }, target.name, [
-        invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
-      ]);
-    }
-    const version = scale.metadata?.resourceVersion;
-    if (version && version !== current.metadata.resourceVersion) throw errors.modified(resource.ref, target.name);
+    checkScale(target, scale, replicas, current);
     const next = copyJson(current);
     access.set(next, replicas);
-    return next;
+    return managedFields ? { ...next, metadata: { ...next.metadata, managedFields } } : next;
   });
-  return valueAnswer(ctx, ScaleSchema, shown(resource, result.object));
+  return answer(ctx, shown(resource, result.object));
 }
 
-function scaleChange(ctx: RequestContext): (current: Scale) => Scale {
-  const type = mediaType(ctx);
+/** @throws StatusError 422, or 409 for another object or version than the one there is */
+function checkScale(target: Target, scale: Scale, replicas: number, current: Stored<KubeObject>): void {
+  if (!Number.isInteger(replicas) || replicas < 0) {
+    throw errors.invalid({ group: 'autoscaling', plural: 'scales', kind: 'Scale' }, target.name, [
+      invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ]);
+  }
+  checkIdentity(target, scale.metadata, current.metadata);
+}
+
+/** A scale as it shall be, and who owns what of its object then, if that is known already. */
+interface Wanted {
+  readonly scale: Scale;
+  readonly managedFields?: ManagedFieldsEntry[];
+}
+
+/** How a request changes a scale. @throws StatusError 400, 405 or 415 */
+function scaleChange(
+  ctx: RequestContext,
+  target: Target,
+  writes: WriteHandlers,
+): (shown: Scale, current: Stored<KubeObject>) => Wanted {
   if (ctx.info.verb === 'update') {
-    const scale = parseText(ctx.body, type) as Scale;
-    return () => scale;
+    const scale = readObject(ctx, SCALE.kind, target.options.fieldValidation) as Scale;
+    return () => ({ scale });
   }
   if (ctx.info.verb !== 'patch') throw errors.methodNotAllowed();
+  const type = mediaType(ctx);
+  if (type === APPLY_PATCH) return scaleApply(ctx, target, writes);
   const body = parseText(ctx.body, 'application/json');
-  if (type === 'application/json-patch+json') return (s) => jsonPatch(s, body as never) as Scale;
+  if (type === 'application/json-patch+json') return (s) => ({ scale: jsonPatch(s, body as never) as Scale });
   if (type === 'application/merge-patch+json' || type === 'application/strategic-merge-patch+json') {
     return (s) => {
       const next = mergePatch(s, body as Record<string, unknown>) as Scale;
       const given = (body as Scale).metadata?.resourceVersion;
       // A patch names the version it was made for only if it says so.
       if (!given && next.metadata) delete next.metadata.resourceVersion;
-      return next;
+      return { scale: next };
     };
   }
-  throw errors.unsupportedMediaType('a scale is patched with a JSON patch or a merge patch');
+  throw errors.unsupportedMediaType('a scale is patched with a JSON patch, a merge patch, or by apply');
+}
+
+/**
+ * Server-side apply of a scale is one of its object with nothing but the replicas: fields belong to managers of the object, by its
+ * names for them.
+ */
+function scaleApply(
+  ctx: RequestContext,
+  target: Target,
+  writes: WriteHandlers,
+): (shown: Scale, current: Stored<KubeObject>) => Wanted {
+  const { resource, options } = target;
+  const { kind, apiVersion } = resource;
+  const scale = appliedConfiguration(ctx, SCALE, options) as Scale;
+  alignNamespace(scale, target);
+  const part = { apiVersion, kind: kind.kind, metadata: {}, spec: {} };
+  const replicas = scale.spec?.replicas;
+  if (replicas !== undefined) kind.scale?.set(part, replicas);
+  const how = writes.howToApply(ctx, target);
+  return (_shown, current) => {
+    const merged = applyOver(current, part, resource, how);
+    // Of the rest nothing is taken over: what is not owned field by field would be replaced as a whole.
+    const spec = { replicas: kind.scale?.get(merged).replicas ?? 0 };
+    return { scale: { ...scale, spec }, managedFields: merged.metadata?.managedFields ?? [] };
+  };
 }

@@ -26,6 +26,8 @@ import type { SubresourceHandler } from './types.ts';
 const MIN_SECONDS = 600;
 const MAX_SECONDS = 2 ** 32;
 const DEFAULT_SECONDS = 3600;
+/** The audit annotation that tells which token was made: its user is written down with the same id. */
+const ISSUED = 'authentication.kubernetes.io/issued-credential-id';
 
 export interface TokenDeps {
   readonly tokens: ServiceAccountTokens;
@@ -57,7 +59,7 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
       }
       const bound = await boundObject(deps, ctx, request);
       await admitSubresource(deps.admission, targetOf(ctx, resource), request as KubeObject, TokenRequests as never);
-      const { token, expiresAt } = await deps.tokens.issue({
+      const { token, expiresAt, credentialId } = await deps.tokens.issue({
         namespace,
         name,
         uid: (account.object as Stored<ServiceAccount>).metadata.uid,
@@ -66,6 +68,7 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
         ...(bound ? { bound } : {}),
         ...(bound?.node ? { node: bound.node } : {}),
       });
+      ctx.annotations?.set(ISSUED, credentialId);
       const answer = {
         kind: 'TokenRequest',
         apiVersion: 'authentication.k8s.io/v1',

@@ -4,6 +4,7 @@ import { FakeClock } from '#async/fake-clock.ts';
 import type { CacheEntry, CacheEvent, ResourceCache } from '../cache/types.ts';
 import { Flusher } from './flusher.ts';
 import type { FrameEncoder } from './frames.ts';
+import { HttpOutlet } from './outlet.ts';
 import { Watcher } from './watcher.ts';
 
 /** A response that waits for its connection until `connect`, and what reached the client. */
@@ -38,7 +39,7 @@ function setUp(missed: readonly string[] = []) {
     encoder,
     keyPrefix: '',
     bookmarks: false,
-    response: response as unknown as ServerResponse,
+    outlet: new HttpOutlet(response as unknown as ServerResponse),
     flusher: new Flusher(new FakeClock()),
   });
   if (missed.length > 0) watcher.sendState(false);

@@ -1,9 +1,9 @@
-import type { ServerResponse } from 'node:http';
 import { errors, type StatusError } from '#api/meta/errors.ts';
 import type { Clock } from '#async/clock.ts';
 import type { CacheEvent, ResourceCache } from '../cache/types.ts';
 import { Chunks, type Flushable, Flusher } from './flusher.ts';
 import type { FrameEncoder } from './frames.ts';
+import type { Outlet } from './outlet.ts';
 import { type Match, visibleEvent } from './visible.ts';
 
 /** A watcher may lag this many bytes behind what it began with; then its connection is closed so that it lists again. */
@@ -16,7 +16,7 @@ export interface WatcherOptions {
   readonly keyPrefix: string;
   readonly match?: Match;
   readonly bookmarks: boolean;
-  readonly response: ServerResponse;
+  readonly outlet: Outlet;
   readonly flusher: Flusher;
 }
 
@@ -37,7 +37,7 @@ export class Watcher implements Flushable {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    options.response.once('close', () => this.#finish());
+    options.outlet.onGone(() => this.#finish());
   }
 
   /** Sends the present state as ADDED events and returns the revision it holds for. */
@@ -84,23 +84,17 @@ export class Watcher implements Flushable {
     if (this.#pending.length === 1) this.#o.flusher.add(this);
   }
 
-  /**
-   * Writes what has gathered as one chunk (RFC 9112 section 7.1) straight to the socket: what a response does around each
-   * write costs as much as the encryption of a small frame.
-   */
+  /** Writes what has gathered. */
   flush(chunks: Chunks): void {
-    const { response } = this.#o;
-    const { socket } = response;
+    const { outlet } = this.#o;
     if (this.#pending.length === 0) return;
     const pending = this.#pending;
     this.#pending = [];
-    if (response.destroyed) return;
-    // While the connection's last answer is not off yet, ours has no socket and must be kept by the response.
-    if (socket) socket.write(response.chunkedEncoding ? chunks.of(pending) : Buffer.concat(pending));
-    else response.write(Buffer.concat(pending));
-    const backlog = (socket ?? response).writableLength;
+    if (outlet.gone) return;
+    outlet.write(pending, chunks);
+    const { backlog } = outlet;
     if (backlog <= MAX_BACKLOG_BYTES) this.#begun = 0;
-    else if (backlog > MAX_BACKLOG_BYTES + this.#begun) response.destroy(errors.timeout('watcher too slow'));
+    else if (backlog > MAX_BACKLOG_BYTES + this.#begun) outlet.cut(errors.timeout('watcher too slow'));
   }
 
   /** Ends the stream, after an ERROR event when there is one to report. */
@@ -109,7 +103,7 @@ export class Watcher implements Flushable {
     if (error) this.#push(this.#o.encoder.error(error.status));
     this.flush(new Chunks());
     this.#finish();
-    this.#o.response.end();
+    this.#o.outlet.end();
   }
 
   #finish(): void {

@@ -13,8 +13,8 @@ import {
 import { Caller } from './calls.ts';
 import type { Endpoints } from './endpoints.ts';
 import { classify } from './failures.ts';
+import { prefixEnd } from './keys.ts';
 import { Leases } from './leases.ts';
-import { prefixEnd } from './values.ts';
 import { EtcdWatch } from './watch.ts';
 import { guardedWrite } from './writes.ts';
 

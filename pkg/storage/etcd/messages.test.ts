@@ -10,6 +10,7 @@ import {
   rangeAnswer,
   rangeRequest,
   revisionIn,
+  watchAnswer,
 } from './messages.ts';
 
 /** As the etcd API reference declares them. */
@@ -30,6 +31,8 @@ message TxnRequest { repeated Compare compare = 1; repeated RequestOp success = 
 message TxnResponse { ResponseHeader header = 1; bool succeeded = 2; repeated ResponseOp responses = 3; }
 message CompactionRequest { int64 revision = 1; bool physical = 2; }
 message LeaseGrantRequest { int64 TTL = 1; int64 ID = 2; }
+message Event { int32 type = 1; KeyValue kv = 2; KeyValue prev_kv = 3; }
+message WatchResponse { ResponseHeader header = 1; int64 watch_id = 2; bool created = 3; bool canceled = 4; int64 compact_revision = 5; string cancel_reason = 6; bool fragment = 7; repeated Event events = 11; }
 message LeaseGrantResponse { ResponseHeader header = 1; int64 ID = 2; int64 TTL = 3; string error = 4; }
 `,
   { keepCase: true },
@@ -116,4 +119,27 @@ test('answers to guarded writes', () => {
   expect(guardedAnswer(refused)).toEqual({ succeeded: false, revision: FAR, current: asRead });
   const none = write('TxnResponse', { header, responses: [{ response_range: { header } }] });
   expect(guardedAnswer(none)).toEqual({ succeeded: false, revision: FAR, current: undefined });
+});
+
+test('answers to a watch', () => {
+  const none = { created: false, canceled: false, reason: '', compactRevision: 0, fragment: false, events: [] };
+  expect(watchAnswer(write('WatchResponse', { header, watch_id: -1, created: true }))).toEqual({
+    ...none,
+    created: true,
+  });
+  const end = { header, canceled: true, cancel_reason: 'gone', compact_revision: FAR };
+  const ended = { ...none, canceled: true, reason: 'gone', compactRevision: FAR };
+  expect(watchAnswer(write('WatchResponse', end))).toEqual(ended);
+  const changed = { kv: stored, prev_kv: { ...stored, value: base64('before'), mod_revision: 4 } };
+  const deleted = { type: 1, kv: { key: base64('/k'), mod_revision: FAR } };
+  const answer = { header, watch_id: 3, fragment: true, events: [{ kv: stored }, changed, deleted] };
+  expect(watchAnswer(write('WatchResponse', answer))).toEqual({
+    ...none,
+    fragment: true,
+    events: [
+      { type: 'put', ...asRead },
+      { type: 'put', ...asRead, previous: { ...asRead, value: Buffer.from('before'), modRevision: 4 } },
+      { type: 'delete', key: '/k', value: Buffer.alloc(0), modRevision: FAR, createRevision: 0 },
+    ],
+  });
 });

@@ -1,8 +1,8 @@
 import protobuf from 'protobufjs/minimal.js';
-import type { KeyValue } from '../storage.ts';
+import type { KeyValue, StorageEvent } from '../storage.ts';
 
 /**
- * The messages of etcd's KV and Lease services that the storage sends and reads (etcd API reference, rpc.proto and
+ * The messages of etcd's KV, Watch and Lease services that the storage sends and reads (etcd API reference, rpc.proto and
  * kv.proto), written by hand: they are on the path of every request.
  */
 type Writer = protobuf.Writer;
@@ -49,6 +49,19 @@ export interface GuardedAnswer {
   readonly revision: number;
   /** What is there when the guard did not hold. */
   readonly current: KeyValue | undefined;
+}
+
+/** `WatchResponse`. Values are parts of the message. */
+export interface WatchAnswer {
+  readonly created: boolean;
+  readonly canceled: boolean;
+  /** Why it was cancelled. */
+  readonly reason: string;
+  /** Above 0: history up to there is gone, and with it what was to be watched. */
+  readonly compactRevision: number;
+  /** More of its newest revision follows. */
+  readonly fragment: boolean;
+  readonly events: StorageEvent[];
 }
 
 const wide = (n: bigint) => ({
@@ -190,6 +203,40 @@ export function guardedAnswer(b: Buffer): GuardedAnswer {
         return op === 1;
       });
     } else return false;
+    return true;
+  });
+  return answer;
+}
+
+/** `Event` */
+function readEvent(r: Reader): StorageEvent {
+  let type: StorageEvent['type'] = 'put';
+  let kv = NONE;
+  let previous: KeyValue | undefined;
+  fields(r, within(r), (f) => {
+    if (f === 1) type = r.uint32() === 1 ? 'delete' : 'put';
+    else if (f === 2) kv = readKeyValue(r);
+    else if (f === 3) previous = readKeyValue(r);
+    else return false;
+    return true;
+  });
+  const { key, value, modRevision, createRevision } = kv;
+  return { type, key, value, modRevision, createRevision, ...(previous ? { previous } : {}) };
+}
+const NONE: KeyValue = { key: '', value: EMPTY, modRevision: 0, createRevision: 0 };
+
+export function watchAnswer(b: Buffer): WatchAnswer {
+  const r = protobuf.Reader.create(b);
+  const events: StorageEvent[] = [];
+  const answer = { created: false, canceled: false, reason: '', compactRevision: 0, fragment: false, events };
+  fields(r, b.length, (f) => {
+    if (f === 3) answer.created = r.bool();
+    else if (f === 4) answer.canceled = r.bool();
+    else if (f === 5) answer.compactRevision = number(r);
+    else if (f === 6) answer.reason = r.string();
+    else if (f === 7) answer.fragment = r.bool();
+    else if (f === 11) events.push(readEvent(r));
+    else return false;
     return true;
   });
   return answer;

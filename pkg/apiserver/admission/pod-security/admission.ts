@@ -2,20 +2,10 @@ import { Namespaces, type Pod } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { Lookup } from '../lookup.ts';
-import type { AdmissionPlugin, Attributes } from '../types.ts';
-import { BASELINE, BASELINE_ONLY } from './baseline.ts';
+import { type AdmissionPlugin, type Attributes, concerns } from '../types.ts';
 import { type Subject, subjectOf } from './checks.ts';
-import { RESTRICTED } from './restricted.ts';
-
-const LABEL = 'pod-security.kubernetes.io/';
-const LEVELS: readonly string[] = ['privileged', 'baseline', 'restricted'];
-
-/** What is wrong with a pod by the rules of a level, joined as Kubernetes does; "" when nothing is. */
-export function violations(level: string, s: Subject): string {
-  if (level === 'privileged') return '';
-  const checks = level === 'restricted' ? [...BASELINE, ...RESTRICTED] : [...BASELINE_ONLY, ...BASELINE];
-  return checks.flatMap((check) => check(s) ?? []).join(', ');
-}
+import { validateNamespace } from './namespaces.ts';
+import { LABEL, type Mode, nameOf, standardOf, violations } from './standards.ts';
 
 /** Where each kind keeps its template of pods. */
 function subjectIn(a: Attributes): Subject | undefined {
@@ -38,27 +28,25 @@ function subjectIn(a: Attributes): Subject | undefined {
   return found && subjectOf(found);
 }
 
-const standard = (level: string, version: string): string => `"${level}:${version || 'latest'}"`;
-
 /**
  * Holds pods to the standard a namespace's labels name: `enforce` refuses pods, `warn` tells the client, of pods and of
- * templates; `audit` annotates the audit log ("Pod Security Admission").
+ * templates; `audit` annotates the audit log ("Pod Security Admission"), each by the rules of the version the labels name. The
+ * labels themselves must make sense.
  */
 export function podSecurity(lookup: Lookup): AdmissionPlugin {
   const judge = (
     labels: Readonly<Record<string, string>>,
-    mode: string,
+    mode: Mode,
     s: Subject,
   ): { name: string; problems: string } => {
-    const level = labels[LABEL + mode] ?? 'privileged';
-    // An unknown level is taken for the strictest, as in Kubernetes.
-    const known = LEVELS.includes(level) ? level : 'restricted';
-    return { name: standard(known, labels[`${LABEL}${mode}-version`] ?? ''), problems: violations(known, s) };
+    const standard = standardOf(labels, mode);
+    return { name: nameOf(standard), problems: violations(standard, s).join(', ') };
   };
 
   return {
     name: 'PodSecurity',
     async validate(a) {
+      if (concerns(a, '', 'namespaces', 'CREATE', 'UPDATE')) return validateNamespace(a, lookup);
       if (!a.namespace || !a.object || a.operation === 'DELETE') return;
       const isPod = a.resource.kind.group === '' && a.resource.kind.plural === 'pods';
       const added =
@@ -69,18 +57,18 @@ export function podSecurity(lookup: Lookup): AdmissionPlugin {
       const { labels = {} } = (await lookup.find(Namespaces, '', a.namespace))?.metadata ?? {};
       if (isPod) {
         const { name, problems } = judge(labels, 'enforce', s);
-        a.annotations?.set(`${LABEL}enforce-policy`, name.slice(1, -1));
-        if (problems) throw errors.forbidden(a.resource.ref, a.name, `violates PodSecurity ${name}: ${problems}`);
+        a.annotations?.set(`${LABEL}enforce-policy`, name);
+        if (problems) throw errors.forbidden(a.resource.ref, a.name, `violates PodSecurity "${name}": ${problems}`);
       }
       const audited = judge(labels, 'audit', s);
       if (audited.problems) {
         a.annotations?.set(
           `${LABEL}audit-violations`,
-          `would violate PodSecurity ${audited.name}: ${audited.problems}`,
+          `would violate PodSecurity "${audited.name}": ${audited.problems}`,
         );
       }
       const { name, problems } = judge(labels, 'warn', s);
-      if (problems) a.warnings.push(`would violate PodSecurity ${name}: ${problems}`);
+      if (problems) a.warnings.push(`would violate PodSecurity "${name}": ${problems}`);
     },
   };
 }

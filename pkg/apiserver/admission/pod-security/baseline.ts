@@ -16,7 +16,28 @@ const CAPABILITIES = new Set([
   'SETUID',
   'SYS_CHROOT',
 ]);
-const SELINUX_TYPES = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']);
+/** Types of SELinux, and the version since which each may be set. */
+const SELINUX_TYPES: ReadonlyMap<string, number> = new Map([
+  ['', 0],
+  ['container_t', 0],
+  ['container_init_t', 0],
+  ['container_kvm_t', 0],
+  ['container_engine_t', 31],
+]);
+/** Safe sysctls that have not always been, and the version since which they are. */
+const LATER_SYSCTLS: ReadonlyMap<string, number> = new Map([
+  ['net.ipv4.ip_local_reserved_ports', 27],
+  ['net.ipv4.tcp_keepalive_time', 29],
+  ['net.ipv4.tcp_fin_timeout', 29],
+  ['net.ipv4.tcp_keepalive_intvl', 29],
+  ['net.ipv4.tcp_keepalive_probes', 29],
+  ['net.ipv4.tcp_rmem', 32],
+  ['net.ipv4.tcp_wmem', 32],
+]);
+/** Since then seccomp profiles have fields; before, they had annotations. */
+const SECCOMP_FIELDS = 19;
+const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
+const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
 const APPARMOR_ANNOTATION = 'container.apparmor.security.beta.kubernetes.io/';
 
 const hostNamespaces: Check = ({ spec }) => {
@@ -77,17 +98,18 @@ interface SeLinux {
   user?: string;
   role?: string;
 }
-const seLinux: Check = (s) => {
+const seLinux: Check = (s, minor) => {
+  const isKnown = (type = ''): boolean => (SELINUX_TYPES.get(type) ?? Number.POSITIVE_INFINITY) <= minor;
   const all = [s.spec.securityContext?.seLinuxOptions, ...s.containers.map((c) => c.securityContext?.seLinuxOptions)];
   const options = all.filter((o): o is SeLinux => o !== undefined);
-  const types = options.flatMap((o) => (SELINUX_TYPES.has(o.type ?? '') ? [] : [o.type ?? '']));
+  const types = options.flatMap((o) => (isKnown(o.type) ? [] : [o.type ?? '']));
   const words = [
     types.length > 0 && `${types.length === 1 ? 'type' : 'types'} ${list([...new Set(types)])}`,
     options.some((o) => o.user) && 'user may not be set',
     options.some((o) => o.role) && 'role may not be set',
   ].filter(Boolean);
   const bad = (o: SeLinux | undefined): boolean =>
-    o !== undefined && (!SELINUX_TYPES.has(o.type ?? '') || Boolean(o.user) || Boolean(o.role));
+    o !== undefined && (!isKnown(o.type) || Boolean(o.user) || Boolean(o.role));
   const set = `set forbidden securityContext.seLinuxOptions: ${words.join('; ')}`;
   return because('seLinuxOptions', [
     bad(s.spec.securityContext?.seLinuxOptions) && `pod ${set}`,
@@ -104,7 +126,8 @@ const procMount: Check = (s) =>
     ),
   ]);
 
-const seccomp: Check = (s) => {
+const seccomp: Check = (s, minor) => {
+  if (minor < SECCOMP_FIELDS) return seccompAnnotations(s);
   const words = 'must not set securityContext.seccompProfile.type to "Unconfined"';
   return because('seccompProfile', [
     s.spec.securityContext?.seccompProfile?.type === 'Unconfined' && `pod ${words}`,
@@ -112,21 +135,41 @@ const seccomp: Check = (s) => {
   ]);
 };
 
-const sysctls: Check = ({ spec }: Subject) => {
-  const names = (spec.securityContext?.sysctls ?? []).map((x) => x.name).filter((n) => !SAFE_SYSCTLS.has(n));
+function seccompAnnotations({ metadata, containers }: Subject): string | undefined {
+  const known = [SECCOMP_POD, ...containers.map((c) => SECCOMP_CONTAINER + c.name)];
+  const bad = known.flatMap((key) => {
+    const value = metadata?.annotations?.[key];
+    const isGood = value === undefined || /^(runtime|docker)\/default$|^localhost\//.test(value);
+    return isGood ? [] : [`${key}="${value}"`];
+  });
+  const words = `forbidden ${bad.length === 1 ? 'annotation' : 'annotations'} ${bad.join(', ')}`;
+  return because('seccompProfile', [bad.length > 0 && words]);
+}
+
+const sysctls: Check = ({ spec }, minor) => {
+  const isSafe = (name: string): boolean => SAFE_SYSCTLS.has(name) && (LATER_SYSCTLS.get(name) ?? 0) <= minor;
+  const names = (spec.securityContext?.sysctls ?? []).map((x) => x.name).filter((n) => !isSafe(n));
   return because('forbidden sysctls', [names.join(', ')]);
 };
 
-/** Pod Security Standards, level baseline; what the restricted level words more strictly stands apart. */
-export const BASELINE: readonly Check[] = [
-  appArmor,
-  hostNamespaces,
-  hostPorts,
-  hostProcess,
-  privileged,
-  procMount,
-  seLinux,
-  sysctls,
+/** A rule of the level baseline. */
+export interface BaselineRule {
+  readonly check: Check;
+  /** Since this version the level restricted has a stricter one in its place. */
+  readonly replacedSince?: number;
+}
+
+/** Pod Security Standards, level baseline. */
+export const BASELINE: readonly BaselineRule[] = [
+  { check: appArmor },
+  { check: capabilities, replacedSince: 22 },
+  { check: hostNamespaces },
+  { check: hostPaths, replacedSince: 0 },
+  { check: hostPorts },
+  { check: privileged },
+  { check: procMount },
+  { check: seLinux },
+  { check: seccomp, replacedSince: SECCOMP_FIELDS },
+  { check: sysctls },
+  { check: hostProcess },
 ];
-/** Baseline rules that restricted ones replace. */
-export const BASELINE_ONLY: readonly Check[] = [capabilities, hostPaths, seccomp];

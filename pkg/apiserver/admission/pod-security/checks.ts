@@ -24,8 +24,12 @@ export const subjectOf = (o: { metadata?: ObjectMeta; spec?: PodSpec }): Subject
     ],
   };
 
-/** One rule of the Pod Security Standards. @returns what is wrong: "reason (detail)"; undefined when nothing is. */
-export type Check = (s: Subject) => string | undefined;
+/**
+ * One rule of the Pod Security Standards.
+ * @param minor the version of the rules, as the minor of Kubernetes 1.x; Infinity: the latest
+ * @returns what is wrong: "reason (detail)"; undefined when nothing is
+ */
+export type Check = (s: Subject, minor: number) => string | undefined;
 
 const quoted = (names: readonly string[]): string => names.map((n) => `"${n}"`).join(', ');
 const those = (noun: string, names: readonly string[]): string =>

@@ -87,5 +87,26 @@ const seccomp: Check = (s) => {
   ]);
 };
 
+/** Since then a rule that makes sense on Linux only is not asked of pods for Windows. */
+const WINDOWS_SPARED = 25;
+const ofLinux =
+  (check: Check): Check =>
+  (s, minor) =>
+    minor >= WINDOWS_SPARED && s.spec.os?.name === 'windows' ? undefined : check(s, minor);
+
+/** A rule of the level restricted. */
+export interface RestrictedRule {
+  readonly check: Check;
+  /** The first version that has it. */
+  readonly since: number;
+}
+
 /** Pod Security Standards, level restricted: on top of the baseline. */
-export const RESTRICTED: readonly Check[] = [escalation, capabilities, volumeTypes, nonRoot, user, seccomp];
+export const RESTRICTED: readonly RestrictedRule[] = [
+  { check: ofLinux(escalation), since: 8 },
+  { check: ofLinux(capabilities), since: 22 },
+  { check: volumeTypes, since: 0 },
+  { check: nonRoot, since: 0 },
+  { check: user, since: 23 },
+  { check: ofLinux(seccomp), since: 19 },
+];

@@ -20,6 +20,7 @@ import { type Matched, matchedOf, matchedVersion } from '../matching.ts';
 import { inVersion, typedObject } from '../request.ts';
 import type { AdmissionPlugin, Attributes } from '../types.ts';
 import { callWebhook, type ServiceResolver } from './call.ts';
+import { noteFailedOpen, noteMutation, notePatch, type Turn, type WebhookType } from './notes.ts';
 import { patched, reviewOf, type Verdict, verdictOf } from './review.ts';
 import type { Webhook } from './webhook.ts';
 
@@ -34,18 +35,38 @@ export interface WebhookDeps {
 
 const SAFE: readonly string[] = ['None', 'NoneOnDryRun'];
 
+/** A webhook, and where it stands. */
+interface Place<W extends Webhook> {
+  readonly webhook: W;
+  readonly configuration: string;
+  /** Among those of all configurations. */
+  readonly index: number;
+}
+
+/** Webhooks of all configurations, in the order of their names. */
+const placesIn = <W extends Webhook>(
+  configurations: readonly { readonly metadata: { readonly name: string }; readonly webhooks?: W[] }[],
+): Place<W>[] =>
+  configurations
+    .flatMap(({ metadata, webhooks = [] }) => webhooks.map((webhook) => ({ webhook, configuration: metadata.name })))
+    .map((place, index) => ({ ...place, index }));
+
+const turnOf = ({ webhook, configuration, index }: Place<Webhook>, round: number): Turn => ({
+  configuration,
+  webhook: webhook.name,
+  round,
+  index,
+});
+
 /** Asks webhooks that configurations name ("Dynamic Admission Control"). */
 class Webhooks {
   readonly #deps: WebhookDeps;
+  readonly #type: WebhookType;
   readonly #conditions = new WeakMap<Webhook, ReturnType<typeof compileConditions>>();
 
-  constructor(deps: WebhookDeps) {
+  constructor(deps: WebhookDeps, type: WebhookType) {
     this.#deps = deps;
-  }
-
-  /** Webhooks of all configurations, in the order of their names. */
-  all<W extends Webhook>(configurations: readonly { webhooks?: W[] }[]): W[] {
-    return configurations.flatMap((c) => c.webhooks ?? []);
+    this.#type = type;
   }
 
   matched(a: Attributes): Promise<Matched> {
@@ -81,7 +102,7 @@ class Webhooks {
   }
 
   /** @returns undefined when it could not be asked and that is to be ignored. @throws StatusError */
-  async ask(webhook: Webhook, a: Attributes): Promise<Verdict | undefined> {
+  async ask(webhook: Webhook, a: Attributes, turn: Turn): Promise<Verdict | undefined> {
     if (a.dryRun && !SAFE.includes(webhook.sideEffects ?? '')) {
       throw errors.badRequest(`admission webhook "${webhook.name}" does not support dry run`);
     }
@@ -96,6 +117,7 @@ class Webhooks {
       const why = `failed calling webhook "${webhook.name}": ${e instanceof Error ? e.message : String(e)}`;
       if (webhook.failurePolicy !== 'Ignore') throw errors.internal(why);
       this.#deps.logger.warn({ webhook: webhook.name, why }, 'a webhook failed and is ignored');
+      noteFailedOpen(a.annotations, this.#type, turn);
       return undefined;
     }
   }
@@ -124,26 +146,41 @@ async function replace(a: Attributes, { resource, objectKind }: Attributes, next
   Object.assign(object, decoded);
 }
 
+/**
+ * Puts a patch into force. @param question the request as the webhook was shown it
+ * @returns whether the object is another one now
+ */
+async function change(a: Attributes, question: Attributes, { patch }: Verdict, turn: Turn): Promise<boolean> {
+  const shown = typedObject(question, question.object);
+  // The options of a connection are the client's.
+  if (patch.length === 0 || !shown || a.operation === 'CONNECT') return false;
+  const next = patched(turn.webhook, shown, patch);
+  const isChanged = !sameJson(next, shown);
+  if (isChanged) await replace(a, question, next);
+  notePatch(a.annotations, turn, patch);
+  return isChanged;
+}
+
 /** Webhooks that may change objects, one after the other; once more for those that want to see later changes. */
 export function mutatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
-  const webhooks = new Webhooks(deps);
-  const run = async (list: readonly MutatingWebhook[], a: Attributes): Promise<Set<MutatingWebhook>> => {
+  const webhooks = new Webhooks(deps, 'mutating');
+  const run = async (list: readonly Place<MutatingWebhook>[], a: Attributes, round: number) => {
     /** Webhooks after whose turn the object was changed. */
     const outdated = new Set<MutatingWebhook>();
     const before: MutatingWebhook[] = [];
-    for (const webhook of list) {
+    for (const place of list) {
+      const { webhook } = place;
       const question = await webhooks.question(webhook, await webhooks.matched(a));
       if (!question) continue;
-      const verdict = await webhooks.ask(webhook, question);
-      const shown = typedObject(question, question.object);
-      // The options of a connection are the client's.
-      if (verdict && verdict.patch.length > 0 && shown && a.operation !== 'CONNECT') {
-        const next = patched(webhook, shown, verdict.patch);
-        if (!sameJson(next, shown)) {
-          await replace(a, question, next);
-          for (const w of before) outdated.add(w);
-        }
+      const turn = turnOf(place, round);
+      let isChanged = false;
+      try {
+        const verdict = await webhooks.ask(webhook, question, turn);
+        isChanged = verdict !== undefined && (await change(a, question, verdict, turn));
+      } finally {
+        noteMutation(a.annotations, turn, isChanged);
       }
+      if (isChanged) for (const w of before) outdated.add(w);
       before.push(webhook);
     }
     return outdated;
@@ -152,27 +189,27 @@ export function mutatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
   return {
     name: 'MutatingAdmissionWebhook',
     async admit(a) {
-      const all = webhooks.all(deps.lookup.list(MutatingWebhookConfigurations, ''));
+      const all = placesIn(deps.lookup.list(MutatingWebhookConfigurations, ''));
       if (all.length === 0) return;
-      const outdated = await run(all, a);
-      const again = all.filter((w) => w.reinvocationPolicy === 'IfNeeded' && outdated.has(w));
-      if (again.length > 0) await run(again, a);
+      const outdated = await run(all, a, 0);
+      const again = all.filter(({ webhook: w }) => w.reinvocationPolicy === 'IfNeeded' && outdated.has(w));
+      if (again.length > 0) await run(again, a, 1);
     },
   };
 }
 
 /** Webhooks that only judge, all at once. */
 export function validatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
-  const webhooks = new Webhooks(deps);
+  const webhooks = new Webhooks(deps, 'validating');
   return {
     name: 'ValidatingAdmissionWebhook',
     async validate(a) {
-      const all = webhooks.all(deps.lookup.list(ValidatingWebhookConfigurations, ''));
+      const all = placesIn(deps.lookup.list(ValidatingWebhookConfigurations, ''));
       if (all.length === 0) return;
       const request = await webhooks.matched(a);
-      const judge = async (w: Webhook): Promise<void> => {
-        const question = await webhooks.question(w, request);
-        if (question) await webhooks.ask(w, question);
+      const judge = async (place: Place<Webhook>): Promise<void> => {
+        const question = await webhooks.question(place.webhook, request);
+        if (question) await webhooks.ask(place.webhook, question, turnOf(place, 0));
       };
       await Promise.all(all.map(judge));
     },

@@ -80,12 +80,12 @@ export function verdictOf(webhook: Webhook, asked: { uid: string; apiVersion: st
 }
 
 /** Applies a webhook's patch. @throws StatusError 500 when it does not fit */
-export function patched(webhook: Webhook, object: object, patch: readonly Operation[]): unknown {
+export function patched(webhook: string, object: object, patch: readonly Operation[]): unknown {
   try {
     return jsonPatch(copyJson(object), patch);
   } catch (e) {
     throw errors.internal(
-      `admission webhook "${webhook.name}" attempted a patch that does not apply: ${(e as Error).message}`,
+      `admission webhook "${webhook}" attempted a patch that does not apply: ${(e as Error).message}`,
     );
   }
 }

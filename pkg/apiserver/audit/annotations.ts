@@ -1,0 +1,20 @@
+import type { Level } from './policy.ts';
+
+/**
+ * What is noted of a request in its entry of the audit log, beside what it asked and was answered ("Audit Annotations").
+ * A request that is not written down has none.
+ */
+export class AuditAnnotations extends Map<string, string> {
+  /** How much of the request is written down. */
+  readonly level: Level;
+
+  constructor(level: Level) {
+    super();
+    this.level = level;
+  }
+
+  /** Are the objects of the request written down, too? */
+  get withObjects(): boolean {
+    return this.level === 'Request' || this.level === 'RequestResponse';
+  }
+}

@@ -1,0 +1,58 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+/** A request to switch protocols, as Node's 'upgrade' event gives it. */
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** Bytes behind the request's head. */
+  readonly head: Buffer;
+}
+
+/** The names in a header that is a list. */
+export const namesIn = (header: string | string[] | undefined): string[] =>
+  [header ?? []]
+    .flat()
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter(Boolean);
+
+export const isWebSocket = ({ request }: Pick<Upgrade, 'request'>): boolean =>
+  request.headers.upgrade?.toLowerCase() === 'websocket';
+
+/** The WebSocket sub-protocols the client offers, in its order of preference. */
+export const offeredSubprotocols = ({ request }: Pick<Upgrade, 'request'>): string[] =>
+  namesIn(request.headers['sec-websocket-protocol']);
+
+export interface AcceptorLimits {
+  /** Largest message of a client, bytes; a larger one ends its connection. */
+  readonly maxMessage: number;
+  /** How long a client may take to answer that its connection is closed, milliseconds. */
+  readonly lingerMs: number;
+}
+
+/**
+ * Completes WebSocket handshakes. The sub-protocol is chosen by the caller: the library refuses names with a slash
+ * ("SPDY/3.1+portforward.k8s.io"), so the header is kept from it and the answer added behind its back.
+ */
+export class WebSocketAcceptor {
+  readonly #chosen = new WeakMap<IncomingMessage, string>();
+  readonly #server: WebSocketServer;
+
+  constructor({ maxMessage, lingerMs }: AcceptorLimits) {
+    const limits = { maxPayload: maxMessage, closeTimeout: lingerMs };
+    this.#server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, ...limits });
+    this.#server.on('headers', (headers, request) => {
+      const name = this.#chosen.get(request);
+      if (name) headers.push(`Sec-WebSocket-Protocol: ${name}`);
+    });
+  }
+
+  /** Calls `opened`, before it returns, unless the handshake is invalid; the client has been told then. An empty name answers none. */
+  accept({ request, socket, head }: Upgrade, subprotocol: string, opened: (ws: WebSocket) => void): void {
+    delete request.headers['sec-websocket-protocol'];
+    if (subprotocol) this.#chosen.set(request, subprotocol);
+    this.#server.handleUpgrade(request, socket, head, opened);
+  }
+}
