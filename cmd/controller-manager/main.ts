@@ -32,6 +32,13 @@ import {
 } from '#process/main.ts';
 import { processRegistry } from '#process/metrics.ts';
 
+/**
+ * Shorter than Kubernetes' (15 s and 10 s), with which the next one begins up to 18 s after a leader was killed: it is to
+ * be 15 s at most. Nobody writes in the third between the two.
+ */
+const LEASE_MS = 12_000;
+const RENEW_DEADLINE_MS = 8_000;
+
 interface Flags {
   kubeconfig: string;
   leaderElect: boolean;
@@ -59,6 +66,7 @@ interface Flags {
   horizontalPodAutoscalerSyncPeriod: number;
   horizontalPodAutoscalerDownscaleStabilization: number;
   horizontalPodAutoscalerInitialReadinessDelay: number;
+  horizontalPodAutoscalerCpuInitializationPeriod: number;
   horizontalPodAutoscalerTolerance: number;
   loadBalancerPools: Record<string, string>;
   concurrentSyncs: number;
@@ -137,6 +145,7 @@ function settingsOf(f: Flags): ControllerSettings {
       syncMs: f.horizontalPodAutoscalerSyncPeriod,
       downscaleStabilizationMs: f.horizontalPodAutoscalerDownscaleStabilization,
       initialReadinessMs: f.horizontalPodAutoscalerInitialReadinessDelay,
+      cpuInitializationMs: f.horizontalPodAutoscalerCpuInitializationPeriod,
       tolerance: f.horizontalPodAutoscalerTolerance,
     },
   };
@@ -219,13 +228,13 @@ await runMain(
         '--leader-elect-lease-duration <duration>',
         'others wait this long before they take over',
         durationFlag,
-        15_000,
+        LEASE_MS,
       )
       .option(
         '--leader-elect-renew-deadline <duration>',
         'give up leading when not renewed for this long',
         durationFlag,
-        10_000,
+        RENEW_DEADLINE_MS,
       )
       .option('--leader-elect-retry-period <duration>', 'time between tries', durationFlag, 2_000)
       .option('--root-ca-file <file>', 'CA of the API server, published in every namespace')
@@ -275,6 +284,12 @@ await runMain(
         'how long the CPU use of a pod that became ready is not counted',
         durationFlag,
         30_000,
+      )
+      .option(
+        '--horizontal-pod-autoscaler-cpu-initialization-period <duration>',
+        'how long after its start a pod must be ready for its CPU use to be counted',
+        durationFlag,
+        300_000,
       )
       .option(
         '--horizontal-pod-autoscaler-tolerance <share>',

@@ -1,6 +1,6 @@
 import type { Kind } from '#api/kind.ts';
 import { errors } from '#api/meta/errors.ts';
-import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
+import type { KubeObject, OwnerReference, Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { ConnectionError } from '#client/connection-error.ts';
 import { FakeCaches } from '#client/fake-caches.ts';
@@ -68,12 +68,29 @@ function merged(old: unknown, patch: Json): Json {
 
 const DROPPED = '$deleteFromPrimitiveList/finalizers';
 
-/** A strategic patch of metadata, as far as finalizers go: they are added and dropped one by one. */
-function withFinalizers(old: Any, { [DROPPED]: dropped = [], finalizers: added = [], ...metadata }: Json): Json {
-  const { finalizers: before = [] } = old.metadata;
+type OwnerPatch = OwnerReference & { readonly $patch?: 'delete' };
+
+/** A strategic patch of metadata, as far as finalizers and owners go: they are added, changed and dropped one by one. */
+function strategic(old: Any, { [DROPPED]: dropped = [], finalizers: added = [], ...patch }: Json): Json {
+  const { finalizers: before = [], ownerReferences = [] } = old.metadata;
   const kept = before.filter((f) => !(dropped as string[]).includes(f));
-  return { ...metadata, finalizers: [...new Set([...kept, ...(added as string[])])] };
+  const metadata = { ...patch, finalizers: [...new Set([...kept, ...(added as string[])])] };
+  if (!('ownerReferences' in patch)) return metadata;
+  const owners = new Map(ownerReferences.map((o) => [o.uid, o]));
+  for (const { $patch, ...o } of patch.ownerReferences as OwnerPatch[]) {
+    if ($patch) owners.delete(o.uid);
+    else owners.set(o.uid, { ...owners.get(o.uid), ...o });
+  }
+  return { ...metadata, ownerReferences: [...owners.values()] };
 }
+
+type Policy = NonNullable<DeleteOptions['propagationPolicy']>;
+/** How an object remembers what is to become of its dependents. */
+const BY_POLICY: Readonly<Record<Policy, string | undefined>> = {
+  Foreground: 'foregroundDeletion',
+  Orphan: 'orphan',
+  Background: undefined,
+};
 
 /**
  * For randomised unit tests: a server of objects in memory, with versions, finalizers and status as a subresource. Nothing
@@ -129,12 +146,16 @@ export class FakeApi {
     return stored as unknown as Stored<T>;
   }
 
-  /** Ends it, once its finalizers are done. */
-  remove<T extends KubeObject>(kind: Kind<T>, key: string): void {
+  /** Ends it, once its finalizers are done. @param policy what is to become of its dependents; default: as it says itself */
+  remove<T extends KubeObject>(kind: Kind<T>, key: string, policy?: Policy): void {
     const o = this.get(kind, key);
     if (!o) return;
-    if (o.metadata.finalizers?.length) {
-      this.end(kind, key);
+    const { finalizers = [] } = o.metadata;
+    const others = finalizers.filter((f) => !policy || !Object.values(BY_POLICY).includes(f));
+    const wish = policy && BY_POLICY[policy];
+    const left = wish ? [...others, wish] : others;
+    if (left.length > 0) {
+      this.end(kind, key, left);
       return;
     }
     this.#objects.delete(storeKey(kind.kind, key));
@@ -225,7 +246,7 @@ export class FakeApi {
       ) =>
         call(() => {
           const { uid, resourceVersion, ...metadata } = (body.metadata ?? {}) as Json;
-          const metadataOf = (old: Any): Json => (type === 'strategic' ? withFinalizers(old, metadata) : metadata);
+          const metadataOf = (old: Any): Json => (type === 'strategic' ? strategic(old, metadata) : metadata);
           const next = (old: Any): object =>
             merged(
               old,
@@ -233,14 +254,14 @@ export class FakeApi {
             );
           const key = keyed(at.name, at.namespace);
           const changed = this.#change(by, kind, key, { uid, resourceVersion }, next);
-          if (DROPPED in metadata && changed.metadata.finalizers?.length === 0 && changed.metadata.deletionTimestamp)
-            this.remove(kind, key);
+          const isFreed = changed.metadata.finalizers?.length === 0 && changed.metadata.deletionTimestamp;
+          if (isFreed && (DROPPED in metadata || 'finalizers' in metadata)) this.remove(kind, key);
           return changed;
         }),
       list: (kind: Kind, { namespace }: { readonly namespace?: string } = {}) =>
         call(() => ({ items: this.list(kind).filter((o) => !namespace || o.metadata.namespace === namespace) })),
-      delete: (kind: Kind, name: string, namespace?: string, { preconditions = {} }: DeleteOptions = {}) =>
-        call(() => this.#delete(by, kind, keyed(name, namespace), preconditions) ?? {}),
+      delete: (kind: Kind, name: string, namespace?: string, options: DeleteOptions = {}) =>
+        call(() => this.#delete(by, kind, keyed(name, namespace), options) ?? {}),
     };
     return client as unknown as Client;
   }
@@ -273,22 +294,24 @@ export class FakeApi {
   #change(by: Caller, kind: Kind, key: string, wanted: object, next: (old: Any) => object): Any {
     const old = this.#there(kind, key, wanted);
     const changed = next(old) as Any;
+    if (changed.metadata.ownerReferences?.some((o) => !o.kind)) throw errors.invalid(kind, key, []);
     this.#submit({ by, kind: kind.kind, old, next: changed });
     return this.put(kind, changed) as Any;
   }
 
-  #delete(by: Caller, kind: Kind, key: string, wanted: object): Any | undefined {
-    const old = this.#there(kind, key, wanted);
+  #delete(by: Caller, kind: Kind, key: string, { preconditions, propagationPolicy }: DeleteOptions): Any | undefined {
+    const old = this.#there(kind, key, preconditions);
     this.#submit({ by, kind: kind.kind, old, next: undefined });
     if (this.lingering.has(kind.kind)) this.end(kind, key);
-    else this.remove(kind, key);
+    else this.remove(kind, key, propagationPolicy);
     return this.get(kind, key) as Any | undefined;
   }
 
   /** It is told to end. */
-  end<T extends KubeObject>(kind: Kind<T>, key: string): void {
+  end<T extends KubeObject>(kind: Kind<T>, key: string, finalizers?: readonly string[]): void {
     const o = this.get(kind, key);
     if (!o || o.metadata.deletionTimestamp) return;
-    this.put(kind, { ...o, metadata: { ...o.metadata, deletionTimestamp: apiTime(this.#now()) } });
+    const metadata = { ...o.metadata, deletionTimestamp: apiTime(this.#now()) };
+    this.put(kind, { ...o, metadata: finalizers ? { ...metadata, finalizers: [...finalizers] } : metadata });
   }
 }

@@ -25,7 +25,7 @@ import type { SubnetPool } from './nodeipam/cidrs.ts';
 import { nodeIpamController } from './nodeipam/controller.ts';
 import { nodeLifecycleController } from './nodelifecycle/controller.ts';
 import { volumeBinder } from './persistentvolume/binder.ts';
-import { claimProtection, volumeProtection } from './persistentvolume/protection.ts';
+import { attributesClassProtection, claimProtection, volumeProtection } from './persistentvolume/protection.ts';
 import { type AutoscalerSettings, podAutoscaler } from './podautoscaler/controller.ts';
 import { podGcController } from './podgc/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
@@ -36,6 +36,7 @@ import { serviceCidrController } from './servicecidr/controller.ts';
 import { serviceLoadBalancer } from './servicelb/controller.ts';
 import type { AddressPool } from './servicelb/pools.ts';
 import { statefulSetController } from './statefulset/controller.ts';
+import { nodeTtlController } from './ttl/controller.ts';
 import { ttlAfterFinished } from './ttlafterfinished/controller.ts';
 import { policyStatusController } from './validatingadmissionpolicystatus/controller.ts';
 
@@ -77,6 +78,7 @@ export const CONTROLLERS: Readonly<Record<string, Factory>> = {
   'ephemeral-volume': ephemeralVolumes,
   'pvc-protection': claimProtection,
   'pv-protection': volumeProtection,
+  'volumeattributesclass-protection': attributesClassProtection,
   'ttl-after-finished': ttlAfterFinished,
   endpoints: endpointsController,
   endpointslice: endpointSliceController,
@@ -88,6 +90,7 @@ export const CONTROLLERS: Readonly<Record<string, Factory>> = {
     s.allocateNodeCidrs
       ? nodeIpamController(deps, { pools: s.nodeSubnets, serviceCidrs: s.serviceClusterIpRanges })
       : undefined,
+  ttl: nodeTtlController,
   'pod-gc': podGcController,
   serviceaccount: serviceAccountController,
   'serviceaccount-token': (deps, s) => serviceAccountTokens(deps, s.rootCa),

@@ -3,7 +3,7 @@ import { type CronJob, type Job, parseSchedule } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { ago, NOW } from '../fixtures.ts';
 import { jobFor, planStart, review, surplusHistory } from './plan.ts';
-import { dueAt, nextAfter } from './times.ts';
+import { dueAt, nextAfter, zonedTime } from './times.ts';
 
 describe('the next time', () => {
   test.each([
@@ -31,6 +31,16 @@ describe('the next time', () => {
     expect(nextAfter(parseSchedule('0 0 30 2 *'), 'UTC', NOW)).toBeUndefined();
     expect(() => parseSchedule('61 * * * *')).toThrow('above maximum');
   });
+});
+
+test.each([
+  ['Etc/UTC', '2026-01-01T12:00:00Z'],
+  ['Europe/London', '2026-01-01T12:00:00Z'],
+  ['Europe/London', '2026-07-01T13:00:00+01:00'],
+  ['America/St_Johns', '2026-01-01T08:30:00-03:30'],
+  ['Asia/Kathmandu', '2026-01-02T00:15:00+05:45'],
+])('a clock in %s shows %s', (zone, want) => {
+  expect(zonedTime(Date.parse(want), zone)).toBe(want);
 });
 
 test.each<[string, string, string | undefined, boolean]>([
@@ -160,12 +170,12 @@ test('a job that was started but not written down is not forgotten, nor is its t
 });
 
 test('a job is named by the minute it was due in', () => {
-  expect(jobFor(cronJob(), NOW)).toMatchObject({
+  expect(jobFor(cronJob({ timeZone: 'Asia/Kolkata' }), NOW)).toMatchObject({
     metadata: {
       name: `c-${NOW / 60_000}`,
       namespace: 'ns',
       labels: { a: 'b' },
-      annotations: { 'batch.kubernetes.io/cronjob-scheduled-timestamp': '2026-01-01T12:00:00Z' },
+      annotations: { 'batch.kubernetes.io/cronjob-scheduled-timestamp': '2026-01-01T17:30:00+05:30' },
       ownerReferences: [{ kind: 'CronJob', uid: 'c', controller: true }],
     },
     spec: { completions: 2 },

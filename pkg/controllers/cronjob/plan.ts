@@ -1,12 +1,10 @@
 import { type CronJob, type CronJobStatus, CronJobs, type Job, Jobs, parseSchedule } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
+import type { Note } from '../harness/note.ts';
 import { holds, isFinished } from '../job/verdict.ts';
 import { controllerRefTo } from '../ownership/controller-ref.ts';
-import { dueAt } from './times.ts';
-
-/** What is told as an event. */
-export type Note = readonly [type: 'Normal' | 'Warning', reason: string, message: string];
+import { dueAt, zonedTime } from './times.ts';
 
 export interface Review {
   readonly status: CronJobStatus;
@@ -93,6 +91,8 @@ export interface Start {
 /** The zone of this process, as for every cron job without one. */
 const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
+const zoneOf = ({ spec }: CronJob): string => spec?.timeZone ?? LOCAL;
+
 const FORBIDDEN = 'Not starting job because prior execution is running and concurrency policy is Forbid';
 const TOO_MANY = 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew';
 
@@ -100,7 +100,7 @@ const TOO_MANY = 'too many missed start times. Set or decrease .spec.startingDea
 export function planStart(cj: Stored<CronJob>, active: number, now: number): Start {
   const { spec, status } = cj;
   if (!spec || spec.suspend || cj.metadata.deletionTimestamp) return { notes: [] };
-  const zone = spec.timeZone ?? LOCAL;
+  const zone = zoneOf(cj);
   const deadlineMs = (spec.startingDeadlineSeconds ?? Number.POSITIVE_INFINITY) * 1000;
   const since = Date.parse(status?.lastScheduleTime ?? cj.metadata.creationTimestamp);
   let due: ReturnType<typeof dueAt>;
@@ -132,7 +132,7 @@ export function jobFor(cj: Stored<CronJob>, at: number): Job {
       name: `${cj.metadata.name}-${Math.floor(at / 60_000)}`,
       namespace: cj.metadata.namespace,
       labels: template?.labels,
-      annotations: { ...template?.annotations, [SCHEDULED]: apiTime(at) },
+      annotations: { ...template?.annotations, [SCHEDULED]: zonedTime(at, zoneOf(cj)) },
       ownerReferences: [controllerRefTo(CronJobs, cj)],
     },
     spec,

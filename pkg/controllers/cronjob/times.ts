@@ -1,4 +1,5 @@
 import type { Schedule } from '#api/kinds/index.ts';
+import { apiTime } from '#api/meta/time.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -40,6 +41,18 @@ function wallAt(ms: number, zone: string): Wall {
     month: Number(parts.month),
     weekday: WEEKDAYS.indexOf(parts.weekday ?? ''),
   };
+}
+
+/**
+ * RFC 3339, as a clock in the zone shows it: "2026-01-01T05:30:00+05:30"; "Z" where it is that of UTC.
+ * @throws RangeError if there is no such zone
+ */
+export function zonedTime(ms: number, zone: string): string {
+  const parts = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' }).formatToParts(ms);
+  const [, sign = '+', hours = '00', minutes = '00'] =
+    /^GMT(?:([+-])(\d\d):(\d\d))?/.exec(parts.find((p) => p.type === 'timeZoneName')?.value ?? '') ?? [];
+  const offset = (Number(hours) * HOUR + Number(minutes) * MINUTE) * (sign === '-' ? -1 : 1);
+  return offset === 0 ? apiTime(ms) : apiTime(ms + offset).replace('Z', `${sign}${hours}:${minutes}`);
 }
 
 type TimeTable = Exclude<Schedule, { readonly everyMs: number }>;

@@ -90,15 +90,17 @@ class DaemonSetController implements Controller {
     const places = planPlaces(scene);
     let waitMs = Number.POSITIVE_INFINITY;
     const held = new Set<Stored<Pod>>();
-    for (const p of places.failed) {
+    for (const p of places.ended) {
       const wait = this.#failures.pass(`${ds.metadata.uid}/${ds.metadata.generation}/${p.spec?.nodeName}`);
       if (wait > 0) {
         held.add(p);
         waitMs = Math.min(waitMs, wait);
         continue;
       }
-      const message = `Found failed daemon pod ${keyOf(p)} on node ${p.spec?.nodeName}, will try to kill it`;
-      this.#events.event(ds, 'Warning', 'FailedDaemonPod', message);
+      const where = `daemon pod ${keyOf(p)} on node ${p.spec?.nodeName}`;
+      if (p.status?.phase === 'Succeeded')
+        this.#events.event(ds, 'Normal', 'SucceededDaemonPod', `Found succeeded ${where}, will try to delete it`);
+      else this.#events.event(ds, 'Warning', 'FailedDaemonPod', `Found failed ${where}, will try to kill it`);
     }
     const placing = { ...places, remove: places.remove.filter((p) => !held.has(p)) };
     if (placing.create.length > BURST || placing.remove.length > BURST) waitMs = GATHER_MS;

@@ -95,7 +95,7 @@ describe('one pod on every node', () => {
   });
   test('a failed one goes first and is replaced when it has gone', () => {
     const plan = planPlaces(scene({ pods: [daemon('a', 'n1', { phase: 'Failed' })], nodes: [node('n1')] }));
-    expect([plan.create, names(plan.remove), names(plan.failed)]).toEqual([[], ['a'], ['a']]);
+    expect([plan.create, names(plan.remove), names(plan.ended)]).toEqual([[], ['a'], ['a']]);
   });
   test('where it does not belong it goes; on a node that is gone only if it was never bound', () => {
     const ds = daemonSet({}, { nodeSelector: { disk: 'ssd' } });

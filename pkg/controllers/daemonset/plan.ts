@@ -10,8 +10,8 @@ export interface DaemonPlan {
   /** Nodes to start a pod on. */
   readonly create: readonly string[];
   readonly remove: readonly Stored<Pod>[];
-  /** Among `remove`: pods that had failed, which is worth an event. */
-  readonly failed: readonly Stored<Pod>[];
+  /** Among `remove`: pods that had ended, which is worth an event. */
+  readonly ended: readonly Stored<Pod>[];
 }
 
 /** What a plan is made from. `hash` names the revision of the present template. */
@@ -69,21 +69,21 @@ function excess(pods: readonly Stored<Pod>[], s: Scene, surge: number): Stored<P
 export function planPlaces(s: Scene): DaemonPlan {
   const create: string[] = [];
   const remove: Stored<Pod>[] = [];
-  const failed: Stored<Pod>[] = [];
+  const ended: Stored<Pod>[] = [];
   const on = byNodeName(s.pods);
   const verdicts = s.nodes.map((node) => ({ name: node.metadata.name, ...belongsOn(s.ds, node) }));
   const surge = limits(s.ds, verdicts.filter((v) => v.run).length).maxSurge;
   for (const { name, run, stay } of verdicts) {
     const here = on.get(name) ?? [];
     on.delete(name);
-    const ended = here.filter((p) => isTerminal(p) && !p.metadata.deletionTimestamp);
+    const over = here.filter((p) => isTerminal(p) && !p.metadata.deletionTimestamp);
     const others = here.filter((p) => !isTerminal(p));
     if (!stay) {
       remove.push(...here.filter((p) => !p.metadata.deletionTimestamp));
       continue;
     }
-    remove.push(...ended);
-    failed.push(...ended);
+    remove.push(...over);
+    ended.push(...over);
     // A pod that is still ending holds its place: two daemons of one node must not meet.
     if (run && here.length === 0) create.push(name);
     else remove.push(...excess(others, s, surge));
@@ -92,12 +92,12 @@ export function planPlaces(s: Scene): DaemonPlan {
   for (const [name, pods] of on) {
     remove.push(...pods.filter((p) => (name === '' || !p.spec?.nodeName) && !p.metadata.deletionTimestamp));
   }
-  return { create, remove, failed };
+  return { create, remove, ended };
 }
 
 /** Pure: the next step of a rolling update. Nothing with OnDelete. */
 export function planUpdate(s: Scene): DaemonPlan {
-  const none: DaemonPlan = { create: [], remove: [], failed: [] };
+  const none: DaemonPlan = { create: [], remove: [], ended: [] };
   if (s.ds.spec?.updateStrategy?.type === 'OnDelete') return none;
   const on = byNodeName(s.pods);
   const wanted = s.nodes.filter((n) => belongsOn(s.ds, n).run).map((n) => n.metadata.name);
@@ -121,7 +121,7 @@ function replaceStep(s: Scene, p: Places & { maxUnavailable: number }): DaemonPl
     else idle.push(pod);
   }
   const room = Math.max(0, p.maxUnavailable - missing);
-  return { create: [], remove: [...idle, ...serving.slice(0, room)], failed: [] };
+  return { create: [], remove: [...idle, ...serving.slice(0, room)], ended: [] };
 }
 
 /** A second pod is started beside the old one: at once where that does not serve, else on so many nodes at a time. */
@@ -138,5 +138,5 @@ function surgeStep(s: Scene, p: Places & { maxSurge: number }): DaemonPlan {
     if (isAvailable(old, s)) serving.push(name);
     else idle.push(name);
   }
-  return { create: [...idle, ...serving.slice(0, Math.max(0, p.maxSurge - surging))], remove: [], failed: [] };
+  return { create: [...idle, ...serving.slice(0, Math.max(0, p.maxSurge - surging))], remove: [], ended: [] };
 }

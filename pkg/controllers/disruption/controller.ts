@@ -1,20 +1,18 @@
 import {
-  Deployments,
   type Pod,
   type PodDisruptionBudget,
   type PodDisruptionBudgetStatus,
   PodDisruptionBudgets,
   Pods,
-  ReplicaSets,
-  ReplicationControllers,
-  StatefulSets,
 } from '#api/kinds/index.ts';
-import { compileLabelSelector } from '#api/meta/labels.ts';
-import type { KubeObject, OwnerReference, Stored } from '#api/meta/objectmeta.ts';
-import type { InformerFactory } from '#client/types.ts';
+import { isConflict, isNotFound } from '#api/meta/errors.ts';
+import { compileLabelSelector, formatLabelSelector } from '#api/meta/labels.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import {
   type Controller,
   type ControllerDeps,
+  type Enqueue,
   keyOf,
   type Outcome,
   ownKey,
@@ -23,65 +21,15 @@ import {
   watching,
 } from '../harness/controller.ts';
 import { KindWrites } from '../harness/kind-writes.ts';
-import { controllerOf, refersTo } from '../ownership/controller-ref.ts';
 import { allowedCondition, needsControllers, statusOf } from './budget.ts';
+import { BELIEVED_MS } from './custom-scales.ts';
+import { type Expected, Scales } from './scales.ts';
+import { MARK, staleIn } from './stale-marks.ts';
 
 const GATHER_MS = 20;
-
-type Scaled = KubeObject & { readonly spec?: { readonly replicas?: number } };
-
-/** How many pods controllers want, by the controllers themselves. */
-class Scales {
-  readonly #sets;
-  readonly #deployments;
-  readonly #others;
-
-  constructor(informers: InformerFactory) {
-    this.#sets = informers.informer(ReplicaSets);
-    this.#deployments = informers.informer(Deployments);
-    this.#others = [StatefulSets, ReplicationControllers].map((kind) => ({
-      kind,
-      lister: informers.informer<Scaled>(kind as never).lister,
-    }));
-  }
-
-  /** @param concerned keys of the budgets in a namespace that ask how many pods there shall be. */
-  watches(concerned: (namespace: string | undefined) => readonly string[]): readonly Watch[] {
-    return [ReplicaSets, Deployments, StatefulSets, ReplicationControllers].map((k) =>
-      watching<Scaled>(k as never, (o, old, gone) => {
-        const resized = gone || !old || old.spec?.replicas !== o.spec?.replicas;
-        return resized ? concerned(o.metadata.namespace) : [];
-      }),
-    );
-  }
-
-  /** @throws RangeError for pods of whom nobody says how many there shall be. */
-  expected(pods: readonly Stored<Pod>[]): number {
-    const scales = new Map<string, number>();
-    for (const pod of pods) {
-      const ref = controllerOf(pod);
-      if (!ref) throw new RangeError(`found no controllers for pod "${pod.metadata.name}"`);
-      if (!scales.has(ref.uid)) this.#add(scales, ref, pod.metadata.namespace ?? '');
-    }
-    return [...scales.values()].reduce((a, b) => a + b, 0);
-  }
-
-  #add(scales: Map<string, number>, ref: OwnerReference, namespace: string): void {
-    if (refersTo(ref, ReplicaSets)) {
-      const set = this.#sets.lister.get(ref.name ?? '', namespace);
-      const parent = set && controllerOf(set);
-      if (parent && refersTo(parent, Deployments)) {
-        const deployment = this.#deployments.lister.get(parent.name ?? '', namespace);
-        if (deployment) scales.set(parent.uid, deployment.spec?.replicas ?? 1);
-      } else if (set) scales.set(ref.uid, set.spec?.replicas ?? 1);
-      return;
-    }
-    const other = this.#others.find(({ kind }) => refersTo(ref, kind));
-    if (!other) throw new RangeError(`${ref.kind} "${ref.name}" does not implement the scale subresource`);
-    const owner = other.lister.get(ref.name ?? '', namespace);
-    if (owner) scales.set(ref.uid, owner.spec?.replicas ?? 1);
-  }
-}
+/** Keys of pods; all others are budgets'. */
+const POD_KEY = 'pod:';
+const NONE: Expected = { count: 0, hasUnmanaged: false, isAsked: false };
 
 /** Says how many pods of a budget may be evicted now ("Specifying a Disruption Budget"); pods/eviction takes from it. */
 class DisruptionController implements Controller {
@@ -93,27 +41,50 @@ class DisruptionController implements Controller {
   readonly #scales: Scales;
   readonly #events;
   readonly #written: KindWrites<PodDisruptionBudget>;
+  /** Budgets whose users were told of pods without a controller: the generation, by uid. */
+  readonly #warned = new Map<string, number>();
+  #enqueue: Enqueue = () => {};
 
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
     this.#written = new KindWrites(deps.client, PodDisruptionBudgets);
     this.#budgets = deps.informers.informer(PodDisruptionBudgets);
     this.#pods = deps.informers.informer(Pods);
-    this.#scales = new Scales(deps.informers);
+    this.#scales = new Scales(deps, (namespace) => {
+      for (const key of this.#asking(namespace)) this.#enqueue(key, GATHER_MS);
+    });
     this.#events = deps.events('controllermanager');
     this.watches = [
       watching(PodDisruptionBudgets, (b, _old, gone) => {
-        if (gone) this.#written.forget(b.metadata.uid);
+        if (gone) {
+          this.#written.forget(b.metadata.uid);
+          this.#warned.delete(b.metadata.uid);
+        }
         return gone ? [] : ownKey(b);
       }),
-      watching(Pods, (pod, old) => [...new Set([...this.#guarding(pod), ...(old ? this.#guarding(old) : [])])], {
+      watching(Pods, (pod, old, gone) => [...this.#guards(pod, old), ...this.#markOf(pod, gone)], {
         delayMs: GATHER_MS,
       }),
       // Pods that are not there yet, or never will be, bring no event: their number is news of its own.
-      ...this.#scales.watches((namespace) =>
-        [...this.#budgets.lister.list(namespace)].filter(needsControllers).map((b) => keyOf(b)),
-      ),
+      ...this.#scales.watches((namespace) => this.#asking(namespace)),
     ];
+  }
+
+  start(enqueue: Enqueue): void {
+    this.#enqueue = enqueue;
+  }
+
+  /** Budgets that must know how many pods there shall be. */
+  #asking(namespace: string | undefined): string[] {
+    return [...this.#budgets.lister.list(namespace)].filter(needsControllers).map((b) => keyOf(b));
+  }
+
+  #guards(pod: Stored<Pod>, old: Stored<Pod> | undefined): Set<string> {
+    return new Set([...this.#guarding(pod), ...(old ? this.#guarding(old) : [])]);
+  }
+
+  #markOf(pod: Stored<Pod>, gone: boolean): string[] {
+    return gone || staleIn(pod, this.#deps.clock.now()) === undefined ? [] : [POD_KEY + keyOf(pod)];
   }
 
   #guarding(pod: Stored<Pod>): string[] {
@@ -124,7 +95,29 @@ class DisruptionController implements Controller {
     return keys;
   }
 
+  /** Takes back what was said of a pod that nobody has removed. */
+  async #unmark(key: string): Promise<Outcome> {
+    const { namespace = '', name } = splitKey(key);
+    const pod = this.#pods.lister.get(name, namespace);
+    if (!pod) return undefined;
+    const now = this.#deps.clock.now();
+    const left = staleIn(pod, now);
+    if (left === undefined) return undefined;
+    if (left > 0) return { afterMs: left };
+    const { uid, resourceVersion } = pod.metadata;
+    const condition = { type: MARK, status: 'False', reason: null, message: null, lastTransitionTime: apiTime(now) };
+    const body = { metadata: { uid, resourceVersion }, status: { conditions: [condition] } };
+    try {
+      await this.#deps.client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
+    } catch (e) {
+      // It was changed, and perhaps removed, in between: its event brings it back.
+      if (!isNotFound(e) && !isConflict(e)) throw e;
+    }
+    return undefined;
+  }
+
   async reconcile(key: string): Promise<Outcome> {
+    if (key.startsWith(POD_KEY)) return this.#unmark(key.slice(POD_KEY.length));
     const { namespace, name } = splitKey(key);
     const cached = this.#budgets.lister.get(name, namespace);
     if (!cached || cached.metadata.deletionTimestamp) return undefined;
@@ -132,19 +125,35 @@ class DisruptionController implements Controller {
     const selector = compileLabelSelector(budget.spec?.selector);
     const pods = [...this.#pods.lister.list(namespace)].filter((p) => selector.matches(p.metadata.labels ?? {}));
     if (pods.length === 0) this.#events.event(budget, 'Normal', 'NoPods', 'No matching pods found');
-    let expectedByControllers = 0;
+    let expected = NONE;
     try {
-      if (needsControllers(budget)) expectedByControllers = this.#scales.expected(pods);
+      if (needsControllers(budget)) expected = await this.#scales.expected(pods);
     } catch (e) {
       await this.#written.status(budget, this.#failed(budget, (e as Error).message));
-      return undefined;
+      if (!(e instanceof RangeError)) throw e;
+      return { afterMs: BELIEVED_MS };
     }
-    const scene = { budget, pods, expectedByControllers, now: this.#deps.clock.now() };
+    this.#warnOfUnmanaged(budget, expected.hasUnmanaged);
+    const scene = { budget, pods, expectedByControllers: expected.count, now: this.#deps.clock.now() };
     const { status, overdue, checkInMs } = statusOf(scene);
     for (const pod of overdue)
       this.#events.event(pod, 'Warning', 'NotDeleted', `Pod was expected by PDB ${key} to be deleted but it wasn't`);
     await this.#written.status(budget, status);
-    return Number.isFinite(checkInMs) ? { afterMs: checkInMs } : undefined;
+    const afterMs = expected.isAsked ? Math.min(checkInMs, BELIEVED_MS) : checkInMs;
+    return Number.isFinite(afterMs) ? { afterMs } : undefined;
+  }
+
+  /** Once, until the budget is changed or all its pods have had a controller in between. */
+  #warnOfUnmanaged(budget: Stored<PodDisruptionBudget>, hasUnmanaged: boolean): void {
+    const { uid, generation = 0 } = budget.metadata;
+    if (!hasUnmanaged) this.#warned.delete(uid);
+    if (!hasUnmanaged || this.#warned.get(uid) === generation) return;
+    this.#warned.set(uid, generation);
+    const text =
+      `Pods selected by this PodDisruptionBudget (selector: ${formatLabelSelector(budget.spec?.selector ?? {})}) were found ` +
+      'to be unmanaged: no controller says how many of them there shall be, so the status of the PDB leaves them out of ' +
+      'the expected pods. To account for these pods please set ".spec.minAvailable" of the PDB to an integer value.';
+    this.#events.event(budget, 'Warning', 'UnmanagedPods', text);
   }
 
   /** Fails safe: while it cannot be told how many pods there shall be, none is evicted. */

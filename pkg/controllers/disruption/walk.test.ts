@@ -230,23 +230,22 @@ class Scene {
     const ofSets = spec.maxUnavailable !== undefined || typeof spec.minAvailable === 'string';
     const observedGeneration = metadata?.generation;
     const condition = (says: string, reason: string): object => ({ conditions: [{ status: says, reason }] });
-    if (ofSets && this.pods.some((p) => !p.metadata.ownerReferences))
-      return { observedGeneration, disruptionsAllowed: 0, ...condition('False', 'SyncFailed') };
     const isUnderWay = (p: Stored<Pod>): boolean => status?.disruptedPods?.[p.metadata.name] !== undefined;
     const currentHealthy = this.pods.filter((p) => isHealthy(p) && !isUnderWay(p)).length;
-    const isNone = this.pods.length === 0;
+    // Of pods that nobody manages nobody says how many there shall be.
+    const counted = ofSets ? this.pods.filter((p) => p.metadata.ownerReferences) : this.pods;
+    const isNone = counted.length === 0;
     const desiredHealthy = ofSets && isNone ? 0 : desired;
     const disruptionsAllowed = isNone ? 0 : Math.max(0, currentHealthy - desiredHealthy);
     const verdict =
       disruptionsAllowed > 0 ? condition('True', 'SufficientPods') : condition('False', 'InsufficientPods');
-    const expectedPods = ofSets && !isNone ? replicas : this.pods.length;
+    const expectedPods = ofSets && !isNone ? replicas : counted.length;
     return { observedGeneration, disruptionsAllowed, currentHealthy, desiredHealthy, expectedPods, ...verdict };
   }
 
-  /** Evictions that are under way still, though the budget can be reckoned. */
+  /** Evictions that are under way still. */
   stuck(): string[] {
-    const { disruptedPods = {}, conditions = [] } = this.budget?.status ?? {};
-    return conditions.some((c) => c.reason === 'SyncFailed') ? [] : Object.keys(disruptedPods);
+    return Object.keys(this.budget?.status?.disruptedPods ?? {});
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Endpoints, EndpointsResource, type Pod, Pods, type Service, Services } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { isAlreadyExists, isConflict, isNotFound, StatusError } from '#api/meta/errors.ts';
+import { isAlreadyExists, isNotFound, isRefused } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { desiredGroups, familiesOf, type PortGroup } from '../endpointslice/desired.ts';
 import { podConcernsServices, servicesSelecting } from '../endpointslice/selecting.ts';
@@ -174,7 +174,7 @@ class EndpointsController implements Controller {
     } catch (e) {
       if (isAlreadyExists(e)) return { afterMs: 100 };
       if (isNotFound(e) || isNamespaceTerminating(e)) return undefined;
-      if (service && !isConflict(e) && e instanceof StatusError) this.#tellFailure(service, e.message);
+      if (service && isRefused(e)) this.#tellFailure(service, e.message);
       throw e;
     }
     return undefined;

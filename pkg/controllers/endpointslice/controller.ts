@@ -1,5 +1,5 @@
 import { Nodes, type Pod, Pods, Services } from '#api/kinds/index.ts';
-import { isConflict, StatusError } from '#api/meta/errors.ts';
+import { isRefused } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import {
   type Controller,
@@ -12,7 +12,7 @@ import {
 } from '../harness/controller.ts';
 import { byLabels, byNode } from '../harness/indexes.ts';
 import { desiredGroups, familiesOf } from './desired.ts';
-import { dependsOnNodes, shareOf, withHints, ZONE_LABEL } from './hints.ts';
+import { dependsOnNodes, HintNotes, shareOf, withHints, ZONE_LABEL } from './hints.ts';
 import { podConcernsServices, servicesSelecting } from './selecting.ts';
 import { GATHER_MS, ServiceSlices } from './slices.ts';
 
@@ -27,6 +27,7 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
   const selecting = servicesSelecting(services);
   const slices = new ServiceSlices({ client, informers, manager: 'endpointslice-controller.k8s.io' });
   const events = deps.events('endpoint-slice-controller');
+  const hints = new HintNotes();
   const zoneOf = (node: string): string | undefined => nodes.lister.get(node)?.metadata.labels?.[ZONE_LABEL];
 
   /** Services whose endpoints are shared out by the CPU of all nodes. */
@@ -44,12 +45,16 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
     const selected = [...podsWith(namespace, selector)];
     const byType = familiesOf(service).map((family) => {
       const desired = desiredGroups(service, selected, { family, zoneOf });
-      return { addressType: family, groups: withHints(service, desired, nodes.lister.list()) };
+      return { addressType: family, ...withHints(service, desired, nodes.lister.list()) };
     });
     try {
-      return await slices.apply(service, { byType, labels: service.metadata.labels ?? {} });
+      const outcome = await slices.apply(service, { byType, labels: service.metadata.labels ?? {} });
+      for (const { addressType, verdict } of byType)
+        for (const note of hints.notesOn(service.metadata.uid, addressType, verdict, dependsOnNodes(service)))
+          events.event(service, ...note);
+      return outcome;
     } catch (e) {
-      if (!isConflict(e) && e instanceof StatusError) {
+      if (isRefused(e)) {
         const message = `Error updating Endpoint Slices for Service ${key}: ${e.message}`;
         events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message);
       }
@@ -61,7 +66,10 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
     name: 'endpointslice',
     watches: [
       watching(Services, (s, _old, gone) => {
-        if (gone) slices.forget(s.metadata.uid);
+        if (gone) {
+          slices.forget(s.metadata.uid);
+          hints.forget(s.metadata.uid);
+        }
         return ownKey(s);
       }),
       // Zones are in the endpoints: when a node changes zone, so do the services of its pods.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Node, Service } from '#api/kinds/index.ts';
 import type { PortGroup, SliceEndpoint } from './desired.ts';
-import { withHints, zoneShares } from './hints.ts';
+import { HintNotes, withHints, zoneShares } from './hints.ts';
 
 const node = (zone: string | undefined, cpu = '2', o: { ready?: boolean; labels?: object } = {}): Node =>
   ({
@@ -25,7 +25,7 @@ const group = (text: string): PortGroup => ({
 });
 const hints = (service: object, text: string, nodes: Node[] = []): string =>
   withHints(service as Service, [group(text)], nodes)
-    .flatMap((g) => g.endpoints.map((e) => e.hints?.forZones?.map((z) => z.name).join('+') ?? '-'))
+    .groups.flatMap((g) => g.endpoints.map((e) => e.hints?.forZones?.map((z) => z.name).join('+') ?? '-'))
     .join(' ');
 const close = { spec: { trafficDistribution: 'PreferClose' } };
 const auto = { metadata: { annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } } };
@@ -60,4 +60,49 @@ test('nodes of the control plane and those not ready do not count', () => {
       ['b', 0.5],
     ]),
   );
+});
+
+test.each<[string, string, Node[], string | undefined]>([
+  ['they are shared out', 'a b', even, 'shared out'],
+  ['there are none', 'a! b!', even, undefined],
+  ['there is one', 'a', even, 'Insufficient number of endpoints (1 endpoints, 2 zones)'],
+  [
+    'one zone would have too much',
+    'a a b',
+    even,
+    'Unable to allocate minimum required endpoints to each zone without exceeding overload threshold (3 endpoints, 2 zones)',
+  ],
+  ['an endpoint has no zone', 'a - b', even, 'One or more endpoints do not have a zone specified'],
+  ['all nodes are in one zone', 'a a', [node('a')], 'Nodes only ready in one zone'],
+  [
+    'a node has no zone',
+    'a b',
+    [...even, node(undefined)],
+    'Insufficient Node information: allocatable CPU or zone not specified on one or more nodes',
+  ],
+])('of endpoints it is said that %s', (_, endpoints, nodes, verdict) => {
+  expect(withHints(auto as Service, [group(endpoints)], nodes).verdict).toBe(verdict);
+});
+
+test('each change is told once, by address family', () => {
+  const notes = new HintNotes();
+  const tell = (family: string, verdict: string | undefined, isAsked = true): string =>
+    notes
+      .notesOn('s', family, verdict, isAsked)
+      .map((n) => n.join(' '))
+      .join();
+  expect(tell('IPv4', undefined)).toBe('');
+  const enabled = 'Normal TopologyAwareHintsEnabled Topology Aware Hints has been enabled, addressType: IPv4';
+  expect(tell('IPv4', 'shared out')).toBe(enabled);
+  expect(tell('IPv4', 'shared out')).toBe('');
+  expect(tell('IPv6', 'shared out')).toContain('IPv6');
+  expect(tell('IPv4', 'too few')).toBe('Warning TopologyAwareHintsDisabled too few, addressType: IPv4');
+  expect(tell('IPv4', undefined)).toBe('');
+  expect(tell('IPv4', 'too few')).toBe('');
+  expect(tell('IPv4', 'shared out')).toBe(enabled);
+  const disabled = 'Warning TopologyAwareHintsDisabled Topology Aware Hints has been disabled, addressType: ';
+  expect(tell('IPv4', undefined, false)).toBe(`${disabled}IPv4`);
+  expect(tell('IPv4', undefined, false)).toBe('');
+  notes.forget('s');
+  expect(tell('IPv6', undefined, false)).toBe('');
 });

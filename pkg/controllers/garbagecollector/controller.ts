@@ -16,6 +16,7 @@ import { refersTo } from '../ownership/controller-ref.ts';
 import { AbsentOwners } from './absent-owners.ts';
 import {
   awaitsDependents,
+  canOwn,
   FOREGROUND,
   type GraphNode,
   judge,
@@ -24,6 +25,7 @@ import {
   OwnerGraph,
   type OwnerState,
   sameFate,
+  waitsForItself,
 } from './graph.ts';
 
 const PARALLEL = 8;
@@ -109,7 +111,7 @@ class GarbageCollector implements Controller {
   /** Whether an owner exists: from the graph, or asked live before anything is deleted for its absence. */
   async #ownerState(node: GraphNode, ref: OwnerReference): Promise<OwnerState> {
     const known = this.#graph.get(ref.uid);
-    const elsewhere = known?.kind.namespaced === true && known.namespace !== node.namespace;
+    const elsewhere = known !== undefined && !canOwn(known, node);
     if (known && !elsewhere) return awaitsDependents(known) && ref.blockOwnerDeletion ? 'waiting' : 'solid';
     if (!known && this.#orphaned.has(ref, '')) return 'orphaned';
     const kind = this.#builtin.find((k) => refersTo(ref, k)) ?? this.#discovered.kinds().find((k) => refersTo(ref, k));
@@ -182,13 +184,14 @@ class GarbageCollector implements Controller {
   async #foreground(node: GraphNode): Promise<Outcome> {
     const blocking = this.#graph
       .dependents(node.uid)
-      .filter((d) => d.owners.some((o) => o.uid === node.uid && o.blockOwnerDeletion));
+      .filter((d) => canOwn(node, d) && d.owners.some((o) => o.uid === node.uid && o.blockOwnerDeletion));
     if (blocking.length === 0) await this.#removeFinalizer(node, FOREGROUND);
+    else if (waitsForItself(node, this.#graph)) await this.#unblock(node);
     for (const d of blocking) if (!d.deleting) this.#enqueue(d.uid);
     return undefined;
   }
 
-  /** Two objects that own each other would wait for each other for ever: this one stops being waited for. */
+  /** Objects that own each other would wait for each other for ever: this one stops being waited for. */
   async #unblock(node: GraphNode): Promise<void> {
     if (node.kind.custom) {
       await this.#replaceOwners(node, (owners) => owners.map((o) => ({ ...o, blockOwnerDeletion: false })));
@@ -217,16 +220,11 @@ class GarbageCollector implements Controller {
   async #judged(node: GraphNode): Promise<Outcome> {
     const states = new Map<string, OwnerState>();
     for (const ref of node.owners) states.set(ref.uid, await this.#ownerState(node, ref));
-    const dependents = this.#graph.dependents(node.uid);
-    const verdict = judge(node, states, dependents.length > 0);
+    const verdict = judge(node, states, this.#graph.dependents(node.uid).length > 0);
     if (verdict.do === 'keep')
       return node.owners.some((o) => states.get(o.uid) === 'unseen') ? { afterMs: RECHECK_MS } : undefined;
     if (verdict.do === 'dropOwners') {
       await this.#dropOwners(node, verdict.uids);
-      return undefined;
-    }
-    if (verdict.policy === 'Foreground' && dependents.some(awaitsDependents)) {
-      await this.#unblock(node);
       return undefined;
     }
     this.#deps.log.debug(

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { ConfigMaps } from '#api/kinds/index.ts';
 import type { OwnerReference } from '#api/meta/objectmeta.ts';
 import { AbsentOwners } from './absent-owners.ts';
-import { type GraphNode, judge, OwnerGraph, type OwnerState, type Verdict } from './graph.ts';
+import {
+  FOREGROUND,
+  type GraphNode,
+  judge,
+  OwnerGraph,
+  type OwnerState,
+  type Verdict,
+  waitsForItself,
+} from './graph.ts';
 
 const ref = (uid: string): OwnerReference => ({ apiVersion: 'v1', kind: 'ConfigMap', name: uid, uid });
 const node = (uid: string, owners: string[] = [], more: Partial<GraphNode> = {}): GraphNode => ({
@@ -66,6 +74,24 @@ describe('the graph', () => {
     expect(g.get('child')?.resourceVersion).toBe('2');
     expect(names(g.dependents('a'))).toEqual(['child']);
   });
+});
+
+test.each<[string, Record<string, string[]>, boolean]>([
+  ['two that own each other', { a: ['b'], b: ['a'] }, true],
+  ['three', { a: ['b'], b: ['c'], c: ['a'] }, true],
+  ['one that owns itself', { a: ['a'] }, true],
+  ['a chain', { a: ['b'], b: ['c'], c: [] }, false],
+  ['others in a circle', { a: ['b'], b: ['c'], c: ['b'] }, false],
+  ['one of them is not being deleted', { a: ['b'], b: ['a', 'alive'], alive: ['a'] }, true],
+  ['only by one that is not being deleted', { a: ['alive'], alive: ['a'] }, false],
+  ['only by one that does not block', { a: ['free'], free: ['a'] }, false],
+])('whether its end waits for itself: %s', (_what, owners, want) => {
+  const g = new OwnerGraph();
+  for (const [uid, of] of Object.entries(owners)) {
+    const refs = of.map((o) => ({ ...ref(o), blockOwnerDeletion: uid !== 'free' }));
+    g.set(node(uid, [], { owners: refs, deleting: uid !== 'alive', finalizers: [FOREGROUND] }));
+  }
+  expect(waitsForItself(g.get('a') as GraphNode, g)).toBe(want);
 });
 
 test('an absence is remembered for the place that was looked at only, and not for ever', () => {

@@ -39,6 +39,10 @@ export const sameFate = (a: GraphNode, b: GraphNode): boolean =>
 /** Deleted with `propagationPolicy: Foreground`, and waiting for its dependents. */
 export const awaitsDependents = (n: GraphNode): boolean => n.deleting && n.finalizers.includes(FOREGROUND);
 
+/** Whether a reference can lead from the one to the other: owners are of the same namespace, or of none. */
+export const canOwn = (owner: GraphNode, dependent: GraphNode): boolean =>
+  !owner.kind.namespaced || owner.namespace === dependent.namespace;
+
 /** Who depends on whom, by uid. */
 export class OwnerGraph {
   readonly #nodes = new Map<string, GraphNode>();
@@ -76,6 +80,22 @@ export class OwnerGraph {
   dependents(uid: string): GraphNode[] {
     return [...(this.#dependents.get(uid) ?? [])].flatMap((d) => this.#nodes.get(d) ?? []);
   }
+}
+
+/** Pure: whether the end of an object waits for itself, because it owns its owners that are being deleted as it is. */
+export function waitsForItself(node: GraphNode, graph: OwnerGraph): boolean {
+  const seen = new Set<string>();
+  const open = [node];
+  for (let n = open.pop(); n; n = open.pop()) {
+    for (const { uid, blockOwnerDeletion } of n.owners) {
+      const owner = graph.get(uid);
+      if (!blockOwnerDeletion || !owner || !awaitsDependents(owner) || !canOwn(owner, n)) continue;
+      if (uid === node.uid) return true;
+      if (!seen.has(uid)) open.push(owner);
+      seen.add(uid);
+    }
+  }
+  return false;
 }
 
 /** What an owner reference turned out to be. */

@@ -17,7 +17,7 @@ import { byNode } from '../harness/indexes.ts';
 import { LastWritten } from '../harness/recent-writes.ts';
 import { isTerminal } from '../pods/state.ts';
 import { Evictions } from './eviction.ts';
-import { type Health, healthOf, isBeingEvicted, isOwnReport, renewedAt, wantedTaints } from './health.ts';
+import { type Health, healthOf, isBeingEvicted, isOwnReport, renewedAt, silenced, wantedTaints } from './health.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { TaintTimes } from './taint-times.ts';
 import { countZones, EvictionPace, evictionInterval, isFullOutage, zoneOf } from './zones.ts';
@@ -95,8 +95,6 @@ class NodeLifecycle implements Controller {
     }
   }
 
-  readonly #nodeRef = (n: Stored<Node>) => ({ apiVersion: 'v1', kind: 'Node', metadata: n.metadata });
-
   /** Those that were there long before this process are not told of again. */
   #tellOfNode(n: Stored<Node>, gone: boolean): void {
     const { name, creationTimestamp } = n.metadata;
@@ -104,7 +102,7 @@ class NodeLifecycle implements Controller {
     const [reason, what] = gone
       ? ['RemovingNode', `Removing Node ${name} from`]
       : ['RegisteredNode', `Registered Node ${name} in`];
-    this.#events.event(this.#nodeRef(n), 'Normal', reason, `Node ${name} event: ${what} Controller`);
+    this.#events.event(n, 'Normal', reason, `Node ${name} event: ${what} Controller`);
   }
 
   readonly #relevant = (n: Node): unknown => [
@@ -116,20 +114,12 @@ class NodeLifecycle implements Controller {
   /** A silent node: nothing it last said of itself holds any more. */
   async #markSilent(node: Stored<Node>): Promise<Stored<Node>> {
     const { name, resourceVersion } = node.metadata;
-    const conditions = (node.status?.conditions ?? [])
-      .filter((c) => c.status !== 'Unknown' && c.type !== 'NetworkUnavailable')
-      .map((c) => ({
-        type: c.type,
-        status: 'Unknown',
-        reason: 'NodeStatusUnknown',
-        message: 'Kubelet stopped posting node status.',
-        lastTransitionTime: apiTime(this.#clock.now()),
-      }));
+    const conditions = silenced(node, this.#clock.now());
     if (conditions.length === 0) return node;
     // Not over what the node, or another one of its name, may have said of itself meanwhile.
     const body = { metadata: { resourceVersion }, status: { conditions } };
     const marked = await this.#client.patch(Nodes, { name, subresource: 'status' }, { type: 'strategic', body });
-    this.#events.event(this.#nodeRef(node), 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+    this.#events.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
     return this.#written.wrote(marked);
   }
 
@@ -142,8 +132,7 @@ class NodeLifecycle implements Controller {
       const body = { metadata: { uid }, status: { conditions: [condition] } };
       try {
         await this.#client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });
-        const about = { apiVersion: 'v1', kind: 'Pod', metadata: p.metadata };
-        this.#events.event(about, 'Warning', 'NodeNotReady', 'Node is not ready');
+        this.#events.event(p, 'Warning', 'NodeNotReady', 'Node is not ready');
       } catch (e) {
         if (!isNotFound(e) && !isConflict(e)) throw e;
       }

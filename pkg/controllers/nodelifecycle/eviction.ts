@@ -32,8 +32,6 @@ interface Tools extends Pick<ControllerDeps, 'client' | 'clock'> {
   readonly events: EventRecorder;
 }
 
-const aboutPod = ({ metadata }: Stored<Pod>) => ({ apiVersion: 'v1', kind: 'Pod', metadata });
-
 /** Pods that have to leave their nodes, at once or in time. */
 export class Evictions {
   readonly #tools: Tools;
@@ -75,7 +73,7 @@ export class Evictions {
     const { namespace, name, uid } = pod.metadata;
     if (!this.#awaited.get(node)?.has(uid)) return;
     const message = `Cancelling deletion of Pod ${namespace}/${name}`;
-    this.#tools.events.event(aboutPod(pod), 'Normal', 'TaintManagerEviction', message);
+    this.#tools.events.event(pod, 'Normal', 'TaintManagerEviction', message);
   }
 }
 
@@ -88,7 +86,7 @@ async function evict({ client, clock, events }: Tools, pod: Stored<Pod>): Promis
     message: 'Taint manager: deleting due to NoExecute taint',
     lastTransitionTime: apiTime(clock.now()),
   };
-  events.event(aboutPod(pod), 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
+  events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
   try {
     const body = { metadata: { uid }, status: { conditions: [why] } };
     await client.patch(Pods, { name, namespace, subresource: 'status' }, { type: 'strategic', body });

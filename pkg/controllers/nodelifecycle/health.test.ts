@@ -6,7 +6,7 @@ import { fakeDeps, fakeEvents } from '../fake-deps.ts';
 import { ago, NOW, pod } from '../fixtures.ts';
 import { nodeLifecycleController } from './controller.ts';
 import { Evictions, evictionTime } from './eviction.ts';
-import { healthOf, isOwnReport, wantedTaints } from './health.ts';
+import { healthOf, isOwnReport, silenced, wantedTaints } from './health.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { TaintTimes } from './taint-times.ts';
 import { countZones, EvictionPace, evictionInterval, isFullOutage } from './zones.ts';
@@ -218,4 +218,17 @@ test.each([
   ['True', 'Unknown', false],
 ])('Ready from %s to %s is the word of the node itself: %s', (before, after, want) => {
   expect(isOwnReport(node({ Ready: after }), node({ Ready: before }))).toBe(want);
+});
+
+test('of a silent node nothing holds that its agent has told, or should have; what others tell stays', () => {
+  const told = node({ Ready: 'True', DiskPressure: 'Unknown', MemoryPressure: 'False', KernelDeadlock: 'False' });
+  const created = { ...told, metadata: { ...told.metadata, creationTimestamp: ago(60) } } as never;
+  const unknown = { status: 'Unknown', lastTransitionTime: ago(0) };
+  const stopped = { ...unknown, reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' };
+  const never = { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' };
+  expect(silenced(created, NOW)).toEqual([
+    { type: 'Ready', ...stopped },
+    { type: 'MemoryPressure', ...stopped },
+    { type: 'PIDPressure', ...unknown, ...never, lastHeartbeatTime: ago(60) },
+  ]);
 });

@@ -1,5 +1,7 @@
 import type { Lease, Node, Taint } from '#api/kinds/index.ts';
+import type { Stored } from '#api/meta/objectmeta.ts';
 import { readinessOf } from '#api/meta/readiness.ts';
+import { apiTime } from '#api/meta/time.ts';
 
 export const NOT_READY = 'node.kubernetes.io/not-ready';
 export const UNREACHABLE = 'node.kubernetes.io/unreachable';
@@ -23,6 +25,24 @@ export function healthOf(node: Node, heardAt: number, now: number, graceMs: numb
   // Unknown is our own mark; only the node itself takes it back, with its first status after the silence.
   return ready === 'True' ? 'ready' : ready === 'Unknown' ? 'unreachable' : 'not-ready';
 }
+
+/** What agents tell of their nodes; of other conditions others know whether they still hold. */
+const TOLD_BY_AGENTS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;
+
+/** Pure: the conditions of a silent node that are to be changed: nothing it last said of itself holds any more. */
+export function silenced({ metadata, status }: Stored<Node>, now: number): NodeCondition[] {
+  const lastTransitionTime = apiTime(now);
+  return TOLD_BY_AGENTS.flatMap((type): NodeCondition[] => {
+    const old = status?.conditions?.find((c) => c.type === type);
+    if (old?.status === 'Unknown') return [];
+    const unknown = { type, status: 'Unknown' as const, lastTransitionTime };
+    if (old) return [{ ...unknown, reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' }];
+    const never = { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' };
+    return [{ ...unknown, ...never, lastHeartbeatTime: metadata.creationTimestamp }];
+  });
+}
+
+type NodeCondition = NonNullable<NonNullable<Node['status']>['conditions']>[number];
 
 export interface Wanted {
   readonly health: Health;

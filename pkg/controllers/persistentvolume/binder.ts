@@ -30,7 +30,8 @@ import {
   watching,
 } from '../harness/controller.ts';
 import { KindWrites } from '../harness/kind-writes.ts';
-import { nodeNameFor, podsByClaim } from './consumers.ts';
+import type { Note } from '../harness/note.ts';
+import { nodeNameFor, podsByClaim, waitOf } from './consumers.ts';
 import { bestVolume, type Claim, type Volume } from './match.ts';
 import { isRecyclable, Recycler, recycledBy } from './recycler.ts';
 import {
@@ -60,7 +61,8 @@ export interface BinderOptions {
   readonly helperImage: string;
 }
 
-type Note = readonly [type: 'Normal' | 'Warning', reason: string, message: string];
+/** How often it is asked what happens to a pod that empties a volume, milliseconds. */
+const NEWS_MS = 5000;
 
 /**
  * Binds claims to volumes, one to one ("Persistent Volumes", Binding). A binding is written from both sides, first on
@@ -130,7 +132,10 @@ class VolumeBinder implements Controller {
   }
 
   #volumeKeys(volume: Volume, old: Volume | undefined, gone: boolean): string[] {
-    if (gone) this.#writtenVolumes.forget(volume.metadata.uid);
+    if (gone) {
+      this.#writtenVolumes.forget(volume.metadata.uid);
+      this.#recycler.forget(volume.metadata.name);
+    }
     const keys = this.#claims.lister.byIndex(BY_VOLUME, volume.metadata.name).map(claimKey);
     if (!gone) keys.push(volumeKey(volume.metadata.name));
     for (const ref of [volume.spec?.claimRef, old?.spec?.claimRef])
@@ -142,8 +147,8 @@ class VolumeBinder implements Controller {
 
   async reconcile(key: string): Promise<Outcome> {
     try {
-      if (key.startsWith(VOLUME_KEY)) await this.#syncVolume(key.slice(VOLUME_KEY.length));
-      else await this.#syncClaim(key.slice(CLAIM_KEY.length));
+      if (key.startsWith(VOLUME_KEY)) return await this.#syncVolume(key.slice(VOLUME_KEY.length));
+      await this.#syncClaim(key.slice(CLAIM_KEY.length));
     } catch (e) {
       // One side went away meanwhile; its event brings the other.
       if (!isNotFound(e)) throw e;
@@ -231,8 +236,7 @@ class VolumeBinder implements Controller {
     const node = this.#nodeFor(claim);
     const waits = storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
     if (!meant && !node && waits) {
-      const message = 'waiting for first consumer to be created before binding';
-      this.#events.event(claim, 'Normal', 'WaitForFirstConsumer', message);
+      this.#events.event(claim, 'Normal', ...waitOf(this.#podsOf(claim)));
       return;
     }
     // The scheduler has found no volume that is there already, and counts on them for others.
@@ -281,16 +285,13 @@ class VolumeBinder implements Controller {
     await this.#writtenClaims.status(complete, boundStatus(complete, named));
   }
 
-  async #syncVolume(name: string): Promise<void> {
+  async #syncVolume(name: string): Promise<Outcome> {
     const volume = this.#volume(name);
-    if (!volume) return;
+    if (!volume) return undefined;
     const now = this.#deps.clock.now();
     const ref = volume.spec?.claimRef;
     const claim = ref?.uid ? await this.#owner(volume, `${ref.namespace}/${ref.name}`) : undefined;
-    if (ref?.uid && !claim) {
-      await this.#release(volume);
-      return;
-    }
+    if (ref?.uid && !claim) return this.#release(volume);
     // Whoever emptied it may have ended before everything was cleared away.
     await this.#recycler.clear(volume);
     if (!claim) await this.#writtenVolumes.status(volume, inPhase(volume, 'Available', now));
@@ -298,6 +299,7 @@ class VolumeBinder implements Controller {
     // The claim has got another volume meanwhile. One without any yet is about to be bound.
     else if (claim.spec?.volumeName && isChosenByUs(volume))
       await this.#writtenVolumes.update(freedVolume(volume), volume);
+    return undefined;
   }
 
   /** The claim a volume is bound to, if it is still there. Asks live before it says no: a release cannot be taken back. */
@@ -316,24 +318,22 @@ class VolumeBinder implements Controller {
   }
 
   /** The claim is gone: the volume is kept for its data, or left to who made it. */
-  async #release(volume: Volume): Promise<void> {
+  async #release(volume: Volume): Promise<Outcome> {
     const now = this.#deps.clock.now();
     const policy = volume.spec?.persistentVolumeReclaimPolicy ?? 'Retain';
     const external = provisionerOf(volume) !== undefined || volume.spec?.csi !== undefined;
     if (policy === 'Retain' || (policy === 'Delete' && external)) {
       await this.#writtenVolumes.status(volume, inPhase(volume, 'Released', now));
-      return;
+      return undefined;
     }
-    if (policy === 'Recycle' && isRecyclable(volume)) {
-      await this.#recycle(volume);
-      return;
-    }
+    if (policy === 'Recycle' && isRecyclable(volume)) return this.#recycle(volume);
     const message =
       policy === 'Recycle'
         ? 'No recycler plugin found for the volume!'
         : `error getting deleter volume plugin for volume "${volume.metadata.name}": no deletable volume plugin matched`;
     const reason = policy === 'Recycle' ? 'VolumeFailedRecycle' : 'VolumeFailedDelete';
     await this.#giveUp(volume, reason, message);
+    return undefined;
   }
 
   async #giveUp(volume: Volume, reason: string, message: string): Promise<void> {
@@ -342,14 +342,15 @@ class VolumeBinder implements Controller {
   }
 
   /** Empties the volume and makes it free for the next claim. What failed is left to the user. */
-  async #recycle(volume: Volume): Promise<void> {
+  async #recycle(volume: Volume): Promise<Outcome> {
     if (volume.status?.phase === 'Failed') {
       await this.#recycler.clear(volume);
-      return;
+      return undefined;
     }
     await this.#writtenVolumes.status(volume, inPhase(volume, 'Released', this.#deps.clock.now()));
     const recycling = await this.#recycler.look(volume);
-    if (recycling === 'going') return;
+    for (const note of await this.#recycler.news(volume)) this.#events.event(volume, ...note);
+    if (recycling === 'going') return { afterMs: NEWS_MS };
     if (recycling === 'done') {
       this.#events.event(volume, 'Normal', 'VolumeRecycled', 'Volume recycled');
       const freshest = this.#writtenVolumes.freshest(volume);
@@ -359,6 +360,7 @@ class VolumeBinder implements Controller {
       await this.#giveUp(this.#writtenVolumes.freshest(volume), 'VolumeFailedRecycle', message);
     }
     await this.#recycler.clear(volume);
+    return undefined;
   }
 }
 

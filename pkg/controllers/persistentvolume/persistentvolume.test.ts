@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { Node } from '#api/kinds/index.ts';
 import { boundVolume } from '#api/scheduling/volume-binding.ts';
 import { claimKeys, misfit } from '#api/scheduling/volume-match.ts';
-import { NOW } from '../fixtures.ts';
+import { NOW, pod } from '../fixtures.ts';
 import { finalizerChange } from '../harness/finalizers.ts';
+import { waitOf } from './consumers.ts';
 import { bestVolume, type Claim, type Volume } from './match.ts';
 import { awaitsExpansion, boundClaim, boundStatus, freedVolume, inPhase, isBindingComplete } from './state.ts';
 
@@ -137,4 +138,22 @@ test.each([
 ])('a claim for %s that has %s of %j waits for its driver: %s', (asked, storage, spec, expected) => {
   const status = { phase: 'Bound', ...(storage ? { capacity: { storage } } : {}) } as Claim['status'];
   expect(awaitsExpansion({ ...claim(asked), status } as Claim, volume('v', '1Gi', spec))).toBe(expected);
+});
+
+test.each([
+  ['nobody', [], 'WaitForFirstConsumer: waiting for first consumer to be created before binding'],
+  [
+    'one that was placed',
+    [pod({ name: 'p', node: 'n' })],
+    'WaitForFirstConsumer: waiting for first consumer to be created before binding',
+  ],
+  [
+    'one that has ended',
+    [pod({ name: 'p', phase: 'Failed' })],
+    'WaitForFirstConsumer: waiting for first consumer to be created before binding',
+  ],
+  ['one pod', [pod({ name: 'p' })], 'WaitForPodScheduled: waiting for pod p to be scheduled'],
+  ['two', [pod({ name: 'q' }), pod({ name: 'p' })], 'WaitForPodScheduled: waiting for pods p,q to be scheduled'],
+])('a claim that is used by %s waits', (_who, pods, want) => {
+  expect(waitOf(pods).join(': ')).toBe(want);
 });

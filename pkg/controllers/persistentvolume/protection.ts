@@ -1,4 +1,13 @@
-import { PersistentVolumeClaims, PersistentVolumes, type Pod, Pods } from '#api/kinds/index.ts';
+import {
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  type Pod,
+  Pods,
+  VolumeAttributesClasses,
+} from '#api/kinds/index.ts';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { claimKeys } from '#api/scheduling/volume-match.ts';
 import {
   type Controller,
@@ -7,6 +16,7 @@ import {
   type Outcome,
   ownKey,
   splitKey,
+  type ToKeys,
   watching,
 } from '../harness/controller.ts';
 import { changeFinalizer, finalizerChange } from '../harness/finalizers.ts';
@@ -15,7 +25,8 @@ import { podsByClaim } from './consumers.ts';
 
 const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection';
 const VOLUME_FINALIZER = 'kubernetes.io/pv-protection';
-/** A pod that the cache has not heard of yet may be gone before it does: then no event brings the claim again. */
+const CLASS_FINALIZER = 'kubernetes.io/vac-protection';
+/** A user that the cache has not heard of yet may be gone before it does: then no event brings what it used again. */
 const LOOK_AGAIN_MS = 5000;
 
 /** Keeps claims that pods use from going away under them ("Storage Object in Use Protection"). */
@@ -64,6 +75,65 @@ export function volumeProtection(deps: ControllerDeps): Controller {
   return {
     name: 'pv-protection',
     watches: [watching(PersistentVolumes, (v, _old, gone) => (gone ? [] : [keyOf(v)]))],
+    reconcile,
+  };
+}
+
+const BY_CLASS = 'by-attributes-class';
+
+/** Names of the classes that a claim asks for, has, or changes to. */
+const classesOfClaim = ({ spec, status }: PersistentVolumeClaim): string[] =>
+  [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].filter((name) => name !== undefined);
+const classesOfVolume = ({ spec }: PersistentVolume): string[] =>
+  spec?.volumeAttributesClassName ? [spec.volumeAttributesClassName] : [];
+
+/** Keeps VolumeAttributesClasses that claims or volumes name ("Volume Attributes Classes"). */
+export function attributesClassProtection(deps: ControllerDeps): Controller {
+  const classes = deps.informers.informer(VolumeAttributesClasses);
+  const claims = deps.informers.informer(PersistentVolumeClaims);
+  const volumes = deps.informers.informer(PersistentVolumes);
+  claims.addIndex(BY_CLASS, classesOfClaim);
+  volumes.addIndex(BY_CLASS, classesOfVolume);
+  const isUsed = (name: string): boolean =>
+    [claims, volumes].some(({ lister }) => lister.byIndex(BY_CLASS, name).length > 0);
+  /** Classes that wait for their users, of which this one was one. */
+  const left =
+    <T extends KubeObject>(classesOf: (o: T) => string[]): ToKeys<T> =>
+    (o, old, gone) => {
+      const now = gone ? [] : classesOf(o);
+      const isWaiting = (name: string): boolean => classes.lister.get(name)?.metadata.deletionTimestamp !== undefined;
+      return classesOf(gone || !old ? o : old).filter((name) => !now.includes(name) && isWaiting(name));
+    };
+
+  /** The cache may not know a user yet that came just now. */
+  async function isUsedLive(name: string): Promise<boolean> {
+    const [{ items: named }, { items: made }] = await Promise.all([
+      deps.client.list(PersistentVolumeClaims),
+      deps.client.list(PersistentVolumes),
+    ]);
+    return named.some((c) => classesOfClaim(c).includes(name)) || made.some((v) => classesOfVolume(v).includes(name));
+  }
+
+  async function reconcile(name: string): Promise<Outcome> {
+    const o = classes.lister.get(name);
+    const what = o && finalizerChange(o, CLASS_FINALIZER, () => isUsed(name));
+    if (!what) return undefined;
+    if (what === 'drop' && (await isUsedLive(name))) return { afterMs: LOOK_AGAIN_MS };
+    await changeFinalizer(deps.client, VolumeAttributesClasses, { o, finalizer: CLASS_FINALIZER, what });
+    return undefined;
+  }
+
+  return {
+    name: 'volumeattributesclass-protection',
+    watches: [
+      watching(VolumeAttributesClasses, (c, _old, gone) => (gone ? [] : [keyOf(c)])),
+      watching(PersistentVolumeClaims, left(classesOfClaim)),
+      watching(PersistentVolumes, left(classesOfVolume)),
+    ],
     reconcile,
   };
 }

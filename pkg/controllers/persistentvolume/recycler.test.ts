@@ -53,6 +53,38 @@ test.each([
   expect(deleted).toEqual(Array.from({ length: removed }, () => ({ preconditions: { uid: 'p' } })));
 });
 
+test('what happens to the pod is told of the volume, each once for each pod', async () => {
+  const event = (uid: string, of: string, type: string, message: string) => ({
+    metadata: { uid },
+    ...{ involvedObject: { uid: of }, type, message },
+  });
+  const items = [
+    event('1', 'p', 'Normal', 'Started container recycler'),
+    event('2', 'q', 'Normal', 'of another'),
+    event('3', 'p', 'Warning', 'Unable to mount'),
+  ];
+  const asked: unknown[] = [];
+  const list = async (...call: unknown[]) => {
+    asked.push(call[1]);
+    return { items };
+  };
+  const client = { list, delete: async () => ({}) } as unknown as Client;
+  const wanted = volume({ hostPath: { path: '/x' } });
+  const made = recycler(wanted, 'x');
+  const { lister } = fakeDeps({ Pod: [{ ...made, metadata: { ...made.metadata, uid: 'p' } }] }, {}).informers.informer(
+    Pods,
+  );
+  const r = new Recycler(client, lister, 'x');
+  expect(await r.news(wanted)).toEqual([
+    ['Normal', 'RecyclerPod', 'Recycler pod: Started container recycler'],
+    ['Warning', 'RecyclerPod', 'Recycler pod: Unable to mount'],
+  ]);
+  items.push(event('4', 'p', 'Normal', 'later'));
+  expect((await r.news(wanted)).map(([, , message]) => message)).toEqual(['Recycler pod: later']);
+  expect(asked[0]).toMatchObject({ namespace: 'default', fieldSelector: 'involvedObject.uid=p' });
+  expect(await r.news({ ...wanted, metadata: { ...wanted.metadata, name: 'without' } })).toEqual([]);
+});
+
 test('its command removes everything, hidden or not, and nothing else', () => {
   const folder = mkdtempSync(join(tmpdir(), 'recycler-'));
   try {

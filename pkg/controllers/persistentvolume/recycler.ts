@@ -1,7 +1,8 @@
-import { type PersistentVolume, type Pod, Pods } from '#api/kinds/index.ts';
+import { Events, type PersistentVolume, type Pod, Pods } from '#api/kinds/index.ts';
 import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Client, Lister } from '#client/types.ts';
+import type { Note } from '../harness/note.ts';
 import type { Volume } from './match.ts';
 
 const NAMESPACE = 'default';
@@ -11,6 +12,8 @@ const MOUNT = '/scrub';
 const LEFT_BY = 'coxswain.io/left-by-claim';
 /** What is left after this was too much to remove, or could not be reached, seconds. */
 const LIMIT_SECONDS = 300;
+/** Of one pod; one that fails again and again has few, each with a count. */
+const MAX_EVENTS = 100;
 /** Everything in the folder, hidden or not, and a look whether that was all. */
 const SCRUB = `cd ${MOUNT} && rm -rf -- ..?* .[!.]* * && [ -z "$(ls -A)" ]`;
 
@@ -60,6 +63,8 @@ export class Recycler {
   readonly #client: Client;
   readonly #pods: Lister<Pod>;
   readonly #image: string;
+  /** UIDs of the events of recycler pods that were passed on, by volume. */
+  readonly #told = new Map<string, Set<string>>();
 
   /** @param image has a shell and rm */
   constructor(client: Client, pods: Lister<Pod>, image: string) {
@@ -91,8 +96,32 @@ export class Recycler {
     }
   }
 
+  /** What happened to the pod since it was asked last: it is gone before its user could look at it. */
+  async news(volume: Volume): Promise<Note[]> {
+    const { name } = volume.metadata;
+    const pod = this.#pods.get(`${PREFIX}${name}`, NAMESPACE);
+    if (!pod) return [];
+    const told = this.#told.get(name) ?? new Set();
+    this.#told.set(name, told);
+    const fieldSelector = `involvedObject.uid=${pod.metadata.uid}`;
+    const { items } = await this.#client.list(Events, { namespace: NAMESPACE, fieldSelector, limit: MAX_EVENTS });
+    const fresh = items.filter((e) => e.involvedObject?.uid === pod.metadata.uid && !told.has(e.metadata.uid));
+    for (const e of fresh) told.add(e.metadata.uid);
+    return fresh.map((e) => [
+      e.type === 'Warning' ? 'Warning' : 'Normal',
+      'RecyclerPod',
+      `Recycler pod: ${e.message ?? ''}`,
+    ]);
+  }
+
+  /** Nothing more is to be told of a volume's pods. */
+  forget(volume: string): void {
+    this.#told.delete(volume);
+  }
+
   /** Removes what is left of a recycling that is over. */
   async clear(volume: Volume): Promise<void> {
+    this.forget(volume.metadata.name);
     const pod: Stored<Pod> | undefined = this.#pods.get(`${PREFIX}${volume.metadata.name}`, NAMESPACE);
     if (!pod) return;
     try {

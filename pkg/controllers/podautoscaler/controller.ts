@@ -1,10 +1,8 @@
-import { apiVersionOf } from '#api/kind.ts';
-import { builtinKinds, type HorizontalPodAutoscaler, HorizontalPodAutoscalers, Pods } from '#api/kinds/index.ts';
+import { type HorizontalPodAutoscaler, HorizontalPodAutoscalers, Pods } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { isNotFound } from '#api/meta/errors.ts';
-import { parseLabelSelector } from '#api/meta/labels.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Client } from '#client/types.ts';
+import { NoScale, scaledPlural, scalePath } from '../discovered/scale.ts';
 import {
   type Controller,
   type ControllerDeps,
@@ -19,6 +17,7 @@ import { bounded, type Memory, outOfBounds, type Past } from './behavior.ts';
 import { MetricReader, type Reading } from './metrics.ts';
 import { MetricsApis } from './metrics-apis.ts';
 import type { Caution } from './replicas.ts';
+import { Selections } from './selections.ts';
 import { Obstacle, StatusDraft } from './status.ts';
 
 export interface AutoscalerSettings extends Caution {
@@ -40,31 +39,22 @@ interface Scale {
   readonly status: { readonly replicas?: number; readonly selector?: string };
 }
 
-const lost = (kind: string, apiVersion: string): Obstacle =>
-  new Obstacle('AbleToScale', 'FailedGetScale', `no matches for kind "${kind}" in group "${apiVersion}"`);
-
-/** Plural of a kind with a scale subresource: a built-in one, or as discovery has it. @throws Obstacle */
-async function scaledPlural(client: Client, root: string, kind: string, apiVersion: string): Promise<string> {
-  const builtin = builtinKinds.find((k) => k.kind === kind && apiVersionOf(k) === apiVersion && k.scale);
-  if (builtin) return builtin.plural;
-  const { resources } = await client
-    .raw<{ resources: { name: string; kind: string }[] }>('GET', root)
-    .catch((e: unknown) => {
-      throw isNotFound(e) ? lost(kind, apiVersion) : e;
-    });
-  const found = resources.find(
-    (r) => r.kind === kind && !r.name.includes('/') && resources.some((s) => s.name === `${r.name}/scale`),
-  );
-  if (!found) throw lost(kind, apiVersion);
-  return found.name;
-}
+/** There is nothing to be scaled. */
+const LOST = 'FailedGetScale';
+const unreachable = (why: string): Obstacle => {
+  const message = `the HPA controller was unable to get the target's current scale: ${why}`;
+  return new Obstacle('AbleToScale', LOST, message, { reason: LOST, message: why });
+};
 
 /** Path of the target's scale subresource. @throws Obstacle for kinds that have none */
-async function scalePath(client: Client, hpa: Hpa): Promise<string> {
+async function targetPath(client: Client, hpa: Hpa): Promise<string> {
   const { kind = '', name = '', apiVersion = '' } = hpa.spec?.scaleTargetRef ?? {};
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const plural = await scaledPlural(client, root, kind, apiVersion);
-  return `${root}/namespaces/${encodeURIComponent(hpa.metadata.namespace ?? '')}/${plural}/${encodeURIComponent(name)}/scale`;
+  const target = { kind, name, apiVersion, namespace: hpa.metadata.namespace ?? '' };
+  try {
+    return scalePath(await scaledPlural(client, target), target);
+  } catch (e) {
+    throw e instanceof NoScale ? unreachable(e.message) : e;
+  }
 }
 
 /** Scales what has a scale subresource by what its pods use ("Horizontal Pod Autoscaling"). */
@@ -79,6 +69,7 @@ class PodAutoscaler implements Controller {
   readonly #apis: MetricsApis;
   readonly #written: KindWrites<HorizontalPodAutoscaler>;
   readonly #memories = new Map<string, Memory>();
+  readonly #selections = new Selections();
 
   constructor(deps: ControllerDeps, settings: AutoscalerSettings) {
     this.#deps = deps;
@@ -93,6 +84,7 @@ class PodAutoscaler implements Controller {
         if (gone) {
           this.#memories.delete(h.metadata.uid);
           this.#written.forget(h.metadata.uid);
+          this.#selections.forget(h);
         }
         return gone || (old && sameJson(old.spec, h.spec)) ? [] : ownKey(h);
       }),
@@ -111,16 +103,16 @@ class PodAutoscaler implements Controller {
       await this.#scaled(hpa, draft, now);
     } catch (e) {
       if (!(e instanceof Obstacle)) throw e;
-      this.#events.event(hpa, 'Warning', e.reason, e.message);
-      const unable = e.type === 'ScalingActive' ? 'the HPA was unable to compute the replica count: ' : '';
-      draft.condition(e.type, false, [e.reason, unable + e.message]);
+      this.#events.event(hpa, 'Warning', e.event.reason, e.event.message);
+      if (e.reason === LOST) this.#selections.forget(hpa);
+      draft.condition(e.type, false, [e.reason, e.message]);
     }
     await this.#written.status(hpa, draft.status);
     return { afterMs: this.#settings.syncMs };
   }
 
   async #scaled(hpa: Hpa, draft: StatusDraft, now: number): Promise<void> {
-    const path = await scalePath(this.#deps.client, hpa);
+    const path = await targetPath(this.#deps.client, hpa);
     const scale = await this.#scaleAt(path);
     const current = scale.spec.replicas ?? 0;
     const seen = "the HPA controller was able to get the target's current scale";
@@ -139,14 +131,14 @@ class PodAutoscaler implements Controller {
       draft.decided({ replicas: beyond.replicas }, true);
       return;
     }
-    const { advised, reason, currentMetrics } = await this.#advised(hpa, scale, { current, now });
-    const valid = 'the HPA was able to successfully calculate a replica count from the metrics';
+    const { advised, metric, currentMetrics } = await this.#advised(hpa, scale, { current, now });
+    const valid = `the HPA was able to successfully calculate a replica count from ${metric}`;
     draft.condition('ScalingActive', true, ['ValidMetricFound', valid]);
     const memory = this.#memory(hpa, now);
     const downSeconds = this.#settings.downscaleStabilizationMs / 1000;
     const outcome = bounded(hpa, { current, advised, memory, now, downSeconds });
     const { replicas } = outcome;
-    const why = replicas > current ? reason : 'All metrics below target';
+    const why = replicas > current ? `${metric} above target` : 'All metrics below target';
     if (replicas !== current) await this.#scale(hpa, path, { scale, reason: why, replicas });
     this.#remember(hpa, now, { advised, change: replicas - current });
     draft.set({ currentMetrics });
@@ -157,7 +149,7 @@ class PodAutoscaler implements Controller {
     try {
       return await this.#deps.client.raw<Scale>('GET', path);
     } catch (e) {
-      throw new Obstacle('AbleToScale', 'FailedGetScale', (e as Error).message);
+      throw unreachable((e as Error).message);
     }
   }
 
@@ -165,25 +157,30 @@ class PodAutoscaler implements Controller {
   async #advised(hpa: Hpa, scale: Scale, { current, now }: { current: number; now: number }) {
     const namespace = hpa.metadata.namespace ?? '';
     const { selector: text = '', replicas: statusReplicas = current } = scale.status;
-    const selector = parseLabelSelector(text);
-    const pods = [...this.#pods.lister.list(namespace)].filter((p) => selector.matches(p.metadata.labels ?? {}));
+    const pods = this.#selections.podsOf(hpa, text, this.#pods.lister.list(namespace));
     const reader = new MetricReader(this.#apis, {
       ...{ namespace, selector: text, pods, current, statusReplicas, now, caution: this.#settings },
     });
     const found: Reading[] = [];
-    let failure: Obstacle | undefined;
-    for (const metric of hpa.spec?.metrics ?? []) {
+    const failures: Obstacle[] = [];
+    const { metrics = [] } = hpa.spec ?? {};
+    for (const metric of metrics) {
       try {
         found.push(await reader.read(metric));
       } catch (e) {
         if (!(e instanceof Obstacle)) throw e;
-        failure ??= e;
+        failures.push(e);
       }
     }
     const most = found.reduce<Reading | undefined>((m, r) => (m && m.replicas >= r.replicas ? m : r), undefined);
     const advised = most?.replicas ?? 0;
-    if (failure && (!most || advised < current)) throw failure;
-    return { advised, reason: `${most?.name ?? ''} above target`, currentMetrics: found.map((f) => f.status) };
+    const [first] = failures;
+    if (first && (!most || advised < current)) {
+      const text = `invalid metrics (${failures.length} invalid out of ${metrics.length}), first error is: ${first.event.message}`;
+      this.#events.event(hpa, 'Warning', 'FailedComputeMetricsReplicas', text);
+      throw first;
+    }
+    return { advised, metric: most?.name ?? '', currentMetrics: found.map((f) => f.status) };
   }
 
   #memory(hpa: Hpa, now: number): Memory {
@@ -206,12 +203,18 @@ class PodAutoscaler implements Controller {
     path: string,
     { scale, reason, replicas }: { scale: Scale; reason: string; replicas: number },
   ): Promise<void> {
+    const told = `New size: ${replicas}; reason: ${reason}`;
     try {
       await this.#deps.client.raw('PUT', path, { ...scale, spec: { replicas } });
     } catch (e) {
-      throw new Obstacle('AbleToScale', 'FailedUpdateScale', (e as Error).message);
+      const { message } = e as Error;
+      const unable = `the HPA controller was unable to update the target scale: ${message}`;
+      throw new Obstacle('AbleToScale', 'FailedUpdateScale', unable, {
+        reason: 'FailedRescale',
+        message: `${told}; error: ${message}`,
+      });
     }
-    this.#events.event(hpa, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${reason}`);
+    this.#events.event(hpa, 'Normal', 'SuccessfulRescale', told);
   }
 }
 

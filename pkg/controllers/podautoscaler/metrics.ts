@@ -46,7 +46,9 @@ export class MetricReader {
       return await read();
     } catch (e) {
       if (!(e instanceof MetricError) && !(e instanceof RangeError)) throw e;
-      throw new Obstacle('ScalingActive', `FailedGet${metric.type}Metric`, `failed to get ${what}: ${e.message}`);
+      const [reason, message] = [`FailedGet${metric.type}Metric`, `failed to get ${what}: ${e.message}`];
+      const unable = `the HPA was unable to compute the replica count: ${message}`;
+      throw new Obstacle('ScalingActive', reason, unable, { reason, message });
     }
   }
 

@@ -1,16 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import type { HorizontalPodAutoscaler, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { NOW, type PodSketch, pod } from '../fixtures.ts';
+import { ago, NOW, type PodSketch, pod } from '../fixtures.ts';
 import { bounded, type Memory, outOfBounds } from './behavior.ts';
 import { adviseByAverage, adviseByPods, adviseByUsage, adviseByValue, type PodMetric } from './replicas.ts';
 
 const member = (name: string, s: PodSketch = {}, cpu: string | undefined = '100m'): Stored<Pod> => {
   const p = structuredClone(pod({ name, ready: 100, ...s }));
   if (p.spec?.containers?.[0] && cpu) p.spec.containers[0].resources = { requests: { cpu } };
+  Object.assign(p.status ?? {}, { startTime: ago(s.age ?? 110) });
   return p;
 };
-const caution = { tolerance: 0.1, initialReadinessMs: 30_000 };
+/** Not ready, since so many seconds. */
+const unready = (name: string, since: number, age: number): Stored<Pod> => {
+  const p = member(name, { age });
+  const conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: ago(since) }];
+  return { ...p, status: { ...p.status, conditions } } as Stored<Pod>;
+};
+const caution = { tolerance: 0.1, initialReadinessMs: 30_000, cpuInitializationMs: 300_000 };
 const half: PodMetric = { resource: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } };
 /** Pods by what they use in thousandths; undefined: nobody knows. */
 const ask = (metric: PodMetric, used: (number | undefined)[], more: Stored<Pod>[] = []) => {
@@ -45,6 +52,28 @@ describe('the number of replicas', () => {
     const usage = new Map([['p0', { c: { cpu: '1m' }, x: { cpu: '10m' } }]]);
     const group = { pods: [p], current: 1, now: NOW, caution };
     expect(adviseByUsage({ ...half, container: 'x' }, usage, group)).toMatchObject({ replicas: 2, utilization: 100 });
+  });
+
+  // Beside two that use what they shall, a third one uses three times as much.
+  test.each<[string, Stored<Pod>, number]>([
+    ['that starts, and is ready for a while', member('p2', { ready: 40, age: 60 }), 5],
+    ['that starts, and is ready just now', member('p2', { ready: 5, age: 60 }), 3],
+    ['that starts, and is not ready', unready('p2', 50, 60), 3],
+    ['that may start no more, and was ready', unready('p2', 5, 600), 5],
+    ['that was never ready', unready('p2', 599, 600), 3],
+  ])('by the CPU of a pod %s: %#', (_, third, replicas) => {
+    const usage = new Map([50, 50, 150].map((n, i) => [`p${i}`, { c: { cpu: `${n}m` } }]));
+    const group = { pods: [member('p0'), member('p1'), third], current: 3, now: NOW, caution };
+    expect(adviseByUsage(half, usage, group).replicas).toBe(replicas);
+  });
+
+  test('by the requests of sidecars too, as their use is measured', () => {
+    const p = member('p0');
+    const sidecar = { name: 's', restartPolicy: 'Always' as const, resources: { requests: { cpu: '100m' } } };
+    const spec = { ...p.spec, initContainers: [{ name: 'init' }, sidecar] };
+    const usage = new Map([['p0', { c: { cpu: '50m' }, s: { cpu: '50m' } }]]);
+    const group = { pods: [{ ...p, spec } as Stored<Pod>], current: 1, now: NOW, caution };
+    expect(adviseByUsage(half, usage, group)).toMatchObject({ replicas: 1, utilization: 50 });
   });
 
   test.each<[string, () => ReturnType<typeof ask>, string]>([

@@ -2,7 +2,6 @@ import type { MetricSpec, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { milliValue } from '#api/meta/quantity.ts';
 import { isReady } from '#api/meta/readiness.ts';
-import { readySince } from '../pods/state.ts';
 import type { Usage } from './metrics-apis.ts';
 
 /** What arithmetic with fractions may be off by. */
@@ -12,10 +11,12 @@ export interface Caution {
   /** A deviation of the ratio from one that is not acted on (--horizontal-pod-autoscaler-tolerance). */
   readonly tolerance: number;
   /**
-   * A pod that has been ready for less may still be busy with its start: its CPU says nothing yet, milliseconds
+   * A pod that became ready, or unready, so soon is still busy with its start: its CPU says nothing yet, milliseconds
    * (--horizontal-pod-autoscaler-initial-readiness-delay).
    */
   readonly initialReadinessMs: number;
+  /** For so long a pod may be starting, milliseconds (--horizontal-pod-autoscaler-cpu-initialization-period). */
+  readonly cpuInitializationMs: number;
 }
 
 /** One metric of the pods: a resource, of all containers or of one, and what it shall be. */
@@ -48,7 +49,9 @@ const usedBy = (usage: Usage, { resource, container }: PodMetric): number =>
 /** @throws RangeError for a pod that requests nothing of the resource */
 function requestedBy(pod: Stored<Pod>, { resource, container }: PodMetric): number {
   let sum = 0;
-  for (const c of pod.spec?.containers ?? []) {
+  const { containers = [], initContainers = [] } = pod.spec ?? {};
+  // Sidecars run beside the others: what they use is measured with them.
+  for (const c of [...containers, ...initContainers.filter((i) => i.restartPolicy === 'Always')]) {
     if (container && c.name !== container) continue;
     const request = c.resources?.requests?.[resource];
     if (request === undefined)
@@ -58,10 +61,18 @@ function requestedBy(pod: Stored<Pod>, { resource, container }: PodMetric): numb
   return sum;
 }
 
-const isWarm = (pod: Stored<Pod>, now: number, delayMs: number): boolean => {
-  const since = readySince(pod);
-  return isReady(pod) && since !== undefined && now - since >= delayMs;
-};
+/**
+ * Whether a pod's CPU use says something. While it may be starting it must have been ready for a while; later only one that
+ * has never been ready is left out: one that was may be unready for its load.
+ */
+function isWarm(pod: Stored<Pod>, now: number, { initialReadinessMs, cpuInitializationMs }: Caution): boolean {
+  const { startTime, conditions } = pod.status ?? {};
+  const turned = conditions?.find((c) => c.type === 'Ready')?.lastTransitionTime;
+  if (!startTime || !turned) return false;
+  const [started, since] = [Date.parse(startTime), Date.parse(turned)];
+  if (now < started + cpuInitializationMs) return isReady(pod) && now - since >= initialReadinessMs;
+  return isReady(pod) || since >= started + initialReadinessMs;
+}
 
 /** The pods whose number is asked for, as they are now. */
 export interface Group {
@@ -99,9 +110,10 @@ function damped(gauge: Gauge, { pods, current, caution }: Group): Advice & { rea
   for (const p of pods.filter(isLiving)) {
     const used = gauge.used(p);
     const wanted = gauge.wanted(p);
-    if (p.status?.phase === 'Pending' || !gauge.warm(p)) unready.push({ used: 0, wanted });
-    else if (used !== undefined) measured.push({ used, wanted });
-    else missing.push({ used: 0, wanted });
+    if (p.status?.phase === 'Pending') unready.push({ used: 0, wanted });
+    else if (used === undefined) missing.push({ used: 0, wanted });
+    else if (gauge.warm(p)) measured.push({ used, wanted });
+    else unready.push({ used: 0, wanted });
   }
   if (measured.length === 0) throw new RangeError('did not receive metrics for targeted pods (pods might be unready)');
   const averageMilli = Math.round(total(measured, 'used') / measured.length);
@@ -129,7 +141,7 @@ export function adviseByUsage(metric: PodMetric, usage: ReadonlyMap<string, Usag
         return found && usedBy(found, metric);
       },
       wanted: (p) => (share === undefined ? milliValue(averageValue ?? '0') : requestedBy(p, metric) * share),
-      warm: (p) => metric.resource !== 'cpu' || isWarm(p, group.now, group.caution.initialReadinessMs),
+      warm: (p) => metric.resource !== 'cpu' || isWarm(p, group.now, group.caution),
     },
     group,
   );

@@ -6,15 +6,23 @@ export type Status = NonNullable<HorizontalPodAutoscaler['status']>;
 type Condition = NonNullable<Status['conditions']>[number];
 export type ConditionType = 'AbleToScale' | 'ScalingActive' | 'ScalingLimited';
 
+interface Told {
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** What stands in the way of scaling, as a condition. */
 export class Obstacle extends Error {
   readonly type: ConditionType;
   readonly reason: string;
+  readonly event: Told;
 
-  constructor(type: ConditionType, reason: string, message: string) {
+  /** @param event as which it is told, if not in the words of the condition */
+  constructor(type: ConditionType, reason: string, message: string, event: Told = { reason, message }) {
     super(message);
     this.type = type;
     this.reason = reason;
+    this.event = event;
   }
 }
 

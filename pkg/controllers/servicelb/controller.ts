@@ -13,8 +13,10 @@ import {
   watching,
 } from '../harness/controller.ts';
 import { KindWrites } from '../harness/kind-writes.ts';
+import type { Note } from '../harness/note.ts';
 import { addressesOf, entryPoints, takenPort } from './addresses.ts';
 import { ANNOUNCED_BY, addressesHeld, announcerOf, assign, type Problem, sourceOf } from './assign.ts';
+import { DELETED, DELETING, notesOn, notesOnSpec } from './notes.ts';
 import { type AddressPool, NODES } from './pools.ts';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
@@ -67,7 +69,11 @@ class ServiceLoadBalancer implements Controller {
 
   #keysOfService(s: Stored<Service>, old: Stored<Service> | undefined, gone: boolean): string[] {
     if (gone) this.#written.forget(s.metadata.uid);
-    if (!this.#isServed(s) && !(old && this.#isServed(old)) && !s.status?.loadBalancer?.ingress) return [];
+    const isServed = this.#isServed(s);
+    const wasServed = old !== undefined && this.#isServed(old);
+    if (!isServed && !wasServed && !s.status?.loadBalancer?.ingress) return [];
+    if (gone && isServed && addressesHeld(s).length > 0) this.#tell(s, [DELETING, DELETED]);
+    if (old && (isServed || wasServed) && old.metadata.uid === s.metadata.uid) this.#tell(s, notesOnSpec(old, s));
     // A port or an address may have become free, or be wanted twice.
     const others = [...this.#concerned(s), ...(old ? this.#concerned(old) : [])];
     return [...new Set([...(gone ? [] : [keyOf(s)]), ...others])];
@@ -153,16 +159,21 @@ class ServiceLoadBalancer implements Controller {
     };
     if (sameJson(ingress, loadBalancer?.ingress ?? []) && sameJson(told, before)) return service;
     const next = told ? [...others, told] : others;
-    if (ingress.length > 0 && !problem)
-      this.#events.event(service, 'Normal', 'EnsuringLoadBalancer', 'Ensuring load balancer');
+    const source = sourceOf(service, this.#pools);
+    const change = { had: addressesHeld(service), has: ips, isOfNodes: source === NODES, problem };
+    const notes = notesOn({ ...change, isWanted: source !== undefined && !service.metadata.deletionTimestamp });
+    this.#tell(service, notes.before);
     const result = await this.#written.status(service, {
       ...rest,
       ...(next.length > 0 ? { conditions: next } : {}),
       loadBalancer: ingress.length > 0 ? { ingress } : {},
     });
-    if (problem) this.#events.event(service, 'Warning', 'SyncLoadBalancerFailed', problem.message);
-    else if (ingress.length > 0) this.#events.event(service, 'Normal', 'EnsuredLoadBalancer', 'Ensured load balancer');
+    this.#tell(service, notes.after);
     return result;
+  }
+
+  #tell(service: Stored<Service>, notes: readonly Note[]): void {
+    for (const note of notes) this.#events.event(service, ...note);
   }
 
   async #writeAnnouncer(service: Stored<Service>, announcer: string | undefined): Promise<void> {
