@@ -58,8 +58,11 @@ export interface Base {
   readonly runtime: DockerRuntime;
   readonly view: RuntimeView;
   readonly stats: NodeStats;
-  /** The manager is made last, of parts that wake its pods: it is put here. */
-  readonly late: { manager?: PodManager };
+  /**
+   * What is known only later: the manager is made last, of parts that wake its pods; Docker's folder is told by Docker, and is
+   * not here when this process cannot see it.
+   */
+  readonly late: { manager?: PodManager; imageDir?: string };
   wake(uid: string): void;
 }
 
@@ -164,7 +167,9 @@ export async function baseOf(f: Flags, logger: MainContext['logger']): Promise<B
   const wake = (uid: string): void => late.manager?.wake(uid);
   const view = new RuntimeView({ runtime, clock, logger, changed: wake });
   const usage = new UsageReader({ runtime, clock });
-  const stats = new NodeStats({ nodeName: f.nodeName, rootDir: f.rootDir, view, pods: pods.lister, usage, clock });
+  const imageDir = (): string => late.imageDir ?? f.rootDir;
+  const { nodeName, rootDir } = f;
+  const stats = new NodeStats({ nodeName, rootDir, imageDir, view, pods: pods.lister, usage, clock });
   const { server, certFiles } = config;
   const certFile = certFiles?.cert;
   return {

@@ -168,7 +168,7 @@ function pressureFlags(program: Command): Command {
     .option(
       '--eviction-hard <list>',
       'what must be left, as signal<quantity or signal<percent%; pods are evicted below it',
-      'memory.available<100Mi,nodefs.available<1Gi,nodefs.inodesFree<1%',
+      'memory.available<100Mi,nodefs.available<1Gi,imagefs.available<1Gi,nodefs.inodesFree<1%',
     )
     .option('--eviction-soft <list>', 'the same, but pods are evicted only when it has lasted', '')
     .option(

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { openPodCgroups, ownMountinfo, type PodCgroups } from '#agent/cgroups/pod-cgroups.ts';
 import { gatherFacts, type NodeFacts } from '#agent/node/facts.ts';
 import { type NodeCommand, ShutdownInhibitor } from '#agent/node/inhibitor.ts';
@@ -20,6 +21,13 @@ function runtimeInfo({ f, runtime }: Base): Promise<RuntimeInfo> {
   return runtime.info().catch((e: Error) => {
     throw new UserError(`Docker does not answer at ${f.dockerHost}: ${e.message}`);
   });
+}
+
+/** An agent in a container may not see Docker's folder: then it looks at the disk of its own. */
+function noteImageDir({ f, late, logger }: Base, { rootDir }: RuntimeInfo): void {
+  const dir = new NodeRoot(f.hostRoot).at(rootDir);
+  if (existsSync(dir)) late.imageDir = dir;
+  else logger.warn({ dir }, "Docker's folder cannot be seen: what is left on its disk is not known");
 }
 
 function factsOf({ f, checked }: Base, info: RuntimeInfo): Promise<NodeFacts> {
@@ -127,6 +135,7 @@ async function run(f: Flags, context: MainContext): Promise<void> {
   try {
     await requireServer({ client, server, clock, signal, logger });
     const info = await runtimeInfo(base);
+    noteImageDir(base, info);
     const [facts, cgroups, appArmor] = await Promise.all([
       factsOf(base, info),
       cgroupsOf(base, info),

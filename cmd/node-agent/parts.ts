@@ -19,7 +19,6 @@ import { PodManager } from '#agent/pods/pod-manager.ts';
 import { StaticPods } from '#agent/pods/static-pods.ts';
 import { Prober } from '#agent/probes/prober.ts';
 import { ensureBridgeNetwork } from '#agent/runtime/docker-network.ts';
-import { diskUsage } from '#agent/stats/machine.ts';
 import { StatusPublisher } from '#agent/status/publisher.ts';
 import { NodeRoot } from '#agent/volumes/node-root.ts';
 import { PodObjects } from '#agent/volumes/objects.ts';
@@ -33,10 +32,13 @@ import { abortable } from '#async/signals.ts';
 import { createEventRecorder } from '#client/events.ts';
 import type { EventRecorder, Informer } from '#client/types.ts';
 import { POD_BRIDGE } from '#network/bridge.ts';
+import { forgetPodFlows } from '#network/pod-flows.ts';
 import { type NetworkBackend, PodNetwork } from '#network/pod-network.ts';
 import { PolicyEnforcer } from '#network/policy/enforcer.ts';
 import { systemExec } from '#process/exec.ts';
 import { UserError } from '#process/main.ts';
+import { NftSession } from '#process/nft-session.ts';
+import { nftOnce } from '#process/nftables.ts';
 import { type Base, DOCKER_NETWORK } from './base.ts';
 
 const NODE_MS = 8_000;
@@ -111,7 +113,7 @@ function networkOf(
       ...{ ...common, clusterCidrs: f.clusterCidr, ensureBridge, nodeIp: ofFamily('IPv4', o.nodeIps) ?? '' },
       backend: f.networkBackend as NetworkBackend,
     }),
-    policies: new PolicyEnforcer(common),
+    policies: new PolicyEnforcer({ ...common, changes: new NftSession({ once: nftOnce(systemExec) }) }),
     networked: f.networkBackend !== 'none' && f.cniConfDir === '',
     networks: new PluginNetworks({
       plugins: new CniPlugins({ exec: systemExec, binDirs: f.cniBinDir.split(':').filter(Boolean) }),
@@ -145,14 +147,14 @@ function devicesOf({ f, clock, logger, late }: Base, changed: () => void): Devic
   });
 }
 
-function imageGcOf({ f, runtime, pods, clock, logger }: Base): ImageGc {
+function imageGcOf({ f, runtime, pods, stats, clock, logger }: Base): ImageGc {
   return new ImageGc({
     runtime,
     pods: pods.lister,
     clock,
     logger,
     pauseImage: f.pauseImage,
-    disk: () => diskUsage(f.rootDir),
+    disk: () => stats.imageDisk(),
     highPercent: f.imageGcHighThreshold,
     lowPercent: f.imageGcLowThreshold,
     minAgeMs: f.minimumImageTtlDuration,
@@ -179,7 +181,7 @@ function evictionOf(base: Base, parts: Pick<Parts, 'volumes' | 'imageGc' | 'repo
     evict: (uid, failure) => late.manager?.evict(uid, failure),
     ending: (uid) => late.manager?.ending(uid) ?? true,
     cleaned: (uid) => late.manager?.cleaned(uid) ?? true,
-    reclaimDisk: () => imageGc.reclaim(),
+    reclaimDisk: async () => (await late.manager?.removeSpent()) || imageGc.reclaim(),
     changed: () => parts.report(),
   });
 }
@@ -244,6 +246,10 @@ function managerOf(
         network.allowHairpin().catch((err: unknown) => logger.warn({ err }, 'pods may not reach themselves'));
         await policies.attached(pod, ips);
       },
+      leaving: (ips) =>
+        forgetPodFlows(systemExec, ips).catch((err: unknown) =>
+          logger.warn({ err, ips }, 'the connections to a pod that ended are left to Docker'),
+        ),
     },
     pods,
   );

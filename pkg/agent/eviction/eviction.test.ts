@@ -90,9 +90,9 @@ test('a soft threshold evicts when it has been crossed for its time without a br
   const pod = { metadata: { name: 'p', uid: 'u' }, spec: { containers: [{ name: 'c' }] } } as unknown as Stored<Pod>;
   const memory = { left: GIB / 2 };
   const machine = () => ({ memoryTotal: 4 * GIB, memoryAvailable: memory.left, processes: 1, maxProcesses: 9 });
-  const disk = { capacity: 1, available: 1, inodes: 0, inodesFree: 0 };
+  const disk = { device: 1, capacity: 1, available: 1, inodes: 0, inodesFree: 0 };
   const stats = {
-    machine: async () => ({ machine: machine(), disk }),
+    machine: async () => ({ machine: machine(), disk, imageDisk: disk }),
     measure: async () => ({ pods: [{ pod, containers: [], network: undefined, overhead: undefined }] }),
   };
   const evicted: Failure[] = [];
@@ -143,9 +143,9 @@ test('a pod whose files cannot be counted in time keeps nobody from being measur
     ({ metadata: { name, uid: name }, spec: { containers: [{ name: 'c' }] } }) as unknown as Stored<Pod>;
   const pods = [pod('small'), pod('countless')];
   const machine = { memoryTotal: 1, memoryAvailable: 1, processes: 1, maxProcesses: 9 };
-  const disk = { capacity: GIB, available: 1, inodes: 0, inodesFree: 0 };
+  const disk = { device: 1, capacity: GIB, available: 1, inodes: 0, inodesFree: 0 };
   const stats = {
-    machine: async () => ({ machine, disk }),
+    machine: async () => ({ machine, disk, imageDisk: disk }),
     measure: async () => ({ pods: pods.map((p) => ({ pod: p, containers: [] })) }),
   };
   const evicted: string[] = [];
@@ -166,6 +166,7 @@ test('a pod whose files cannot be counted in time keeps nobody from being measur
       args.includes('countless') ? late('countless') : { code: 0, stdout: '4\tsmall', stderr: '' },
     storage: {
       excess: async (p: Stored<Pod>) => (p.metadata.name === 'countless' ? late('countless') : undefined),
+      written: async () => 0,
     } as unknown as LocalStorage,
     maxPodGraceSeconds: 20,
     podDir: (uid) => uid,
@@ -183,3 +184,61 @@ test('a pod whose files cannot be counted in time keeps nobody from being measur
   expect(evicted).toEqual(['countless']);
   expect(messages[0]).not.toContain('Infinity');
 });
+
+const mibs = (n: number): number => n * 2 ** 20;
+
+test.each([
+  // Of the volumes' disk volumes count, of Docker's what Docker keeps there, of one for both both.
+  ['nodefs.available', 'apart', 'volume', 0],
+  ['imagefs.available', 'apart', 'layer', 1],
+  ['nodefs.available', 'one', 'layer', 1],
+  ['imagefs.available', 'one', 'layer', 1],
+] as const)(
+  '%s runs short, the disks are %s: the pod goes that holds most of it, its %s',
+  async (signal, disks, first, reclaimed) => {
+    const pods = ['volume', 'layer'].map(
+      (name) => ({ metadata: { name, uid: name }, spec: { containers: [{ name: 'c' }] } }) as unknown as Stored<Pod>,
+    );
+    const disk = { device: 1, capacity: GIB, available: 1, inodes: 0, inodesFree: 0 };
+    const stats = {
+      machine: async () => ({
+        machine: { memoryTotal: 1, memoryAvailable: 1, processes: 1, maxProcesses: 9 },
+        disk,
+        imageDisk: { ...disk, device: disks === 'one' ? 1 : 2 },
+      }),
+      measure: async () => ({ pods: pods.map((p) => ({ pod: p, containers: [] })) }),
+    };
+    const evicted: string[] = [];
+    let asked = 0;
+    const off = new AbortController();
+    const eviction = new Eviction({
+      stats: stats as unknown as NodeStats,
+      pods: { get: () => undefined, list: () => [], byIndex: () => [] },
+      reclaims: {},
+      thresholds: parseThresholds(`${signal}<10%`),
+      transitionMs: 0,
+      clock: new FakeClock(),
+      logger: silentLogger,
+      exec: async (_command, args) => ({ code: 0, stdout: args.includes('volume') ? '20480' : '4', stderr: '' }),
+      storage: {
+        written: async (p: Stored<Pod>) => mibs(p.metadata.name === 'layer' ? 30 : 0),
+      } as unknown as LocalStorage,
+      maxPodGraceSeconds: 20,
+      podDir: (uid) => uid,
+      evict: (uid, { message }) => {
+        evicted.push(uid, message);
+        off.abort();
+      },
+      ending: () => false,
+      cleaned: () => true,
+      reclaimDisk: async () => {
+        asked += 1;
+        return false;
+      },
+      changed: () => {},
+    });
+    await eviction.run(off.signal);
+    expect([evicted[0], asked]).toEqual([first, reclaimed]);
+    expect(evicted[1]).toContain('low on resource: ephemeral-storage');
+  },
+);

@@ -14,6 +14,7 @@ import {
   type Reclaims,
   type Shortage,
   SIGNALS,
+  type Signal,
   type Supplies,
   shortages,
   type Threshold,
@@ -36,9 +37,9 @@ export interface EvictionDeps {
   readonly evict: (podUid: string, failure: Failure) => void;
   /** Whether a pod has been told to end, or has. */
   readonly ending: (podUid: string) => boolean;
-  /** Whether nothing is left of a pod that was evicted but what it logged. */
+  /** Whether nothing is left of a pod that was evicted but what its containers wrote and logged, and the API knows. */
   readonly cleaned: (podUid: string) => boolean;
-  /** Frees what nobody uses. @returns whether that was anything */
+  /** Frees what nobody uses: ended containers, and when there are none images. @returns whether that was anything */
   readonly reclaimDisk: () => Promise<boolean>;
   /** Called when the set of pressures changed. */
   readonly changed: () => void;
@@ -55,18 +56,36 @@ const KIB = 1024;
 const HARD_GRACE_S = 1;
 
 /** Of what is no number of bytes. */
-const isCounted = (signal: Threshold['signal']): boolean =>
-  signal === 'pid.available' || signal === 'nodefs.inodesFree';
+const isCounted = (signal: Signal): boolean =>
+  SIGNALS[signal].resource === 'pids' || SIGNALS[signal].resource === 'inodes';
 
 const kib = (bytes: number): string => `${Math.floor(bytes / KIB)}Ki`;
 
-export const suppliesOf = ({ machine: m, disk }: Pick<NodeUsage, 'machine' | 'disk'>): Supplies => ({
+type Left = Pick<NodeUsage, 'machine' | 'disk' | 'imageDisk'>;
+
+export const suppliesOf = ({ machine: m, disk, imageDisk: images }: Left): Supplies => ({
   'memory.available': { available: m.memoryAvailable, capacity: m.memoryTotal },
   'nodefs.available': { available: disk.available, capacity: disk.capacity },
+  'imagefs.available': { available: images.available, capacity: images.capacity },
   // Some file systems have no table of inodes.
   ...(disk.inodes > 0 ? { 'nodefs.inodesFree': { available: disk.inodesFree, capacity: disk.inodes } } : {}),
+  ...(images.inodes > 0 ? { 'imagefs.inodesFree': { available: images.inodesFree, capacity: images.inodes } } : {}),
   'pid.available': { available: m.maxProcesses - m.processes, capacity: m.maxProcesses },
 });
+
+/** What of pods takes of what runs short. */
+interface Holders {
+  readonly volumes: boolean;
+  /** Of containers, and their logs; images too. */
+  readonly layers: boolean;
+}
+
+/** What lies on the disk that runs short: where volumes and images share one, all of it. Pure. */
+function holdersOf(signal: Signal, { disk, imageDisk }: Pick<Left, 'disk' | 'imageDisk'>): Holders {
+  const [volumes, layers] = [signal.startsWith('nodefs.'), signal.startsWith('imagefs.')];
+  const both = (volumes || layers) && disk.device === imageDisk.device;
+  return { volumes: volumes || both, layers: layers || both };
+}
 
 /** Watches what runs short on this node, says so, and ends pods before the kernel ends something else. */
 export class Eviction {
@@ -115,15 +134,17 @@ export class Eviction {
   /** @returns whether something was evicted */
   async #look(): Promise<boolean> {
     const { stats, thresholds, reclaims } = this.#d;
-    const short = shortages(thresholds, suppliesOf(await stats.machine()), { crossed: this.#actedOn, reclaims });
+    const left = await stats.machine();
+    const short = shortages(thresholds, suppliesOf(left), { crossed: this.#actedOn, reclaims });
     this.#note(short);
     const oversized = await this.#oversized();
     const due = this.#due(short);
     this.#actedOn = new Set(due.map((s) => s.threshold));
     const [worst] = due;
     if (!worst) return oversized;
-    if (SIGNALS[worst.threshold.signal].condition === 'DiskPressure' && (await this.#d.reclaimDisk())) return true;
-    return (await this.#evictFor(worst, (await stats.measure()).pods)) || oversized;
+    const on = holdersOf(worst.threshold.signal, left);
+    if (on.layers && (await this.#d.reclaimDisk())) return true;
+    return (await this.#evictFor(worst, (await stats.measure()).pods, on)) || oversized;
   }
 
   #note(short: readonly Shortage[]): void {
@@ -146,10 +167,12 @@ export class Eviction {
     });
   }
 
-  async #evictFor({ threshold, available }: Shortage, pods: readonly PodUsage[]): Promise<boolean> {
+  async #evictFor({ threshold, available }: Shortage, pods: readonly PodUsage[], on: Holders): Promise<boolean> {
     const { signal } = threshold;
     const alive = pods.filter((p) => !this.#d.ending(p.pod.metadata.uid));
-    const candidates = await Promise.all(alive.map(async (p) => ({ pod: p.pod, used: await this.#used(p, signal) })));
+    const candidates = await Promise.all(
+      alive.map(async (p) => ({ pod: p.pod, used: await this.#used(p, signal, on) })),
+    );
     const [first] = ranked(candidates, signal);
     if (!first) return false;
     const { resource } = SIGNALS[signal];
@@ -164,12 +187,20 @@ export class Eviction {
     return true;
   }
 
-  async #used(p: PodUsage, signal: Threshold['signal']): Promise<number> {
+  async #used(p: PodUsage, signal: Signal, on: Holders): Promise<number> {
     if (signal === 'memory.available') return podTotal(p)?.workingSet ?? 0;
     if (signal === 'pid.available') return podTotal(p)?.processes ?? 0;
-    const use = signal === 'nodefs.inodesFree' ? inodeUse : diskUse;
-    // What cannot be counted in time is much.
-    return use(this.#d.exec, this.#d.podDir(p.pod.metadata.uid)).catch(() => Number.POSITIVE_INFINITY);
+    const { exec, podDir, storage } = this.#d;
+    const counted = isCounted(signal);
+    const use = counted ? inodeUse : diskUse;
+    try {
+      const volumes = on.volumes ? await use(exec, podDir(p.pod.metadata.uid)) : 0;
+      // Docker does not count the files of a layer.
+      return volumes + (on.layers && !counted ? await storage.written(p.pod) : 0);
+    } catch {
+      // What cannot be counted in time is much.
+      return Number.POSITIVE_INFINITY;
+    }
   }
 
   /** Ends pods that hold more of the disk than they may. */

@@ -60,6 +60,13 @@ export class LocalStorage {
     return `Pod ephemeral local storage usage exceeds the total limit of containers ${total}. `;
   }
 
+  /** Bytes of the layers and logs of a pod's containers. */
+  async written({ metadata: { uid } }: Stored<Pod>): Promise<number> {
+    const names = [...this.#d.view.pod(uid).containers.keys()];
+    const each = await Promise.all(names.map((name) => this.#container(uid, name)));
+    return each.reduce((a, b) => a + b, 0);
+  }
+
   /** emptyDir volumes on disk; those without a limit count only if their pod has one. */
   async #volumes(pod: Stored<Pod>): Promise<{ name: string; limit: string | undefined; used: number }[]> {
     const limited = (pod.spec?.containers ?? []).some((c) => c.resources?.limits?.[RESOURCE] !== undefined);

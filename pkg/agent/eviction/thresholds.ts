@@ -5,6 +5,8 @@ export const SIGNALS = {
   'memory.available': { condition: 'MemoryPressure', resource: 'memory' },
   'nodefs.available': { condition: 'DiskPressure', resource: 'ephemeral-storage' },
   'nodefs.inodesFree': { condition: 'DiskPressure', resource: 'inodes' },
+  'imagefs.available': { condition: 'DiskPressure', resource: 'ephemeral-storage' },
+  'imagefs.inodesFree': { condition: 'DiskPressure', resource: 'inodes' },
   'pid.available': { condition: 'PIDPressure', resource: 'pids' },
 } as const;
 

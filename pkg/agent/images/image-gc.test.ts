@@ -26,13 +26,13 @@ test('pulled images that no pod names, those unused longest first', () => {
   expect(found.map((i) => i.id)).toEqual(['old', 'new', 'port']);
 });
 
-/** On a disk that is full. */
-const gcOf = (runtime: Runtime, clock: FakeClock): ImageGc =>
+/** On a disk that is full, or as full as is said. */
+const gcOf = (runtime: Runtime, clock: FakeClock, used: () => number = () => 100): ImageGc =>
   new ImageGc({
     ...{ runtime, clock, logger: silentLogger, pauseImage: 'pause:1' },
     ...{ highPercent: 85, lowPercent: 80, minAgeMs: 400_000 },
     pods: { get: () => undefined, list: () => [], byIndex: () => [] },
-    disk: async () => ({ capacity: 1, available: 0, inodes: 0, inodesFree: 0 }),
+    disk: async () => ({ device: 1, capacity: 100, available: 100 - used(), inodes: 0, inodesFree: 0 }),
   });
 
 test('an image goes only when it was unused for as long as it is granted', async () => {
@@ -48,6 +48,53 @@ test('an image goes only when it was unused for as long as it is granted', async
   expect(removed).toEqual([]);
   await clock.advance(300_000);
   expect(removed).toContain('a/old:1');
+  off.abort();
+  await running;
+});
+
+test('from the high threshold on they go until the disk is below the low one', async () => {
+  const clock = new FakeClock();
+  let used = 84;
+  const removed: string[] = [];
+  const runtime = {
+    images: async () => ['a', 'b', 'c'].filter((n) => !removed.includes(n)).map((n) => image(n, `r/${n}@sha256:${n}`)),
+    removeImage: async (name: string) => {
+      used -= 3;
+      return removed.push(name.slice(-1)) > 0;
+    },
+  } as unknown as Runtime;
+  const off = new AbortController();
+  const running = gcOf(runtime, clock, () => used).run(off.signal);
+  await clock.advance(900_000);
+  expect(removed).toEqual([]);
+  used = 85;
+  await clock.advance(900_000);
+  // 85 → 82 → 79
+  expect(removed).toEqual(['a', 'b']);
+  off.abort();
+  await running;
+});
+
+test('how long it is unused counts from when there was still room, and those unused longest go first', async () => {
+  const clock = new FakeClock();
+  let used = 0;
+  const there = ['old'];
+  const removed: string[] = [];
+  const runtime = {
+    images: async () => there.map((n) => image(n, `r/${n}@sha256:1`)),
+    removeImage: async (name: string) => {
+      used = 0;
+      return removed.push(name) > 0;
+    },
+  } as unknown as Runtime;
+  const off = new AbortController();
+  const running = gcOf(runtime, clock, () => used).run(off.signal);
+  await clock.advance(200_000);
+  there.unshift('new');
+  await clock.advance(500_000);
+  used = 90;
+  await clock.advance(250_000);
+  expect(removed).toEqual(['r/old@sha256:1']);
   off.abort();
   await running;
 });

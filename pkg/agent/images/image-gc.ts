@@ -41,7 +41,7 @@ export const removable = (
 ): ImageInfo[] =>
   images
     .filter((i) => canBePulled(i) && ![i.id, ...i.names].some((n) => used.has(n)))
-    .sort((a, b) => (idleSince.get(a.id) ?? 0) - (idleSince.get(b.id) ?? 0));
+    .sort((a, b) => (idleSince.get(a.id) ?? Number.MAX_VALUE) - (idleSince.get(b.id) ?? Number.MAX_VALUE));
 
 /** Removes images nobody uses when the disk fills up ("Garbage Collection", container image lifecycle). */
 export class ImageGc {
@@ -57,7 +57,9 @@ export class ImageGc {
     const { clock, logger, highPercent, lowPercent, minAgeMs } = this.#d;
     while (!signal.aborted) {
       try {
-        if ((await this.#percent()) >= highPercent) await this.#collect(lowPercent, minAgeMs);
+        // Looked through also while there is room: how long each is unused is known when there is none.
+        const idle = await this.#idle();
+        if ((await this.#percent()) >= highPercent) await this.#collect(idle, lowPercent, minAgeMs);
       } catch (err) {
         logger.warn({ err }, 'images could not be looked through');
       }
@@ -66,8 +68,8 @@ export class ImageGc {
   }
 
   /** The disk is nearly full: all that is unused goes. @returns whether that was anything */
-  reclaim(): Promise<boolean> {
-    return this.#collect(0, 0);
+  async reclaim(): Promise<boolean> {
+    return this.#collect(await this.#idle(), 0, 0);
   }
 
   async #percent(): Promise<number> {
@@ -75,13 +77,18 @@ export class ImageGc {
     return capacity === 0 ? 0 : ((capacity - available) * ALL) / capacity;
   }
 
-  async #collect(untilPercent: number, minAgeMs: number): Promise<boolean> {
-    const { runtime, clock, logger } = this.#d;
-    const images = await runtime.images();
-    const used = this.#used();
+  /** Images nobody uses, those unused longest first. */
+  async #idle(): Promise<ImageInfo[]> {
+    const { runtime, clock } = this.#d;
+    const idle = removable(await runtime.images(), this.#used(), this.#idleSince);
     const now = clock.now();
-    const idle = removable(images, used, this.#idleSince);
     this.#idleSince = new Map(idle.map((i) => [i.id, this.#idleSince.get(i.id) ?? now]));
+    return idle;
+  }
+
+  async #collect(idle: readonly ImageInfo[], untilPercent: number, minAgeMs: number): Promise<boolean> {
+    const { clock, logger } = this.#d;
+    const now = clock.now();
     let any = false;
     for (const image of idle) {
       if (now - (this.#idleSince.get(image.id) ?? now) < minAgeMs) continue;

@@ -43,6 +43,24 @@ describe('what does not fit', () => {
     expect(misfit(p, node, { others, uncounted })?.reason).toBe(reason);
   });
 
+  const taint = { key: 'k', value: 'v', effect: 'NoExecute', timeAdded: '2026-01-01T00:00:00Z' };
+  const file = { metadata: { name: 'f', uid: 'f', annotations: { 'kubernetes.io/config.source': 'file' } } };
+  test.each<[string, Pod, object, string | undefined]>([
+    ['keeps pods out that do not tolerate it', pod('p'), taint, 'TaintToleration'],
+    ['is tolerated', pod('p', {}, { tolerations: [{ key: 'k', operator: 'Exists' }] }), taint, undefined],
+    [
+      'is tolerated for a while',
+      pod('p', {}, { tolerations: [{ key: 'k', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 3 }] }),
+      taint,
+      undefined,
+    ],
+    ['that only concerns the scheduler', pod('p'), { ...taint, effect: 'NoSchedule' }, undefined],
+    ['is nothing to a static pod', { ...pod('p'), ...file }, taint, undefined],
+  ])('a taint %s', (_, p, t, reason) => {
+    const tainted = { ...node, spec: { taints: [t] } } as Node;
+    expect(misfit(p, tainted, { others: [], uncounted })?.reason).toBe(reason);
+  });
+
   test('says how much', () => {
     expect(misfit(pod('p', { cpu: '1' }), node, { others: [half], uncounted })?.message).toBe(
       "Pod was rejected: Node didn't have enough resource: cpu, requested: 1000, used: 1500, capacity: 2000",

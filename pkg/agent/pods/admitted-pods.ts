@@ -2,9 +2,11 @@ import type { Node, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { requiresNode } from '#api/scheduling/node-selector.ts';
 import { amountsOf, podRequests } from '#api/scheduling/pod-requests.ts';
+import { untolerated } from '#api/scheduling/taints.ts';
 import { isCritical } from '../eviction/rank.ts';
 import { portsOf } from './container-config.ts';
 import type { Failure } from './deadline.ts';
+import { CONFIG_SOURCE } from './mirror-pods.ts';
 
 /** Ports of the node, as `hostPort/protocol`, with the addresses they are for; "" is all of them. */
 const portKeys = (pod: Pod) =>
@@ -20,6 +22,13 @@ function portsCollide(pod: Pod, others: readonly Pod[]): boolean {
 }
 
 const refused = (reason: string, words: string): Failure => ({ reason, message: `Pod was rejected: ${words}` });
+
+/** Whether a taint ends pods that do not tolerate it ("Taints and Tolerations"); static pods run whatever the taints are. */
+function driven({ metadata, spec }: Pod, node: Node): boolean {
+  if (metadata?.annotations?.[CONFIG_SOURCE] === 'file') return false;
+  const taints = node.spec?.taints?.filter((t) => t.effect === 'NoExecute');
+  return untolerated(taints, spec?.tolerations) !== undefined;
+}
 
 const lacking = (name: string, n: { requested: number; used: number; capacity: number }): Failure =>
   refused(
@@ -54,6 +63,10 @@ export function misfit(
   if (portsCollide(pod, o.others)) {
     const words = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
     return refused('NodePorts', words);
+  }
+  if (driven(pod, node)) {
+    const words = "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate";
+    return refused('TaintToleration', words);
   }
   return undefined;
 }

@@ -4,8 +4,10 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import { milliValue, wholeValue } from '#api/meta/quantity.ts';
 import type { ContainerAllocateResponse } from '../devices/messages.ts';
 import type { CgroupLimits, ContainerConfig, Mount, SandboxConfig } from '../runtime/types.ts';
+import { qosOf } from './containers.ts';
 import { ConfigError, expand } from './env.ts';
 import { fqdnOf, hostnameOf } from './etc-files.ts';
+import { isSidecar } from './plan.ts';
 import { sysctlName } from './sysctls.ts';
 
 /** Identifies the part of a container's spec that can change in place: a new image means a new container. */
@@ -38,11 +40,19 @@ export function cgroupLimits(c: Container): CgroupLimits {
   });
 }
 
-/** OOM score adjustment by quality of service ("Node-pressure Eviction", node out of memory behavior). */
-export function oomScoreAdj(qos: string | undefined, memoryRequest: number, nodeMemory: number): number {
-  if (qos === 'Guaranteed') return -997;
+const SPARED = -997;
+const memoryRequest = (c: Container): number => quantity(c.resources?.requests?.memory, wholeValue);
+
+/**
+ * OOM score adjustment by quality of service ("Node-pressure Eviction", node out of memory behavior). A sidecar goes no
+ * earlier than the containers it is there for. Pure. @param nodeMemory bytes
+ */
+export function oomScoreAdj(pod: Pod, c: Container, nodeMemory: number): number {
+  const qos = qosOf(pod);
+  if (qos === 'Guaranteed' || pod.spec?.priorityClassName === 'system-node-critical') return SPARED;
   if (qos === 'BestEffort' || nodeMemory === 0) return 1000;
-  const score = 1000 - Math.floor((1000 * memoryRequest) / nodeMemory);
+  const served = isSidecar(c) ? Math.min(...(pod.spec?.containers ?? []).map(memoryRequest)) : 0;
+  const score = 1000 - Math.floor((1000 * Math.max(memoryRequest(c), served)) / nodeMemory);
   return Math.min(999, Math.max(3, score));
 }
 
@@ -147,7 +157,6 @@ function devicesOf(granted: readonly ContainerAllocateResponse[]) {
 export function containerConfig(pod: Stored<Pod>, c: Container, i: ContainerInputs): ContainerConfig {
   const security = c.securityContext ?? {};
   const podSecurity = pod.spec?.securityContext;
-  const { requests } = c.resources ?? {};
   const { env, mounts, ...devices } = devicesOf(i.granted ?? []);
   const taken = new Set(i.mounts.map((m) => m.target));
   const words = (list: readonly string[] | undefined): string[] => (list ?? []).map((w) => expand(w, i.env));
@@ -187,6 +196,6 @@ export function containerConfig(pod: Stored<Pod>, c: Container, i: ContainerInpu
     hostPid: pod.spec?.hostPID ?? false,
     hostIpc: pod.spec?.hostIPC ?? false,
     limits: cgroupLimits(c),
-    oomScoreAdj: oomScoreAdj(pod.status?.qosClass, quantity(requests?.memory, wholeValue), i.nodeMemory),
+    oomScoreAdj: oomScoreAdj(pod, c, i.nodeMemory),
   };
 }

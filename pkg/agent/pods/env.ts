@@ -69,9 +69,16 @@ export function resourceValue(
   return String(Math.ceil(wholeValue(amount) / wholeValue(divisor)));
 }
 
+/** $(VAR), or $$. */
+const REFERENCE = /\$(?:\$|\(([^)]*)\))/g;
+
+/** Names of the variables that `expand` would put in. Pure. */
+export const variablesIn = (text: string): string[] =>
+  [...text.matchAll(REFERENCE)].flatMap(([, name]) => (name === undefined ? [] : [name]));
+
 /** Replaces $(VAR) by known variables; $$ is a literal dollar, unknown references stay. */
 export function expand(text: string, variables: ReadonlyMap<string, string>): string {
-  return text.replace(/\$(?:\$|\(([^)]*)\))/g, (whole, name: string | undefined) => {
+  return text.replace(REFERENCE, (whole, name: string | undefined) => {
     if (name === undefined) return '$';
     return variables.get(name) ?? whole;
   });

@@ -16,6 +16,7 @@ import type { PodPlace } from '../volumes/content.ts';
 import type { PodObjects } from '../volumes/objects.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { AdmittedPods } from './admitted-pods.ts';
+import { allContainers, containerNamed } from './containers.ts';
 import type { Failure } from './deadline.ts';
 import type { DnsSettings } from './etc-files.ts';
 import { CONFIG_SOURCE } from './mirror-pods.ts';
@@ -66,6 +67,8 @@ export interface PodWorkerDeps {
   readonly addressesOf: (sandboxId: string) => Promise<readonly string[]>;
   /** Called when the addresses of a pod are known, before its containers start; they wait for it. */
   readonly attached: (pod: Stored<Pod>, podIps: readonly string[]) => Promise<void>;
+  /** Called when nothing runs behind the addresses of a pod any more, before it loses its network. */
+  readonly leaving: (podIps: readonly string[]) => Promise<void>;
   /** Look at the pod again after `ms`. */
   readonly again: (uid: string, ms: number) => void;
 }
@@ -89,6 +92,14 @@ export class PodContext {
 
   constructor(deps: PodWorkerDeps, pod: Stored<Pod>) {
     this.deps = deps;
+    this.pod = pod;
+  }
+
+  /** The pod as it is from now on. */
+  renew(pod: Stored<Pod>): void {
+    // What a container waited for with another image says nothing of this one.
+    for (const { name, image } of allContainers(pod))
+      if (containerNamed(this.pod, name)?.image !== image) this.restarts.clear(name);
     this.pod = pod;
   }
 

@@ -1,10 +1,11 @@
 import { expect, test, vi } from 'vitest';
-import type { Pod, PodStatus } from '#api/kinds/index.ts';
+import type { Container, Pod, PodStatus } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import type { Informer } from '#client/types.ts';
 import { silentLogger } from '#process/logger.ts';
+import { ImageError } from '../images/images.ts';
 import type { ContainerRecord, Runtime } from '../runtime/types.ts';
 import { RuntimeView } from '../runtime/view.ts';
 import { specHash } from './container-config.ts';
@@ -32,6 +33,8 @@ async function bench(left: {
   const heard: (string | undefined)[] = [];
   /** Sandboxes that were asked for; none is made. */
   const sandboxes: string[] = [];
+  /** Images that containers were to be made of; none can be pulled. */
+  const images: (string | undefined)[] = [];
   const volumes = { tries: 0 };
   const network: { ready: Promise<void>; addresses(): Promise<string[]> } = {
     ready: Promise.resolve(),
@@ -42,7 +45,10 @@ async function bench(left: {
   const during = { run: nothing };
   const runtime = {
     list: async () => left.records ?? [],
-    remove: async (id: string) => void removed.push(id),
+    remove: async (id: string) => {
+      if (refuse.has(id)) throw new Error('busy');
+      removed.push(id);
+    },
     stop: async (id: string) => void stopped.push(id),
     createSandbox: async ({ podUid }: { podUid: string }) => {
       sandboxes.push(podUid);
@@ -84,6 +90,7 @@ async function bench(left: {
     networkReady: () => network.ready,
     addressesOf: () => network.addresses(),
     attached: later,
+    leaving: async (ips: readonly string[]) => void removed.push(`flows of ${ips}`),
     cgroups: {
       podUids: async () => new Set(['c']),
       ensure: later,
@@ -102,7 +109,13 @@ async function bench(left: {
         return new Promise(nothing);
       },
     },
-    images: { idOf: () => '' },
+    images: {
+      idOf: () => '',
+      present: async (_pod: Pod, c: Container) => {
+        images.push(c.image);
+        throw new ImageError('ImagePullBackOff', 'no', 300_000);
+      },
+    },
     events: {
       event: (_about: object, _type: string, reason: string, message: string) => events.push(`${reason}: ${message}`),
     },
@@ -111,7 +124,7 @@ async function bench(left: {
     admitted: { note: nothing, admit: nothing },
     mirrors: { set: nothing, seen: nothing },
   } as unknown as PodManagerDeps;
-  const handlers: { onDelete?: (p: Stored<Pod>) => void } = {};
+  const handlers: { onUpdate?: (old: Stored<Pod>, p: Stored<Pod>) => void; onDelete?: (p: Stored<Pod>) => void } = {};
   const addHandlers = (h: object): void => void Object.assign(handlers, h);
   const manager = new PodManager(deps, { lister, addHandlers } as unknown as Informer<Pod>);
   await view.load();
@@ -119,8 +132,10 @@ async function bench(left: {
     api.delete(p.metadata.name);
     handlers.onDelete?.(p);
   };
-  const seen = { removed, stopped, events, told, heard, sandboxes };
-  return { manager, view, clock, refuse, api, during, volumes, network, gone, tellings: () => tellings, ...seen };
+  const changed = (p: Stored<Pod>): void => handlers.onUpdate?.(p, p);
+  const seen = { removed, stopped, events, told, heard, sandboxes, images };
+  const does = { gone, changed, tellings: () => tellings };
+  return { manager, view, clock, refuse, api, during, volumes, network, ...does, ...seen };
 }
 
 const podOf = (name: string, more: object = {}): Stored<Pod> =>
@@ -157,6 +172,24 @@ test('what is left of pods that are gone is removed, and tried again when that f
   });
 });
 
+test.each([
+  ['its own network', false, ['flows of 10.0.0.1', 'sandbox of p']],
+  ["the node's network", true, ['sandbox of p']],
+])('the connections to a pod in %s: forgotten before its sandbox goes, if they are its alone', async (...row) => {
+  const [, hostNetwork, order] = row;
+  const pod = podOf('p', { spec: { containers: [{ name: 'main' }], hostNetwork } });
+  pod.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+  const { manager, clock, removed } = await bench({
+    pods: [pod],
+    records: [trace('p', '', 'running'), trace('p', 'main', 'exited')],
+  });
+  await manager.start();
+  await clock.advance(0);
+  await eventually(() =>
+    expect(removed.filter((r) => r.startsWith('flows') || r.startsWith('sandbox'))).toEqual(order),
+  );
+});
+
 test('a pod that leaves the API while the agent starts is not forgotten', async () => {
   const pod = (name: string): Stored<Pod> => podOf(name, { status: { phase: 'Succeeded' } });
   const ended = (podUid: string): Partial<ContainerRecord> => trace(podUid, 'main', 'exited');
@@ -188,6 +221,18 @@ test('a static pod whose manifest came back while it was ending runs again', asy
     expect(removed).toContain('folder web');
     expect(sandboxes).toEqual(['web']);
   });
+});
+
+test('an image that cannot be pulled is waited for, another one is not', async () => {
+  const of = (image: string): Stored<Pod> => podOf('p', { spec: { containers: [{ name: 'main', image }] } });
+  const records = [trace('p', '', 'running')];
+  const { manager, told, images, changed } = await bench({ pods: [of('wrong:1')], records });
+  const waiting = () => told.get('p')?.containerStatuses?.[0]?.state?.waiting?.reason;
+  await manager.start();
+  await eventually(() => expect(waiting()).toBe('ImagePullBackOff'));
+  changed(of('wrong:1'));
+  changed(of('right:1'));
+  await eventually(() => expect(images).toEqual(['wrong:1', 'right:1']));
 });
 
 test('volumes that cannot be refreshed are tried again after a pause', async () => {
@@ -261,6 +306,33 @@ test('a pod its node ends is Failed when its containers are down, and only then 
   });
   off.abort(new Error('seen'));
   await expect(ended).rejects.toThrow('seen');
+});
+
+test('containers of pods that have ended go when their disk is needed, once the API knows how they ended', async () => {
+  const end = { terminated: { exitCode: 0, containerID: 'docker://main of done' } };
+  const names = ['done', 'stuck', 'running', 'untold'];
+  const [done, stuck, ...others] = names.map((name) => podOf(name));
+  const ended = { phase: 'Succeeded', containerStatuses: [{ name: 'main', restartCount: 0, state: end }] };
+  const pods = [{ ...done, status: ended }, { ...stuck, status: { phase: 'Failed' } }, ...others] as Stored<Pod>[];
+  const records = names.map((name) => trace(name, 'main', name === 'running' ? 'running' : 'exited'));
+  records.push(trace('running', '', 'running'));
+  const { manager, removed, refuse, told } = await bench({ pods, records });
+  refuse.add('main of stuck');
+  await manager.start();
+  manager.evict('untold', { reason: 'Evicted', message: 'm', graceSeconds: 5, disruption: true });
+  await eventually(() => {
+    expect(told.get('untold')).toMatchObject({ phase: 'Failed' });
+    expect(names.map((n) => manager.cleaned(n))).toEqual([true, true, false, false]);
+  });
+  removed.length = 0;
+  expect(await manager.removeSpent()).toBe(true);
+  expect(removed).toEqual(['main of done']);
+  expect(await manager.removeSpent()).toBe(false);
+  told.clear();
+  manager.wake('done');
+  await eventually(() =>
+    expect(told.get('done')).toMatchObject({ phase: 'Succeeded', containerStatuses: [{ state: end }] }),
+  );
 });
 
 test('an agent that is started anew goes on to end what the one before it had begun to end', async () => {

@@ -108,9 +108,27 @@ export class PodManager {
     return this.#workers.get(uid)?.ending ?? true;
   }
 
-  /** Whether a pod that was ended holds nothing of the node any more. */
+  /** Whether a pod that was ended holds nothing of the node any more but what its containers wrote and logged. */
   cleaned(uid: string): boolean {
     return this.#workers.get(uid)?.cleaned ?? true;
+  }
+
+  /** Removes what is left of pods that have ended: nobody can read their logs any more. @returns whether that was anything */
+  async removeSpent(): Promise<boolean> {
+    const { runtime, view, logger } = this.#deps;
+    const ended = [...this.#workers].filter(([, w]) => w.cleaned);
+    const ids = ended.flatMap(([uid]) => [...view.pod(uid).containers.values()].flat().map((r) => r.id));
+    let any = false;
+    for (const id of ids) {
+      try {
+        await runtime.remove(id);
+        view.drop(id);
+        any = true;
+      } catch (err) {
+        logger.warn({ err, container: id }, 'a container of a pod that has ended could not be removed');
+      }
+    }
+    return any;
   }
 
   get size(): number {

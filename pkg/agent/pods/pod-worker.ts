@@ -63,7 +63,7 @@ export class PodWorker {
   update(pod: Stored<Pod>): void {
     const { labels, annotations } = this.#pod.pod.metadata;
     if (!sameJson([labels, annotations], [pod.metadata.labels, pod.metadata.annotations])) this.#sourcesChanged = true;
-    this.#pod.pod = pod;
+    this.#pod.renew(pod);
     this.#d.publisher.seen(pod);
     if (this.#pod.terminating) this.#pod.end();
   }
@@ -215,9 +215,9 @@ export class PodWorker {
     return [...this.#d.view.pod(this.#pod.uid).containers.values()].every(([r]) => r?.state !== 'running');
   }
 
-  /** It is over, and its volumes are given back. */
+  /** It is over, its volumes are given back, and the API shows how it ended. */
   get cleaned(): boolean {
-    return this.finished || (this.#released && this.over);
+    return this.finished || (this.#released && this.over && isFinal(this.pod.status?.phase));
   }
 
   #plan(): Action {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Container } from '#api/kinds/index.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
+import { specHash } from './container-config.ts';
 import { Restarts } from './restarts.ts';
 
 const MINUTE = 60_000;
@@ -10,7 +11,7 @@ const POD = 'p_ns(u)';
 /** A container that ran for so long and ended at `at`. */
 const ended = (attempt: number, at: number, more: { ran?: number; error?: string } = {}): ContainerRecord =>
   ({
-    ...{ id: `c${attempt}`, name: 'main', attempt, state: 'exited', exitCode: 1 },
+    ...{ id: `c${attempt}`, name: 'main', attempt, state: 'exited', exitCode: 1, hash: specHash(main) },
     ...{ startedAt: more.error ? 0 : at - (more.ran ?? 1000), finishedAt: at },
     ...(more.error ? { error: more.error } : {}),
   }) as ContainerRecord;
@@ -66,6 +67,20 @@ test('one that could not even be started says so, and is not tried again at once
   const r = new Restarts();
   const news = r.ended(main, ended(0, 1_000_000, { error: 'no such file' }), { pod: POD, now: 1_000_000 });
   expect(news).toEqual({ reason: 'RunContainerError', message: 'no such file', until: 1_010_000 });
+});
+
+test('another image is started at once, however often the one before failed; what it does itself counts', () => {
+  const r = new Restarts();
+  waits(r, 4);
+  const last = ended(4, 9_000_000);
+  r.ended(main, last, { pod: POD, now: 9_000_000 });
+  expect(r.notBefore('main')).toBe(9_080_000);
+  const mended = { ...main, image: 'mended:1' };
+  expect(r.ended(mended, last, { pod: POD, now: 9_010_000 })).toBeUndefined();
+  expect(r.waiting('main')).toBeUndefined();
+  expect(r.notBefore('main')).toBe(9_000_000);
+  const next = { ...ended(5, 9_100_000), hash: specHash(mended) };
+  expect(r.ended(mended, next, { pod: POD, now: 9_100_000 })?.until).toBe(9_110_000);
 });
 
 test('containers of a pod wait for themselves', () => {

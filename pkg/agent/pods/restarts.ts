@@ -1,5 +1,6 @@
 import type { Container } from '#api/kinds/index.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
+import { specHash } from './container-config.ts';
 
 /** Why a container is not started yet, and until when (epoch milliseconds). */
 export interface Waiting {
@@ -22,6 +23,8 @@ const goSeconds = (ms: number): string => {
 
 interface Ended {
   readonly attempt: number;
+  /** Of the container that is to be started next. */
+  readonly hash: string;
   /** Ends in a row after short lives. */
   readonly streak: number;
   readonly at: number;
@@ -29,7 +32,7 @@ interface Ended {
 
 /**
  * When the containers of a pod may be started again ("Pod Lifecycle", container restarts): at once after the first end,
- * then after 10 s doubling up to 5 min, from the start again after ten quiet minutes.
+ * then after 10 s doubling up to 5 min, from the start again after ten quiet minutes, and with another image.
  */
 export class Restarts {
   readonly #ended = new Map<string, Ended>();
@@ -58,7 +61,14 @@ export class Restarts {
    */
   ended(c: Container, r: ContainerRecord, o: { readonly pod: string; readonly now: number }): Waiting | undefined {
     const known = this.#ended.get(c.name);
-    if (known?.attempt === r.attempt) return undefined;
+    const hash = specHash(c);
+    if (known?.attempt === r.attempt && known.hash === hash) return undefined;
+    if (r.hash !== hash) {
+      // What is to be started has not failed yet.
+      this.#ended.set(c.name, { attempt: r.attempt, hash, streak: 0, at: r.finishedAt });
+      this.#waiting.delete(c.name);
+      return undefined;
+    }
     // What happened before this agent was started is told by the number of attempts.
     const before = known?.streak ?? r.attempt - 1;
     const longLived = r.startedAt > 0 && r.finishedAt - r.startedAt > RESET_MS;
@@ -66,7 +76,7 @@ export class Restarts {
     const neverRan = r.error !== undefined && streak === 0;
     const wait = streak > 0 || neverRan ? Math.min(FIRST_BACKOFF_MS * 2 ** Math.max(0, streak - 1), MAX_BACKOFF_MS) : 0;
     const until = (r.finishedAt || o.now) + wait;
-    this.#ended.set(c.name, { attempt: r.attempt, streak, at: until });
+    this.#ended.set(c.name, { attempt: r.attempt, hash, streak, at: until });
     if (wait === 0) return undefined;
     const waiting = neverRan
       ? { reason: 'RunContainerError', message: r.error ?? '', until }

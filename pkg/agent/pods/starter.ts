@@ -7,6 +7,7 @@ import { StartError } from '../runtime/types.ts';
 import { VolumeError } from '../volumes/errors.ts';
 import { appArmorOf } from './apparmor.ts';
 import { asksImageUser, containerConfig, sandboxConfig } from './container-config.ts';
+import { containerNamed } from './containers.ts';
 import { buildEnv, ConfigError } from './env.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { runHook } from './hooks.ts';
@@ -134,8 +135,10 @@ export class Starter {
   }
 
   async remove(id: string): Promise<void> {
-    const { runtime, prober, view, networks } = this.#pod.deps;
+    const { runtime, prober, view, networks, leaving } = this.#pod.deps;
+    const ownNetwork = view.pod(this.#pod.uid).sandbox?.id === id && !this.#pod.pod.spec?.hostNetwork;
     await networks.detach(id);
+    if (ownNetwork) await leaving(this.#pod.podIps);
     await runtime.remove(id);
     prober.forget(id);
     this.forget(id);
@@ -169,7 +172,9 @@ export class Starter {
     images
       .pull(this.#pod.pod, c, this.#pod.ending)
       .catch((e: Error) => {
-        if (!this.#pod.ending.aborted) this.#failed(c, e);
+        // Another image may be wanted by now.
+        const wanted = containerNamed(this.#pod.pod, c.name)?.image === c.image;
+        if (wanted && !this.#pod.ending.aborted) this.#failed(c, e);
       })
       .finally(() => {
         this.#pulling.delete(c.name);

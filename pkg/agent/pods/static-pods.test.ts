@@ -22,6 +22,25 @@ test('a manifest becomes a pod of this node, with defaults', () => {
   });
   expect(pod.spec).toMatchObject({ nodeName: 'n1', restartPolicy: 'Always', terminationGracePeriodSeconds: 30 });
   expect(pod.spec?.containers[0]?.imagePullPolicy).toBe('IfNotPresent');
+  // Whoever ends pods because of taints leaves its mirror alone.
+  expect(pod.spec?.tolerations).toContainEqual({ operator: 'Exists', effect: 'NoExecute' });
+});
+
+test('of two manifests of one pod the first counts', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'static-'));
+  try {
+    await writeFile(join(dir, 'web.yaml'), manifest());
+    await writeFile(join(dir, 'web.yaml.bak'), manifest(', tty: true'));
+    await writeFile(join(dir, 'web2.yaml'), manifest().replace('name: web', 'name: web, namespace: other'));
+    const deps = { dir, nodeName: 'n1', clock: new FakeClock(), logger: silentLogger, changed: () => {} };
+    const pods = await new StaticPods(deps).read();
+    expect(pods.map(({ metadata: m, spec }) => [m.namespace, m.name, spec?.containers[0]?.tty])).toEqual([
+      ['default', 'web-n1', undefined],
+      ['other', 'web-n1', undefined],
+    ]);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 });
 
 test('its identity is node, file and content', () => {

@@ -51,6 +51,8 @@ export function staticPod(nodeName: string, file: string, text: string): Stored<
     annotations: { ...pod.metadata?.annotations, [CONFIG_HASH]: uid, [CONFIG_SOURCE]: 'file' },
   };
   pod.spec.nodeName = nodeName;
+  // The node runs it whatever its taints are: that its mirror is taken away for one would change nothing.
+  pod.spec.tolerations = [...(pod.spec.tolerations ?? []), { operator: 'Exists', effect: 'NoExecute' }];
   Pods.defaults?.(pod);
   const problems = Pods.validate?.(pod) ?? [];
   const [first] = problems;
@@ -67,7 +69,7 @@ export class StaticPods {
     this.#d = deps;
   }
 
-  /** Reads the folder. A file that cannot be read is left out, and told of once. */
+  /** Reads the folder. A file that cannot be read, or has a pod that another has, is left out and told of once. */
   async read(): Promise<Stored<Pod>[]> {
     const { dir, nodeName, logger } = this.#d;
     await mkdir(dir, { recursive: true });
@@ -76,10 +78,13 @@ export class StaticPods {
       .map((e) => e.name)
       .sort()
       .slice(0, MAX_FILES);
-    const pods: Stored<Pod>[] = [];
+    const pods = new Map<string, Stored<Pod>>();
     for (const file of files) {
       try {
-        pods.push(staticPod(nodeName, file, await readFile(join(dir, file), 'utf8')));
+        const pod = staticPod(nodeName, file, await readFile(join(dir, file), 'utf8'));
+        const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
+        if (pods.has(name)) throw new Error(`there is another manifest of ${name}`);
+        pods.set(name, pod);
         this.#complained.delete(file);
       } catch (e) {
         const { message } = e as Error;
@@ -87,7 +92,7 @@ export class StaticPods {
         this.#complained.set(file, message);
       }
     }
-    return pods;
+    return [...pods.values()];
   }
 
   /** Follows the folder until the signal aborts. */

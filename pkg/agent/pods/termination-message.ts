@@ -8,6 +8,8 @@ import { allContainers } from './containers.ts';
 
 const DEFAULT_PATH = '/dev/termination-log';
 const MAX_BYTES = 4096;
+/** What the messages of all containers of a pod may have together, in equal parts. */
+const POD_BYTES = 12 * 1024;
 /** What of the log stands in for a message: at most so many lines, and so many bytes of them. */
 const LOG_LINES = 80;
 const LOG_BYTES = 2048;
@@ -61,6 +63,13 @@ export async function readMessage(podDir: string, c: Container, r: ContainerReco
   return endOfLog(runtime, r.id).catch(() => '');
 }
 
+/** The part of a message that a status has room for. */
+function fitting(text: string, containers: number): string {
+  const most = Math.floor(POD_BYTES / containers);
+  const bytes = Buffer.from(text);
+  return bytes.length > most ? bytes.toString('utf8', 0, most) : text;
+}
+
 /** The termination messages of one pod's containers, each read once. */
 export class LastWords {
   readonly #byId = new Map<string, string>();
@@ -84,8 +93,9 @@ export class LastWords {
     view: Pick<RuntimeView, 'pod' | 'byId'>,
     from: { podDir: string; runtime: Runtime },
   ): Promise<void> {
+    const containers = allContainers(pod).length;
     for (const [c, r] of this.missing(pod, view.pod(pod.metadata?.uid ?? '')))
-      this.#byId.set(r.id, await readMessage(from.podDir, c, r, from.runtime));
+      this.#byId.set(r.id, fitting(await readMessage(from.podDir, c, r, from.runtime), containers));
     for (const id of this.#byId.keys()) if (!view.byId(id)) this.#byId.delete(id);
   }
 }

@@ -19,6 +19,8 @@ export interface ProbeTarget {
 export type Handler = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'>;
 
 const MAX_MESSAGE = 512;
+/** Timers reach no further, milliseconds: a longer one would be over at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** @throws Error for a name no port has */
 function portOf(port: number | string, c: Container): number {
@@ -51,9 +53,10 @@ export function dialError(e: NodeJS.ErrnoException): string {
 export async function runProbe(
   probe: Handler,
   c: Container,
-  { containerId, podIp, timeoutMs }: ProbeTarget,
+  { containerId, podIp, ...target }: ProbeTarget,
   runtime: Runtime,
 ): Promise<ProbeResult> {
+  const timeoutMs = Math.min(target.timeoutMs, LONGEST_MS);
   try {
     if (probe.exec) {
       const { code, output } = await runtime.exec(containerId, probe.exec.command ?? [], timeoutMs);

@@ -1,4 +1,5 @@
 import type { ContainerCreateOptions } from 'dockerode';
+import { sameJson } from '#api/meta/equal.ts';
 import { LABEL } from './labels.ts';
 import type { CgroupLimits, ContainerConfig, SandboxConfig } from './types.ts';
 
@@ -64,8 +65,13 @@ const NO_NAME_SERVER = ['ndots:off'];
 /** The pause container that holds a pod's namespaces. */
 export function sandboxOptions(s: DockerSettings, c: SandboxConfig): ContainerCreateOptions {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const p of c.empty || c.hostNetwork ? [] : c.ports)
-    bindings[`${p.containerPort}/${p.protocol.toLowerCase()}`] = [{ HostIp: p.hostIp, HostPort: String(p.hostPort) }];
+  for (const p of c.empty || c.hostNetwork ? [] : c.ports) {
+    const port = `${p.containerPort}/${p.protocol.toLowerCase()}`;
+    const binding = { HostIp: p.hostIp, HostPort: String(p.hostPort) };
+    const known = bindings[port] ?? [];
+    // Several ports of the node may lead to one; an init container may name the same as those after it.
+    bindings[port] = known.some((b) => sameJson(b, binding)) ? known : [...known, binding];
+  }
   return {
     name: nameOf('POD', c),
     Image: s.pauseImage,

@@ -6,6 +6,7 @@ import { errors } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { systemClock } from '#async/clock.ts';
 import type { Lister } from '#client/types.ts';
+import { statusOf } from '../pods/containers.ts';
 import { runtimeUid } from '../pods/mirror-pods.ts';
 import type {
   ContainerHandle,
@@ -30,6 +31,11 @@ export interface DockerStreamsDeps {
 
 /** What a container that ended has written is delivered by then, milliseconds. */
 const LAST_OUTPUT_MS = 2_000;
+/** How a container is said to wait for its image, by the reason in its status. */
+const PULLING: Readonly<Record<string, string>> = {
+  ErrImagePull: "image can't be pulled",
+  ImagePullBackOff: 'trying and failing to pull image',
+};
 const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
 
 /** Logs, exec, attach and port-forward over Docker's hijacked connections. */
@@ -76,6 +82,13 @@ export class DockerStreams implements ContainerStreams {
 
   #records(uid: string, name: string): readonly ContainerRecord[] {
     return this.#d.view.pod(uid).containers.get(name) ?? [];
+  }
+
+  /** In the words of the field. */
+  #waitsFor({ namespace, pod, container }: ContainerHandle): string {
+    const found = this.#d.pods.get(pod, namespace);
+    const reason = (found && statusOf(found, container)?.state?.waiting?.reason) || 'ContainerCreating';
+    return PULLING[reason] ?? reason;
   }
 
   #running(handle: ContainerHandle): ContainerRecord {
@@ -126,7 +139,7 @@ export class DockerStreams implements ContainerStreams {
       throw errors.badRequest(
         o.previous
           ? `previous terminated container "${handle.container}" in pod "${handle.pod}" not found`
-          : `container "${handle.container}" in pod "${handle.pod}" is waiting to start: ContainerCreating`,
+          : `container "${handle.container}" in pod "${handle.pod}" is waiting to start: ${this.#waitsFor(handle)}`,
       );
     }
     const sinceSeconds = o.sinceTime

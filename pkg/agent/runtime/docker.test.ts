@@ -81,6 +81,20 @@ test.each([
   expect(sandboxOptions(settings, config as unknown as SandboxConfig).HostConfig?.DnsOptions).toEqual(options);
 });
 
+test('several ports of the node lead to one of a pod', () => {
+  const port = (hostPort: number, hostIp = '', protocol = 'TCP') => ({ containerPort: 80, hostPort, hostIp, protocol });
+  const ports = [port(8080), port(8081), port(8082, '127.0.0.1'), port(8080, '', 'UDP'), port(8080)];
+  const config = { podUid: 'u', namespace: 'ns', pod: 'p', attempt: 0, ports, sysctls: {} };
+  expect(sandboxOptions(settings, config as unknown as SandboxConfig).HostConfig?.PortBindings).toEqual({
+    '80/tcp': [
+      { HostIp: '', HostPort: '8080' },
+      { HostIp: '', HostPort: '8081' },
+      { HostIp: '127.0.0.1', HostPort: '8082' },
+    ],
+    '80/udp': [{ HostIp: '', HostPort: '8080' }],
+  });
+});
+
 test('a command whose client left while it was being started is given up', async () => {
   const off = new AbortController();
   const stream = new PassThrough();
@@ -108,6 +122,25 @@ test('a command whose client left while it was being started is given up', async
   expect(stream.destroyed).toBe(true);
   // Its process was looked for, to be ended.
   expect(asked).toBe(2);
+});
+
+test.each([
+  [undefined, 'ContainerCreating'],
+  ['PodInitializing', 'PodInitializing'],
+  ['ErrImagePull', "image can't be pulled"],
+  ['ImagePullBackOff', 'trying and failing to pull image'],
+])('without a log it is said what a container waits for: %s', async (reason, words) => {
+  const state = reason ? { waiting: { reason } } : {};
+  const pod = { status: { containerStatuses: [{ name: 'main', state }] } } as unknown as Pod;
+  const streams = new DockerStreams({
+    runtime: {} as DockerRuntime,
+    view: { pod: () => ({ containers: new Map() }) } as unknown as RuntimeView,
+    pods: { get: () => pod, list: () => [], byIndex: () => [] } as never,
+  });
+  const handle: ContainerHandle = { namespace: 'ns', pod: 'p', uid: 'u', container: 'main', id: '' };
+  const options = { follow: false, previous: false, timestamps: false, stream: 'All' } as const;
+  const log = streams.logs(handle, options, new AbortController().signal);
+  await expect(log).rejects.toThrow(`container "main" in pod "p" is waiting to start: ${words}`);
 });
 
 test("Docker is asked for the lives of this node's containers alone, and is told when nobody listens any more", async () => {

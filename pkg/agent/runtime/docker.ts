@@ -356,6 +356,7 @@ export class DockerRuntime implements Runtime {
       architecture: String(i.Architecture),
       cpus: Number(i.NCPU),
       memoryBytes: Number(i.MemTotal),
+      rootDir: String(i.DockerRootDir),
       userNamespaces: SecurityOptions?.some((o) => o.split(',').includes('name=userns')) ?? false,
     };
   }

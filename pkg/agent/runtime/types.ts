@@ -160,6 +160,8 @@ export interface RuntimeInfo {
   readonly architecture: string;
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** Folder on the node with images, layers and logs. */
+  readonly rootDir: string;
   /** Whether root of a container is somebody else on the host. */
   readonly userNamespaces: boolean;
 }

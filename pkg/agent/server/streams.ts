@@ -2,6 +2,13 @@ import { createWebSocketStream, type WebSocket } from 'ws';
 import { errors } from '#api/meta/errors.ts';
 import type { Clock } from '#async/clock.ts';
 import { SpdySession } from '#spdy/session.ts';
+import {
+  type AcceptorLimits,
+  isWebSocket,
+  offeredSubprotocols,
+  type Upgrade,
+  WebSocketAcceptor,
+} from '#websocket/acceptor.ts';
 import type { ContainerStreams, ExecRequest, ProcessSession } from '../streaming/backend.ts';
 import { parseCommandOptions } from '../streaming/command/options.ts';
 import { runCommand } from '../streaming/command/run.ts';
@@ -13,11 +20,13 @@ import { forwardChannels, parsePorts } from '../streaming/portforward/websocket.
 import { WebSocketChannels } from '../streaming/websocket/channels.ts';
 import { CHANNEL_PROTOCOLS, type ChannelProtocol } from '../streaming/websocket/codec.ts';
 import type { Connections } from './connections.ts';
-import { acceptSpdy, isWebSocket, offeredSubprotocols, type Upgrade, WebSocketAcceptor } from './handshake.ts';
 import type { StreamPath } from './path.ts';
+import { acceptSpdy } from './spdy-handshake.ts';
 
 const TUNNEL_PROTOCOL = `SPDY/3.1+${PORT_FORWARD_PROTOCOL}`;
 const STREAMS_TIMEOUT_MS = 30_000;
+/** Messages as large as Go's own servers accept. */
+const LIMITS: AcceptorLimits = { maxMessage: 32 << 20, lingerMs: 30_000 };
 
 export interface StreamServerDeps {
   readonly streams: ContainerStreams;
@@ -28,7 +37,7 @@ export interface StreamServerDeps {
 /** Serves exec, attach and port-forward on upgraded connections. */
 export class StreamServer {
   readonly #deps: StreamServerDeps;
-  readonly #webSockets = new WebSocketAcceptor();
+  readonly #webSockets = new WebSocketAcceptor(LIMITS);
 
   constructor(deps: StreamServerDeps) {
     this.#deps = deps;

@@ -1,4 +1,4 @@
-import { readFile, statfs } from 'node:fs/promises';
+import { readFile, stat, statfs } from 'node:fs/promises';
 
 /** What this machine has and uses. Bytes. */
 export interface MachineUsage {
@@ -10,7 +10,10 @@ export interface MachineUsage {
   readonly maxProcesses: number;
 }
 
+/** Of one file system. */
 export interface DiskUsage {
+  /** Its number: two folders with the same one share it. */
+  readonly device: number;
   readonly capacity: number;
   readonly available: number;
   readonly inodes: number;
@@ -47,6 +50,6 @@ export async function machineUsage(): Promise<MachineUsage> {
 }
 
 export async function diskUsage(path: string): Promise<DiskUsage> {
-  const s = await statfs(path);
-  return { capacity: s.blocks * s.bsize, available: s.bavail * s.bsize, inodes: s.files, inodesFree: s.ffree };
+  const [s, { dev: device }] = await Promise.all([statfs(path), stat(path)]);
+  return { device, capacity: s.blocks * s.bsize, available: s.bavail * s.bsize, inodes: s.files, inodesFree: s.ffree };
 }

@@ -12,6 +12,8 @@ import { type NetworkUsage, rateBase, type Usage, type UsageReader } from './usa
 export interface NodeStatsDeps {
   readonly nodeName: string;
   readonly rootDir: string;
+  /** Docker's folder, as this process sees it. */
+  readonly imageDir: () => string;
   readonly view: RuntimeView;
   readonly pods: Lister<Pod>;
   readonly usage: UsageReader;
@@ -35,7 +37,10 @@ export interface NodeUsage {
   readonly cpuRate: number | undefined;
   /** What the rate is taken over, milliseconds; 0 without one. */
   readonly windowMs: number;
+  /** That of the volumes ("nodefs"). */
   readonly disk: DiskUsage;
+  /** That of images, layers and logs ("imagefs"): often the same. */
+  readonly imageDisk: DiskUsage;
   readonly pods: readonly PodUsage[];
 }
 
@@ -64,9 +69,14 @@ export class NodeStats {
   }
 
   /** Only the machine, which costs next to nothing. */
-  async machine(): Promise<Pick<NodeUsage, 'machine' | 'disk'>> {
-    const [machine, disk] = await Promise.all([machineUsage(), diskUsage(this.#d.rootDir)]);
-    return { machine, disk };
+  async machine(): Promise<Pick<NodeUsage, 'machine' | 'disk' | 'imageDisk'>> {
+    const { rootDir } = this.#d;
+    const [machine, disk, imageDisk] = await Promise.all([machineUsage(), diskUsage(rootDir), this.imageDisk()]);
+    return { machine, disk, imageDisk };
+  }
+
+  imageDisk(): Promise<DiskUsage> {
+    return diskUsage(this.#d.imageDir());
   }
 
   measure(): Promise<NodeUsage> {
@@ -92,14 +102,13 @@ export class NodeStats {
   }
 
   async #measure(): Promise<NodeUsage> {
-    const { nodeName, rootDir, view, pods, usage, clock } = this.#d;
+    const { nodeName, view, pods, usage, clock } = this.#d;
     const live = [...pods.list()];
     const running = live.map((pod) => ({ pod, runtime: view.pod(runtimeUid(pod)) }));
     const ids = running.flatMap(({ runtime: r }) => [r.sandbox, ...[...r.containers.values()].map((c) => c[0])]);
     usage.retain(new Set(ids.flatMap((r) => (r ? [r.id] : []))));
-    const [machine, disk, ...measured] = await Promise.all([
-      machineUsage(),
-      diskUsage(rootDir),
+    const [{ machine, disk, imageDisk }, ...measured] = await Promise.all([
+      this.machine(),
       ...running.map(({ pod, runtime }) => this.#pod(pod, runtime)),
     ]);
     const at = clock.now();
@@ -114,6 +123,7 @@ export class NodeStats {
       cpuRate,
       windowMs: base ? at - base.at : 0,
       disk,
+      imageDisk,
       pods: measured.filter((p) => p !== undefined),
     };
   }

@@ -81,7 +81,8 @@ const NODE: NodeUsage = {
   machine: { cpuNs: 9e9, memoryTotal: 1000, memoryAvailable: 400, processes: 3, maxProcesses: 10 },
   cpuRate: 4e8,
   windowMs: 3000,
-  disk: { capacity: 50, available: 20, inodes: 9, inodesFree: 8 },
+  disk: { device: 1, capacity: 50, available: 20, inodes: 9, inodesFree: 8 },
+  imageDisk: { device: 2, capacity: 70, available: 10, inodes: 9, inodesFree: 4 },
   pods: [
     {
       pod: { metadata: { name: 'p', namespace: 'ns', uid: 'u' } } as unknown as Stored<Pod>,
@@ -114,6 +115,7 @@ test('the summary', () => {
       cpu: { usageCoreNanoSeconds: 9e9 },
       memory: { workingSetBytes: 600, availableBytes: 400 },
       fs: { usedBytes: 30, inodesUsed: 1 },
+      runtime: { imageFs: { usedBytes: 60, inodesUsed: 5 }, containerFs: { capacityBytes: 70 } },
       rlimit: { maxpid: 10, curproc: 3 },
     },
     pods: [

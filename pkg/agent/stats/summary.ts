@@ -1,4 +1,5 @@
 import { apiTime } from '#api/meta/time.ts';
+import type { DiskUsage } from './machine.ts';
 import type { NodeUsage, PodUsage } from './node-stats.ts';
 import type { Usage } from './usage.ts';
 
@@ -77,18 +78,20 @@ function podSummary(p: PodUsage) {
   };
 }
 
+const fileSystem = (at: number, disk: DiskUsage) => ({
+  time: apiTime(at),
+  availableBytes: disk.available,
+  capacityBytes: disk.capacity,
+  usedBytes: disk.capacity - disk.available,
+  inodesFree: disk.inodesFree,
+  inodes: disk.inodes,
+  inodesUsed: disk.inodes - disk.inodesFree,
+});
+
 /** `/stats/summary` (kubelet stats v1alpha1). Pure. */
 export function summary(n: NodeUsage): object {
-  const { machine: m, disk } = n;
-  const fs = {
-    time: apiTime(n.at),
-    availableBytes: disk.available,
-    capacityBytes: disk.capacity,
-    usedBytes: disk.capacity - disk.available,
-    inodesFree: disk.inodesFree,
-    inodes: disk.inodes,
-    inodesUsed: disk.inodes - disk.inodesFree,
-  };
+  const { machine: m } = n;
+  const imageFs = fileSystem(n.at, n.imageDisk);
   return {
     node: {
       nodeName: n.nodeName,
@@ -100,8 +103,8 @@ export function summary(n: NodeUsage): object {
         usageBytes: m.memoryTotal - m.memoryAvailable,
         workingSetBytes: m.memoryTotal - m.memoryAvailable,
       },
-      fs,
-      runtime: { imageFs: fs, containerFs: fs },
+      fs: fileSystem(n.at, n.disk),
+      runtime: { imageFs, containerFs: imageFs },
       rlimit: { time: apiTime(n.at), maxpid: m.maxProcesses, curproc: m.processes },
     },
     pods: n.pods.map(podSummary),

@@ -253,6 +253,16 @@ describe('conditions', () => {
       { Initialized: 'True', ContainersReady: 'False ContainersNotReady', Ready: 'False ContainersNotReady' },
     ],
     [
+      'a sidecar that has not started',
+      { init: sidecar, records: [exited('s', 1)] },
+      { Initialized: 'False ContainersNotInitialized' },
+    ],
+    [
+      'a sidecar that ended well, and is started anew',
+      { init: sidecar, records: [exited('s', 0), record('a')] },
+      { Initialized: 'True', ContainersReady: 'False ContainersNotReady', Ready: 'False ContainersNotReady' },
+    ],
+    [
       'succeeded',
       { policy: 'Never', records: [exited('a', 0)] },
       { Initialized: 'True PodCompleted', ContainersReady: 'False PodCompleted', Ready: 'False PodCompleted' },

@@ -46,9 +46,11 @@ function condition(i: StatusInput, type: string, { ok, reason, message }: Verdic
   return { type, status, ...(reason ? { reason } : {}), ...(message ? { message } : {}), lastTransitionTime };
 }
 
-function initialized(i: StatusInput, phase: string, { init }: ContainerStatuses): Verdict {
+function initialized(i: StatusInput, phase: string, { init, app }: ContainerStatuses): Verdict {
+  // A sidecar that is started anew later on does not take it back.
+  const begun = app.some((s) => s.state?.running ?? s.state?.terminated);
   const open = (i.pod.spec?.initContainers ?? [])
-    .filter((c, n) => (isSidecar(c) ? !init[n]?.started : init[n]?.state?.terminated?.exitCode !== 0))
+    .filter((c, n) => (isSidecar(c) ? !begun && !init[n]?.started : init[n]?.state?.terminated?.exitCode !== 0))
     .map((c) => c.name);
   if (phase === 'Succeeded') return { ok: true, reason: 'PodCompleted' };
   if (open.length === 0) return { ok: true };

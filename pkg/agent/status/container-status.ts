@@ -1,7 +1,7 @@
 import type { Container, ContainerStatus } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { statusOf } from '../pods/containers.ts';
-import { restarts } from '../pods/plan.ts';
+import { isSidecar, restarts } from '../pods/plan.ts';
 import { resizeOf } from '../pods/resize.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
 import type { StatusInput } from './input.ts';
@@ -142,7 +142,7 @@ export function containerStatus(i: StatusInput, c: Container, role: ContainerRol
   }
   return {
     ...common,
-    ready: role === 'init' && r.exitCode === 0,
+    ready: role === 'init' && !isSidecar(c) && r.exitCode === 0,
     started: false,
     state: { terminated: terminated(i, r) },
     ...lastState(i, c.name),

@@ -86,7 +86,7 @@ export interface ContainerStreams {
   attach(handle: ContainerHandle, wishes: StreamWishes, signal: AbortSignal): Promise<ProcessSession>;
   /**
    * The log text, already filtered and formatted. With `follow` it ends when the container does.
-   * @throws StatusError 400 `container "c" in pod "p" is waiting to start: ContainerCreating`, or
+   * @throws StatusError 400 `container "c" in pod "p" is waiting to start: ` with the reason, or
    * `previous terminated container "c" in pod "p" not found`
    */
   logs(handle: ContainerHandle, options: LogOptions, signal: AbortSignal): Promise<Readable>;

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import type { Exec } from '#process/exec.ts';
+import { VolumeError } from './errors.ts';
 
 /** Mount points in a mountinfo table (proc(5)), in the order they were made. Octal escapes stand for blanks in paths. */
 export const mountPoints = (mountinfo: string): string[] =>
@@ -13,6 +15,15 @@ const present = async (): Promise<string[]> => mountPoints(await readFile('/proc
 
 export const isMounted = async (path: string): Promise<boolean> => (await present()).includes(path);
 
-/** Mount points below a directory, those made last first. */
-export const mountsBelow = async (dir: string): Promise<string[]> =>
-  (await present()).filter((p) => p.startsWith(`${dir}/`)).reverse();
+/**
+ * Takes all mounts below a directory away, those made last first.
+ * @param table tells the mount points there are
+ * @throws VolumeError when one stays: what is in it must not be removed with the directory
+ */
+export async function unmountBelow(dir: string, exec: Exec, table = present): Promise<void> {
+  const below = async (): Promise<string[]> => (await table()).filter((p) => p.startsWith(`${dir}/`));
+  const found = await below();
+  for (const path of found.toReversed()) await exec('umount', ['-l', path]);
+  const [left] = found.length > 0 ? await below() : [];
+  if (left !== undefined) throw new VolumeError(`${left} cannot be unmounted`);
+}

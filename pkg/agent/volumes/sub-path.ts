@@ -1,9 +1,20 @@
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, sep } from 'node:path';
+import { expand, variablesIn } from '../pods/env.ts';
 import { VolumeError } from './errors.ts';
 import type { NodeRoot } from './node-root.ts';
 
 const inside = (root: string, path: string): boolean => path === root || path.startsWith(root + sep);
+
+/**
+ * A `subPathExpr` by the variables of its container. Pure.
+ * @throws VolumeError for a variable that is not there or empty: what is left could be another's part, or all there is
+ */
+export function expandedSubPath(expression: string, env: ReadonlyMap<string, string>): string {
+  const missing = new Set(variablesIn(expression).filter((name) => !env.get(name)));
+  if (missing.size > 0) throw new VolumeError(`missing value for ${[...missing].sort().join(', ')}`);
+  return expand(expression, env);
+}
 
 /**
  * A path below a volume's directory ("Volumes", using subPath), with links followed, and made when it is not there. Links

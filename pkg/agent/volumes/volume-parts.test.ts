@@ -7,11 +7,11 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import { inMemory, memoryBytes } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
-import { mountPoints } from './mount-table.ts';
+import { mountPoints, unmountBelow } from './mount-table.ts';
 import { NodeRoot } from './node-root.ts';
 import type { PodObjects } from './objects.ts';
 import { referencesOf } from './references.ts';
-import { subPathOf } from './sub-path.ts';
+import { expandedSubPath, subPathOf } from './sub-path.ts';
 import { Tokens } from './tokens.ts';
 import { type VolumeDeps, Volumes } from './volumes.ts';
 
@@ -72,9 +72,41 @@ describe('sub paths', () => {
   });
 });
 
+test('a sub path by variables; one that is not there or empty does not show another part of the volume', async () => {
+  const env = new Map([
+    ['POD', 'p1'],
+    ['EMPTY', ''],
+  ]);
+  expect(expandedSubPath('logs/$(POD)/$$(POD)', env)).toBe('logs/p1/$(POD)');
+  expect(() => expandedSubPath('$(EMPTY)', env)).toThrow('missing value for EMPTY');
+  expect(() => expandedSubPath('$(NONE)/$(POD)/$(EMPTY)/$(NONE)', env)).toThrow('missing value for EMPTY, NONE');
+  const volumes = new Volumes({ rootDir: dir } as VolumeDeps);
+  const c = { name: 'c', volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: '$(EMPTY)' }] } as Container;
+  const pod = { metadata: { name: 'p' }, spec: {} } as unknown as Stored<Pod>;
+  await expect(volumes.mountsOf(pod, c, new Map([['v', '/there']]), env)).rejects.toThrow('missing value for EMPTY');
+});
+
 test('mount points, escapes undone', () => {
   const table = '29 1 0:26 / / rw shared:1 - ext4 /dev/x rw\n30 29 0:27 / /a\\040b rw - tmpfs tmpfs rw\n';
   expect(mountPoints(table)).toEqual(['/', '/a b']);
+});
+
+test.each([
+  ['goes', 0, undefined],
+  ['stays', 32, '/pods/u/volumes/v cannot be unmounted'],
+])('a mount in a volume that %s when its pod does', async (_, code, complaint) => {
+  const mounts = ['/', '/pods/u', '/pods/u/volumes/v', '/pods/u/volumes/v/deep', '/pods/uu/w'];
+  const tried: string[] = [];
+  const exec = async (_program: string, args: readonly string[]) => {
+    const path = args.at(-1) ?? '';
+    tried.push(path);
+    if (code === 0) mounts.splice(mounts.indexOf(path), 1);
+    return { code, stdout: '', stderr: '' };
+  };
+  const done = unmountBelow('/pods/u', exec, async () => [...mounts]);
+  if (complaint) await expect(done).rejects.toThrow(complaint);
+  else await done;
+  expect(tried).toEqual(['/pods/u/volumes/v/deep', '/pods/u/volumes/v']);
 });
 
 test.each<[string, object, string | undefined, string | undefined, number]>([

@@ -5,7 +5,6 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
-import { expand } from '../pods/env.ts';
 import type { Mount } from '../runtime/types.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { claimedPath, claimNameOf } from './claims.ts';
@@ -14,11 +13,11 @@ import { emptyDir, inMemory, memoryBytes } from './empty-dir.ts';
 import { VolumeError } from './errors.ts';
 import { giveToGroup } from './group.ts';
 import { hostPath } from './host-path.ts';
-import { isMounted, mountsBelow } from './mount-table.ts';
+import { isMounted, unmountBelow } from './mount-table.ts';
 import type { NodeRoot } from './node-root.ts';
 import type { PodObjects } from './objects.ts';
 import { referencesOf } from './references.ts';
-import { subPathOf } from './sub-path.ts';
+import { expandedSubPath, subPathOf } from './sub-path.ts';
 import { Tokens } from './tokens.ts';
 
 export interface VolumeDeps {
@@ -150,7 +149,7 @@ export class Volumes {
       if (base === undefined) throw new VolumeError(`volume "${m.name}" is not defined in pod ${pod.metadata.name}`);
       if (m.recursiveReadOnly === 'Enabled')
         throw new VolumeError(`volume "${m.name}": recursive read-only mounts are not supported by the runtime`);
-      const sub = m.subPathExpr ? expand(m.subPathExpr, env) : (m.subPath ?? '');
+      const sub = m.subPathExpr ? expandedSubPath(m.subPathExpr, env) : (m.subPath ?? '');
       const volume = pod.spec?.volumes?.find((v) => v.name === m.name);
       mounts.push({
         source: sub ? await subPathOf(this.#d.node, base, sub) : base,
@@ -171,19 +170,15 @@ export class Volumes {
   async release(uid: string): Promise<void> {
     this.#d.objects.release(uid);
     this.#tokens.forget(uid);
-    await this.#unmount(join(this.podDir(uid), 'volumes'));
+    await unmountBelow(join(this.podDir(uid), 'volumes'), this.#d.exec);
     await rm(join(this.podDir(uid), 'volumes'), { recursive: true, force: true });
     await rm(join(this.#memory, uid), { recursive: true, force: true });
-  }
-
-  async #unmount(dir: string): Promise<void> {
-    for (const path of await mountsBelow(dir)) await this.#d.exec('umount', ['-l', path]);
   }
 
   /** Unmounts and removes everything of a pod, also when nothing but its directory is known. */
   async cleanUp(uid: string): Promise<void> {
     await this.release(uid);
-    await this.#unmount(this.podDir(uid));
+    await unmountBelow(this.podDir(uid), this.#d.exec);
     await rm(this.podDir(uid), { recursive: true, force: true });
   }
 }
