@@ -12,6 +12,8 @@ import { startHealthServer } from '#process/health.ts';
 import type { Logger } from '#process/logger.ts';
 import { cidrsFlag, type MainContext, runMain, UserError } from '#process/main.ts';
 import { processRegistry } from '#process/metrics.ts';
+import { NftSession } from '#process/nft-session.ts';
+import { hasNftables, type NftRunner, nftOnce } from '#process/nftables.ts';
 import { IptablesBackend } from '#proxy/backends/iptables/backend.ts';
 import { IpvsBackend } from '#proxy/backends/ipvs/backend.ts';
 import { NftablesBackend } from '#proxy/backends/nftables/backend.ts';
@@ -26,25 +28,31 @@ const BEHIND_MS = 15_000;
 interface Flags {
   kubeconfig?: string;
   nodeName: string;
-  proxyMode: string;
+  proxyMode?: string;
   ipvsScheduler: string;
   clusterCidr: readonly string[];
   healthAddress: string;
   cleanup: boolean;
 }
 
+interface Mode {
+  readonly name: string;
+  /** Takes changes of nftables, of both families. */
+  readonly changes: NftRunner;
+}
+
 /** @throws UserError when there is no such mode */
-function modesOf(family: IpFamily, flags: Flags, logger: Logger): FamilyModes {
-  const { proxyMode, ipvsScheduler: scheduler } = flags;
+function modesOf(family: IpFamily, { name, changes }: Mode, flags: Flags, logger: Logger): FamilyModes {
+  const { ipvsScheduler: scheduler } = flags;
   const options = { exec: systemExec, logger, family, clusterCidr: ofFamily(family, flags.clusterCidr) ?? '' };
   const modes: ProxyBackend[] = [
     new IptablesBackend(options),
-    new NftablesBackend(systemExec, options),
+    new NftablesBackend({ ...options, changes }),
     new IpvsBackend({ ...options, scheduler }),
   ];
-  const backend = modes.find((m) => m.name === proxyMode);
+  const backend = modes.find((m) => m.name === name);
   if (!backend) {
-    throw new UserError(`--proxy-mode ${proxyMode} is not known; use one of ${modes.map((m) => m.name).join(', ')}`);
+    throw new UserError(`--proxy-mode ${name} is not known; use one of ${modes.map((m) => m.name).join(', ')}`);
   }
   const always = family === 'IPv4' || options.clusterCidr !== '';
   return { family, backend, others: modes.filter((m) => m !== backend), always };
@@ -61,7 +69,10 @@ async function cleanUp(families: readonly FamilyModes[], logger: Logger): Promis
 }
 
 async function run(flags: Flags, { logger, signal }: MainContext): Promise<void> {
-  const families = FAMILIES.map((family) => modesOf(family, flags, logger));
+  const name = flags.proxyMode ?? ((await hasNftables(systemExec)) ? 'nftables' : 'iptables');
+  logger.info({ mode: name }, 'how Services are reached');
+  const mode: Mode = { name, changes: new NftSession({ once: nftOnce(systemExec) }) };
+  const families = FAMILIES.map((family) => modesOf(family, mode, flags, logger));
   if (flags.cleanup) return cleanUp(families, logger);
   if (!flags.kubeconfig) throw new UserError('--kubeconfig is required: it says how to reach the API server');
   const config = await loadKubeconfig(flags.kubeconfig);
@@ -107,7 +118,7 @@ await runMain(
       .description('Makes Services reachable on this node by kernel rules.')
       .option('--kubeconfig <file>', 'how to reach the API server')
       .option('--node-name <name>', 'the node this runs on', hostname())
-      .option('--proxy-mode <mode>', 'how: iptables, nftables or ipvs', 'iptables')
+      .option('--proxy-mode <mode>', 'how: iptables, nftables or ipvs; default: nftables where it is, else iptables')
       .option('--ipvs-scheduler <name>', 'how ipvs spreads connections: rr, wrr, lc, wlc, sh, dh, sed or nq', 'rr')
       .option('--cluster-cidr <cidrs>', 'the pod network, or one of each address family', cidrsFlag, [])
       .option(

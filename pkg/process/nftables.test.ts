@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Exec } from './exec.ts';
-import { type NftContent, NftTable, nftScript } from './nftables.ts';
+import { type NftContent, NftTable, nftScripts } from './nftables.ts';
 
 const T = 'inet t';
 const content = (
@@ -25,7 +25,9 @@ const MAP = 'type ipv4_addr : verdict;';
 const one = content({ s: [SET, { '10.0.0.1': '' }], m: [MAP, { '10.0.0.1': 'goto x' }] }, { base: ['a'], x: ['drop'] });
 
 test('from nothing: whatever was there is replaced', () => {
-  expect(nftScript(T, undefined, one).split('\n')).toEqual([
+  const [script = '', ...more] = nftScripts(T, undefined, one);
+  expect(more).toEqual([]);
+  expect(script.split('\n')).toEqual([
     'add table inet t',
     'delete table inet t',
     'add table inet t',
@@ -73,17 +75,41 @@ describe('what differs', () => {
       ['flush chain inet t x', 'delete map inet t m', 'delete chain inet t x'],
     ],
   ])('%s', (_, wanted, lines) => {
-    expect(nftScript(T, one, wanted)).toBe(lines.map((l) => `${l}\n`).join(''));
+    expect(nftScripts(T, one, wanted).join('')).toBe(lines.map((l) => `${l}\n`).join(''));
+  });
+
+  test('new chains and sets are there, whole, before anything leads to them', () => {
+    const wanted = content(
+      { s: [SET, { '10.0.0.1': '' }], t: [SET, { '10.0.0.3': '' }], m: [MAP, { '10.0.0.1': 'goto y' }] },
+      { base: ['b'], y: ['drop'] },
+    );
+    expect(nftScripts(T, one, wanted).map((s) => s.trim().split('\n'))).toEqual([
+      [
+        'add set inet t t { type ipv4_addr; }',
+        'add chain inet t y',
+        'add rule inet t y drop',
+        'add element inet t t { 10.0.0.3 }',
+      ],
+      [
+        'flush chain inet t base',
+        'add rule inet t base b',
+        'delete element inet t m { 10.0.0.1 }',
+        'add element inet t m { 10.0.0.1 : goto y }',
+        'flush chain inet t x',
+        'delete chain inet t x',
+      ],
+    ]);
   });
 
   test('a set of another type, or a chain of another hook: all anew', () => {
     const other = content({ s: ['type inet_service;', { 1: '' }] }, { base: ['a'] });
-    expect(nftScript(T, one, other)).toBe(nftScript(T, undefined, other));
+    expect(nftScripts(T, one, other)).toEqual(nftScripts(T, undefined, other));
   });
 
   test('many elements make several commands', () => {
     const many = Object.fromEntries(Array.from({ length: 5001 }, (_, i) => [`${i}`, '']));
-    const lines = nftScript(T, content({ s: [SET, {}] }, {}), content({ s: [SET, many] }, {}))
+    const lines = nftScripts(T, content({ s: [SET, {}] }, {}), content({ s: [SET, many] }, {}))
+      .join('')
       .trim()
       .split('\n');
     expect(lines).toHaveLength(2);
@@ -116,6 +142,18 @@ describe('a table', () => {
     fail = false;
     await table.apply(one);
     expect(scripts.at(-1)).toContain('delete table inet t\n');
+  });
+
+  test('what is done in place is for another runner', async () => {
+    const changes: string[] = [];
+    const changing = new NftTable(exec, T, { run: async (script) => void changes.push(script) });
+    const before = scripts.length;
+    await changing.apply(one);
+    await changing.apply(content({ s: [SET, {}] }, { base: ['a'] }));
+    await changing.apply(content({ s: [MAP, {}] }, { base: ['a'] }));
+    await changing.apply(one, { anew: true });
+    expect(changes).toHaveLength(1);
+    expect(scripts.slice(before).map((s) => s.includes('delete table'))).toEqual([true, true, true]);
   });
 
   test.each([

@@ -20,7 +20,8 @@ export interface NftContent {
   readonly chains: ReadonlyMap<string, NftChain>;
 }
 
-const TIMEOUT_MS = 30_000;
+/** For one process of nft, milliseconds. */
+export const NFT_TIMEOUT_MS = 30_000;
 /**
  * Until the next look at rules, milliseconds for each element of the table: a look costs some 20 µs for each, so looks take a
  * hundredth of the time. How long one really takes says more about how busy the machine is.
@@ -28,6 +29,36 @@ const TIMEOUT_MS = 30_000;
 const PAUSE_PER_ELEMENT_MS = 2;
 /** Elements in one command; one of many thousands would make a line of megabytes. */
 const ELEMENTS_PER_COMMAND = 5000;
+
+/** Takes scripts of nft, each of them one transaction. */
+export interface NftRunner {
+  /** @throws Error with nft's words, or when there was no answer: what the kernel holds is unknown then */
+  run(script: string): Promise<void>;
+}
+
+/** @param said by nft about a script that it did not take */
+export const nftFailure = (said: string): Error => new Error(`nft: ${said.trim().slice(0, 1000)}`);
+
+/** A process of nft for each script. */
+export function nftOnce(exec: Exec): NftRunner {
+  return {
+    async run(script) {
+      const { code, stderr } = await exec('nft', ['-f', '-'], { input: script, timeoutMs: NFT_TIMEOUT_MS });
+      if (code !== 0) throw nftFailure(stderr);
+    },
+  };
+}
+
+/** Whether the kernel and a program that it understands are there. */
+export function hasNftables(exec: Exec): Promise<boolean> {
+  const probe = 'table ip coxswain-probe';
+  return nftOnce(exec)
+    .run(`add ${probe}\ndelete ${probe}\n`)
+    .then(
+      () => true,
+      () => false,
+    );
+}
 
 function elementsOf({ sets }: NftContent): number {
   let count = 0;
@@ -64,39 +95,51 @@ function mustStartOver(old: NftContent, wanted: NftContent): boolean {
   return false;
 }
 
+const NOTHING: NftContent = { sets: new Map(), chains: new Map() };
+
 /**
- * Input of nft that turns one content into another in one transaction; '' when there is nothing to do.
- * @param table such as "inet coxswain". @param old undefined: whatever is there is replaced.
+ * Inputs of nft that turn one content into another, each of them one transaction; none when there is nothing to do. New sets
+ * and chains come before what refers to them: a packet that is under way through the chains while a transaction takes effect
+ * sees chains as they were before and sets as they are after, and would find a new chain empty.
+ * @param table such as "inet coxswain". @param old undefined: whatever is there is replaced, at one stroke.
  */
-export function nftScript(table: string, old: NftContent | undefined, wanted: NftContent): string {
-  if (old && mustStartOver(old, wanted)) return nftScript(table, undefined, wanted);
+export function nftScripts(table: string, old: NftContent | undefined, wanted: NftContent): string[] {
+  if (old && mustStartOver(old, wanted)) return nftScripts(table, undefined, wanted);
+  const before = old ?? NOTHING;
   const fresh = old ? [] : ['add table @', 'delete table @', 'add table @'];
-  const [before, adds, rules, elements, removals] = [
-    old ?? { sets: new Map<string, NftSet>(), chains: new Map<string, NftChain>() },
-    [] as string[],
-    [] as string[],
-    [] as string[],
-    [] as string[],
+  const sets = Map.groupBy(wanted.sets, ([name]) => before.sets.has(name));
+  const chains = Map.groupBy(wanted.chains, ([name]) => before.chains.has(name));
+  const [newSets, newChains] = [sets.get(false) ?? [], chains.get(false) ?? []];
+  const made = [
+    ...newSets.map(([name, s]) => declare(name, s)),
+    ...newChains.map(([name, c]) => `add chain @ ${name}${c.hook ? ` { ${c.hook} }` : ''}`),
+    ...newChains.flatMap(([name, c]) => rulesOf(name, c)),
+    ...newSets.flatMap(([name, s]) => elementChanges(name, undefined, s.elements)),
   ];
-  for (const [name, s] of wanted.sets) if (!before.sets.has(name)) adds.push(declare(name, s));
-  for (const [name, c] of wanted.chains) {
-    const known = before.chains.get(name);
-    if (!known) adds.push(`add chain @ ${name}${c.hook ? ` { ${c.hook} }` : ''}`);
-    if (sameRules(known, c)) continue;
-    if (known) rules.push(`flush chain @ ${name}`);
-    rules.push(...c.rules.map((r) => `add rule @ ${name} ${r}`));
-  }
-  for (const [name, s] of wanted.sets)
-    elements.push(...elementChanges(name, before.sets.get(name)?.elements, s.elements));
-  // What refers to others goes first.
-  for (const name of before.chains.keys()) if (!wanted.chains.has(name)) removals.push(`flush chain @ ${name}`);
-  const staleMaps = [...before.sets]
+  const changed = [
+    ...(chains.get(true) ?? [])
+      .filter(([name, c]) => !sameRules(before.chains.get(name), c))
+      .flatMap(([name, c]) => [`flush chain @ ${name}`, ...rulesOf(name, c)]),
+    ...(sets.get(true) ?? []).flatMap(([name, s]) => elementChanges(name, before.sets.get(name)?.elements, s.elements)),
+    ...removals(before, wanted),
+  ];
+  const script = (commands: readonly string[]): string => commands.map((c) => `${c.replace('@', table)}\n`).join('');
+  return [script([...fresh, ...made]), script(changed)].filter((s) => s !== '');
+}
+
+const rulesOf = (name: string, { rules }: NftChain): string[] => rules.map((r) => `add rule @ ${name} ${r}`);
+
+/** What goes; what refers to others first. */
+function removals(before: NftContent, wanted: NftContent): string[] {
+  const stale = [...before.chains.keys()].filter((name) => !wanted.chains.has(name));
+  const staleSets = [...before.sets]
     .filter(([name]) => !wanted.sets.has(name))
     .sort(([, a], [, b]) => Number(isMap(b)) - Number(isMap(a)));
-  for (const [name, s] of staleMaps) removals.push(`delete ${isMap(s) ? 'map' : 'set'} @ ${name}`);
-  for (const name of before.chains.keys()) if (!wanted.chains.has(name)) removals.push(`delete chain @ ${name}`);
-  const commands = [...fresh, ...adds, ...rules, ...elements, ...removals];
-  return commands.map((c) => `${c.replace('@', table)}\n`).join('');
+  return [
+    ...stale.map((name) => `flush chain @ ${name}`),
+    ...staleSets.map(([name, s]) => `delete ${isMap(s) ? 'map' : 'set'} @ ${name}`),
+    ...stale.map((name) => `delete chain @ ${name}`),
+  ];
 }
 
 function elementChanges(
@@ -116,6 +159,8 @@ function elementChanges(
 export class NftTable {
   readonly #exec: Exec;
   readonly #name: string;
+  readonly #once: NftRunner;
+  readonly #changes: NftRunner;
   #nextThorough = 0;
   /** What the kernel holds: all of it, or no longer known as a whole after a `change`; undefined: unknown. */
   #applied:
@@ -126,10 +171,12 @@ export class NftTable {
       }
     | undefined;
 
-  /** @param name family and name, such as "inet coxswain". */
-  constructor(exec: Exec, name: string) {
+  /** @param name family and name, such as "inet coxswain". @param changes takes what is done in place, which is short mostly */
+  constructor(exec: Exec, name: string, changes?: NftRunner) {
     this.#exec = exec;
     this.#name = name;
+    this.#once = nftOnce(exec);
+    this.#changes = changes ?? this.#once;
   }
 
   /**
@@ -137,7 +184,9 @@ export class NftTable {
    * @throws Error with nft's words
    */
   async apply(content: NftContent, { anew = false } = {}): Promise<void> {
-    await this.#write(nftScript(this.#name, anew ? undefined : this.#applied?.whole, content));
+    const old = anew ? undefined : this.#applied?.whole;
+    const inPlace = old !== undefined && !mustStartOver(old, content);
+    await this.#write(nftScripts(this.#name, old, content), inPlace ? this.#changes : this.#once);
     const filled = [...content.chains].find(([, c]) => c.hook && c.rules.length > 0);
     const guard = filled && ([filled[0], filled[1].rules.length] as const);
     this.#applied = { whole: content, guard, elements: elementsOf(content) };
@@ -151,18 +200,18 @@ export class NftTable {
   async change(before: NftContent, after: NftContent): Promise<boolean> {
     const applied = this.#applied;
     if (!applied || mustStartOver(before, after)) return false;
-    const script = nftScript(this.#name, before, after);
-    if (script === '') return true;
-    await this.#write(script);
+    const scripts = nftScripts(this.#name, before, after);
+    if (scripts.length === 0) return true;
+    await this.#write(scripts, this.#changes);
     this.#applied = { guard: applied.guard, elements: applied.elements - elementsOf(before) + elementsOf(after) };
     return true;
   }
 
-  async #write(script: string): Promise<void> {
-    if (script === '') return;
+  async #write(scripts: readonly string[], runner: NftRunner): Promise<void> {
+    if (scripts.length === 0) return;
     // What is in the kernel after a failure is unknown.
     this.#applied = undefined;
-    await this.#run(script);
+    for (const script of scripts) await runner.run(script);
   }
 
   /**
@@ -181,7 +230,7 @@ export class NftTable {
 
   async #hasRules(chain: string, rules: number): Promise<boolean> {
     const r = await this.#exec('nft', ['-t', 'list', 'chain', ...this.#name.split(' '), chain], {
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: NFT_TIMEOUT_MS,
     });
     // Hook line, name, table and braces are there even in an empty chain.
     const lines = r.stdout.split('\n').filter((l) => l.trim() !== '').length;
@@ -190,7 +239,7 @@ export class NftTable {
 
   async #hasChain(chain: string): Promise<boolean> {
     const [family = ''] = this.#name.split(' ');
-    const { stdout } = await this.#exec('nft', ['list', 'chains', family], { timeoutMs: TIMEOUT_MS });
+    const { stdout } = await this.#exec('nft', ['list', 'chains', family], { timeoutMs: NFT_TIMEOUT_MS });
     const [, table = ''] = stdout.split(`table ${this.#name} {\n`);
     return (table.split('\n}')[0] ?? '').includes(`\tchain ${chain} {`);
   }
@@ -198,11 +247,6 @@ export class NftTable {
   /** Takes the table away, if it is there. */
   async remove(): Promise<void> {
     this.#applied = undefined;
-    await this.#run(`add table ${this.#name}\ndelete table ${this.#name}\n`);
-  }
-
-  async #run(script: string): Promise<void> {
-    const r = await this.#exec('nft', ['-f', '-'], { input: script, timeoutMs: TIMEOUT_MS });
-    if (r.code !== 0) throw new Error(`nft: ${r.stderr.trim().slice(0, 1000)}`);
+    await this.#once.run(`add table ${this.#name}\ndelete table ${this.#name}\n`);
   }
 }

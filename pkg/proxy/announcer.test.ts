@@ -26,18 +26,39 @@ test('where addresses are, as ip tells it', () => {
   ]);
 });
 
-/** A machine's addresses and routes of ours, changed as `ip` is told. */
-function machine(routes: string[], addresses: string[] = [], sysctl = 0) {
+/** A machine's addresses and routes of ours, changed as `ip` is told. @param readOnly parameters of the kernel, by their last name */
+function machine(routes: string[], addresses: string[] = [], readOnly: string[] = []) {
   const present = { route: new Set(routes), addr: new Set(addresses) };
   const refused = new Set<string>();
+  const parameters = new Map([
+    ['ndisc_notify', '0'],
+    ['accept_dad', '1'],
+  ]);
+  /** So many looks the kernel needs before it uses a new address. */
+  let tentative = 0;
   const done: string[] = [];
+  const sysctl = (word: string) => {
+    const [key = '', value] = (word.split('.').at(-1) ?? '').split('=');
+    if (value === undefined) return { code: 0, stdout: `${parameters.get(key)}\n`, stderr: '' };
+    if (readOnly.includes(key)) return { code: 255, stdout: '', stderr: 'read-only' };
+    parameters.set(key, value);
+    done.push(`${key} ${value}`);
+    return { code: 0, stdout: '', stderr: '' };
+  };
+  const shown = () => {
+    const info = [...present.addr].map((local) => ({ local, dadfailed: refused.has(local) }));
+    return [{}, { ifname: LAN, addr_info: info }];
+  };
   const exec: Exec = async (command, [, ...args]) => {
     const answer = (found: unknown) => ({ code: 0, stdout: JSON.stringify(found), stderr: '' });
-    if (command === 'sysctl') return { code: sysctl, stdout: '0', stderr: '' };
+    if (command === 'sysctl') return sysctl(args[0] ?? '');
+    if (args.includes('tentative')) {
+      done.push('look');
+      return answer(tentative-- > 0 ? shown() : []);
+    }
     if (args.includes('-j')) {
       if (args[1] === 'route') return answer([...present.route].map((dst) => ({ dst })));
-      const info = [...present.addr].map((local) => ({ local, dadfailed: refused.has(local) }));
-      return answer([{}, { ifname: LAN, addr_info: info }]);
+      return answer(shown());
     }
     const [kind, verb] = args as ['route' | 'addr', string];
     const address = args.find((a) => /[.:]/.test(a))?.split('/')[0] ?? '';
@@ -46,7 +67,10 @@ function machine(routes: string[], addresses: string[] = [], sysctl = 0) {
     done.push(`${kind} ${verb} ${address}${args.includes('nodad') ? ' nodad' : ''}`);
     return answer([]);
   };
-  return { exec, done, present, refused };
+  const slow = (looks: number): void => {
+    tentative = looks;
+  };
+  return { exec, done, present, refused, parameters, slow };
 }
 const LAN = Object.keys(networkInterfaces())[0] ?? '';
 const own = networkInterfaces()[LAN]?.[0]?.address;
@@ -100,14 +124,35 @@ test('an address that the interface of the LAN has lost is put back, and what is
   done.length = 0;
   expect(await announcer.intact()).toBe(false);
   await announcer.announce(['fd00::8', 'fd00::9'], own);
-  expect([done, await announcer.intact()]).toEqual([['addr add fd00::9'], true]);
+  expect(done).toEqual(['accept_dad 0', 'addr add fd00::9', 'look', 'accept_dad 1']);
+  expect(await announcer.intact()).toBe(true);
 });
 
-test('the kernel asks for an address of IPv6 and then tells of it; one that somebody else has is taken from him', async () => {
-  const { exec, done, refused } = machine([]);
+test('the kernel tells of addresses of IPv6 at once, asking nobody; as soon as it uses them the interface is as it was', async () => {
+  const { exec, done, slow } = machine([]);
+  const announcer = new Announcer({ exec, logger: silentLogger, family: 'IPv6', how: 'route' });
+  slow(2);
+  await announcer.announce(['fd00::8', 'fd00::9'], own);
+  const added = ['addr add fd00::8', 'addr add fd00::9'];
+  expect(done.slice(2)).toEqual(['ndisc_notify 1', 'accept_dad 0', ...added, 'look', 'look', 'look', 'accept_dad 1']);
+});
+
+test('an address that the interface cannot have leaves it as it was', async () => {
+  const { exec, parameters } = machine([]);
+  const failing: Exec = (command, args, o) => {
+    const result = { code: 2, stdout: '', stderr: 'no buffer space' };
+    return args.includes('addr') && args.includes('add') ? Promise.resolve(result) : exec(command, args, o);
+  };
+  const announcer = new Announcer({ exec: failing, logger: silentLogger, family: 'IPv6', how: 'route' });
+  await expect(announcer.announce(['fd00::9'], own)).rejects.toThrow('ip addr add fd00::9: no buffer space');
+  expect(parameters.get('accept_dad')).toBe('1');
+});
+
+test('where the kernel has to ask for an address, one that somebody else has is taken from him', async () => {
+  const { exec, done, refused } = machine([], [], ['accept_dad']);
   const announcer = new Announcer({ exec, logger: silentLogger, family: 'IPv6', how: 'route' });
   await announcer.announce(['fd00::9'], own);
-  expect(done.splice(0)).toEqual(['route add fd00::9', 'addr add fd00::9']);
+  expect(done.splice(0)).toEqual(['route add fd00::9', 'ndisc_notify 1', 'addr add fd00::9']);
   refused.add('fd00::9');
   expect(await announcer.intact()).toBe(false);
   await announcer.announce(['fd00::9'], own);
@@ -115,7 +160,7 @@ test('the kernel asks for an address of IPv6 and then tells of it; one that some
 });
 
 test('where the kernel cannot be told to tell of addresses, they are there at once', async () => {
-  const { exec, done } = machine([], [], 1);
+  const { exec, done } = machine([], [], ['ndisc_notify']);
   const announcer = new Announcer({ exec, logger: silentLogger, family: 'IPv6', how: 'route' });
   await announcer.announce(['fd00::9'], own);
   expect(done).toEqual(['route add fd00::9', 'addr add fd00::9 nodad']);

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import type { IpFamily } from '#api/meta/ip.ts';
+import { systemClock } from '#async/clock.ts';
 import type { Exec, ExecResult } from '#process/exec.ts';
 import { succeed } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
@@ -10,6 +11,9 @@ import type { Announcing } from './table/types.ts';
 /** Marks our routes in the kernel's table, so that only they are ever removed. */
 const ROUTE_PROTOCOL = '253';
 const TIMEOUT_MS = 5000;
+/** The kernel takes a new IPv6 address into use a moment after it was told of it: so often that is looked at, so many ms apart. */
+const LOOKS = 25;
+const BETWEEN_LOOKS_MS = 20;
 /** Nobody's address ever (RFC 7600): a question for it is heard by all and answered by none. */
 const NOBODY = '192.0.0.8';
 const DISCARD_PORT = 9;
@@ -44,6 +48,9 @@ export function parsePlaces(json: string): Map<string, Place> {
 /** The interface that has an address, so that the LAN is behind it. */
 export const interfaceOf = (address: string, all: ReturnType<typeof networkInterfaces>): string | undefined =>
   Object.entries(all).find(([, has]) => has?.some((a) => a.address === address))?.[0];
+
+/** The kernel's name of a parameter of an interface. */
+const parameter = (link: string, name: string): string => `net.ipv6.conf.${link.replaceAll('.', '/')}.${name}`;
 
 export interface AnnouncerOptions {
   readonly exec: Exec;
@@ -142,30 +149,58 @@ export class Announcer {
     // A restarted proxy may be in another mode: what the former one did is undone.
     if (wanted.length === 0 || !(this.#onInterface || this.#known === undefined)) return;
     const places = await this.#places();
-    for (const address of wanted) {
-      const at = places.get(address);
-      if (this.#onInterface && at?.refused === false) continue;
-      await this.#take(address, at);
-      if (this.#onInterface) await this.#put(address, lan, at);
+    const missing = wanted.filter((a) => !this.#onInterface || places.get(a)?.refused !== false);
+    for (const address of missing) await this.#take(address, places.get(address));
+    if (!this.#onInterface || missing.length === 0) return;
+    if (lan === undefined)
+      throw new Error(`no interface has this node's own address: ${missing[0]} cannot be answered for`);
+    const add = async (told: boolean): Promise<void> => {
+      for (const a of missing) await this.#put(a, lan, told && places.get(a)?.refused !== true);
+    };
+    if (this.#o.family === 'IPv6' && (await this.#advertises(lan))) await this.#unasked(lan, missing, add);
+    else await add(false);
+  }
+
+  /** @param told the kernel tells the neighbours of it */
+  async #put(address: string, lan: string, told: boolean): Promise<void> {
+    // With that flag the kernel neither asks for it nor tells of it.
+    const flags = this.#o.family === 'IPv6' && !told ? ['nodad'] : [];
+    const added = await this.#ip(['addr', 'add', this.#whole(address), 'dev', lan, ...flags]);
+    if (added.code !== 0) throw new Error(`ip addr add ${address}: ${added.stderr.trim()}`);
+  }
+
+  /**
+   * The kernel tells all neighbours of an address once it knows that nobody else has it, for which it asks for a second or
+   * two. Who has it nevertheless is to lose it: while addresses are added, the interface is told not to ask.
+   */
+  async #unasked(lan: string, addresses: readonly string[], add: (told: boolean) => Promise<void>): Promise<void> {
+    const { exec, logger } = this.#o;
+    const key = parameter(lan, 'accept_dad');
+    const before = (await exec('sysctl', ['-n', key], { timeoutMs: TIMEOUT_MS })).stdout.trim();
+    const problem = await ensureSysctl(exec, key, '0');
+    if (problem !== undefined) {
+      logger.warn({ problem }, 'neighbours will be told of IPv6 addresses a second late');
+      return add(true);
+    }
+    try {
+      await add(true);
+      for (let looks = 0; looks < LOOKS && (await this.#tentative(lan, addresses)); looks++)
+        await systemClock.sleep(BETWEEN_LOOKS_MS);
+    } finally {
+      await ensureSysctl(exec, key, before);
     }
   }
 
-  /** @param before where it was, and refused */
-  async #put(address: string, lan: string | undefined, before: Place | undefined): Promise<void> {
-    if (lan === undefined)
-      throw new Error(`no interface has this node's own address: ${address} cannot be answered for`);
-    // The kernel tells all neighbours of an address once it knows that nobody else has it. Who has it nevertheless, or could not
-    // be told, is not asked: he is to lose it.
-    const asks = this.#o.family === 'IPv6' && before === undefined && (await this.#advertises(lan));
-    const flags = this.#o.family === 'IPv6' && !asks ? ['nodad'] : [];
-    const added = await this.#ip(['addr', 'add', this.#whole(address), 'dev', lan, ...flags]);
-    if (added.code !== 0) throw new Error(`ip addr add ${address}: ${added.stderr.trim()}`);
+  /** Whether the kernel does not use some address of an interface yet. */
+  async #tentative(lan: string, addresses: readonly string[]): Promise<boolean> {
+    const places = parsePlaces((await this.#ip(['-j', 'addr', 'show', 'dev', lan, 'tentative'])).stdout);
+    return addresses.some((a) => places.get(a)?.refused === false);
   }
 
   /** Whether new addresses of an interface are advertised, which is a parameter of the kernel's. */
   async #advertises(lan: string): Promise<boolean> {
     const { exec, logger } = this.#o;
-    const problem = await ensureSysctl(exec, `net.ipv6.conf.${lan.replaceAll('.', '/')}.ndisc_notify`, '1');
+    const problem = await ensureSysctl(exec, parameter(lan, 'ndisc_notify'), '1');
     if (problem !== undefined) logger.warn({ problem }, 'neighbours will not be told of IPv6 addresses');
     return problem === undefined;
   }

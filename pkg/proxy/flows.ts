@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { hostPort } from '#api/meta/ip.ts';
+import { deletionProblem } from '#process/conntrack.ts';
 import { type Exec, succeed } from '#process/exec.ts';
 import type { Endpoint, ServicePort } from './table/types.ts';
 
@@ -95,8 +96,6 @@ function merged(gone: ByAnswerer, needed: ReadonlySet<string>, ports: readonly S
 const localAddresses = (): Set<string> =>
   new Set(Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((a) => a.address)));
 
-/** What `conntrack -D` says, besides failing, when the flows have ended by themselves in the meantime. */
-const NONE_LEFT = /\b0 flow entries\b/;
 /** Kinds that one call ends: few enough for its timeout, since the kernel walks through its whole table for each. */
 const BATCH = 64;
 
@@ -139,8 +138,8 @@ async function endKinds(exec: Exec, deletions: readonly (readonly string[])[]): 
   // Before 1.4.7 it takes one deletion at a time; and one of several that fails keeps back those after it.
   let problem = '';
   for (const args of deletions) {
-    const { code, stderr } = await exec('conntrack', args, { timeoutMs: TIMEOUT_MS });
-    if (code !== 0 && !NONE_LEFT.test(stderr)) problem ||= stderr.trim();
+    const result = await exec('conntrack', args, { timeoutMs: TIMEOUT_MS });
+    problem ||= deletionProblem(result) ?? '';
   }
   return problem;
 }

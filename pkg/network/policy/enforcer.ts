@@ -10,7 +10,7 @@ import { abortable, timeoutSignal } from '#async/signals.ts';
 import type { Informer, InformerFactory } from '#client/types.ts';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
-import { NftTable } from '#process/nftables.ts';
+import { type NftRunner, NftTable } from '#process/nftables.ts';
 import type { Addressed } from './peers.ts';
 import { renderPolicies } from './render.ts';
 
@@ -20,6 +20,8 @@ export interface EnforcerDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly nodeName: string;
+  /** Takes changes of the rules; default: a process for each. */
+  readonly changes?: NftRunner;
 }
 
 export const POLICY_TABLE = 'inet coxswain-policy';
@@ -56,7 +58,7 @@ export class PolicyEnforcer {
 
   constructor(deps: EnforcerDeps) {
     this.#d = deps;
-    this.#table = new NftTable(deps.exec, POLICY_TABLE);
+    this.#table = new NftTable(deps.exec, POLICY_TABLE, deps.changes);
     this.#policies = deps.informers.informer(NetworkPolicies);
     const trigger = (): void => this.#trigger();
     this.#policies.addHandlers({

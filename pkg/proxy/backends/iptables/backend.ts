@@ -1,7 +1,7 @@
 import type { Exec } from '#process/exec.ts';
 import { type Chain, chainsText, Iptables, type IptablesTable, type Jump } from '#process/iptables.ts';
 import type { Logger } from '#process/logger.ts';
-import { ensureSysctl } from '#process/sysctl.ts';
+import { routeLoopback } from '../../loopback.ts';
 import type { ProxyBackend, ServiceTable } from '../../table/types.ts';
 import { CHAINS, PREFIX } from './names.ts';
 import { type ChainSet, type Known, type Rendered, type RenderOptions, render } from './render.ts';
@@ -55,7 +55,7 @@ export class IptablesBackend implements ProxyBackend {
     if (input !== '') await this.#restore(input);
     if (first) {
       await this.#iptables.ensureJumps(JUMPS);
-      if (this.#o.family === 'IPv4') await this.#openLoopback();
+      if (this.#o.family === 'IPv4') await routeLoopback(this.#o);
     }
     this.#applied = wanted;
   }
@@ -79,13 +79,6 @@ export class IptablesBackend implements ProxyBackend {
       this.#applied = undefined;
       throw e;
     }
-  }
-
-  /** Node ports on 127.0.0.1 need packets from there to be routed. */
-  async #openLoopback(): Promise<void> {
-    const { exec, logger } = this.#o;
-    const r = await ensureSysctl(exec, 'net.ipv4.conf.all.route_localnet', '1');
-    if (r !== undefined) logger.warn({ problem: r }, 'node ports on 127.0.0.1 will not work');
   }
 
   async #ownChains(table: IptablesTable): Promise<string[]> {

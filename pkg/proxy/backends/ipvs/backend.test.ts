@@ -14,6 +14,8 @@ let servers: Map<string, { weight: number; connections: number }>;
 let addresses: Set<string>;
 /** What ipvsadm was told. */
 let commands: string[];
+/** What ipset was told. */
+let sets: string[];
 /** A command that deletes takes effect when this is over. */
 let slow: Promise<void>;
 let backend: IpvsBackend;
@@ -42,6 +44,7 @@ const exec: Exec = async (command, args, options) => {
       verb === 'add' ? addresses.add(a) : addresses.delete(a);
   }
   if (command === 'ip' && args[0] === '-o') return result(0, [...addresses].map((a) => `inet ${a}/32\n`).join(''));
+  if (command === 'ipset') sets.push(input);
   if (command === 'iptables-restore')
     return result(0, [...input.matchAll(/^-S (.*)/gm)].map((m) => `-A ${m[1]} -j X\n`).join(''));
   if (command !== 'ipvsadm') return result(0);
@@ -55,6 +58,7 @@ beforeEach(() => {
   servers = new Map();
   addresses = new Set();
   commands = [];
+  sets = [];
   slow = Promise.resolve();
   backend = withScheduler('rr');
 });
@@ -85,6 +89,14 @@ test('a server that is wanted again while it is being deleted is there afterward
   expect(servers.get(server(2))?.weight).toBe(1);
 });
 
+test('a proxy that starts leaves no set empty that rules look into', async () => {
+  await backend.apply(web(1));
+  const lines = sets.flatMap((input) => input.split('\n'));
+  expect(lines).toContain('create COX-CLUSTER hash:ip,port -exist');
+  expect(lines.filter((l) => /^(flush|destroy)/.test(l) && !l.endsWith('-NEXT'))).toEqual([]);
+  expect(lines).toContain('swap COX-CLUSTER-NEXT COX-CLUSTER');
+});
+
 test('an address that was taken from the dummy interface is missed, and put back', async () => {
   await backend.apply(web(1));
   expect([[...addresses], await backend.intact()]).toEqual([['10.96.0.7'], true]);
@@ -94,11 +106,12 @@ test('an address that was taken from the dummy interface is missed, and put back
   expect([[...addresses], await backend.intact()]).toEqual([['10.96.0.7'], true]);
 });
 
-test.each(['wrr', 'lc', 'sh'])(
-  'a proxy that is started with scheduler %s gives it to what a former one has made',
-  async (name) => {
-    servers.set(server(1), { weight: 1, connections: 3 });
-    await withScheduler(name).apply(web(1));
-    expect(commands).toEqual([`-E -t 10.96.0.7:80 -s ${name}`]);
-  },
-);
+test.each([
+  ['wrr', '-s wrr'],
+  ['lc', '-s lc'],
+  ['sh', '-s sh -b sh-fallback'],
+])('a proxy that is started with scheduler %s gives it to what a former one has made', async (name, words) => {
+  servers.set(server(1), { weight: 1, connections: 3 });
+  await withScheduler(name).apply(web(1));
+  expect(commands).toEqual([`-E -t 10.96.0.7:80 ${words}`]);
+});

@@ -8,8 +8,10 @@ import type { ProxyBackend, ServiceTable } from '../../table/types.ts';
 import {
   type IpvsPlan,
   ipvsCommands,
+  nextSet,
   parseListing,
   planIpvs,
+  replaceSets,
   type SetName,
   setCommands,
   setKinds,
@@ -129,7 +131,8 @@ export class IpvsBackend implements ProxyBackend {
     const old = first ? await this.#setUp() : (this.#applied as IpvsPlan);
     // What is in the kernel after a failure is unknown.
     this.#applied = undefined;
-    await this.#input('ipset', ['restore'], setCommands(first ? undefined : old.sets, wanted.sets));
+    const sets = first ? replaceSets(family, wanted.sets) : setCommands(old.sets, wanted.sets);
+    await this.#input('ipset', ['restore'], sets);
     await this.#addresses(wanted.addresses);
     const { commands, ended } = ipvsCommands(old.virtual, wanted.virtual, this.#ending);
     await this.#input('ipvsadm', ['-R'], commands);
@@ -148,7 +151,7 @@ export class IpvsBackend implements ProxyBackend {
     }
     const link = await exec('ip', ['link', 'add', INTERFACE[family], 'type', 'dummy'], { timeoutMs: TIMEOUT_MS });
     if (link.code !== 0 && !link.stderr.includes('exists')) throw new Error(`ip link add: ${link.stderr.trim()}`);
-    const create = [...setKinds(family)].flatMap(([name, kind]) => [`create ${name} ${kind} -exist`, `flush ${name}`]);
+    const create = [...setKinds(family)].map(([name, kind]) => `create ${name} ${kind} -exist`);
     await this.#input('ipset', ['restore'], create);
     await this.#iptables.restore(constantRules(this.#o));
     await this.#iptables.ensureJumps(JUMPS);
@@ -229,7 +232,8 @@ export class IpvsBackend implements ProxyBackend {
       await this.#iptables.run(['-t', table, '-F', name]);
       await this.#iptables.run(['-t', table, '-X', name]);
     }
-    for (const name of setKinds(family).keys()) await exec('ipset', ['destroy', name], { timeoutMs: TIMEOUT_MS });
+    for (const name of setKinds(family).keys())
+      for (const set of [name, nextSet(name)]) await exec('ipset', ['destroy', set], { timeoutMs: TIMEOUT_MS });
     const { stdout } = await exec('ipvsadm', ['-Ln'], { timeoutMs: TIMEOUT_MS });
     const commands = [...parseListing(stdout, family).keys()].map((key) => `-D ${key}`);
     if (commands.length > 0)

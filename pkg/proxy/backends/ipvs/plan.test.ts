@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { endpoints as both, servicePort as port, table } from '../../table/fixtures.ts';
-import type { ServicePort } from '../../table/types.ts';
-import { ipvsCommands, parseListing, planIpvs, setCommands, setKinds } from './plan.ts';
+import type { Endpoint, ServicePort } from '../../table/types.ts';
+import { ipvsCommands, parseListing, planIpvs, replaceSets, setCommands, setKinds } from './plan.ts';
 
 const at = (n: number, local = false) => ({ ip: `10.244.1.${n}`, port: 8080, local });
 const plan = (...ports: ServicePort[]) =>
@@ -82,7 +82,11 @@ describe('plan', () => {
   });
 });
 
-describe.each(['wrr', 'lc', 'sh'])('scheduler %s', (scheduler) => {
+describe.each([
+  ['wrr', '-s wrr'],
+  ['lc', '-s lc'],
+  ['sh', '-s sh -b sh-fallback'],
+])('scheduler %s', (scheduler, words) => {
   const exposed = { nodePort: 30080, externalIPs: ['198.51.100.1'], loadBalancerIPs: ['198.51.100.2'] };
   const ports = [
     port({ ...both(at(1), at(2)), ...exposed }),
@@ -94,17 +98,14 @@ describe.each(['wrr', 'lc', 'sh'])('scheduler %s', (scheduler) => {
 
   test('every virtual server has it, with affinity too, and its real servers weigh the same', () => {
     const options = [...by(scheduler).values()].map((v) => [v.key, v.options]);
-    expect(options).toEqual([
-      ...keys.map((key) => [key, `-s ${scheduler}`]),
-      ['-u 10.96.0.10:53', `-s ${scheduler} -p 60`],
-    ]);
+    expect(options).toEqual([...keys.map((key) => [key, words]), ['-u 10.96.0.10:53', `${words} -p 60`]]);
     const added = ipvsCommands(new Map(), by(scheduler)).commands.filter((c) => c.startsWith('-a '));
     expect(added.map((c) => c.split(' -m ')[1])).toEqual(Array(9).fill('-w 1'));
   });
 
   test('instead of another one it edits those that are there, and leaves their real servers alone', () => {
     expect(ipvsCommands(by('rr'), by(scheduler))).toEqual({
-      commands: [...keys.map((key) => `-E ${key} -s ${scheduler}`), `-E -u 10.96.0.10:53 -s ${scheduler} -p 60`],
+      commands: [...keys.map((key) => `-E ${key} ${words}`), `-E -u 10.96.0.10:53 ${words} -p 60`],
       ended: [],
     });
   });
@@ -145,6 +146,15 @@ describe('commands', () => {
     expect(ipvsCommands(udp(1), udp(2)).commands).toContain('-d -u 10.96.0.7:80 -r 10.244.1.1:8080');
   });
 
+  test('while a real server is ending, the scheduler dh would refuse new connections: it goes at once', () => {
+    const dh = (...ends: Endpoint[]) =>
+      planIpvs(table(port(both(...ends))), { family: 'IPv4', scheduler: 'dh', nodeAddresses: [] }).virtual;
+    expect(ipvsCommands(dh(at(1), at(2)), dh(at(1)))).toEqual({
+      commands: ['-d -t 10.96.0.7:80 -r 10.244.1.2:8080'],
+      ended: [],
+    });
+  });
+
   test('options change, services go', () => {
     expect(commands(plan(port({ ...both(at(1), at(2)), affinitySeconds: 9 }))).commands).toEqual([
       '-E -t 10.96.0.7:80 -s rr -p 9',
@@ -158,7 +168,19 @@ describe('commands', () => {
       'del COX-CLUSTER 10.96.0.7,tcp:80 -exist',
       'add COX-CLUSTER 10.96.0.7,tcp:81 -exist',
     ]);
-    expect(setCommands(undefined, a.sets)).toEqual(['add COX-CLUSTER 10.96.0.7,tcp:80 -exist']);
+  });
+
+  test('sets that may be looked into already are never empty for a moment: others take their place', () => {
+    const lines = replaceSets('IPv4', plan(port(both(at(1)))).sets);
+    expect(lines.slice(0, 5)).toEqual([
+      'create COX-CLUSTER-NEXT hash:ip,port -exist',
+      'flush COX-CLUSTER-NEXT',
+      'add COX-CLUSTER-NEXT 10.96.0.7,tcp:80 -exist',
+      'swap COX-CLUSTER-NEXT COX-CLUSTER',
+      'destroy COX-CLUSTER-NEXT',
+    ]);
+    for (const name of setKinds('IPv4').keys()) expect(lines).toContain(`swap ${name}-NEXT ${name}`);
+    expect(lines.filter((l) => !l.includes('-NEXT'))).toEqual([]);
   });
 });
 
@@ -170,10 +192,16 @@ TCP  10.96.0.7:80 rr persistent 60
   -> 10.244.1.1:8080              Masq    1      2          3
   -> 10.244.1.2:8080              Masq    0      0          0
 UDP  10.96.0.10:53 rr
+TCP  10.96.0.8:80 sh (sh-fallback) persistent 60
+TCP  10.96.0.9:80 sh (sh-fallback)
 `;
   const listed = parseListing(text, 'IPv4');
-  expect([...listed.keys()]).toEqual(['-t 10.96.0.7:80', '-u 10.96.0.10:53']);
-  expect(listed.get('-t 10.96.0.7:80')?.options).toBe('-s rr -p 60');
+  expect([...listed].map(([key, v]) => [key, v.options])).toEqual([
+    ['-t 10.96.0.7:80', '-s rr -p 60'],
+    ['-u 10.96.0.10:53', '-s rr'],
+    ['-t 10.96.0.8:80', '-s sh -b sh-fallback -p 60'],
+    ['-t 10.96.0.9:80', '-s sh -b sh-fallback'],
+  ]);
   expect([...(listed.get('-t 10.96.0.7:80')?.servers ?? [])]).toEqual([
     ['10.244.1.1:8080', 5],
     ['10.244.1.2:8080', 0],

@@ -55,6 +55,20 @@ const HALVES: Readonly<Record<string, readonly string[]>> = {
 
 const FLAG = { tcp: '-t', udp: '-u', sctp: '--sctp-service' } as const;
 
+/**
+ * Of schedulers, where there are any. One that chooses by an address goes on choosing a real server of weight 0, and then
+ * refuses the connection; "sh" may be told to choose another.
+ */
+const SCHEDULER_FLAGS: Readonly<Record<string, string>> = { sh: 'sh-fallback' };
+
+/** ipvsadm's words. @param persistence in seconds, 0: none */
+function optionsOf(scheduler: string, flags: string | undefined, persistence: number): string {
+  return `-s ${scheduler}${flags ? ` -b ${flags}` : ''}${persistence > 0 ? ` -p ${persistence}` : ''}`;
+}
+
+/** Whether a real server that goes keeps its connections. UDP has none, and "dh" would refuse all new ones meanwhile. */
+const isGraceful = ({ key, options }: VirtualServer): boolean => key.startsWith('-t') && !options.startsWith('-s dh');
+
 class Planner {
   readonly addresses = new Set<string>();
   readonly virtual = new Map<string, VirtualServer>();
@@ -107,7 +121,8 @@ class Planner {
 
   #server(s: ServicePort, at: string, ends: ServicePort['cluster']): void {
     const key = `${FLAG[s.protocol]} ${at}`;
-    const options = `-s ${this.#o.scheduler}${s.affinitySeconds > 0 ? ` -p ${s.affinitySeconds}` : ''}`;
+    const { scheduler } = this.#o;
+    const options = optionsOf(scheduler, SCHEDULER_FLAGS[scheduler], s.affinitySeconds);
     this.virtual.set(key, { key, options, servers: ends.map((e) => hostPort(e.ip, e.port)) });
   }
 }
@@ -128,7 +143,7 @@ export function planIpvs(table: ServiceTable, o: PlanOptions): IpvsPlan {
 
 /**
  * Commands for `ipvsadm -R` that turn one state into another. A real server that goes gets weight 0: its connections go
- * on, new ones avoid it. It is among `ended`, to be deleted when it has no connection left; UDP ones go at once.
+ * on, new ones avoid it. It is among `ended`, to be deleted when it has no connection left; some go at once.
  * @param ending real servers of weight 0, as in `ended`
  */
 export function ipvsCommands(
@@ -149,7 +164,7 @@ export function ipvsCommands(
     }
     for (const s of before?.servers ?? []) {
       if (v.servers.includes(s)) continue;
-      if (key.startsWith('-t')) {
+      if (isGraceful(v)) {
         commands.push(`-e ${key} -r ${s} -m -w 0`);
         ended.push(`${key} -r ${s}`);
       } else commands.push(`-d ${key} -r ${s}`);
@@ -160,12 +175,30 @@ export function ipvsCommands(
 }
 
 /** Elements to be taken out of and put into each set, as `ipset restore` reads them. */
-export function setCommands(old: IpvsPlan['sets'] | undefined, wanted: IpvsPlan['sets']): string[] {
+export function setCommands(old: IpvsPlan['sets'], wanted: IpvsPlan['sets']): string[] {
   const lines: string[] = [];
   for (const [name, elements] of wanted) {
-    const before = old?.get(name);
+    const before = old.get(name);
     for (const e of before ?? []) if (!elements.has(e)) lines.push(`del ${name} ${e} -exist`);
     for (const e of elements) if (!before?.has(e)) lines.push(`add ${name} ${e} -exist`);
+  }
+  return lines;
+}
+
+/** What a set is to hold next, before it does. */
+export const nextSet = (name: string): string => `${name}-NEXT`;
+
+/**
+ * Gives each set, whatever it holds, its elements at one stroke. Rules that look into it may be in force: were it empty for a
+ * moment, connections would begin unmasked meanwhile, and guarded addresses be open.
+ */
+export function replaceSets(family: IpFamily, wanted: IpvsPlan['sets']): string[] {
+  const lines: string[] = [];
+  for (const [name, kind] of setKinds(family)) {
+    const next = nextSet(name);
+    lines.push(`create ${next} ${kind} -exist`, `flush ${next}`);
+    for (const e of wanted.get(name) ?? []) lines.push(`add ${next} ${e} -exist`);
+    lines.push(`swap ${next} ${name}`, `destroy ${next}`);
   }
   return lines;
 }
@@ -184,15 +217,15 @@ export function parseListing(text: string, family: IpFamily): Map<string, Listed
   const found = new Map<string, Listed>();
   let current: Listed | undefined;
   for (const line of text.split('\n')) {
-    const virtual = /^(TCP|UDP|SCTP)\s+(\S+)\s+(\S+)(?:.*persistent (\d+))?/.exec(line);
+    const virtual = /^(TCP|UDP|SCTP)\s+(\S+)\s+(\S+)(?: \((\S+)\))?(?:.*persistent (\d+))?/.exec(line);
     if (virtual) {
-      const [, protocol = '', at = '', scheduler = '', persistent] = virtual;
+      const [, protocol = '', at = '', scheduler = '', flags, persistent = '0'] = virtual;
       if (at.startsWith('[') !== (family === 'IPv6')) {
         current = undefined;
         continue;
       }
       current = {
-        options: `-s ${scheduler}${persistent ? ` -p ${persistent}` : ''}`,
+        options: optionsOf(scheduler, flags, Number(persistent)),
         servers: new Map(),
         ending: new Set(),
       };

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Exec } from '#process/exec.ts';
+import { silentLogger } from '#process/logger.ts';
 import { endpoints as both, servicePort as port, table } from '../../table/fixtures.ts';
 import { NftablesBackend } from './backend.ts';
 
@@ -9,7 +10,12 @@ const other = port({ ...both(at(2)), id: 'ns/other:', clusterIP: '10.96.0.8' });
 
 let scripts: string[];
 let fail: boolean;
-const exec: Exec = async (_command, args, options) => {
+let sysctls: string[];
+const exec: Exec = async (command, args, options) => {
+  if (command === 'sysctl') {
+    sysctls.push(args.at(-1) ?? '');
+    return { code: 0, stdout: '0', stderr: '' };
+  }
   if (args.includes('list')) return { code: 1, stdout: '', stderr: '' };
   scripts.push(String(options?.input));
   return { code: fail ? 1 : 0, stdout: '', stderr: 'sorry' };
@@ -17,8 +23,9 @@ const exec: Exec = async (_command, args, options) => {
 let backend: NftablesBackend;
 beforeEach(() => {
   scripts = [];
+  sysctls = [];
   fail = false;
-  backend = new NftablesBackend(exec, { family: 'IPv4', clusterCidr: '10.244.0.0/16' });
+  backend = new NftablesBackend({ exec, logger: silentLogger, family: 'IPv4', clusterCidr: '10.244.0.0/16' });
 });
 const last = (): string => scripts.at(-1) ?? '';
 const ALL_ANEW = 'delete table ip coxswain-proxy';
@@ -75,4 +82,22 @@ test('no rule that looks up an endpoint is added to a table that is there: nft w
   expect(last()).toContain(ALL_ANEW);
   await backend.apply(table(many(64)));
   expect(last()).not.toMatch(/ map @|delete table/);
+});
+
+test('packets from 127.0.0.1 are routed once the rules are there that guard what listens there', async () => {
+  fail = true;
+  await expect(backend.apply(table(web))).rejects.toThrow('nft: sorry');
+  expect(sysctls).toEqual([]);
+  fail = false;
+  await backend.apply(table(web));
+  await backend.apply(table(web, other));
+  expect(sysctls.at(-1)).toBe('net.ipv4.conf.all.route_localnet=1');
+  expect(last()).not.toContain(ALL_ANEW);
+});
+
+test('in IPv6 the loopback address stays what it is', async () => {
+  const six = new NftablesBackend({ exec, logger: silentLogger, family: 'IPv6', clusterCidr: '' });
+  await six.apply(table());
+  expect(sysctls).toEqual([]);
+  expect(last()).toContain('ip6 daddr != ::1/128 fib daddr type local');
 });

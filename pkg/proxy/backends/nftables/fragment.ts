@@ -71,14 +71,15 @@ const pickedFrom = (family: IpFamily): readonly (readonly [map: string, lookup: 
 ];
 
 /**
- * Chains that pick one of 1 to `most` endpoints. They cannot be added to a table one by one: nft up to 1.0.6 at least
+ * Chains that pick one of 1 to `most` endpoints. A packet that was told their number just before they became fewer may look
+ * for one that is not there any more, since the kernel sees each map as it is at that moment: it gets the first one. They cannot be added to a table one by one: nft up to 1.0.6 at least
  * refuses a rule that takes an address and a port from a map which is in the kernel already ("conflicting protocols").
  */
 export const picks = (family: IpFamily, most: number): readonly (readonly [name: string, NftChain])[] =>
   pickedFrom(family).flatMap(([map, lookup]) =>
     Array.from({ length: most }, (_, i) => {
-      const rule = `dnat ${WORDS[family].ip} to ${lookup} . numgen random mod ${i + 1} map @${map}`;
-      return [`${map}-${i + 1}`, { rules: [rule] }] as const;
+      const oneOf = (n: number) => `dnat ${WORDS[family].ip} to ${lookup} . numgen random mod ${n} map @${map}`;
+      return [`${map}-${i + 1}`, { rules: i === 0 ? [oneOf(1)] : [oneOf(i + 1), oneOf(1)] }] as const;
     }),
   );
 

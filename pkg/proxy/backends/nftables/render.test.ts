@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nftScript } from '#process/nftables.ts';
+import { nftScripts } from '#process/nftables.ts';
 import { endpoints as both, servicePort as port } from '../../table/fixtures.ts';
 import type { ServicePort } from '../../table/types.ts';
 import { fragmentOf } from './fragment.ts';
@@ -18,14 +18,16 @@ function path(c: ReturnType<typeof rendered>, verdict: string | undefined): stri
 }
 const KEY = '10.96.0.7 . tcp . 80';
 const MARK = 'meta mark set meta mark or 0x4000';
+const oneOf = (n: number, name: string, lookup: string) => `dnat ip to ${lookup} . numgen random mod ${n} map @${name}`;
+/** Whoever is told a number that is just becoming too large gets the first one. */
 const pick = (n: number, name = 'endpoints', lookup = 'ip daddr . meta l4proto . th dport') =>
-  `dnat ip to ${lookup} . numgen random mod ${n} map @${name}`;
+  [...new Set([n, 1])].map((of) => oneOf(of, name, lookup));
 
 describe('cluster IP', () => {
   test('a frontend, its endpoints by number, and a chain for their count', () => {
     const c = rendered(port(both(at(1), at(2))));
     const { [KEY]: verdict } = map(c, 'services');
-    expect(path(c, verdict)).toEqual([`ip saddr != ${CIDR} ${MARK}`, pick(2)]);
+    expect(path(c, verdict)).toEqual([`ip saddr != ${CIDR} ${MARK}`, ...pick(2)]);
     expect(map(c, 'endpoints')).toEqual({ [`${KEY} . 0`]: '10.244.1.1 . 8080', [`${KEY} . 1`]: '10.244.1.2 . 8080' });
     expect(map(c, 'refused')).toEqual({});
   });
@@ -47,7 +49,7 @@ describe('cluster IP', () => {
   test.each(['udp', 'sctp'] as const)('of %s', (protocol) => {
     const c = rendered(port({ ...both(at(1)), protocol, nodePort: 30080 }));
     const key = `10.96.0.7 . ${protocol} . 80`;
-    expect(path(c, map(c, 'services')[key])).toEqual([`ip saddr != ${CIDR} ${MARK}`, pick(1)]);
+    expect(path(c, map(c, 'services')[key])).toEqual([`ip saddr != ${CIDR} ${MARK}`, ...pick(1)]);
     expect(map(c, 'endpoints')).toEqual({ [`${key} . 0`]: '10.244.1.1 . 8080' });
     expect(map(c, 'node-port-endpoints')).toEqual({ [`${protocol} . 30080 . 0`]: '10.244.1.1 . 8080' });
   });
@@ -62,9 +64,9 @@ describe('from outside', () => {
     const c = rendered(port({ ...both(at(1)), nodePort: 30080, externalIPs: ['192.0.2.1'] }));
     expect(path(c, map(c, 'node-ports')['tcp . 30080'])).toEqual([
       MARK,
-      pick(1, 'node-port-endpoints', 'meta l4proto . th dport'),
+      ...pick(1, 'node-port-endpoints', 'meta l4proto . th dport'),
     ]);
-    expect(path(c, map(c, 'services')['192.0.2.1 . tcp . 80'])).toEqual([MARK, pick(1)]);
+    expect(path(c, map(c, 'services')['192.0.2.1 . tcp . 80'])).toEqual([MARK, ...pick(1)]);
     expect(map(c, 'node-port-endpoints')).toEqual({ 'tcp . 30080 . 0': '10.244.1.1 . 8080' });
   });
 
@@ -83,7 +85,7 @@ describe('from outside', () => {
     const [pods, node, clients] = c.chains.get(chain)?.rules ?? [];
     expect(pods).toBe(`ip saddr ${CIDR} goto node-port-endpoints-2`);
     expect(node).toBe(`fib saddr type local ${MARK} goto node-port-endpoints-2`);
-    expect(path(c, clients)).toEqual([pick(1, 'local-node-port-endpoints', lookup)]);
+    expect(path(c, clients)).toEqual(pick(1, 'local-node-port-endpoints', lookup));
     expect(map(c, 'local-node-port-endpoints')).toEqual({ 'tcp . 30080 . 0': '10.244.1.1 . 8080' });
   });
 
@@ -158,13 +160,13 @@ test('a change of one service changes its elements only', () => {
       8,
     );
   const [a, b] = [at(1), at(5)].map((e) => whole(port(both(e, at(2))), other));
-  expect(nftScript('t', a, b as NonNullable<typeof b>)).toBe(
+  expect(nftScripts('t', a, b as NonNullable<typeof b>)).toEqual([
     [
       `delete element t endpoints { ${KEY} . 0 }`,
       `add element t endpoints { ${KEY} . 0 : 10.244.1.5 . 8080 }`,
       '',
     ].join('\n'),
-  );
+  ]);
 });
 
 describe('IPv6', () => {
@@ -193,6 +195,7 @@ describe('IPv6', () => {
     expect(path(c, map(c, 'services')[key])).toEqual([
       `ip6 saddr != ${cidr} ${MARK}`,
       `dnat ip6 to ${frontend} . numgen random mod 2 map @endpoints`,
+      `dnat ip6 to ${frontend} . numgen random mod 1 map @endpoints`,
     ]);
     expect(map(c, 'endpoints')[`${key} . 1`]).toBe('fd00:244:0:1::2 . 8080');
     expect(map(c, 'hairpin')).toEqual({ 'fd00:244:0:1::1 . fd00:244:0:1::1': '' });

@@ -15,8 +15,11 @@ const filter = (hook: string, ...rules: string[]): NftChain => ({
 function base(family: IpFamily): ReadonlyMap<string, NftChain> {
   const { ip } = WORDS[family];
   const at = frontend(family);
-  // Node ports on 127.0.0.1 would need route_localnet, which this mode does without, as kube-proxy's does.
-  const nodePort = `${ip} daddr != ${LOOPBACK[family]} fib daddr type local ${NODE_PORT}`;
+  // Without route_localnet, which IPv6 does not have, what comes from the loopback address never leaves the node.
+  const here = family === 'IPv6' ? `${ip} daddr != ${LOOPBACK.IPv6} ` : '';
+  const nodePort = `${here}fib daddr type local ${NODE_PORT}`;
+  // route_localnet, which node ports on 127.0.0.1 need, must not open loopback services to the network.
+  const intruders = `ip saddr != ${LOOPBACK.IPv4} ip daddr ${LOOPBACK.IPv4} ct state != { established, related } ct status & dnat == 0 drop`;
   const refusals = [`ct state new ${at} vmap @refused`, `ct state new ${nodePort} vmap @refused-node-ports`];
   return new Map<string, NftChain>([
     ['dispatch', { rules: [`${at} vmap @services`, `${nodePort} vmap @node-ports`] }],
@@ -33,7 +36,7 @@ function base(family: IpFamily): ReadonlyMap<string, NftChain> {
         `${ip} saddr . ${ip} daddr @hairpin masquerade fully-random`,
       ),
     ],
-    ['filter-input', filter('input', ...refusals)],
+    ['filter-input', filter('input', ...(family === 'IPv4' ? [intruders] : []), ...refusals)],
     ['filter-forward', filter('forward', 'ct state invalid drop', ...refusals)],
     ['filter-output', filter('output', ...refusals)],
   ]);
