@@ -20,7 +20,9 @@ beforeAll(() => {
   caches.set('Namespace', object('shop', undefined));
   caches.set('Service', web('10.96.1.2'));
   complete = true;
-  resolver = new Resolver({ zone, forwarder: {} as Forwarder, complete: () => complete });
+  // It says whom it was asked for, in place of an answer.
+  const forwarder = { answer: async ({ name }: { name: string }) => Buffer.from(name) } as unknown as Forwarder;
+  resolver = new Resolver({ zone, forwarder, complete: () => complete });
 });
 
 function shown(d: RecordData): string {
@@ -66,14 +68,17 @@ test('a Service that changes or goes takes its former records along', () => {
   caches.set('Service', web('10.96.1.2'));
 });
 
-/** An answer: its code, whether by authority, and the types of records that are answers, and of those after them. */
-function ask(name: string, type: number) {
+function messageFor(name: string, type: number): Buffer {
   const labels = name.split('.').map((l) => Buffer.concat([Buffer.from([l.length]), Buffer.from(l)]));
-  const message = Buffer.concat([
+  return Buffer.concat([
     ...[Buffer.from([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...labels],
     Buffer.from([0, 0, type, 0, 1]),
   ]);
-  const answer = resolver.answer(message, 'udp') as Buffer;
+}
+
+/** An answer: its code, whether by authority, and the types of records that are answers, and of those after them. */
+function ask(name: string, type: number) {
+  const answer = resolver.answer(messageFor(name, type), 'udp') as Buffer;
   const [answers, authority] = [answer.readUInt16BE(6), answer.readUInt16BE(8)];
   const types: number[] = [];
   let at = readName(answer, 12).end + 4;
@@ -95,11 +100,14 @@ test.each([
   expect(ask(name, type)).toEqual({ rcode, own: true, answers: [], authority: [TYPE.SOA] });
 });
 
-test('as long as the zone is not known wholly, no name is said not to exist', () => {
+test('as long as the zone is not known wholly, no name of it is said not to exist, and others are answered', async () => {
   complete = false;
-  const asked = ask('web.shop.svc.cluster.local', TYPE.A);
+  const asked = [ask('web.shop.svc.cluster.local', TYPE.A), ask('2.1.96.10.in-addr.arpa', TYPE.PTR)];
+  const other = await resolver.answer(messageFor('www.example.com', TYPE.A), 'udp');
   complete = true;
-  expect(asked).toEqual({ rcode: RCODE.SERVFAIL, own: false, answers: [], authority: [] });
+  const away = { rcode: RCODE.SERVFAIL, own: false, answers: [], authority: [] };
+  expect(asked).toEqual([away, away]);
+  expect(String(other)).toBe('www.example.com');
   expect(ask('web.shop.svc.cluster.local', TYPE.A)).toMatchObject({
     rcode: RCODE.NOERROR,
     own: true,

@@ -20,7 +20,10 @@ import { ofType } from './zone.ts';
 export interface ResolverDeps {
   readonly zone: ClusterZone;
   readonly forwarder: Forwarder;
-  /** Whether the zone is known wholly. Until then clients are sent away: an empty zone would say that names do not exist. */
+  /**
+   * Whether the zone is known wholly. Until then who asks for a name or an address of the cluster is sent away: an empty zone
+   * would say that there is no such name. Other names are answered.
+   */
   readonly complete?: () => boolean;
   /** Told of every answer, for metrics. */
   readonly observe?: (source: 'cluster' | 'upstream', rcode: number) => void;
@@ -57,13 +60,15 @@ export class Resolver {
     const limit = way === 'tcp' ? MAX_TCP : q.udpSize;
     if (q.ednsVersion > 0) return this.#plain(q, RCODE.BADVERS, limit);
     if (q.opcode !== 0) return this.#plain(q, RCODE.NOTIMP, limit);
-    if (this.#deps.complete?.() === false) return this.#plain(q, RCODE.SERVFAIL, limit);
     if (q.class !== CLASS_IN && q.class !== CLASS_ANY) return this.#plain(q, RCODE.REFUSED, limit);
     const relative = this.#relative(q.name);
+    const backwards = q.name.endsWith('.arpa');
+    if ((relative !== undefined || backwards) && this.#deps.complete?.() === false)
+      return this.#plain(q, RCODE.SERVFAIL, limit);
     if (relative !== undefined) return this.#cluster(q, relative, limit);
-    const reverse = q.name.endsWith('.arpa') ? this.#deps.zone.findReverse(q.name) : undefined;
+    const reverse = backwards ? this.#deps.zone.findReverse(q.name) : undefined;
     if (reverse) return this.#own(q, { answers: named(q.name, ofType(reverse, q.type)), limit });
-    return this.#forward(q, message, limit);
+    return this.#forward(q, limit);
   }
 
   /** The name below the cluster domain, "" for the domain itself, undefined for names elsewhere. */
@@ -138,9 +143,8 @@ export class Resolver {
   }
 
   async #upstreamAddresses(q: Query, target: string): Promise<ResourceRecord[]> {
-    const message = questionFor(target, q.type);
     try {
-      const answer = await this.#deps.forwarder.answer(parseQuery(message), message);
+      const answer = await this.#deps.forwarder.answer(parseQuery(addressQuery(target, q.type)));
       return addressesIn(answer, target);
     } catch {
       // The alias alone is still a true answer.
@@ -148,9 +152,9 @@ export class Resolver {
     }
   }
 
-  async #forward(q: Query, message: Buffer, limit: number): Promise<Buffer> {
+  async #forward(q: Query, limit: number): Promise<Buffer> {
     try {
-      const answer = await this.#deps.forwarder.answer(q, message);
+      const answer = await this.#deps.forwarder.answer(q);
       const rcode = (answer[3] ?? 0) & 0xf;
       this.#deps.observe?.('upstream', rcode);
       return answer.length <= limit ? answer : truncatedResponse(q, { rcode, authoritative: false });
@@ -175,7 +179,7 @@ function shuffled(data: readonly RecordData[]): readonly RecordData[] {
   return out;
 }
 
-function questionFor(name: string, type: number): Buffer {
+function addressQuery(name: string, type: number): Buffer {
   const labels = name.split('.').map((l) => Buffer.concat([Buffer.from([l.length]), Buffer.from(l, 'latin1')]));
   const tail = Buffer.from([0, type >> 8, type & 0xff, 0, CLASS_IN]);
   return Buffer.concat([Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...labels, tail]);

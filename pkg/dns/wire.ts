@@ -11,11 +11,20 @@ const MAX_LABEL = 63;
 const PLAIN_UDP = 512;
 /** What fits an Ethernet frame over IPv6: larger ones are sent truncated, whatever the client says it takes. */
 const MAX_UDP = 1232;
+/** RD, AD and CD (RFC 4035 section 3.2). */
+const WISHES = 0x0130;
+const DNSSEC_OK = 0x8000;
+/** Stands for a dot within a label, so that "a.b" as one label is not taken for two. No byte is written so. */
+const INNER_DOT = '\u2024';
+/** The least a record takes whose name stands in the question: that, type, class, time to live, length and an IPv4 address. */
+const LEAST_RECORD = 16;
 
 export interface Query {
   readonly id: number;
   readonly opcode: number;
   readonly recursionDesired: boolean;
+  /** Bits of the head that are meant for whoever answers in the end: recursion desired, authentic data, checking disabled. */
+  readonly wishes: number;
   /** Lower case, without the final dot; "" is the root. */
   readonly name: string;
   readonly type: number;
@@ -25,6 +34,8 @@ export interface Query {
   readonly edns: boolean;
   /** Of EDNS; 0 is the only one there is (RFC 6891). */
   readonly ednsVersion: number;
+  /** The client takes signatures (RFC 3225). */
+  readonly dnssecOk: boolean;
   /** The largest answer the client takes over UDP, bytes. */
   readonly udpSize: number;
 }
@@ -53,7 +64,10 @@ export interface Response {
 
 export class FormatError extends Error {}
 
-/** Reads a name at `at`. @returns the name and where what follows it begins. @throws FormatError */
+/**
+ * Reads a name at `at`: in lower case, with a character for each byte between its first length and the final zero.
+ * @returns the name and where what follows it begins. @throws FormatError
+ */
 export function readName(message: Buffer, at: number): { name: string; end: number } {
   const labels: string[] = [];
   let end = -1;
@@ -73,7 +87,8 @@ export function readName(message: Buffer, at: number): { name: string; end: numb
     if (n > MAX_LABEL || i + 1 + n > message.length) throw new FormatError('bad label');
     length += n + 1;
     if (length >= MAX_NAME) throw new FormatError('name too long');
-    labels.push(message.toString('latin1', i + 1, i + 1 + n).toLowerCase());
+    const label = message.toString('latin1', i + 1, i + 1 + n).toLowerCase();
+    labels.push(label.includes('.') ? label.replaceAll('.', INNER_DOT) : label);
     i += n + 1;
   }
 }
@@ -96,23 +111,27 @@ export function parseQuery(message: Buffer): Query {
   if (message.readUInt16BE(4) !== 1) throw new FormatError('not one question');
   const { name, end } = readName(message, HEADER);
   if (end + 4 > message.length) throw new FormatError('question runs past the end');
+  // What it would point to is the head, which is not the same in the question that is passed on.
+  if (end !== HEADER + (name === '' ? 1 : name.length + 2)) throw new FormatError('pointer in the question');
   const edns = findOpt(message, end + 4);
   return {
     id: message.readUInt16BE(0),
     opcode: (flags >> 11) & 0xf,
     recursionDesired: (flags & 0x0100) !== 0,
+    wishes: flags & WISHES,
     name,
     type: message.readUInt16BE(end),
     class: message.readUInt16BE(end + 2),
     question: message.subarray(HEADER, end + 4),
     edns: edns !== undefined,
     ednsVersion: edns?.version ?? 0,
+    dnssecOk: edns?.dnssecOk ?? false,
     udpSize: Math.min(Math.max(edns?.udpSize ?? 0, PLAIN_UDP), MAX_UDP),
   };
 }
 
 /** What an OPT record says, if there is one. */
-function findOpt(message: Buffer, at: number): { udpSize: number; version: number } | undefined {
+function findOpt(message: Buffer, at: number): { udpSize: number; version: number; dnssecOk: boolean } | undefined {
   const others = message.readUInt16BE(6) + message.readUInt16BE(8);
   const records = others + message.readUInt16BE(10);
   let next = at;
@@ -120,7 +139,8 @@ function findOpt(message: Buffer, at: number): { udpSize: number; version: numbe
     const r = readRecord(message, next);
     // The class of an OPT record is the size; its time to live begins with the upper bits of the code, then the version.
     if (i >= others && r.type === TYPE.OPT) {
-      return { udpSize: message.readUInt16BE(r.ttlAt - 2), version: message[r.ttlAt + 1] ?? 0 };
+      const dnssecOk = (message.readUInt16BE(r.ttlAt + 2) & DNSSEC_OK) !== 0;
+      return { udpSize: message.readUInt16BE(r.ttlAt - 2), version: message[r.ttlAt + 1] ?? 0, dnssecOk };
     }
     next = r.end;
   }
@@ -255,18 +275,46 @@ function writeOpt(w: Writer, q: Query, rcode: number): void {
   w.u8(0);
   w.u16(TYPE.OPT);
   w.u16(MAX_UDP);
-  w.u32((rcode >> 4) << 24);
+  w.u16((rcode >> 4) << 8);
+  w.u16(q.dnssecOk ? DNSSEC_OK : 0);
   w.u16(0);
 }
 
-/** @param limit largest size, bytes: what does not fit is left out, and the answer marked truncated (RFC 2181 section 9). */
+/**
+ * A question of our own for what a client asks. Options of EDNS, such as a cookie, concern two who speak to each other: an
+ * answer to them would be of no use to the next client that gets it.
+ * @param id to tell the answer by
+ */
+export function questionFor(q: Query, id: number): Buffer {
+  const w = new Writer();
+  for (const n of [id, q.wishes, 1, 0, 0, q.edns ? 1 : 0]) w.u16(n);
+  w.bytes(q.question);
+  writeOpt(w, q, RCODE.NOERROR);
+  return w.done();
+}
+
+/** @param limit largest size, bytes: what does not fit is left out, and an answer that lacks some marked (RFC 2181 section 9). */
 export function encodeResponse(q: Query, r: Response, limit: number): Buffer {
   const { answers, authority = [], additional = [] } = r;
   const whole = encode(q, { ...r, truncated: false }, [answers, authority, additional]);
   if (whole.length <= limit) return whole;
   // Additional records are a courtesy: leaving them out is no truncation.
   const bare = additional.length > 0 ? encode(q, { ...r, truncated: false }, [answers, authority, []]) : whole;
-  return bare.length <= limit ? bare : truncatedResponse(q, r);
+  return bare.length <= limit ? bare : cutResponse(q, r, limit);
+}
+
+/** As many answers as fit: clients that never come again over TCP, as musl before 1.2.4, take what they get. */
+function cutResponse(q: Query, r: Response, limit: number): Buffer {
+  const head = { ...r, truncated: true };
+  let cut = truncatedResponse(q, r);
+  let [low, high] = [0, Math.min(r.answers.length - 1, Math.floor(limit / LEAST_RECORD))];
+  while (low < high) {
+    const n = Math.ceil((low + high) / 2);
+    const tried = encode(q, head, [r.answers.slice(0, n)]);
+    if (tried.length <= limit) [low, cut] = [n, tried];
+    else high = n - 1;
+  }
+  return cut;
 }
 
 function encode(q: Query, head: Head, sections: readonly (readonly ResourceRecord[])[]): Buffer {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
-import { H2CClient, Pool } from 'undici';
+import { type Dispatcher, H2CClient, Pool } from 'undici';
 import { endpointsOfPort, type PortEndpoint, usableEndpoints } from '#api/discovery/endpoints.ts';
 import { type Node, Nodes } from '#api/kinds/index.ts';
 import { FAMILIES } from '#api/meta/families.ts';
@@ -9,6 +9,9 @@ import { readinessOf } from '#api/meta/readiness.ts';
 import type { Clock } from '#async/clock.ts';
 import { ServiceSlices } from '#client/service-slices.ts';
 import type { Informer, InformerFactory } from '#client/types.ts';
+import { Http1Pool } from './http1/pool.ts';
+import type { Outgoing } from './http1/types.ts';
+import { LibraryHandler, type UpgradeHandler } from './library.ts';
 import { servicePortName } from './rules/build.ts';
 import type { Backend, Protocol } from './rules/types.ts';
 
@@ -29,6 +32,14 @@ export interface Asked {
   onLost(): void;
 }
 
+/** A request, and how it gets to an endpoint. */
+export interface Request extends Outgoing {
+  readonly protocol: Protocol;
+  /** The protocol it wants to change to. */
+  readonly upgrade: string | undefined;
+  readonly connectTimeoutMs: number;
+}
+
 /** One address and port of a pod, with the connections to it. */
 export class Endpoint {
   readonly address: string;
@@ -40,18 +51,48 @@ export class Endpoint {
   uses = 0;
   readonly #asked = new Set<Asked>();
   #avoidUntil = 0;
-  readonly #pools = { http1: new Map<number, Pool>(), h2c: new Map<number, Pool>() };
+  readonly #pools = { http1: new Map<number, Http1Pool>(), library: new Map<string, Pool>() };
+  readonly #ip: string;
+  readonly #port: number;
 
   constructor(ip: string, port: number, node?: string) {
+    this.#ip = ip;
+    this.#port = port;
     this.address = addressOf(ip, port);
     this.node = node;
     this.id = createHash('sha256').update(this.address).digest('base64url').slice(0, 16);
   }
 
-  /** Connections, made when they are needed. */
-  pool(connectTimeoutMs: number, protocol: Protocol): Pool {
-    const pools = this.#pools[protocol];
-    let pool = pools.get(connectTimeoutMs);
+  /**
+   * Sends a request on a connection, made when it is needed. Requests of HTTP/1.1, of which there are many, go by our own
+   * client, which costs much less than the library's; HTTP/2 and what changes the protocol by the library.
+   * @throws Error for a request that cannot be sent as it is
+   */
+  dispatch(request: Request, handler: UpgradeHandler): void {
+    const { connectTimeoutMs, protocol, upgrade, readTimeoutMs } = request;
+    if (protocol === 'http1' && upgrade === undefined) {
+      let pool = this.#pools.http1.get(connectTimeoutMs);
+      if (!pool) {
+        pool = new Http1Pool({ ip: this.#ip, port: this.#port, connectTimeoutMs });
+        this.#pools.http1.set(connectTimeoutMs, pool);
+      }
+      pool.dispatch(request, handler);
+      return;
+    }
+    const { path, method, headers, body } = request;
+    this.#library(connectTimeoutMs, protocol).dispatch(
+      {
+        ...{ path, headers, body, upgrade: upgrade ?? null },
+        ...{ headersTimeout: readTimeoutMs, bodyTimeout: readTimeoutMs },
+        method: method as Dispatcher.HttpMethod,
+      },
+      new LibraryHandler(handler),
+    );
+  }
+
+  #library(connectTimeoutMs: number, protocol: Protocol): Pool {
+    const key = `${protocol} ${connectTimeoutMs}`;
+    let pool = this.#pools.library.get(key);
     if (!pool) {
       const connect = { timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
       // A pod that does not speak HTTP/2 from the first byte breaks the connection. (A connector of the pool's own would
@@ -61,7 +102,7 @@ export class Endpoint {
         connections: MAX_ACTIVE,
         ...(protocol === 'h2c' ? { factory: h2c } : { connect, pipelining: 1, allowH2: false }),
       });
-      pools.set(connectTimeoutMs, pool);
+      this.#pools.library.set(key, pool);
     }
     return pool;
   }
@@ -100,10 +141,9 @@ export class Endpoint {
 
   /** Idle connections go at once, so that none is used when the pod closes it; requests under way are finished. */
   drain(): void {
-    for (const pools of Object.values(this.#pools)) {
-      for (const pool of pools.values()) pool.close().catch(() => {});
-      pools.clear();
-    }
+    for (const pool of this.#pools.http1.values()) pool.close();
+    for (const pool of this.#pools.library.values()) pool.close().catch(() => {});
+    for (const pools of Object.values(this.#pools)) pools.clear();
   }
 }
 

@@ -21,6 +21,7 @@ interface Scan {
 }
 
 function scan(message: Buffer): Scan {
+  if (message.readUInt16BE(4) !== 1) throw new FormatError('answer without a question');
   let at = readName(message, 12).end + 4;
   const ttlAt: number[] = [];
   let lowest = MAX_TTL_S;

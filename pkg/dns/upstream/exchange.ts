@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { createConnection, isIPv6 } from 'node:net';
 import type { Clock } from '#async/clock.ts';
+import { readName } from '../wire.ts';
 
 export interface Server {
   readonly host: string;
@@ -22,9 +23,17 @@ export async function exchange(message: Buffer, server: Server, timeoutMs: numbe
   return overTcp(message, server, Math.max(1, until - clock.now()), clock);
 }
 
-/** Same id, an answer, and to the question asked. */
+/** Same id, an answer, and to the question asked. One that repeats no question tells of a failure: nobody waits any longer. */
 function fits(answer: Buffer, message: Buffer): boolean {
-  return answer.length >= 12 && answer.readUInt16BE(0) === message.readUInt16BE(0) && (answer[2] ?? 0) >= 0x80;
+  if (answer.length < 12 || answer.readUInt16BE(0) !== message.readUInt16BE(0) || (answer[2] ?? 0) < 0x80) return false;
+  return answer.readUInt16BE(4) === 0 || sameQuestion(answer, message);
+}
+
+/** In whatever spelling: some write names as they know them. */
+function sameQuestion(answer: Buffer, message: Buffer): boolean {
+  const { end } = readName(message, 12);
+  const name = (m: Buffer): string => m.toString('latin1', 12, end).toLowerCase();
+  return name(answer) === name(message) && answer.subarray(end, end + 4).equals(message.subarray(end, end + 4));
 }
 
 function overUdp(message: Buffer, server: Server, timeoutMs: number, clock: Clock): Promise<Buffer> {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '#async/clock.ts';
-import type { Query } from '../wire.ts';
+import { type Query, questionFor } from '../wire.ts';
 import { answerFor, type CachedAnswer, cachedAnswer } from './cached-answer.ts';
 import { exchange, type Server } from './exchange.ts';
 import type { StubDomains } from './stub-domains.ts';
@@ -41,14 +41,11 @@ export class Forwarder {
     this.#deps = deps;
   }
 
-  /**
-   * @param message the client's query as it came
-   * @throws NoUpstream, or Error of the last server asked
-   */
-  async answer(q: Query, message: Buffer): Promise<Buffer> {
+  /** @throws NoUpstream, or Error of the last server asked */
+  async answer(q: Query): Promise<Buffer> {
     const { clock } = this.#deps;
-    const key = `${q.name} ${q.type} ${q.class} ${q.edns} ${q.recursionDesired}`;
-    const found = this.#cached(key) ?? (await this.#shared(key, q.name, message));
+    const key = `${q.name} ${q.type} ${q.class} ${q.edns} ${q.dnssecOk} ${q.wishes}`;
+    const found = this.#cached(key) ?? (await this.#shared(key, q));
     return answerFor(found, q.id, q.question, clock.now());
   }
 
@@ -62,11 +59,11 @@ export class Forwarder {
   }
 
   /** Clients that ask the same at the same time share one question. */
-  #shared(key: string, name: string, message: Buffer): Promise<CachedAnswer> {
+  #shared(key: string, q: Query): Promise<CachedAnswer> {
     const running = this.#running.get(key);
     if (running) return running;
     if (this.#running.size >= MAX_RUNNING) return Promise.reject(new NoUpstream('too many questions under way'));
-    const asking = this.#ask(name, message).then((found) => {
+    const asking = this.#ask(q).then((found) => {
       this.#keep(key, found);
       return found;
     });
@@ -87,12 +84,11 @@ export class Forwarder {
     this.#cache.set(key, found);
   }
 
-  async #ask(name: string, message: Buffer): Promise<CachedAnswer> {
+  async #ask(q: Query): Promise<CachedAnswer> {
     const { clock } = this.#deps;
-    const query = Buffer.from(message);
-    query.writeUInt16BE(randomInt(0x10000), 0);
+    const query = questionFor(q, randomInt(0x10000));
     let last: unknown = new NoUpstream('no name servers to ask');
-    for (const server of this.#inOrder(this.#deps.stubs?.serversFor(name) ?? (await this.#known()))) {
+    for (const server of this.#inOrder(this.#deps.stubs?.serversFor(q.name) ?? (await this.#known()))) {
       try {
         const answer = await exchange(query, server, TRY_MS, clock);
         this.#failed.delete(keyOf(server));

@@ -70,7 +70,7 @@ describe('forwarding', () => {
       servers: () => Promise.resolve([{ host: '127.0.0.1', port: other.port }]),
       stubs: new StubDomains({ 'corp.lan': `127.0.0.1:${own.port}` }),
     });
-    const ask = (name: string) => forwarder.answer(parseQuery(question(name)), question(name));
+    const ask = (name: string) => forwarder.answer(parseQuery(question(name)));
     expect((await ask('www.corp.lan')).readUInt16BE(0)).toBe(7);
     expect([own.asked(), other.asked()]).toEqual([1, 0]);
     await ask('www.example.org');

@@ -1,15 +1,13 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { type Duplex, type Readable, Transform } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import type { Clock } from '#async/clock.ts';
 import type { AccessLog } from '../access-log.ts';
 import { type Asked, choose, type Endpoint, type Endpoints } from '../endpoints.ts';
+import { type Controller, Silence, WornOut } from '../http1/types.ts';
+import type { UpgradeHandler } from '../library.ts';
 import { rewrite, type Target } from '../rules/path.ts';
 import type { Protocol, Route } from '../rules/types.ts';
-import { affinityCookie, cookieValue, requestHeaders, responseHeaders } from './headers.ts';
-import type { Incoming, Reply } from './reply.ts';
-
-type Controller = Dispatcher.DispatchController;
+import { affinityCookie, cookieValue, headerValue, type Origin, requestHeaders, responseHeaders } from './headers.ts';
+import type { Arrived, Body, Reply } from './types.ts';
 
 export interface ExchangeDeps {
   readonly endpoints: Pick<Endpoints, 'of'>;
@@ -17,6 +15,15 @@ export interface ExchangeDeps {
   readonly log: AccessLog;
   /** Called with the status of every answer, 0 when the client left before there was one. */
   readonly observe: (status: number) => void;
+}
+
+/** A request that has a route. */
+export interface Incoming {
+  readonly request: Arrived;
+  readonly reply: Reply;
+  readonly origin: Origin;
+  /** The protocol it wants to change to. */
+  readonly upgrade: string | undefined;
 }
 
 /** Endpoints that are asked at most, when connections fail. */
@@ -27,20 +34,26 @@ const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 class BodyTooLarge extends Error {}
 
 /** One request on its way: chooses an endpoint, asks it, passes its answer on, and asks another if it cannot be reached. */
-export class Exchange implements Dispatcher.DispatchHandler, Asked {
+export class Exchange implements UpgradeHandler, Asked {
   readonly #d: ExchangeDeps;
   readonly #in: Incoming;
   readonly #reply: Reply;
   readonly #target: Target;
   readonly #route: Route;
   readonly #started: number;
+  /** Endpoints that are not asked again. */
   readonly #tried: Endpoint[] = [];
+  #tries = 0;
   #wanted: string | undefined;
   #body: Readable | null = null;
   #endpoint: Endpoint | undefined;
+  /** A connection that was kept has ended under this request: it gets new ones. */
+  #worn = false;
   #controller: Controller | undefined;
   /** The answer has begun. */
   #answered = false;
+  /** The client is slower than the backend, which waits. */
+  #held = false;
   #done = false;
   #status = 0;
   /** Announced length of the response body; -1: unknown. */
@@ -58,21 +71,25 @@ export class Exchange implements Dispatcher.DispatchHandler, Asked {
 
   begin(): void {
     const { affinity, maxBodyBytes, sendTimeoutMs } = this.#route.settings;
-    const { request, announced } = this.#in;
-    if (affinity) this.#wanted = cookieValue(request.headers.cookie, affinity.name);
+    const { body, announced } = this.#in.request;
+    if (affinity) this.#wanted = cookieValue(this.#in.request.header('cookie'), affinity.name);
     this.#reply.onClose(() => this.#clientGone());
     if (maxBodyBytes > 0 && announced !== undefined && announced > maxBodyBytes) {
       this.#tooLarge();
       return;
     }
-    if (this.#in.hasBody) {
-      this.#body = maxBodyBytes > 0 && announced === undefined ? limited(request, maxBodyBytes) : request;
-      request.setTimeout(sendTimeoutMs, () => {
-        if (!request.complete) this.#fail(408, 'the request body came too slowly');
-      });
-      request.once('end', () => request.setTimeout(0));
+    if (body) {
+      this.#body = maxBodyBytes > 0 && announced === undefined ? this.#limited(body, maxBodyBytes) : body;
+      body.setTimeout(sendTimeoutMs, () => this.#tooSlow(body));
+      body.once('end', () => body.setTimeout(0));
     }
     this.#try();
+  }
+
+  #tooSlow(body: Body): void {
+    if (body.complete) return;
+    if (this.#done) body.destroy();
+    else this.#fail(408, 'the request body came too slowly');
   }
 
   #try(): void {
@@ -83,7 +100,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Asked {
     const endpoint = choose(all, { tried: this.#tried, now, wanted: this.#wanted });
     if (!endpoint) {
       const why = all.length === 0 ? 'has no endpoints' : 'cannot take or answer more requests';
-      this.#fail(this.#tried.length > 0 ? 502 : 503, `Service "${backend.service}" ${why}`);
+      this.#fail(this.#tries > 0 ? 502 : 503, `Service "${backend.service}" ${why}`);
       return;
     }
     // A WebSocket over HTTP/2 would be another thing than what the client has asked for.
@@ -91,18 +108,24 @@ export class Exchange implements Dispatcher.DispatchHandler, Asked {
     this.#endpoint = endpoint;
     this.#controller = undefined;
     this.#tried.push(endpoint);
+    this.#tries++;
     endpoint.begin(this);
-    const options: Dispatcher.DispatchOptions = {
-      path: this.#path(),
-      method: this.#in.request.method as Dispatcher.HttpMethod,
-      headers: this.#headers(protocol),
-      body: this.#body,
-      upgrade: this.#in.upgrade ?? null,
-      headersTimeout: settings.readTimeoutMs,
-      bodyTimeout: settings.readTimeoutMs,
-    };
     try {
-      endpoint.pool(settings.connectTimeoutMs, protocol).dispatch(options, this);
+      endpoint.dispatch(
+        {
+          method: this.#in.request.method,
+          path: this.#path(),
+          headers: this.#headers(protocol),
+          body: this.#body,
+          length: this.#in.request.announced,
+          protocol,
+          upgrade: this.#in.upgrade,
+          connectTimeoutMs: settings.connectTimeoutMs,
+          readTimeoutMs: settings.readTimeoutMs,
+          onNewConnection: this.#worn,
+        },
+        this,
+      );
     } catch (e) {
       this.#released();
       this.#fail(400, (e as Error).message);
@@ -110,8 +133,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Asked {
   }
 
   #headers(protocol: Protocol): string[] {
-    const { rawHeaders, headers } = this.#in.request;
-    const sent = requestHeaders(rawHeaders, headers.connection, this.#in.origin);
+    const { request, origin } = this.#in;
+    const sent = requestHeaders(request.rawHeaders, request.header('connection'), origin);
     // gRPC servers refuse clients that do not take trailers.
     if (protocol === 'h2c') sent.push('te', 'trailers');
     return sent;
@@ -129,66 +152,81 @@ export class Exchange implements Dispatcher.DispatchHandler, Asked {
     if (this.#done) controller.abort(new Error('the client is gone'));
   }
 
-  onResponseStart(_c: Controller, status: number, headers: IncomingHttpHeaders, message?: string): void {
-    // Hints before the answer proper.
-    if (status < 200 || this.#done) return;
+  onResponseStart(status: number, headers: string[], message: string): void {
+    if (this.#done) return;
     this.#answered = true;
     this.#status = status;
-    const length = headers['content-length'];
-    if (length !== undefined && this.#in.request.method !== 'HEAD') this.#length = Number(length);
-    const kept = this.#withCookie(responseHeaders(headers));
+    const passed = responseHeaders(headers, status);
+    if (this.#in.request.method !== 'HEAD') this.#length = passed.length;
+    this.#addCookie(passed.headers);
     // Of gRPC, an answer that has only trailers: it must end with its headers.
-    if ('grpc-status' in headers) this.#finishWith(() => this.#reply.only(status, message ?? '', kept));
-    else this.#reply.start(status, message ?? '', kept);
+    if (passed.grpcStatus) {
+      this.#reply.only(status, message, passed.headers);
+      this.#end();
+    } else this.#reply.start(status, message, passed.headers);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (this.#done) return;
     this.#received += chunk.length;
     if (this.#received === this.#length) {
-      this.#finish(chunk);
+      // First, since the client's next request may begin within what follows.
+      this.#end();
+      this.#reply.end(chunk);
       return;
     }
-    if (this.#reply.write(chunk)) return;
+    if (this.#reply.write(chunk) || this.#held) return;
+    this.#held = true;
     controller.pause();
-    this.#reply.onDrain(() => controller.resume());
+    this.#reply.onDrain(() => {
+      this.#held = false;
+      controller.resume();
+    });
   }
 
-  onResponseEnd(_c: Controller, trailers: IncomingHttpHeaders): void {
-    if (!this.#done) this.#finishWith(() => this.#reply.endWith(trailers));
+  onResponsePause(): void {
+    if (!this.#done) this.#reply.flush();
+  }
+
+  onResponseEnd(trailers: string[]): void {
+    if (!this.#done) {
+      this.#end();
+      this.#reply.endWith(trailers);
+    }
     this.#released();
   }
 
-  onRequestUpgrade(_c: Controller, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+  onRequestUpgrade(status: number, headers: string[], socket: Duplex): void {
     if (this.#done) {
       socket.destroy();
       return;
     }
     this.#answered = true;
     this.#status = status;
-    const kept = { ...this.#withCookie(responseHeaders(headers)), connection: 'Upgrade', upgrade: headers.upgrade };
-    this.#reply.join(status, kept, socket);
+    const { headers: kept } = responseHeaders(headers, status);
+    this.#addCookie(kept);
+    this.#reply.join(status, [...kept, 'connection', 'Upgrade', 'upgrade', headerValue(headers, 'upgrade')], socket);
     socket.once('close', () => this.#released());
     this.#end();
   }
 
-  onResponseError(_c: Controller, error: Error & { code?: string; cause?: unknown }): void {
+  onResponseError(error: Error): void {
     const neverSent = this.#controller === undefined;
     const endpoint = this.#endpoint;
     this.#released();
     if (this.#done) return;
-    if (error instanceof BodyTooLarge || error.cause instanceof BodyTooLarge) {
-      this.#tooLarge();
-      return;
-    }
     if (this.#answered) {
       this.#abort();
       return;
     }
-    const late = error.code === 'UND_ERR_HEADERS_TIMEOUT';
+    const late = error instanceof Silence;
     if (neverSent) endpoint?.avoid(this.#d.clock.now());
-    const repeatable = neverSent || (!late && !this.#body && REPEATABLE.has(this.#in.request.method ?? ''));
-    if (repeatable && this.#tried.length < MAX_TRIES) {
+    const repeatable = neverSent || (!late && !this.#body && REPEATABLE.has(this.#in.request.method));
+    if (repeatable && this.#tries < MAX_TRIES) {
+      if (error instanceof WornOut) {
+        this.#worn = true;
+        this.#tried.pop();
+      }
       this.#try();
       return;
     }
@@ -197,13 +235,27 @@ export class Exchange implements Dispatcher.DispatchHandler, Asked {
   }
 
   /** Names the endpoint to a client that does not come back to it anyway. */
-  #withCookie<H extends NodeJS.Dict<number | string | string[]>>(headers: H): H {
+  #addCookie(headers: string[]): void {
     const { affinity } = this.#route.settings;
     const id = this.#endpoint?.id;
-    if (!affinity || id === undefined || id === this.#wanted) return headers;
-    const before = headers['set-cookie'];
-    const others = before === undefined ? [] : Array.isArray(before) ? before : [String(before)];
-    return { ...headers, 'set-cookie': [...others, affinityCookie(affinity, id, this.#in.origin.proto === 'https')] };
+    if (!affinity || id === undefined || id === this.#wanted) return;
+    headers.push('set-cookie', affinityCookie(affinity, id, this.#in.origin.proto === 'https'));
+  }
+
+  /** The body, up to so many bytes; then the request is refused, whether it is on its way already or not. */
+  #limited(body: Readable, limit: number): Readable {
+    let passed = 0;
+    const gate = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        passed += chunk.length;
+        done(passed > limit ? new BodyTooLarge() : null, chunk);
+      },
+    });
+    gate.on('error', (e) => {
+      if (e instanceof BodyTooLarge) this.#tooLarge();
+    });
+    body.once('error', (e) => gate.destroy(e));
+    return body.pipe(gate);
   }
 
   #tooLarge(): void {
@@ -218,18 +270,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Asked {
       return;
     }
     this.#status = status;
-    this.#reply.refuse(status, message, { close: this.#in.hasBody });
+    this.#reply.refuse(status, message, { close: this.#in.request.body !== null });
     this.#end();
     this.#controller?.abort(new Error(message));
-  }
-
-  #finish(last?: Buffer): void {
-    this.#finishWith(() => this.#reply.end(last));
-  }
-
-  #finishWith(end: () => void): void {
-    end();
-    this.#end();
   }
 
   /** The answer breaks off: the client must not take what it has for the whole. */
@@ -259,31 +302,17 @@ export class Exchange implements Dispatcher.DispatchHandler, Asked {
     this.#done = true;
     this.#d.observe(this.#status);
     if (!this.#d.log.enabled) return;
-    const endpoint = this.#tried.at(-1)?.address;
     this.#d.log.write({
       client: this.#in.origin.client,
-      method: this.#in.request.method ?? '',
+      method: this.#in.request.method,
       host: this.#in.origin.host,
       target: this.#target.raw + this.#target.query,
       status: this.#status,
       bytes: this.#received,
       ms: Math.round((performance.now() - this.#started) * 10) / 10,
       ingress: this.#route.ingress,
-      ...(endpoint === undefined ? {} : { endpoint }),
-      tries: this.#tried.length,
+      endpoint: this.#tried.at(-1)?.address,
+      tries: this.#tries,
     });
   }
-}
-
-/** The body, up to so many bytes; then BodyTooLarge. */
-function limited(body: Readable, limit: number): Readable {
-  let passed = 0;
-  const gate = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      passed += chunk.length;
-      done(passed > limit ? new BodyTooLarge() : null, chunk);
-    },
-  });
-  body.once('error', (e) => gate.destroy(e));
-  return body.pipe(gate);
 }

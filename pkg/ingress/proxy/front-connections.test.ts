@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as requestTls } from 'node:https';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Endpoint } from '../endpoints.ts';
 import { authority } from '../fixtures.ts';
-import { answer, certificate, DEAD_PORTS, useFront } from './front-fixture.ts';
+import { answer, certificate, DEAD_PORTS, listening, useFront } from './front-fixture.ts';
 
 const site = useFront();
 
@@ -99,6 +99,22 @@ describe('WebSocket', () => {
     server?.close();
     await once(ws, 'close');
     await expect.poll(() => site.endpoints.map((e) => e.active), { timeout: 30_000 }).toEqual([0, 0]);
+  });
+
+  test('the new protocol is passed on, however its header is surrounded', async () => {
+    const server = createServer((s) => {
+      const reply = 'HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: own/1\r\n\r\nhello';
+      s.on('error', () => {}).once('data', () => s.end(reply));
+    });
+    const endpoint = new Endpoint('127.0.0.1', await listening(server));
+    site.endpoints = [endpoint];
+    const socket = connect(site.listeners.httpPort, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: own/1\r\n\r\n');
+    expect(await text(socket)).toBe(
+      'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: own/1\r\n\r\nhello',
+    );
+    endpoint.drain();
+    server.close();
   });
 
   test('past an endpoint that cannot be reached', async () => {

@@ -7,6 +7,7 @@ import { systemClock } from '#async/clock.ts';
 import { Endpoint } from '../endpoints.ts';
 import { busy } from '../fixtures.ts';
 import { answer, DEAD_PORTS, listening, useFront } from './front-fixture.ts';
+import { requestHeaders } from './headers.ts';
 
 const site = useFront();
 
@@ -63,6 +64,12 @@ describe('a request', () => {
     const [res] = (await once(req, 'response')) as [IncomingMessage];
     expect(res.headers['content-length']).toBe(String(length));
     expect((await buffer(res)).equals(body)).toBe(true);
+  });
+
+  test('has its cookies in one header, though over HTTP/2 they may come apart', () => {
+    const raw = ['cookie', 'a=1', 'x', 'y', 'cookie', 'b=2'];
+    const origin = { client: '192.0.2.1', host: 'h', proto: 'https', port: 443 };
+    expect(requestHeaders(raw, undefined, origin).slice(0, 6)).toEqual(['host', 'h', 'cookie', 'a=1; b=2', 'x', 'y']);
   });
 
   test('is rewritten', async () => {
@@ -131,6 +138,20 @@ describe('endpoints', () => {
     expect(new Set(await asked('GET'))).toEqual(new Set([200]));
     expect(await asked('POST')).toContain(502);
     breaker.close();
+  });
+
+  test('the only one, which ends a kept connection as it is asked: a GET is asked again on a new one', async () => {
+    const server = createTcpServer((s) => {
+      s.on('error', () => {}).once('data', () => {
+        s.write('HTTP/1.1 200 OK\r\nkeep-alive: timeout=60\r\ncontent-length: 2\r\n\r\nok');
+        s.once('data', () => s.destroy());
+      });
+    });
+    const endpoint = new Endpoint('127.0.0.1', await listening(server));
+    site.endpoints = [endpoint];
+    for (let i = 0; i < 3; i++) expect((await site.ask('/')).status).toBe(200);
+    endpoint.drain();
+    server.close();
   });
 
   test('one whose node is lost: a GET that waits for it goes to another, a POST fails at once', async () => {

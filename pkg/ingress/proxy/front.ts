@@ -7,7 +7,9 @@ import type { RouteTable } from '../rules/route-table.ts';
 import { Exchange, type ExchangeDeps } from './exchange.ts';
 import { faultOf } from './framing.ts';
 import type { Origin } from './headers.ts';
-import { Reply, type Request } from './reply.ts';
+import { NodeRequest } from './node-request.ts';
+import { NodeReply } from './reply.ts';
+import type { Arrived, Reply } from './types.ts';
 
 export interface FrontDeps extends ExchangeDeps {
   /** Where requests go just now; undefined: not known yet. */
@@ -55,7 +57,7 @@ export class Front {
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
   ): void => {
-    if ('stream' in request) this.#take(request, Reply.to(response));
+    if ('stream' in request) this.take(new NodeRequest(request, false), NodeReply.to(response));
     else this.#inTurn(request, response as ServerResponse);
   };
 
@@ -75,22 +77,24 @@ export class Front {
   }
 
   #takeIfOpen(request: IncomingMessage, response: ServerResponse): void {
-    if (request.socket.writable) this.#take(request, Reply.to(response));
+    if (request.socket.writable) this.#takeSound(request, NodeReply.to(response));
   }
 
   readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
-    this.#take(request, Reply.onUpgrade(request, socket, head), request.headers.upgrade);
+    this.#takeSound(request, NodeReply.onUpgrade(request, socket, head), request.headers.upgrade);
   };
 
-  #take(request: Request, reply: Reply, upgrade?: string): void {
-    const fault = 'stream' in request ? undefined : faultOf(request);
-    if (fault) {
-      this.#refuse(reply, fault.status, fault.message);
-      return;
-    }
-    const { host, target: text } = address(request);
-    const target = parseTarget(text);
+  #takeSound(request: IncomingMessage, reply: Reply, upgrade?: string): void {
+    const fault = faultOf(request);
+    if (fault) this.#refuse(reply, fault.status, fault.message);
+    else this.take(new NodeRequest(request, upgrade !== undefined), reply, upgrade);
+  }
+
+  /** Takes a request that can be understood in one way only. @param upgrade the protocol it wants to change to */
+  take(request: Arrived, reply: Reply, upgrade?: string): void {
+    const { host } = request;
+    const target = parseTarget(request.target);
     if (!target || host === undefined) {
       this.#refuse(reply, 400, 'the host or the path of the request is malformed');
       return;
@@ -117,11 +121,7 @@ export class Front {
       return;
     }
     this.#active++;
-    const length = request.headers['content-length'];
-    const announced = length === undefined ? undefined : Number(length);
-    const hasBody = announced === undefined ? streams(request) : announced > 0;
-    const incoming = { request, reply, origin, hasBody: upgrade === undefined && hasBody, announced };
-    new Exchange(this.#exchange, upgrade === undefined ? incoming : { ...incoming, upgrade }, route, target).begin();
+    new Exchange(this.#exchange, { request, reply, origin, upgrade }, route, target).begin();
   }
 
   #refuse(reply: Reply, status: number, message: string, location?: string): void {
@@ -132,35 +132,15 @@ export class Front {
     this.#d.observe(status);
   }
 
-  #origin(request: Request, host: string): Origin {
-    const socket = request.socket as Socket & { encrypted?: boolean };
-    const address = socket.remoteAddress ?? '';
-    const peer = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-    const own = socket.encrypted ? 'https' : 'http';
-    const port = socket.encrypted ? this.#d.httpsPort : this.#d.httpPort;
+  #origin(request: Arrived, host: string): Origin {
+    const { peer, secure } = request;
+    const own = secure ? 'https' : 'http';
+    const port = secure ? this.#d.httpsPort : this.#d.httpPort;
     const plain: Origin = { client: peer, host, proto: own, port };
     if (!this.#trustsAny || peer === '' || !this.#d.trusted.check(peer, isIPv4(peer) ? 'ipv4' : 'ipv6')) return plain;
-    const proto = one(request.headers['x-forwarded-proto']);
-    return { ...plain, before: one(request.headers['x-forwarded-for']), ...(proto === 'https' ? { proto } : {}) };
+    const proto = request.header('x-forwarded-proto');
+    return { ...plain, before: request.header('x-forwarded-for'), ...(proto === 'https' ? { proto } : {}) };
   }
-}
-
-const one = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
-
-/** A request without Content-Length has a body if it is sent in chunks, or if its stream goes on after the headers. */
-function streams(request: Request): boolean {
-  if ('stream' in request) return !request.stream.endAfterHeaders;
-  return request.headers['transfer-encoding'] !== undefined;
-}
-
-/** Host and target; the target may be a whole URL (RFC 9112, 3.2.2), whose host then counts. */
-function address(request: Request): { host: string | undefined; target: string } {
-  const host = one(request.headers[':authority']) ?? request.headers.host;
-  const target = request.url ?? '';
-  if (!/^https?:\/\//i.test(target)) return { host, target };
-  const at = target.indexOf('/', target.indexOf('//') + 2);
-  const named = target.slice(target.indexOf('//') + 2, at < 0 ? undefined : at);
-  return { host: named, target: at < 0 ? '/' : target.slice(at) };
 }
 
 /** Without port and final dot, in lower case. */

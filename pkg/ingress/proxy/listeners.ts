@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
-import type { Server as NetServer } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import type { Clock } from '#async/clock.ts';
+import { Http1Server } from '../http1/server.ts';
 import type { Certificate } from '../rules/certificates.ts';
 import { mayUpgrade } from './framing.ts';
 import type { Front } from './front.ts';
@@ -18,6 +19,8 @@ export interface ListenersOptions {
   /** Which certificate to show; undefined: none fits. */
   readonly certificate: (serverName: string) => Certificate | undefined;
 }
+
+type OrdinaryOptions = Pick<ListenersOptions, 'front' | 'clock'> & { readonly idleMs: number };
 
 export interface Listeners {
   readonly httpPort: number;
@@ -60,6 +63,10 @@ export async function listen(o: ListenersOptions): Promise<Listeners> {
     o.front.onRequest,
   );
   Object.assign(secure, http1);
+  const ordinary = [
+    takeOrdinary(plain, 'connection', { ...o, idleMs }),
+    takeOrdinary(secure, 'secureConnection', { ...o, idleMs }),
+  ];
   const sessions = new Set<Http2Session>();
   secure.on('session', (session) => {
     sessions.add(session);
@@ -81,8 +88,30 @@ export async function listen(o: ListenersOptions): Promise<Listeners> {
     httpPort: portOf(plain),
     httpsPort: portOf(secure),
     setDefault: ({ cert, key }) => secure.setSecureContext({ cert, key }),
-    close: () => drain(o.clock, { plain, secure, sessions }),
+    close: () => {
+      for (const server of ordinary) server.drain();
+      return drain(o.clock, { plain, secure, sessions });
+    },
   };
+}
+
+/**
+ * Puts our own reader of HTTP/1.1 before that of Node, which gets what is out of the ordinary, and HTTP/2.
+ * @param event with which the server tells of a connection that is ready
+ */
+function takeOrdinary(server: NetServer, event: string, { front, clock, idleMs }: OrdinaryOptions): Http1Server {
+  const [toNode] = server.listeners(event) as [(socket: Socket) => void];
+  const ordinary = new Http1Server({
+    ...{ clock, headMs: HEADERS_MS, idleMs },
+    take: (request, reply) => front.take(request, reply),
+    handOver: (socket) => toNode.call(server, socket),
+  });
+  server.off(event, toNode);
+  server.on(event, (socket: Socket & { readonly alpnProtocol?: string | false }) => {
+    if (socket.alpnProtocol === 'h2') toNode.call(server, socket);
+    else ordinary.accept(socket);
+  });
+  return ordinary;
 }
 
 const portOf = (server: NetServer): number => (server.address() as { port: number }).port;
