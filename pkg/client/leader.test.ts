@@ -165,6 +165,17 @@ test.each(['down', 'hangs'] as const)(
   },
 );
 
+test('who waits leads when the lease of a dead leader ends, not when it would have asked again', async () => {
+  const a = contender('a');
+  await clock.advance(0);
+  a.link.state = 'down';
+  const at = clock.now();
+  const b = contender('b', { retryPeriodMs: 9000 });
+  await clock.advance(20_000);
+  expect(b.state.leadingSince - at).toBeGreaterThanOrEqual(15_000);
+  expect(b.state.leadingSince - at).toBeLessThan(15_010);
+});
+
 test('a short outage costs nothing', async () => {
   const a = contender('a');
   await clock.advance(10_000);

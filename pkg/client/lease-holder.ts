@@ -43,8 +43,8 @@ export class LeaseHolder implements Fence {
   #until = Number.NEGATIVE_INFINITY;
   /** Our last write of the lease: the next renewal needs no read. */
   #mine: Stored<Lease> | undefined;
-  /** Someone else's lease, and when it was seen to change: other clocks are never compared with ours. */
-  #others: { version: string; at: number } | undefined;
+  /** Someone else's lease, and how long it holds since it was seen to change: other clocks are never compared with ours. */
+  #others: { version: string; until: number } | undefined;
   #deadline: Timer | undefined;
 
   constructor(o: LeaseHolderOptions) {
@@ -66,9 +66,16 @@ export class LeaseHolder implements Fence {
   async acquire(signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
       if (await this.#attempt(signal)) return true;
-      await this.#o.clock.sleep(this.#o.retryMs * (1 + Math.random() * 0.2), signal).catch(() => {});
+      await this.#o.clock.sleep(this.#untilNextTry(), signal).catch(() => {});
     }
     return false;
+  }
+
+  /** Milliseconds: not beyond the moment at which the lease of somebody who is silent ends. */
+  #untilNextTry(): number {
+    const pause = this.#o.retryMs * (1 + Math.random() * 0.2);
+    const left = (this.#others?.until ?? 0) - this.#o.monotonicMs();
+    return left > 0 ? Math.min(pause, Math.ceil(left)) : pause;
   }
 
   /**
@@ -142,12 +149,13 @@ export class LeaseHolder implements Fence {
     const holder = lease.spec?.holderIdentity;
     if (!holder || holder === this.#o.identity) return true;
     const version = lease.metadata.resourceVersion;
+    const now = this.#o.monotonicMs();
     if (this.#others?.version !== version) {
-      this.#others = { version, at: this.#o.monotonicMs() };
+      const duration = (lease.spec?.leaseDurationSeconds ?? this.#o.durationMs / 1000) * 1000;
+      this.#others = { version, until: now + duration };
       return false;
     }
-    const duration = (lease.spec?.leaseDurationSeconds ?? this.#o.durationMs / 1000) * 1000;
-    return this.#o.monotonicMs() - this.#others.at > duration;
+    return now >= this.#others.until;
   }
 
   #claim(lease: Stored<Lease>): Lease {

@@ -92,7 +92,10 @@ function joinCommand(cluster: Command, session: Session): void {
     .option('--cgroup-root <path>', 'parent cgroup of all pods')
     .option('--cluster-cidr <cidr>', 'the pod network', '10.244.0.0/16')
     .option('--network-backend <name>', 'how pods reach those of other nodes: host-gw, vxlan or none', 'host-gw')
-    .option('--proxy-mode <mode>', 'how Services are reached: iptables, nftables or ipvs', 'iptables');
+    .option(
+      '--proxy-mode <mode>',
+      'how Services are reached: iptables, nftables or ipvs; default: nftables where it is, else iptables',
+    );
   flag(join, '--discovery-token-unsafe-skip-ca-verification', 'believe the token alone');
   session.local<JoinFlags>(join, async (args, o) =>
     (await import('../cluster/join/join.ts')).joinCluster(session.out, args, o),

@@ -198,7 +198,7 @@ export async function joinCluster(out: Out, args: readonly string[], o: JoinFlag
     ...{ root, name, dockerHost, address: o.nodeIp ?? own, clusterDns: DEFAULT_DNS },
     clusterCidr: o.clusterCidr ?? '10.244.0.0/16',
     networkBackend: o.networkBackend ?? 'host-gw',
-    proxyMode: o.proxyMode ?? 'iptables',
+    ...(o.proxyMode ? { proxyMode: o.proxyMode } : {}),
     ...(o.cgroupRoot ? { cgroupRoot: o.cgroupRoot } : {}),
   };
   try {

@@ -23,7 +23,7 @@ export interface NodeShape {
   readonly clusterDns: string;
   readonly clusterCidr: string;
   readonly networkBackend: string;
-  readonly proxyMode: string;
+  readonly proxyMode?: string;
   readonly cgroupRoot?: string;
 }
 
@@ -47,7 +47,7 @@ export function nodeServices(n: NodeShape): Readonly<Record<string, readonly str
     ],
     proxy: [
       ...['--kubeconfig', paths.conf('proxy'), '--node-name', n.name, '--cluster-cidr', n.clusterCidr],
-      ...['--proxy-mode', n.proxyMode],
+      ...(n.proxyMode ? ['--proxy-mode', n.proxyMode] : []),
     ],
     dns: [
       ...['--kubeconfig', paths.conf('dns'), '--node-name', n.name, '--address', n.address],
