@@ -1,5 +1,5 @@
 /**
- * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [scale] [plane] [pods] [idle] [cli] [failover] [network]`, all of
+ * Measures what docs/benchmarks.md describes: `node test/bench/main.ts [api] [scheduling] [scale] [controllers] [plane] [pods] [idle] [cli] [failover] [network]`, all of
  * them by default. Prints a table; figures go to .bench/latest.json (`--out FILE`), whose last contents and those of the
  * last release are compared with (`--against FILE`). With `--reference DIR`, which holds the Go implementation's programs, the
  * API, the scheduler and the control plane at rest measure those before ours. The exit code tells of failures, not of missed goals.
@@ -11,6 +11,7 @@ import { type Cluster, startCluster } from '../bed/cluster.ts';
 import { repository } from '../bed/layout.ts';
 import { api } from './groups/api.ts';
 import { cli } from './groups/cli.ts';
+import { controllers } from './groups/controllers.ts';
 import { failover } from './groups/failover.ts';
 import { clientOf, type Group, type Sink, type Start } from './groups/group.ts';
 import { idle, plane } from './groups/idle.ts';
@@ -24,7 +25,7 @@ import { besideReference, type Row } from './rows.ts';
 
 type OnCluster = (cluster: Cluster, client: Client, sink: Sink) => Promise<void>;
 
-const ALONE: Readonly<Record<string, Group>> = { api, scheduling, scale, plane };
+const ALONE: Readonly<Record<string, Group>> = { api, scheduling, scale, controllers, plane };
 /** Measured of the reference, too. Not scale: our hollow nodes are no nodes to its controller manager. */
 const BESIDE: ReadonlySet<string> = new Set(['api', 'scheduling', 'plane']);
 /** These share a cluster of one node, with the timing of production. */

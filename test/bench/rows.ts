@@ -71,6 +71,13 @@ const ROWS = {
   converge: { title: '10,000 pods of 100 Deployments on 5,000 nodes, all available', unit: 's', less: true },
   'scheduler-memory': { title: 'scheduler memory after that', unit: 'MB', less: true },
   'manager-memory': { title: 'controller manager memory after that', unit: 'MB', less: true },
+  'daemon-pod': { title: 'a node is made, to its DaemonSet pod bound', unit: 's', less: true, goal: 1 },
+  'manager-killed': {
+    title: 'leading controller manager killed, to first write of the other',
+    unit: 's',
+    less: true,
+    goal: 15,
+  },
   'pod-ready': { title: 'one pod, create to Ready', unit: 's', less: true, goal: within(0.25, 0.4) },
   'deployment-ready': { title: 'Deployment of 30, all Ready', unit: 's', less: true, goal: within(4.3, 6) },
   'deployment-gone': { title: 'that Deployment deleted, all gone', unit: 's', less: true, goal: within(2.3, 5) },
@@ -85,6 +92,9 @@ const ROWS = {
   'idle-memory-node': { title: 'idle memory: agent and proxy', unit: 'MB', less: true },
   'proxy-load': { title: '10,000 services × 2 endpoints, all rules', unit: 's', less: true, goal: 1 },
   'proxy-change': { title: 'one of 10,000 services changed', unit: 'ms', less: true, goal: 20 },
+  'proxy-connect': {
+    ...{ title: 'new connection by one of 10,000 services', unit: '× a direct one', less: true, goal: 1.2 },
+  },
   'proxy-load-iptables': { title: 'the same in the iptables mode', unit: 's', less: true },
   'proxy-change-iptables': { title: 'one changed, iptables mode', unit: 'ms', less: true },
   'dns-rate': { title: 'DNS answers of the cluster, per core', unit: '/s', goal: 20_000 },

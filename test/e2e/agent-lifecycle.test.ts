@@ -25,7 +25,7 @@ import {
 } from './agent/pods.ts';
 
 const cluster = useCluster('e2e-agent-lifecycle', { nodes: 1, apiservers: 1 });
-const { node, until } = onlyNode(cluster);
+const { node, until, docker, containersOf } = onlyNode(cluster);
 const folder = (): string => join(node().dir, 'shared');
 const shared = () => [{ name: 'shared', hostPath: { path: folder() } }];
 const mounted = { volumeMounts: [{ name: 'shared', mountPath: '/shared' }] };
@@ -71,14 +71,17 @@ describe('restartPolicy × exit code × probe outcome', () => {
     await told('always-slow', /^Container main failed startup probe, will be restarted$/);
   });
 
+  test('of each container the last two are kept', async () => {
+    await until('always-3', (x) => (mainOf(x)?.restartCount ?? 0) >= 2);
+    await waitFor('they are', async () => (await containersOf('always-3')).length === 2);
+  });
+
   test('the count of restarts goes on when the containers were taken away', async () => {
     await apply(cluster(), pod('counted', sleeper()));
     await until('counted', isReady);
     await endContainer(cluster(), 'counted');
     await until('counted', (x) => mainOf(x)?.restartCount === 1 && isReady(x));
-    const filter = ['--filter', 'label=io.coxswain.pod.name=counted', '--filter', 'label=io.coxswain.type=container'];
-    const ids = (await node().exec('docker', ['-H', node().dockerHost, 'ps', '-aq', ...filter])).stdout.split('\n');
-    await node().exec('docker', ['-H', node().dockerHost, 'rm', '-f', ...ids.filter(Boolean)]);
+    await docker('rm', '-f', ...(await containersOf('counted')));
     const p = await until('counted', (x) => mainOf(x)?.restartCount === 2 && isReady(x));
     expect(mainOf(p)?.lastState?.terminated?.exitCode).toBe(137);
   });
@@ -191,6 +194,9 @@ describe('init containers and sidecars', () => {
     const stateOf = (x: Pod) => x.status?.initContainerStatuses?.[0]?.state;
     const p = await until(name, (x) => (stateOf(x)?.terminated ?? stateOf(x)?.waiting)?.reason === reason);
     expect(p.status?.phase).toBe(phase);
+    // Where it is tried again its sandbox is there; where the pod has ended it goes.
+    const sandbox = restartPolicy === 'Never' ? 'False' : 'True';
+    await until(name, (x) => conditionOf(x, 'PodReadyToStartContainers')?.status === sandbox);
     expect(mainOf(p)?.state?.waiting?.reason).toBe('PodInitializing');
     expect(conditionOf(p, 'Initialized')).toMatchObject({ status: 'False', reason: 'ContainersNotInitialized' });
   });
@@ -208,9 +214,8 @@ describe('init containers and sidecars', () => {
     expect(mainOf(p)).toMatchObject({ restartCount: 0, ready: true });
     // By force it is gone for the API at once, for the node as soon as may be.
     await cluster().kubectlOk(['delete', 'pod', 'nursed', '--force', '--grace-period=0']);
-    const left = ['-H', node().dockerHost, 'ps', '-aq', '--filter', `label=io.coxswain.pod.uid=${p.metadata?.uid}`];
-    const gone = async () => (await node().exec('docker', left)).stdout === '';
-    await waitFor('its containers are gone', gone, { timeoutMs: 120_000 });
+    const left = ['ps', '-aq', '--filter', `label=io.coxswain.pod.uid=${p.metadata?.uid}`];
+    await waitFor('its containers are gone', async () => (await docker(...left)) === '', { timeoutMs: 120_000 });
   });
 
   test('a sidecar does not keep a pod from its end', async () => {

@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
+import type { Node } from '#api/kinds/index.ts';
+import { milliValue, wholeValue } from '#api/meta/quantity.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { TestPlugin } from './agent/device-plugin.ts';
@@ -20,6 +22,7 @@ import {
   sleeper,
 } from './agent/pods.ts';
 
+const MIB = 2 ** 20;
 const manifests = mkdtempSync(join(tmpdir(), 'coxswain-static-'));
 afterAll(() => rmSync(manifests, { recursive: true, force: true }));
 
@@ -31,6 +34,12 @@ const cluster = useCluster('e2e-agent-node', {
       ...['--pod-manifest-path', manifests],
       ...['--node-lease-duration', '8', '--shutdown-trigger', 'sigterm'],
       ...['--shutdown-grace-period', '180s', '--shutdown-grace-period-critical-pods', '60s'],
+      ...[
+        '--system-reserved',
+        'cpu=500m,memory=512Mi,ephemeral-storage=1Gi',
+        '--kube-reserved',
+        'cpu=100m,memory=128Mi',
+      ],
     ],
     'controller-manager': ['--node-monitor-grace-period', '4s'],
   },
@@ -69,6 +78,32 @@ test('a pod has a cgroup in that of its class, with what its containers may use 
   expect(readdirSync(dir, { withFileTypes: true }).filter((e) => e.isDirectory())).toHaveLength(3);
   await cluster().kubectlOk(['delete', 'pod', 'bounded', '--timeout=100s']);
   expect(existsSync(dir)).toBe(false);
+});
+
+test('what is reserved nobody can have: who wants more than the rest waits, who wants all of it runs', async () => {
+  const { capacity = {}, allocatable = {} } =
+    (JSON.parse(await cluster().get('node', node().name, '-o', 'json')) as Node).status ?? {};
+  const reserved = (name: string, of: (q: string) => number): number =>
+    of(capacity[name] ?? '') - of(allocatable[name] ?? '');
+  expect(reserved('cpu', milliValue)).toBe(600);
+  // Both, and what must be left lest pods are evicted: 100Mi of memory, 1Gi of the disk.
+  expect(reserved('memory', wholeValue)).toBe((512 + 128 + 100) * MIB);
+  expect(reserved('ephemeral-storage', wholeValue)).toBe(2048 * MIB);
+  expect(allocatable.pods).toBe(capacity.pods);
+  const all = wholeValue(allocatable.memory ?? '');
+  const wanting = (memory: number) => sleeper({ resources: { requests: { memory: String(memory) } } });
+  await apply(cluster(), pod('above', wanting(all + MIB)), pod('all', wanting(all)));
+  await until('all', isReady);
+  const tooMuch = /^0\/1 nodes are available: 1 Insufficient memory/;
+  const above = await until('above', (p) => tooMuch.test(conditionOf(p, 'PodScheduled')?.message ?? ''));
+  expect(above.status?.phase).toBe('Pending');
+  expect(conditionOf(above, 'PodScheduled')).toMatchObject({ status: 'False', reason: 'Unschedulable' });
+  await cluster().kubectlOk(['delete', 'pod', 'all', '--timeout=60s']);
+  // The room is free, and still too small; past the scheduler the node itself says so.
+  await apply(cluster(), pod('past', wanting(all + MIB), { nodeName: node().name }));
+  expect((await until('past', (p) => p.status?.phase === 'Failed')).status?.reason).toBe('OutOfmemory');
+  expect((await getPod(cluster(), 'above')).spec?.nodeName).toBeUndefined();
+  await cluster().kubectlOk(['delete', 'pod', 'above', 'past', '--timeout=60s']);
 });
 
 test('devices of a plugin: counted, given to containers, kept across a restart of the agent', async () => {

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Node, Pod } from '#api/kinds/index.ts';
+import { publish } from '../bed/registry.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import {
@@ -12,6 +13,7 @@ import {
   eventSaid,
   eventsOf,
   isReady,
+  listening,
   mainOf,
   onlyNode,
   PORTS,
@@ -22,12 +24,13 @@ import {
   sleeper,
   startTarget,
 } from './agent/pods.ts';
+import { moveToSmallDisk, scriptOn } from './agent/small-disk.ts';
 import { restartWith } from './restart.ts';
 
 const MIB = 2 ** 20;
 const END = 'trap "exit 0" TERM; sleep 3600 & wait';
 const isEvicted = (p: Pod): boolean => p.status?.phase === 'Failed' && p.status.reason === 'Evicted';
-const DISK_MIB = 64;
+const DISK_MIB = 128;
 
 const cluster = useCluster('e2e-agent-pressure', {
   nodes: 1,
@@ -59,13 +62,12 @@ function ask(path: string): Promise<{ code: number; body: string }> {
   });
 }
 
-/** The agent's folder becomes a small disk of its own. */
+/** Runs a script on the node. @returns what it printed */
+const onNode = (script: string): Promise<string> => scriptOn(node(), script);
+
 beforeAll(async () => {
-  const dir = join(node().dir, 'agent');
   await node().agent.stop();
-  await node().exec('umount', [join(dir, 'memory')]);
-  const r = await node().exec('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', dir]);
-  expect(r.stderr).toBe('');
+  await moveToSmallDisk(node(), DISK_MIB);
   await node().agent.start();
   await waitFor('no pressure', async () => (await pressure()) === 'False', { timeoutMs: 60_000 });
   const tainted = ['node', node().name, '-o', 'jsonpath={.spec.taints}{.status.conditions}'];
@@ -78,7 +80,11 @@ beforeAll(async () => {
 
 describe('figures', () => {
   interface Summary {
-    node: { fs: { capacityBytes: number }; memory: { workingSetBytes: number } };
+    node: {
+      fs: { capacityBytes: number };
+      runtime: { imageFs: { capacityBytes: number } };
+      memory: { workingSetBytes: number };
+    };
     pods: {
       podRef: { name: string };
       containers: { cpu: { usageNanoCores?: number }; memory: { workingSetBytes: number } }[];
@@ -100,6 +106,7 @@ describe('figures', () => {
   test('/stats/summary shows what a pod uses', async () => {
     const s = JSON.parse((await ask('/stats/summary')).body) as Summary;
     expect(s.node.fs.capacityBytes).toBe(DISK_MIB * MIB);
+    expect(s.node.runtime.imageFs.capacityBytes).toBe(DISK_MIB * MIB);
     expect(s.node.memory.workingSetBytes).toBeGreaterThan(MIB);
     const rate = await waitFor(
       'a rate that shows the work',
@@ -198,6 +205,66 @@ describe('an image of a registry that wants a password', () => {
   });
 });
 
+/** The agent, with more flags. */
+const agentWith = (...flags: string[]) =>
+  restartWith(node(), node().agent, { args: (had) => [...had, ...flags], ready: '10248/healthz' });
+
+describe('soft thresholds, and those of images', () => {
+  const BULK_MIB = 16;
+  const GRACE_MS = 8_000;
+  const lowOn = 'The node was low on resource: memory. Threshold quantity: 100%, available: ';
+  const bulky = async () => (await onNode('docker images --format "{{.Repository}}"')).match(/bulk-\w+/g) ?? [];
+  let agent: Awaited<ReturnType<typeof agentWith>>;
+  let since = 0;
+
+  /** Has the node pull an image that takes its part of the disk. */
+  async function pullBulk(name: string): Promise<void> {
+    await onNode(
+      `cd $(mktemp -d); head -c ${BULK_MIB}M /dev/urandom >bulk; tar -c bulk | docker import - ${name}:1; rm bulk`,
+    );
+    await publish(node().dockerHost, `${name}:1`, join(node().dir, 'registry'));
+    await onNode(`docker rmi ${name}:1; docker pull 127.0.0.1:${PORTS.http}/bulk-${name}:1`);
+  }
+
+  beforeAll(async () => {
+    for (const name of ['one', 'two']) await pullBulk(name);
+    const ending = shell('trap "sleep 3; exit 0" TERM; sleep 3600 & wait');
+    await apply(cluster(), pod('patient', ending, { terminationGracePeriodSeconds: 60 }));
+    await until('patient', isReady);
+    await listening(cluster(), 'patient');
+    const [blocks = 0, left = 0] = (await onNode(`stat -f -c "%b %a" ${node().dir}/docker`)).split(' ').map(Number);
+    const used = Math.floor((100 * (blocks - left)) / blocks);
+    since = Date.now();
+    agent = await agentWith(
+      ...['--eviction-soft', 'memory.available<100%', '--eviction-soft-grace-period', `memory.available=${GRACE_MS}ms`],
+      ...['--eviction-max-pod-grace-period', '60', '--minimum-image-ttl-duration', '0s'],
+      // One of the images has an eighth of the disk.
+      ...['--image-gc-high-threshold', String(used - 2), '--image-gc-low-threshold', String(used - 5)],
+    );
+  });
+  afterAll(async () => {
+    await agent?.stop();
+    await node().agent.start();
+  });
+
+  test('what is short for a while ends a pod, which gets the time it asks for', async () => {
+    const p = await until('patient', isEvicted);
+    expect(p.status?.message?.startsWith(lowOn), p.status?.message).toBe(true);
+    const told = conditionOf(p, 'DisruptionTarget');
+    expect(told).toMatchObject({ status: 'True', reason: 'TerminationByKubelet' });
+    // In whole seconds.
+    expect(Date.parse(told?.lastTransitionTime ?? '') - since).toBeGreaterThan(GRACE_MS - 1000);
+    expect(mainOf(p)?.state?.terminated?.exitCode).toBe(0);
+    await eventSaid(cluster(), 'patient', 'Evicted');
+    await waitFor('the node says so', async () => (await pressure('MemoryPressure')) === 'True');
+  });
+
+  test('from the high one on unused images are removed, down to the low one', async () => {
+    await waitFor('an image is gone', async () => (await bulky()).length < 2);
+    expect(await bulky()).toHaveLength(1);
+  });
+});
+
 describe('a disk that fills up', () => {
   const writing = (mib: number) =>
     shell(`dd if=/dev/zero of=/v/x bs=1M count=${mib}; trap "exit 0" TERM; sleep 3600 & wait`, {
@@ -206,7 +273,10 @@ describe('a disk that fills up', () => {
   const volume = (emptyDir: object = {}) => ({ volumes: [{ name: 'v', emptyDir }] });
 
   test('ends the pod that holds most of it, and no other', async () => {
-    await apply(cluster(), pod('modest', writing(1), volume()), pod('greedy', writing(46), volume()));
+    await apply(cluster(), pod('modest', writing(8), volume()));
+    await until('modest', isReady);
+    // What a container writes into its own layer counts like its volumes.
+    await apply(cluster(), pod('greedy', shell(`dd if=/dev/zero of=/x bs=1M count=80; ${END}`)));
     const p = await until('greedy', (x) => x.status?.phase === 'Failed');
     expect(p.status).toMatchObject({ reason: 'Evicted' });
     expect(p.status?.message).toMatch(
@@ -215,6 +285,7 @@ describe('a disk that fills up', () => {
     expect(conditionOf(p, 'DisruptionTarget')).toMatchObject({ status: 'True', reason: 'TerminationByKubelet' });
     await waitFor('the node says so', async () => (await pressure()) === 'True');
     await eventSaid(cluster(), 'greedy', 'Evicted');
+    expect(isReady(await until('modest', (x) => x.status))).toBe(true);
   });
 
   test('while it lasts nothing new starts', async () => {
@@ -227,9 +298,8 @@ describe('a disk that fills up', () => {
   });
 
   test('unused images go, those that were loaded stay', async () => {
-    const images = async () =>
-      (await node().exec('docker', ['-H', node().dockerHost, 'images', '--format', '{{.Repository}}'])).stdout;
-    await waitFor('the pulled image is gone', async () => !(await images()).includes('tiny'));
+    const images = () => onNode('docker images --format "{{.Repository}}"');
+    await waitFor('those that were pulled are gone', async () => !/tiny|bulk/.test(await images()));
     expect(await images()).toMatch(/coxswain\/hello/);
   });
 
@@ -264,11 +334,6 @@ describe('a disk that fills up', () => {
     }
   });
 });
-
-/** The agent, started with further flags. */
-/** The agent, with more flags. */
-const agentWith = (...flags: string[]) =>
-  restartWith(node(), node().agent, { args: (had) => [...had, ...flags], ready: '10248/healthz' });
 
 describe.each([
   [

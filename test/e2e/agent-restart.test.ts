@@ -25,10 +25,7 @@ const cluster = useCluster('e2e-agent-restart', {
   // A node that counts as silent while its agent is away has its pods told of as not ready.
   flags: { 'controller-manager': ['--node-monitor-grace-period', '60s'] },
 });
-const { node, until } = onlyNode(cluster);
-
-const docker = async (...args: string[]): Promise<string> =>
-  (await node().exec('docker', ['-H', node().dockerHost, ...args])).stdout;
+const { node, until, docker } = onlyNode(cluster);
 
 const fileProbe = (file: string, more: object = {}) => ({
   exec: { command: ['test', '-f', file] },
@@ -69,7 +66,8 @@ const all = async (): Promise<Pod[]> => JSON.parse(await cluster().get('pods', '
 
 describe('kill -9 of the agent', () => {
   const ready = { readinessProbe: fileProbe('/tmp/ready'), livenessProbe: fileProbe('/tmp/alive') };
-  const probed = shell('touch /tmp/ready /tmp/alive; trap "exit 0" TERM; sleep 3600 & wait', {
+  const counting = 'trap "exit 0" TERM; while :; do n=$((n + 1)); echo $n; sleep 1 & wait $!; done';
+  const probed = shell(`touch /tmp/ready /tmp/alive; ${counting}`, {
     ...ready,
     startupProbe: fileProbe('/tmp/alive', { failureThreshold: 30 }),
   });
@@ -207,4 +205,41 @@ test('after dockerd died, pods run again in new sandboxes', async () => {
   expect(job.status?.phase).toBe('Failed');
   expect(mainOf(job)?.restartCount).toBe(0);
   await available('many');
+});
+
+/** What `probed` has counted in its log, which is every number from 1 on. */
+async function counted(): Promise<number> {
+  const lines = (await cluster().kubectlOk(['logs', 'probed'])).trim().split('\n');
+  expect(lines).toEqual(lines.map((_, i) => String(i + 1)));
+  return lines.length;
+}
+
+// The last: they end with their node, which takes less than to delete them.
+test('kill -9 of the agent of fifty pods: all their statuses are the same, probes and logs go on', async () => {
+  await apply(
+    cluster(),
+    deployment('crowd', 36, { name: 'main', image: 'coxswain/pause:1', imagePullPolicy: 'Never' }),
+  );
+  await available('crowd');
+  for (const name of ['probed', 'inits', 'tmp', 'killed']) await until(name, isReady);
+  const statuses = async () =>
+    (await all()).flatMap((p) => (p.metadata?.name === 'probed' ? [] : [[p.metadata?.name, JSON.stringify(p.status)]]));
+  await waitFor('fifty are Ready', async () => (await all()).filter(isReady).length === 50);
+  const count = await waitFor('it counts', counted);
+  const [before, probed] = [await statuses(), await getPod(cluster(), 'probed')];
+  await node().agent.kill('SIGKILL');
+  await node().agent.start();
+  // It serves before it knows its containers.
+  await waitFor(
+    'commands are taken',
+    async () => (await exec(cluster(), 'probed', 'rm -f /tmp/ready; echo done')) !== '',
+  );
+  // An agent that probes has taken over all of them.
+  const after = await until('probed', (p) => !isReady(p));
+  expect([mainOf(after)?.containerID, mainOf(after)?.restartCount]).toEqual([
+    mainOf(probed)?.containerID,
+    mainOf(probed)?.restartCount,
+  ]);
+  await waitFor('its log goes on', async () => (await counted()) > count);
+  expect(await statuses()).toEqual(before);
 });

@@ -4,7 +4,19 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { repository } from '../bed/layout.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
-import { apply, endContainer, eventsOf, exec, isReady, mainOf, onlyNode, pod, shell, sleeper } from './agent/pods.ts';
+import {
+  apply,
+  conditionOf,
+  endContainer,
+  eventsOf,
+  exec,
+  isReady,
+  mainOf,
+  onlyNode,
+  pod,
+  shell,
+  sleeper,
+} from './agent/pods.ts';
 
 const cluster = useCluster('e2e-agent-volumes', { nodes: 1, apiservers: 1 });
 const { node, until } = onlyNode(cluster);
@@ -224,13 +236,16 @@ describe('what cannot be mounted', () => {
     await waitFor('FailedMount', async () =>
       (await eventsOf(cluster(), name, 'FailedMount')).some((m) => message.test(m)),
     );
-    expect(mainOf(await until(name, (p) => mainOf(p)))?.state?.waiting?.reason).toBe('ContainerCreating');
+    const p = await until(name, (x) => mainOf(x));
+    expect(mainOf(p)?.state?.waiting?.reason).toBe('ContainerCreating');
+    expect(conditionOf(p, 'PodReadyToStartContainers')?.status).toBe('False');
   });
 
   test('it starts soon after the cause is gone', async () => {
     await apply(cluster(), configMap('missing', { a: '1' }));
     const since = Date.now();
-    await until('no-map', isReady);
+    const p = await until('no-map', isReady);
+    expect(conditionOf(p, 'PodReadyToStartContainers')?.status).toBe('True');
     expect(Date.now() - since).toBeLessThan(40_000);
   });
 

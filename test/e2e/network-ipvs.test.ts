@@ -3,7 +3,7 @@ import { type GuestKernel, guestKernel } from '../bed/guest/kernel.ts';
 import { checksInGuest, SlowGuest } from '../bed/guest/run.ts';
 
 const TEST_MS = 1_200_000;
-const CHECKS = 21;
+const CHECKS = 23;
 const MODULES = [
   ...['ip_vs', 'ip_vs_rr', 'ip_vs_sh', 'veth', 'bridge', 'br_netfilter', 'dummy'],
   ...['ip_tables', 'iptable_nat', 'iptable_filter', 'nf_tables', 'nft_compat', 'nft_chain_nat', 'nf_conntrack_netlink'],

@@ -6,6 +6,7 @@ import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 import { isSilent } from './network/attempt.ts';
+import { echoServer, sliceOf, Talk, udpServer } from './network/servers.ts';
 import { flagAs, restartWith } from './restart.ts';
 
 describe.each(['iptables', 'nftables'])('%s', (mode) => {
@@ -149,6 +150,11 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     });
     expect(await waitFor('an answer', () => whoFrom('client', ip, 80))).toContain(`${other} `);
     expect(own).not.toBe(other);
+  });
+
+  test('a node port answers on 127.0.0.1 of a node, though its pods are on another one', async () => {
+    const asked = ['-sm5', 'http://127.0.0.1:30080/cgi-bin/whoami'];
+    await waitFor('an answer', async () => / web-[01]/.test((await node(1).exec('curl', asked)).stdout));
   });
 
   test('a Service without endpoints refuses at once', async () => {
@@ -302,31 +308,10 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     await kubectl('delete', 'service/squatted', 'pod/wants-port', '--wait=false');
   });
 
-  /** A UDP server on a node that answers with a word. */
-  function udpServer(n: number, word: string, port: number) {
-    const code = `const s = require('dgram').createSocket('udp4');
-    s.on('message', (_, r) => s.send('${word}', r.port, r.address)); s.bind(${port}, () => console.log('bound'));`;
-    return node(n).process({
-      name: `udp-${word}`,
-      command: process.execPath,
-      args: ['-e', code],
-      logFile: `${cluster().dir}/logs/udp-${word}.log`,
-      ready: () => Promise.resolve(),
-    });
-  }
-
   test('a UDP client follows when its endpoint goes, without a new socket', async () => {
-    const servers = [udpServer(0, 'one', 5301), udpServer(1, 'two', 5302)];
+    const servers = [udpServer(node(0), 'one', 5301), udpServer(node(1), 'two', 5302)];
     await Promise.all(servers.map((s) => s.start()));
-    const slice = (n: number, port: number): string =>
-      JSON.stringify({
-        apiVersion: 'discovery.k8s.io/v1',
-        kind: 'EndpointSlice',
-        metadata: { name: 'echo-1', labels: { 'kubernetes.io/service-name': 'echo' } },
-        addressType: 'IPv4',
-        ports: [{ name: '', port, protocol: 'UDP' }],
-        endpoints: [{ addresses: [node(n).address], conditions: { ready: true } }],
-      });
+    const slice = (n: number, port: number) => sliceOf('echo', { port, protocol: 'UDP' }, node(n).address);
     const ports = [{ port: 53, protocol: 'UDP', nodePort: 30053 }];
     await apply(service('echo', { type: 'NodePort', selector: undefined, ports }), slice(0, 5301));
     const socket = createSocket('udp4');
@@ -372,7 +357,17 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     for (const { proxy } of cluster().nodes) expect(cluster().logs(proxy.name)).not.toContain('sync failed');
   });
 
-  test('another mode takes the rules of this one away, and back again; --cleanup leaves none of any', async () => {
+  test('a connection outlives a kill of the proxy and changes of its mode, which leave no rules of another one; --cleanup leaves none', async () => {
+    const echo = echoServer(node(0), 5303);
+    await echo.start();
+    const open = { type: 'NodePort', selector: undefined, ports: [{ port: 5303, nodePort: 30055 }] };
+    await apply(service('open', open), sliceOf('open', { port: 5303 }, node(0).address));
+    const talk = await Talk.open(node(1).address, 30_055);
+    await node(1).proxy.kill('SIGKILL');
+    await talk.says('without a proxy');
+    await node(1).proxy.start();
+    await waitFor('the rules are written anew', () => probe(`http://${node(1).address}:10256/readyz`));
+    await talk.says('with the next proxy');
     const other = mode === 'iptables' ? 'nftables' : 'iptables';
     let running = node(1).proxy;
     const switchTo = async (value: string): Promise<void> => {
@@ -381,8 +376,12 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       await answers(node(1).address, 30080);
     };
     expect(await present(1)).toBe(mode);
-    await switchTo(other);
-    await switchTo(mode);
+    for (const value of [other, mode]) {
+      await switchTo(value);
+      await talk.says(`in mode ${value}`);
+    }
+    talk.end();
+    await echo.stop();
     await running.stop();
     // As if it had been killed while both had rules.
     await node(1).exec('nft', ['add', 'table', 'ip', 'coxswain-proxy']);

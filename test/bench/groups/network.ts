@@ -1,8 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { systemClock } from '#async/clock.ts';
 import { type Exec, systemExec } from '#process/exec.ts';
 import { silentLogger } from '#process/logger.ts';
+import { NftSession } from '#process/nft-session.ts';
+import { nftOnce } from '#process/nftables.ts';
 import { IptablesBackend } from '#proxy/backends/iptables/backend.ts';
 import { NftablesBackend } from '#proxy/backends/nftables/backend.ts';
 import type { ProxyBackend, ServicePort } from '#proxy/table/types.ts';
@@ -45,16 +48,36 @@ const service = (n: number, port = 8080): ServicePort => {
   };
 };
 
-type Rules = Readonly<Record<'load' | 'change', RowId>>;
+/** A command in a network namespace. */
+type Within = (...command: readonly string[]) => [string, ...string[]];
+type Rules = Readonly<Record<'load' | 'change', RowId>> & { readonly afterwards?: typeof connects };
+
+/** Every new connection is one, so many of each kind. */
+const CONNECTS = 1500;
+const CONNECTS_SCRIPT = join(import.meta.dirname, '../machine/connects.ts');
+
+/** The times of new connections to a pod: directly, and by Services of the first and the last address. */
+async function connects(within: Within, sink: Sink): Promise<void> {
+  const end = '10.244.30.16:8080';
+  const script = `ip link set lo up; ip addr add 10.244.0.0/16 dev lo; ip route add 10.96.0.0/12 dev lo; exec "$@"`;
+  const args = [CONNECTS_SCRIPT, '8080', `${CONNECTS}`, end, '10.96.0.1:80', '10.96.39.15:80'];
+  const [program, ...rest] = within('sh', '-c', script, '-', process.execPath, ...args);
+  const [direct = 0, ...through] = JSON.parse(await run(program, rest)) as number[];
+  const note = `directly ${direct.toFixed(0)} µs, by a Service ${through.map((t) => t.toFixed(0)).join(' and ')}`;
+  sink(row('proxy-connect', Math.max(...through) / direct, { note }));
+}
 
 /** The rules of many Services in a network namespace of their own: all at once, then changes of one. */
-async function rules(make: (exec: Exec) => ProxyBackend, rows: Rules, sink: Sink): Promise<void> {
+async function rules(make: (command: Within, exec: Exec) => ProxyBackend, rows: Rules, sink: Sink): Promise<void> {
   const namespace = `cox-bench-${process.pid}`;
   await run('ip', ['netns', 'add', namespace]);
-  const exec: Exec = (command, args, o) =>
-    systemExec('nsenter', [`--net=/run/netns/${namespace}`, command, ...args], o);
+  const within: Within = (...command) => ['nsenter', `--net=/run/netns/${namespace}`, ...command];
+  const exec: Exec = (program, args, o) => {
+    const [enter, ...rest] = within(program, ...args);
+    return systemExec(enter, rest, o);
+  };
   try {
-    const backend = make(exec);
+    const backend = make(within, exec);
     const ports = Array.from({ length: SERVICES }, (_, n) => service(n));
     const took = async (): Promise<number> => {
       const started = performance.now();
@@ -68,6 +91,7 @@ async function rules(make: (exec: Exec) => ProxyBackend, rows: Rules, sink: Sink
       changes.push(await took());
     }
     sink(row(rows.change, median(changes)));
+    await rows.afterwards?.(within, sink);
   } finally {
     await run('ip', ['netns', 'del', namespace]);
   }
@@ -183,9 +207,15 @@ async function ingress(cluster: Cluster, sink: Sink): Promise<void> {
 
 /** Services, names and HTTP from outside. */
 export async function network(cluster: Cluster, _client: unknown, sink: Sink): Promise<void> {
-  await rules((exec) => new NftablesBackend(exec, OPTIONS), { load: 'proxy-load', change: 'proxy-change' }, sink);
+  const nftables = (within: Within, exec: Exec): ProxyBackend =>
+    new NftablesBackend({
+      ...OPTIONS,
+      ...{ exec, logger: silentLogger },
+      changes: new NftSession({ once: nftOnce(exec), command: within('nft', '-i') }),
+    });
+  await rules(nftables, { load: 'proxy-load', change: 'proxy-change', afterwards: connects }, sink);
   await names(cluster, sink);
   await ingress(cluster, sink);
   const iptables: Rules = { load: 'proxy-load-iptables', change: 'proxy-change-iptables' };
-  await rules((exec) => new IptablesBackend({ exec, logger: silentLogger, ...OPTIONS }), iptables, sink);
+  await rules((_, exec) => new IptablesBackend({ exec, logger: silentLogger, ...OPTIONS }), iptables, sink);
 }

@@ -61,16 +61,24 @@ export async function podUntil(
   return last as Pod;
 }
 
-/** The node of a bed with one, and its pods. */
-export const onlyNode = (cluster: () => Cluster) => ({
-  node: (): Cluster['nodes'][number] => {
-    const [node] = cluster().nodes;
-    if (!node) throw new Error('the bed has no node');
-    return node;
-  },
-  until: (name: string, wanted: (p: Pod) => unknown, timeoutMs?: number) =>
-    podUntil(cluster(), name, wanted, timeoutMs),
-});
+/** The node of a bed with one, its Docker and its pods. */
+export function onlyNode(cluster: () => Cluster) {
+  const node = (): Cluster['nodes'][number] => {
+    const [only] = cluster().nodes;
+    if (!only) throw new Error('the bed has no node');
+    return only;
+  };
+  const docker = async (...args: string[]): Promise<string> =>
+    (await node().exec('docker', ['-H', node().dockerHost, ...args])).stdout;
+  /** IDs of all containers of a pod but its sandbox, those that ended too. */
+  const containersOf = async (name: string): Promise<string[]> => {
+    const filter = ['--filter', `label=io.coxswain.pod.name=${name}`, '--filter', 'label=io.coxswain.type=container'];
+    return (await docker('ps', '-aq', ...filter)).split('\n').filter(Boolean);
+  };
+  const until = (name: string, wanted: (p: Pod) => unknown, timeoutMs?: number): Promise<Pod> =>
+    podUntil(cluster(), name, wanted, timeoutMs);
+  return { node, docker, containersOf, until };
+}
 
 export const conditionOf = (p: Pod, type: string) => p.status?.conditions?.find((c) => c.type === type);
 export const isReady = (p: Pod): boolean => conditionOf(p, 'Ready')?.status === 'True';

@@ -2,14 +2,17 @@
  * Runs inside a virtual machine: pods are network namespaces, the rules are those of the proxy's own backends, and
  * the traffic is real.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { systemExec } from '#process/exec.ts';
 import { createLogger } from '#process/logger.ts';
 import { IptablesBackend } from '#proxy/backends/iptables/backend.ts';
 import { IpvsBackend } from '#proxy/backends/ipvs/backend.ts';
+import { FamilyProxy } from '#proxy/family-proxy.ts';
 import type { Endpoint, ServicePort } from '#proxy/table/types.ts';
 import { run } from '../../../deploy/run.ts';
 import { type Checks, runChecks } from '../../bed/guest/inside.ts';
+import { waitFor } from '../../bed/wait.ts';
+import { attempt, unanswered } from '../network/attempt.ts';
 
 const CIDR = '10.244.0.0/16';
 const PODS = [1, 2, 3];
@@ -18,6 +21,8 @@ const CLIENT = '192.0.2.2';
 const NODE = '192.0.2.1';
 const CIDR6 = 'fd00:244::/56';
 const podIp6 = (n: number): string => `fd00:244:0:1::1${n}`;
+/** Of servers that a rolling update ends. */
+const FORMER_PORT = 8081;
 const CLIENT6 = 'fd00:2::2';
 const NODE6 = 'fd00:2::1';
 
@@ -45,7 +50,9 @@ async function build(): Promise<void> {
       ip -n pod${n} addr add ${podIp6(n)}/64 dev eth0 nodad; ip -n pod${n} route add default via fd00:244:0:1::1
       for at in 0.0.0.0 '[${podIp6(n)}]'; do
         POD=pod${n} ip netns exec pod${n} busybox httpd -p "$at:8080" -h /run/www
-      done`);
+      done
+      POD=pod${n} ip netns exec pod${n} busybox httpd -f -p 0.0.0.0:${FORMER_PORT} -h /run/www >/dev/null 2>&1 &
+      echo $! >/run/former-${n}`);
   }
 }
 
@@ -85,7 +92,61 @@ async function askers(times: number, from: string, address: string): Promise<Map
 }
 const podsOf = (found: Map<string, string>): string => [...found.keys()].sort().join(' ');
 
-const ends = (...pods: number[]): Endpoint[] => pods.map((n) => ({ ip: podIp(n), port: 8080, local: true }));
+/** Longer than the guest may take: where it is too slow, that is what is told. */
+const UNTIL_THE_END = { timeoutMs: 600_000, everyMs: 300 };
+
+/** Requests without an end, from a namespace, each with a connection of its own. */
+class Load {
+  static #serial = 0;
+  readonly #file = `/run/load-${++Load.#serial}`;
+  readonly #ended: Promise<unknown>;
+
+  /** @param patience for an answer, s */
+  constructor(from: string, address: string, patience: number) {
+    const once = `busybox timeout ${patience} ${wgetOf(address, 'whoami').join(' ')} 2>&1 && echo || echo "failed $?"`;
+    const script = `until [ -e ${this.#file}.end ]; do ${once}; busybox usleep 500000; done >${this.#file}`;
+    const [command = '', ...args] = [...within(from), 'busybox', 'sh', '-c', script];
+    this.#ended = systemExec(command, args, UNTIL_THE_END);
+    this.#ended.catch(() => {});
+  }
+
+  /** What was answered, and what went wrong. */
+  get lines(): string[] {
+    return readFileSync(this.#file, 'utf8').split('\n').filter(Boolean);
+  }
+
+  /** Waits until some more requests are answered: changes come in the midst of them. */
+  async goesOn(): Promise<void> {
+    const answers = () => this.lines.filter((l) => / pod\d$/.test(l)).length;
+    const before = await waitFor('the load', () => answers() || undefined, UNTIL_THE_END);
+    await waitFor('more answers', () => answers() >= before + 3, UNTIL_THE_END);
+  }
+
+  /** Ends it after the request under way. @returns what went wrong */
+  async end(): Promise<string[]> {
+    writeFileSync(`${this.#file}.end`, '');
+    await this.#ended;
+    return this.lines.filter((l) => !/^\S+ pod\d$/.test(l));
+  }
+}
+
+/** Requests from a pod to the cluster IP, and from outside to the node port. */
+const bothWays = (patience: number): Load[] => [
+  new Load('pod3', VIP, patience),
+  new Load('client', `${NODE}:30080`, patience),
+];
+const goOn = (loads: readonly Load[]) => Promise.all(loads.map((l) => l.goesOn()));
+const endOf = (loads: readonly Load[]) => Promise.all(loads.map((l) => l.end()));
+
+/** Whether a server has answered all that it was asked. */
+async function isIdle({ ip, port }: Endpoint): Promise<boolean> {
+  const servers = (await sh('ipvsadm -Ln')).split('\n').filter((l) => l.includes(`-> ${ip}:${port} `));
+  // Weight, connections that stand or are being made, and those that are over.
+  return servers.every((l) => / \d+ +0 +\d+ *$/.test(l));
+}
+
+const endpoint = (n: number, port = 8080): Endpoint => ({ ip: podIp(n), port, local: true });
+const ends = (...pods: number[]): Endpoint[] => pods.map((n) => endpoint(n));
 const service = (name: string, ip: string, endpoints: Endpoint[], more: Partial<ServicePort> = {}): ServicePort => ({
   ...{
     id: `ns/${name}:http`,
@@ -132,6 +193,10 @@ const iptables = new IptablesBackend(OPTIONS);
 let ipvs = newIpvs();
 const ipvs6 = new IpvsBackend({ ...OPTIONS6, scheduler: 'rr' });
 const iptables6 = new IptablesBackend(OPTIONS6);
+/** The mode as the proxy program uses it. */
+const proxyOf = (backend: IpvsBackend) =>
+  new FamilyProxy({ family: 'IPv4', backend, others: [], always: true }, { exec: systemExec, logger });
+let proxy = proxyOf(ipvs);
 
 const checks: Checks = {
   'a pod reaches all endpoints by the cluster IP, with its own address': async () => {
@@ -188,6 +253,43 @@ const checks: Checks = {
     return [
       [/^pod[12]$/.test((await slow) ?? ''), podsOf(await askers(2, 'pod3', VIP))],
       [true, 'pod1 pod2'],
+    ];
+  },
+  'a rolling update under a constant load fails no request': async () => {
+    proxy = proxyOf(ipvs);
+    let now = [1, 2].map((n) => endpoint(n, FORMER_PORT));
+    await proxy.sync(table(now), undefined);
+    const loads = bothWays(UNTIL_THE_END.timeoutMs / 1000);
+    for (const [i, gone] of now.entries()) {
+      await goOn(loads);
+      now = now.with(i, endpoint(i + 1));
+      await proxy.sync(table(now), undefined);
+      // For this the agent gives it a second.
+      await waitFor('its last answer', () => isIdle(gone), UNTIL_THE_END);
+      process.kill(Number(readFileSync(`/run/former-${i + 1}`, 'utf8')));
+    }
+    await goOn(loads);
+    return [await endOf(loads), [[], []]];
+  },
+  'a pod is lost under a constant load: only requests to it fail, and none once its endpoint is gone': async () => {
+    const loads = bothWays(10);
+    await goOn(loads);
+    await sh('ip link set p1 down');
+    const silent = await unanswered(VIP, 80);
+    await proxy.sync(table(ends(2)), undefined);
+    // The kernel remembers where an attempt went as long as the client goes on from the same port.
+    if (silent) await waitFor('an answer', async () => (await attempt(VIP, 80, silent)).answered, UNTIL_THE_END);
+    const after = [podsOf(await askers(4, 'pod3', VIP)), podsOf(await askers(4, 'client', `${NODE}:30080`))];
+    const failures = await endOf(loads);
+    await sh('ip link set p1 up');
+    // What is said when no answer comes in time; who is refused hears something else.
+    const silence = /Terminated|failed \d+$|No route to host|timed out/;
+    return [
+      [after, failures.map((lines) => lines.filter((l) => !silence.test(l)))],
+      [
+        ['pod2', 'pod2'],
+        [[], []],
+      ],
     ];
   },
   'what somebody flushed is noticed and put back': async () => {

@@ -17,6 +17,8 @@ export interface LoadSpec {
   readonly atLeast: number;
   /** A request without an answer for this long has failed, milliseconds. */
   readonly timeoutMs: number;
+  /** Between two requests of a lane, milliseconds; default 20: the machine has other things to do too. */
+  readonly pauseMs?: number;
 }
 
 export interface Failure {
@@ -34,7 +36,6 @@ export interface LoadResult {
 }
 
 const MAX_FAILURES = 1000;
-/** Between two requests of a lane, milliseconds: the machine has other things to do too. */
 const PAUSE_MS = 20;
 const spec = JSON.parse(process.argv[2] ?? '') as LoadSpec;
 const agent = spec.keepAlive ? new Agent({ keepAlive: true, maxSockets: spec.lanes }) : false;
@@ -91,7 +92,7 @@ await Promise.all(
   Array.from({ length: spec.lanes }, async () => {
     while (running || sent < spec.atLeast) {
       await one();
-      await setTimeout(PAUSE_MS);
+      await setTimeout(spec.pauseMs ?? PAUSE_MS);
     }
   }),
 );

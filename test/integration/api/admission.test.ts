@@ -185,14 +185,14 @@ describe('PodSecurity', () => {
     await wire.ok('POST', in_(ns, 'pods'), pod('p'));
   });
 
-  test('warns of templates', async () => {
+  test('warns of templates, by the rules of the version that is named', async () => {
     const ns = await namespace({
       'pod-security.kubernetes.io/warn': 'restricted',
-      'pod-security.kubernetes.io/warn-version': 'v1.33',
+      'pod-security.kubernetes.io/warn-version': 'v1.7',
     });
     const out = await cluster().kubectl(['-n', ns, 'create', 'deployment', 'd', '--image=img:1']);
     expect(out.code).toBe(0);
-    expect(out.stderr).toContain('Warning: would violate PodSecurity "restricted:v1.33": allowPrivilegeEscalation');
+    expect(out.stderr).toContain('Warning: would violate PodSecurity "restricted:v1.7": runAsNonRoot != true');
   });
 });
 
@@ -217,11 +217,14 @@ describe('defaults of other kinds', () => {
     expect((await wire.ok('POST', claims, claim('none', ''))).spec).toMatchObject({ storageClassName: '' });
   });
 
-  test('claims and volumes are protected', async () => {
+  test('claims, and classes of attributes, are protected', async () => {
     const ns = await namespace();
     const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
     const claim = await wire.ok('POST', in_(ns, 'persistentvolumeclaims'), { metadata: { name: 'c' }, spec });
     expect(claim.metadata.finalizers).toEqual(['kubernetes.io/pvc-protection']);
+    const gold = { metadata: { name: 'gold' }, driverName: 'd.example.com', parameters: { iops: '1000' } };
+    const made = await wire.ok('POST', '/apis/storage.k8s.io/v1beta1/volumeattributesclasses', gold);
+    expect(made.metadata.finalizers).toEqual(['kubernetes.io/vac-protection']);
   });
 
   test('nodes start tainted', async () => {

@@ -61,6 +61,7 @@ const lines = (path = log): Line[] =>
   readFileSync(path, 'utf8')
     .trim()
     .split('\n')
+    .filter((l) => l !== '')
     .map((l) => JSON.parse(l) as Line);
 
 test('requests are written down as the policy says, in files of bounded size', async () => {
@@ -110,6 +111,42 @@ test('sessions in pods and what is no resource are written down, too', async () 
     ['create', path, 403, 'jane'],
     ['get', '/version', 200, 'kubernetes-admin'],
   ]);
+});
+
+test('a watch over WebSocket is a watch: asked for, answered and written down as one, with an event a message', async () => {
+  const wire = await Wire.to(cluster());
+  const secrets = '/api/v1/namespaces/default/secrets';
+  const headers = { connection: 'Upgrade', upgrade: 'websocket' };
+  const code = async (path: string, o = {}) => (await wire.fails('GET', path, { headers: { ...headers, ...o } })).code;
+  expect(await code(`${secrets}?watch=1`, { 'impersonate-user': 'jane' })).toBe(403);
+  expect(await code('/api/v1/namespaces/default/nothings?watch=1')).toBe(404);
+  expect(await code('/api/v1/componentstatuses?watch=1')).toBe(405);
+  expect(await code(`${secrets}?watch=1&labelSelector=%21%21`)).toBe(400);
+
+  await wire.ok('POST', secrets, { metadata: { name: 'told' } });
+  const path = '/api/v1/watch/namespaces/default/secrets/told';
+  const socket = wire.webSocket(path, ['base64.binary.k8s.io']);
+  const told: unknown[] = [];
+  socket.on('message', (message, isBinary) => {
+    const { type, object } = JSON.parse(String(message));
+    told.push([isBinary, type, object.metadata.name, object.metadata.labels]);
+  });
+  await waitFor('the state', () => told.length > 0, { timeoutMs: 90_000 });
+  expect(socket.protocol).toBe('base64.binary.k8s.io');
+  await wire.ok('POST', secrets, { metadata: { name: 'other' } });
+  await wire.ok('PATCH', `${secrets}/told`, { metadata: { labels: { a: 'b' } } });
+  await wire.ok('DELETE', `${secrets}/told`);
+  await waitFor('the end of the object', () => told.length > 2, { timeoutMs: 90_000 });
+  expect(told).toEqual([
+    [false, 'ADDED', 'told', undefined],
+    [false, 'MODIFIED', 'told', { a: 'b' }],
+    [false, 'DELETED', 'told', { a: 'b' }],
+  ]);
+  // It is written down when it is over.
+  socket.close();
+  const all = (): Line[] => [log, `${log}.1`].filter((f) => existsSync(f)).flatMap((f) => lines(f));
+  const line = await waitFor('its line', () => all().find((l) => l.requestURI === path), { timeoutMs: 90_000 });
+  expect([line.verb, line.responseStatus.code, line.user.username]).toEqual(['watch', 101, 'kubernetes-admin']);
 });
 
 test('a policy that is none is refused at the start', async () => {

@@ -20,10 +20,12 @@ interface Sent {
   readonly method?: string;
   readonly type?: string;
   readonly body?: string;
+  /** Which program asks. */
+  readonly agent?: string;
 }
 
-const options = ({ type = 'application/json', body }: Sent) => ({
-  headers: { 'content-type': type },
+const options = ({ type = 'application/json', body, agent = 'test' }: Sent) => ({
+  headers: { 'content-type': type, 'user-agent': agent },
   ...(body === undefined ? {} : { body: Buffer.from(body) }),
 });
 const open = (sent: Sent) => wire.stream(sent.method ?? 'GET', sent.path, options(sent));
@@ -62,6 +64,10 @@ describe('a list of a megabyte', () => {
     const [plain, pretty] = await Promise.all([text({ path: MAPS }), text({ path: `${MAPS}?pretty=true` })]);
     expect(pretty.text).toContain('\n  "items": [');
     expect(JSON.parse(pretty.text).items).toEqual(JSON.parse(plain.text).items);
+    // People who look with curl are shown it this way.
+    const agent = 'curl/8.1';
+    expect((await text({ path: MAPS, agent })).text).toContain('\n  "items": [');
+    expect((await text({ path: `${MAPS}?pretty=false`, agent })).text).not.toContain('\n  "items": [');
   });
 
   test('readers who stop reading or go away take nothing from the others', async () => {

@@ -157,6 +157,18 @@ describe('objects', () => {
     const scale = await wire.ok('GET', `${BOATS}/sub/scale`);
     expect(scale).toMatchObject({ kind: 'Scale', spec: { replicas: 4 }, status: { replicas: 3 } });
     expect((await wire.ok<Boat>('GET', `${BOATS}/sub`)).metadata.generation).toBe(2);
+    const body = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'sub' }, spec: { replicas: 5 } };
+    const headers = { 'content-type': 'application/apply-patch+yaml' };
+    const path = `${BOATS}/sub/scale?fieldManager=scaler`;
+    expect((await wire.fails('PATCH', path, { body, headers })).message).toMatch(
+      /conflict with "kubectl[^"]*" with subresource "scale" using harbour.example.v1: .spec.replicas/,
+    );
+    expect((await wire.ok('PATCH', `${path}&force=1`, body, { headers })).spec).toEqual({ replicas: 5 });
+    const { managedFields } = (await wire.ok<Boat>('GET', `${BOATS}/sub`)).metadata;
+    expect(managedFields?.find((e) => e.manager === 'scaler')).toMatchObject({
+      ...{ operation: 'Apply', subresource: 'scale', apiVersion: 'harbour.example/v1' },
+      fieldsV1: { 'f:spec': { 'f:replicas': {} } },
+    });
   });
 
   test('lists, selectors, watches and patches', async () => {

@@ -141,6 +141,39 @@ describe('wrong input gets the right Status', () => {
   });
 });
 
+test.each<[string, string, unknown, number, string?]>([
+  ['GET', '/api/v1/namespaces/default/nodes', undefined, 404],
+  ['GET', '/api/v1/namespaces/default/nodes?watch=1', undefined, 404],
+  ['GET', '/api/v1/namespaces/default/nodes/n/proxy/pods', undefined, 404],
+  ['DELETE', '/api/v1/configmaps', undefined, 405],
+  ['POST', '/api/v1/configmaps', { metadata: { name: 'a' } }, 405],
+  ['PUT', CONFIGMAPS, { metadata: { name: 'a' } }, 405],
+  ['POST', `${CONFIGMAPS}?dryRun=Some`, { metadata: { name: 'a' } }, 422, 'dryRun'],
+  ['PUT', `${CONFIGMAPS}/a?fieldValidation=Some`, { metadata: { name: 'a' } }, 422, 'fieldValidation'],
+  ['POST', `${CONFIGMAPS}?fieldManager=a%0Ab`, { metadata: { name: 'a' } }, 422, 'fieldManager'],
+  ['POST', `${CONFIGMAPS}?fieldManager=${'m'.repeat(129)}`, { metadata: { name: 'a' } }, 422, 'fieldManager'],
+  ['DELETE', `${CONFIGMAPS}/a?propagationPolicy=Some`, undefined, 422, 'propagationPolicy'],
+  ['DELETE', `${CONFIGMAPS}/a`, { kind: 'Pod', apiVersion: 'v1' }, 400],
+  ['DELETE', `${CONFIGMAPS}/a`, { preconditions: [] }, 400],
+])('%s %s with %j: %i %s', async (method, path, body, code, field) => {
+  const { body: status } = await wire.ask<Status>(method, path, body === undefined ? {} : { body });
+  expect(status).toMatchObject({ status: 'Failure', code });
+  expect(status.details?.causes?.[0]?.field).toBe(field);
+});
+
+test('options of patches', async () => {
+  const patch = (type: string, query: string) =>
+    wire.ask<Status>('PATCH', `${CONFIGMAPS}/a?${query}`, { body: {}, headers: { 'content-type': type } });
+  expect((await patch('application/merge-patch+json', 'force=true')).body).toMatchObject({
+    message: 'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
+    code: 422,
+  });
+  expect((await patch('application/apply-patch+yaml', '')).body).toMatchObject({
+    message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    code: 422,
+  });
+});
+
 test('what there is to be asked, and how the server is', async () => {
   const { paths } = await wire.ok<{ paths: string[] } & Status>('GET', '/');
   expect(paths).toEqual(

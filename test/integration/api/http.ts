@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { createInterface } from 'node:readline';
+import { WebSocket } from 'ws';
 import type { Status } from '#api/meta/errors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import type { ListMeta } from '#api/meta/options.ts';
@@ -110,6 +111,12 @@ export class Wire {
     const { code, body } = await this.ask<Status>(method, path, o);
     if (code < 300) throw new Error(`${method} ${path} succeeded: ${JSON.stringify(body)}`);
     return body;
+  }
+
+  /** A connection that becomes a WebSocket if the server agrees. */
+  webSocket(path: string, subprotocols: readonly string[] = []): WebSocket {
+    const { ca, cert, key } = this.#kc;
+    return new WebSocket(this.server.replace(/^http/, 'ws') + path, [...subprotocols], { ca, cert, key } as never);
   }
 
   /** Events of a watch as they come; ends the connection when the consumer stops. */

@@ -16,7 +16,7 @@ kind: Policy
 rules:
 - level: Metadata
   verbs: [create]
-  resources: [{group: "", resources: [pods]}, {group: apps, resources: [deployments]}]
+  resources: [{group: "", resources: [pods, serviceaccounts/token]}, {group: apps, resources: [deployments]}]
 `,
 );
 const cluster = useCluster('integration-pod-admission', {
@@ -165,7 +165,32 @@ describe('the audit log', () => {
       const found = await annotated('default');
       return found['authorization.k8s.io/decision'] === 'forbid' ? found : undefined;
     });
-    expect(notes).toEqual({ 'authorization.k8s.io/decision': 'forbid' });
+    expect(notes).toEqual({ 'authorization.k8s.io/decision': 'forbid', 'authorization.k8s.io/reason': '' });
+  });
+
+  test('says by which binding somebody was allowed, and which token was made', async () => {
+    const rbac = '/apis/rbac.authorization.k8s.io/v1';
+    const name = 'token-makers';
+    const rules = [{ apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] }];
+    await wire.ok('POST', `${rbac}/clusterroles`, { metadata: { name }, rules });
+    await wire.ok('POST', `${rbac}/clusterrolebindings`, {
+      metadata: { name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }],
+    });
+    await wire.settled();
+    const namespace = 'tokens';
+    await wire.ok('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+    const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+    await wire.ok('POST', accounts, { metadata: { name: 'robot' } });
+    const headers = { 'impersonate-user': 'jane' };
+    const made = await wire.ok<Obj & { status: { token: string } }>('POST', `${accounts}/robot/token`, {}, { headers });
+    const claims = JSON.parse(Buffer.from(made.status.token.split('.')[1] ?? '', 'base64url').toString()) as object;
+    expect(await annotated(namespace)).toEqual({
+      'authorization.k8s.io/decision': 'allow',
+      'authorization.k8s.io/reason': `RBAC: allowed by ClusterRoleBinding "${name}" of ClusterRole "${name}" to User "jane"`,
+      'authentication.kubernetes.io/issued-credential-id': `JTI=${(claims as { jti: string }).jti}`,
+    });
   });
 });
 

@@ -108,6 +108,19 @@ describe('get and list', () => {
     expect((await wire.raw('GET', DEPLOYMENTS, { headers: { accept: `${TYPE};${table}` } })).code).toBe(406);
   });
 
+  test('a scale, in all forms and both ways', async () => {
+    const path = `${DEPLOYMENTS}/one/scale`;
+    const { body } = await wire.raw('GET', path, { headers: accept });
+    const sent = await wire.ask<Obj>('PUT', path, { body, headers: { 'content-type': TYPE } });
+    expect(sent).toMatchObject({ code: 200, body: { kind: 'Scale', spec: { replicas: 0 } } });
+    const table = await wire.ask<{ columnDefinitions: { name: string }[] }>('GET', path, {
+      headers: { accept: 'application/json;as=Table;g=meta.k8s.io;v=v1' },
+    });
+    expect(table.body.columnDefinitions.map((c) => c.name)).toEqual(['Name', 'Desired', 'Available', 'Age']);
+    const wrong = { kind: 'Deployment', apiVersion: 'apps/v1', spec: { replicas: 3 } };
+    expect(await wire.fails('PUT', path, { body: wrong })).toMatchObject({ code: 400 });
+  });
+
   test('failures are a Status in protobuf', async () => {
     const { code, object, kind } = await binary<{ reason: string }>(`${DEPLOYMENTS}/none`, StatusSchema);
     expect({ code, kind, reason: object.reason }).toEqual({ code: 404, kind: 'Status', reason: 'NotFound' });

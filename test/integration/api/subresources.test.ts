@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { type Obj, Wire } from './http.ts';
@@ -19,6 +20,14 @@ const backend = createServer((request, response) => {
     response.end(`${request.method} ${request.url} ${Buffer.concat(chunks)} auth=${authorization}`);
   });
 });
+/** Its WebSockets say where they were asked for, and then what they hear. */
+const sessions = new WebSocketServer({ noServer: true });
+backend.on('upgrade', (request, socket, head) =>
+  sessions.handleUpgrade(request, socket, head, (session) => {
+    session.on('message', (message) => session.send(String(message)));
+    session.send(`${request.url} auth=${request.headers.authorization ?? 'none'}`);
+  }),
+);
 const address = Object.values(networkInterfaces())
   .flatMap((list) => list ?? [])
   .find((a) => a.family === 'IPv4' && !a.internal)?.address;
@@ -58,7 +67,10 @@ describe('certificatesigningrequests/approval', () => {
     expect(await cluster().kubectlOk(['certificate', 'approve', 'csr'])).toContain('csr approved');
     expect(await cluster().kubectlOk(['get', 'csr', 'csr'])).toMatch(/Approved/);
     const both = await wire.ok<Obj & { status: { conditions: object[] } }>('GET', `${path}/csr`);
+    const aTime = expect.stringMatching(/^\d{4}-.*Z$/);
+    expect(both.status.conditions).toMatchObject([{ lastUpdateTime: aTime, lastTransitionTime: aTime }]);
     both.status.conditions.push({ type: 'Denied', status: 'True' });
+    expect((await wire.fails('PUT', `${path}/csr/status`, { body: both })).message).toContain('may not add');
     expect((await wire.fails('PUT', `${path}/csr/approval`, { body: both })).message).toContain('mutually exclusive');
     both.status.conditions = [];
     expect((await wire.fails('PUT', `${path}/csr/approval`, { body: both })).message).toContain('may not remove');
@@ -131,5 +143,33 @@ describe('proxy', () => {
       return out.code === 0 ? out.stdout : undefined;
     });
     expect(raw).toBe('GET /hi  auth=none');
+  });
+
+  test.each(['pods/p:web', 'services/s:http'])('a WebSocket to %s ends on both sides', async (what) => {
+    const open = async () => {
+      const told: string[] = [];
+      const socket = wire.webSocket(`${NS}/${what}/proxy/chat?x=1`);
+      socket.on('message', (message) => told.push(String(message)));
+      const over = new Promise<true>((resolve) => socket.once('close', () => resolve(true)));
+      await waitFor('the greeting', () => told.length > 0, { timeoutMs: 90_000 });
+      socket.send('hello');
+      await waitFor('the echo', () => told.length > 1, { timeoutMs: 90_000 });
+      expect(told).toEqual(['/chat?x=1 auth=none', 'hello']);
+      return { socket, over };
+    };
+    const { socket } = await open();
+    socket.terminate();
+    await waitFor('the backend is left', () => sessions.clients.size === 0, { timeoutMs: 90_000 });
+    const { over } = await open();
+    for (const session of sessions.clients) session.terminate();
+    expect(await over).toBe(true);
+  });
+
+  test('to switch protocols one must be allowed what the method says, on the subresource', async () => {
+    const headers = { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'impersonate-user': 'nobody' };
+    const refused = async (method: string, what: string) =>
+      (await wire.fails(method, `${NS}/${what}/proxy/`, { headers })).message;
+    expect(await refused('GET', 'pods/p')).toContain('User "nobody" cannot get resource "pods/proxy"');
+    expect(await refused('POST', 'services/s')).toContain('User "nobody" cannot create resource "services/proxy"');
   });
 });

@@ -165,6 +165,30 @@ describe('nobody gives what they do not have', () => {
   });
 });
 
+test('PUT creates some kinds of objects, for those who may create them', async () => {
+  const roles = `${RBAC}/namespaces/default/roles`;
+  const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+  const group = { apiGroups: ['coordination.k8s.io'], resources: ['leases'] };
+  await wire.ok('POST', roles, { metadata: { name: 'putter' }, rules: [{ ...group, verbs: ['get', 'update'] }] });
+  const subjects = [{ kind: 'User', name: 'putter', apiGroup: 'rbac.authorization.k8s.io' }];
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'putter' };
+  await wire.ok('POST', `${RBAC}/namespaces/default/rolebindings`, { metadata: { name: 'putter' }, subjects, roleRef });
+  await wire.settled();
+
+  const put = (o: object = {}) => wire.ask('PUT', `${leases}/l`, { body: { spec: { holderIdentity: 'me' } }, ...o });
+  const refused = await put({ headers: { 'impersonate-user': 'putter' } });
+  expect([refused.code, JSON.stringify(refused.body)]).toEqual([
+    403,
+    expect.stringContaining('cannot create resource \\"leases\\"'),
+  ]);
+  expect((await put({ body: { metadata: { uid: 'x' } } })).code).toBe(409);
+  const made = await put();
+  expect([made.code, made.body.metadata.name]).toEqual([201, 'l']);
+  const again = await put({ headers: { 'impersonate-user': 'putter' } });
+  expect([again.code, again.body.metadata.uid]).toEqual([200, made.body.metadata.uid]);
+  expect((await wire.fails('PUT', `${MAPS}/not-there`, { body: {} })).code).toBe(404);
+});
+
 test('generation counts changes of what is wanted, not of labels or status', async () => {
   const made = await wire.ok<Obj>('POST', DEPLOYMENTS, deployment('counted'));
   const path = `${DEPLOYMENTS}/counted`;

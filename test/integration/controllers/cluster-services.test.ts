@@ -179,7 +179,7 @@ describe('services', () => {
     await waitFor('two wait', async () => (await waiting('PoolExhausted')).length === 2, { timeoutMs: 60_000 });
     await waitFor('it is told', async () =>
       (await client.list(Events, { namespace: ns })).items.some(
-        (e) => e.message === 'all IPv4 addresses of pool lan are in use',
+        (e) => e.message === 'Error syncing load balancer: all IPv4 addresses of pool lan are in use',
       ),
     );
 

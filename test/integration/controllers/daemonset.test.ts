@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ControllerRevisions, type DaemonSet, DaemonSets, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
+import { ControllerRevisions, type DaemonSet, DaemonSets, Events, Nodes, type Pod, Pods } from '#api/kinds/index.ts';
 import { isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { systemClock } from '#async/clock.ts';
@@ -129,19 +129,25 @@ describe('DaemonSet', () => {
     });
   });
 
-  test('a failed pod is reported and replaced', async () => {
+  test.each([
+    ['Failed', 'FailedDaemonPod'],
+    ['Succeeded', 'SucceededDaemonPod'],
+  ])('a pod that is %s is reported and replaced', async (phase, reason) => {
     const { client } = world();
     const ns = await freshNamespace(client);
     await client.create(DaemonSets, daemonSet(ns, 'd'));
     await settled(ns, 'd');
     const [victim] = await livePods(client, ns);
     const target = { name: victim?.metadata.name ?? '', namespace: ns, subresource: 'status' };
-    await client.patch(Pods, target, { type: 'merge', body: { status: { phase: 'Failed' } } });
+    await client.patch(Pods, target, { type: 'merge', body: { status: { phase } } });
     await waitFor('replaced', async () => {
       const pods = await livePods(client, ns);
       return pods.length === NODES && pods.every((p) => p.status?.phase === 'Running');
     });
     expect((await livePods(client, ns)).some((p) => p.metadata.uid === victim?.metadata.uid)).toBe(false);
+    await waitFor('an event', async () =>
+      (await client.list(Events, { namespace: ns })).items.some((e) => e.reason === reason),
+    );
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { Deployments, type Pod, PodDisruptionBudgets, Pods, ResourceQuotas } from '#api/kinds/index.ts';
+import { Deployments, Events, type Pod, PodDisruptionBudgets, Pods, ResourceQuotas } from '#api/kinds/index.ts';
 import { StatusError } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { deployment, freshNamespace, livePods, podTemplate, rolledOut, useWorld } from './world.ts';
 
@@ -61,26 +62,19 @@ describe('PodDisruptionBudget', () => {
     ).toHaveLength(2);
   });
 
-  test('counts what the controller wants; what nobody wants is guarded by number only', async () => {
+  test('counts what the controller wants, and says of pods without one that they are in nobody’s count', async () => {
     const { client } = world();
     const ns = await guarded({ maxUnavailable: '34%' });
     await allows(ns, 2);
     await client.patch(Deployments, { name: 'web', namespace: ns }, { type: 'merge', body: { spec: { replicas: 6 } } });
     await waitFor('of six', async () => (await client.get(PodDisruptionBudgets, 'b', ns)).status?.expectedPods === 6);
-    const template = podTemplate({ app: 'web' });
-    const stray = { metadata: { namespace: ns, name: 'stray', labels: { app: 'other' } }, spec: template.spec } as Pod;
-    await client.create(Pods, stray);
-    await client.patch(
-      PodDisruptionBudgets,
-      { name: 'b', namespace: ns },
-      { type: 'merge', body: { spec: { selector: { matchLabels: { app: 'other' } } } } },
+    const { spec } = podTemplate({ app: 'web' });
+    await client.create(Pods, { metadata: { namespace: ns, name: 'stray', labels: { app: 'web' } }, spec } as Pod);
+    const told = await waitFor('it is told', async () =>
+      (await client.list(Events, { namespace: ns })).items.find((e) => e.reason === 'UnmanagedPods'),
     );
-    // The budget may be looked at before the pod is known: then it guards nobody.
-    const conditions = await waitFor('it fails', async () => {
-      const found = (await allows(ns, 0)).conditions;
-      return found?.some((c) => c.reason === 'SyncFailed') ? found : undefined;
-    });
-    expect(conditions).toMatchObject([{ reason: 'SyncFailed', message: 'found no controllers for pod "stray"' }]);
+    expect(told).toMatchObject({ type: 'Warning', involvedObject: { kind: 'PodDisruptionBudget', name: 'b' } });
+    expect((await client.get(PodDisruptionBudgets, 'b', ns)).status?.expectedPods).toBe(6);
   });
 
   test('pods that are wanted and cannot be made count as missing, although none of them is ever seen', async () => {
@@ -91,6 +85,23 @@ describe('PodDisruptionBudget', () => {
     await allows(ns, 1);
     await client.patch(Deployments, { name: 'web', namespace: ns }, { type: 'merge', body: { spec: { replicas: 6 } } });
     expect(await allows(ns, 0)).toMatchObject({ expectedPods: 6, desiredHealthy: 5 });
+  });
+
+  test('a pod that was to be removed long ago, and is still there, is no target any more', async () => {
+    const { client } = world();
+    const ns = await freshNamespace(client);
+    const { spec } = podTemplate({});
+    await client.create(Pods, { metadata: { namespace: ns, name: 'left' }, spec } as Pod);
+    const lastTransitionTime = apiTime(Date.now() - 3600_000);
+    const told = { reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting', lastTransitionTime };
+    const body = { status: { conditions: [{ type: 'DisruptionTarget', status: 'True', ...told }] } };
+    const target = { name: 'left', namespace: ns, subresource: 'status' };
+    await client.patch(Pods, target, { type: 'strategic', body });
+    const mark = await waitFor('it is taken back', async () => {
+      const { status } = await client.get(Pods, 'left', ns);
+      return status?.conditions?.find((c) => c.type === 'DisruptionTarget' && c.status === 'False');
+    });
+    expect([mark.reason, mark.message]).toEqual([undefined, undefined]);
   });
 
   test('pods that serve nobody may go by policy; with two budgets none does; no dry run is counted', async () => {

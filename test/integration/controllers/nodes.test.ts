@@ -64,6 +64,11 @@ test('cordon taints, uncordon takes it back', async () => {
   await waitFor('free', async () => (await taintsOf('hollow4')).length === 0);
 });
 
+test('every node is told how long its agent may keep what it mounts', async () => {
+  const told = async () => (await node('hollow4')).metadata.annotations?.['node.alpha.kubernetes.io/ttl'];
+  await waitFor('told', async () => (await told()) === '0');
+});
+
 test('a taint that does not say since when evicts those that tolerate it for a while, in time', async () => {
   const { client, cluster } = world();
   const ns = await freshNamespace(client);

@@ -135,6 +135,9 @@ test('what cannot be scaled or measured is said', async () => {
     )?.reason;
   await waitFor('no target', async () => (await reason('lost', 'AbleToScale')) === 'FailedGetScale');
   await waitFor('no requests', async () => (await reason('plain', 'ScalingActive')) === 'FailedGetResourceMetric');
+  await waitFor('an event', async () =>
+    (await client.list(Events, { namespace: ns })).items.some((e) => e.reason === 'FailedComputeMetricsReplicas'),
+  );
   const { status } = await client.get(HorizontalPodAutoscalers, 'plain', ns);
   // What was learnt before is there too.
   expect(status?.currentReplicas).toBe(1);
@@ -149,6 +152,7 @@ test('what cannot be scaled or measured is said', async () => {
 test('the scale of a custom kind is read like any other', async () => {
   const { client } = world();
   const ns = await freshNamespace(client);
+  const spec = { type: 'object', properties: { replicas: { type: 'integer', maximum: 2 } } };
   await client.raw('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -162,7 +166,7 @@ test('the scale of a custom kind is read like any other', async () => {
           name: 'v1',
           served: true,
           storage: true,
-          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+          schema: { openAPIV3Schema: { type: 'object', properties: { spec } } },
           subresources: { scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' } },
         },
       ],
@@ -176,13 +180,21 @@ test('the scale of a custom kind is read like any other', async () => {
       () => false,
     ),
   );
-  await client.create(HorizontalPodAutoscalers, {
-    metadata: { namespace: ns, name: 'farm' },
-    spec: { scaleTargetRef: { apiVersion: 'scaling.example/v1', kind: 'Farm', name: 'f' }, maxReplicas: 3 },
-  });
+  await client.raw('POST', farms, { ...farm, metadata: { name: 'g' }, spec: { replicas: 1 } });
+  const scaling = (name: string, minReplicas: number) =>
+    client.create(HorizontalPodAutoscalers, {
+      metadata: { namespace: ns, name: `farm-${name}` },
+      spec: { scaleTargetRef: { apiVersion: 'scaling.example/v1', kind: 'Farm', name }, minReplicas, maxReplicas: 3 },
+    });
+  await scaling('f', 1);
+  await scaling('g', 3);
   await waitFor('its scale is read', async () => {
-    const { status } = await client.get(HorizontalPodAutoscalers, 'farm', ns);
+    const { status } = await client.get(HorizontalPodAutoscalers, 'farm-f', ns);
     return status?.conditions?.some((c) => c.type === 'ScalingActive' && c.reason === 'ScalingDisabled');
+  });
+  await waitFor('a scale that is refused is told', async () => {
+    const { items } = await client.list(Events, { namespace: ns });
+    return items.some((e) => e.reason === 'FailedRescale' && e.message?.startsWith('New size: 3; reason: '));
   });
 });
 

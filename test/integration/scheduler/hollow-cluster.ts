@@ -147,10 +147,13 @@ export class HollowCluster {
   }
 }
 
-/** @param schedulerFlags further flags of the scheduler */
+/**
+ * @param before makes what no pod shows to have been heard of: the scheduler begins with it, as it begins anew then
+ * @param schedulerFlags further flags of the scheduler
+ */
 export function useHollowCluster(
   label: string,
-  setUp: (c: HollowCluster) => Promise<void>,
+  { before, setUp }: Readonly<Record<'before' | 'setUp', (c: HollowCluster) => Promise<void>>>,
   schedulerFlags: readonly string[] = [],
 ): () => HollowCluster {
   const flags = { scheduler: schedulerFlags };
@@ -159,6 +162,10 @@ export function useHollowCluster(
   beforeAll(async () => {
     const config = await loadKubeconfig(cluster().kubeconfig);
     hollow = new HollowCluster(createClient({ ...config, userAgent: 'integration-test', logger: silentLogger }));
+    const { scheduler } = cluster().processes;
+    await scheduler.stop();
+    await before(hollow);
+    await scheduler.start();
     await setUp(hollow);
   });
   afterAll(async () => {

@@ -30,6 +30,19 @@ const NO_HELP = 'Preemption is not helpful for scheduling';
 /** The default profile, others, and extenders that are asked about some resources only. */
 const { file, server } = await configuration();
 
+/** Namespaces of a ReplicaSet, and of a disruption budget. */
+let replicated = '';
+let budgeted = '';
+
+const before = async (c: HollowCluster): Promise<void> => {
+  replicated = await c.namespace();
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'i' }] } };
+  const set = { metadata: { name: 'web', namespace: replicated }, spec: { replicas: 0, selector, template } };
+  await c.client.create(ReplicaSets, set as unknown as ReplicaSet);
+  budgeted = await c.namespace();
+  const budget = { metadata: { name: 'web', namespace: budgeted }, spec: { minAvailable: 1, selector } };
+  await c.client.create(PodDisruptionBudgets, budget);
+};
 const setUp = async (c: HollowCluster): Promise<void> => {
   await c.addNode('a', { [ZONE]: '1' });
   await c.addNode('b', { [ZONE]: '1' });
@@ -43,7 +56,7 @@ const setUp = async (c: HollowCluster): Promise<void> => {
   await c.client.create(PriorityClasses, { metadata: { name: 'polite' }, value: 1000, preemptionPolicy: 'Never' });
 };
 /** Nodes a, b in zone 1, c in zone 2. */
-const world = useHollowCluster('scheduler', setUp, ['--config', file]);
+const world = useHollowCluster('scheduler', { before, setUp }, ['--config', file]);
 configuredTests(world, server);
 
 const low = { priorityClassName: 'low', priority: 10 };
@@ -74,20 +87,11 @@ describe('placement', () => {
 
   test('pods of a ReplicaSet are spread by default', async () => {
     const c = world();
-    const ns = await c.namespace();
-    const set = {
-      metadata: { name: 'web', namespace: ns },
-      spec: {
-        replicas: 0,
-        selector,
-        template: { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'i' }] } },
-      },
-    };
-    const { metadata } = await c.client.create(ReplicaSets, set as unknown as ReplicaSet);
+    const ns = replicated;
+    const { metadata } = await c.client.get(ReplicaSets, 'web', ns);
     const ownerReferences = [
       { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: metadata.uid, controller: true },
     ];
-    await c.caughtUp(ns);
     for (const p of numbered(3)) await c.addPod(ns, p, { metadata: { labels, ownerReferences } });
     expect(new Set(await nodesOf(ns, numbered(3))).size).toBe(3);
   });
@@ -195,17 +199,12 @@ describe('preemption', () => {
 
   test('the least important pod goes, is told why, and its place is taken', async () => {
     const c = world();
-    const ns = await c.namespace();
+    const ns = budgeted;
     const on = (node: string, spec: object) => ({ ...spec, nodeSelector: { [HOST]: node } });
     await c.addPod(ns, 'keep', { cpu: '1500m', spec: on('a', high) });
-    await c.addPod(ns, 'guarded', { metadata: { labels }, cpu: '1', spec: on('a', low) });
     await c.addPod(ns, 'free', { cpu: '1', spec: on('a', low) });
+    await c.addPod(ns, 'guarded', { metadata: { labels }, cpu: '1', spec: on('a', low) });
     await nodesOf(ns, ['keep', 'guarded', 'free']);
-    await c.client.create(PodDisruptionBudgets, {
-      metadata: { name: 'web', namespace: ns },
-      spec: { minAvailable: 1, selector },
-    });
-    await c.caughtUp(ns);
     const { resourceVersion } = await c.client.list(Pods, { namespace: ns });
     const seen: (string | undefined)[] = [];
     const stop = new AbortController();

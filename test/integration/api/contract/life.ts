@@ -149,6 +149,7 @@ export class Life {
     expect((await this.#wire.raw('GET', this.#one)).code).toBe(200);
     const gone = await this.#wire.ask('DELETE', this.#one);
     expect(gone.code).toBe(200);
+    if (this.#kind.returnsDeleted) expect(gone.body.kind).toBe(this.#kind.kind);
     await this.#release();
     await waitFor('it is gone', async () => (await this.#wire.raw('GET', this.#one)).code === 404, { everyMs: 30 });
     expect(await this.#wire.fails('DELETE', this.#one)).toMatchObject({ code: 404, reason: 'NotFound' });

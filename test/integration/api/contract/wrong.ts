@@ -71,11 +71,11 @@ export function wrongOnes(kind: Kind): Wrong[] {
     one('an unknown field, strictly', 400, strict),
     one('no JSON', 400, { options: { body: Buffer.from('{"a":'), headers: json } }),
     one('a list', 400, { options: { body: [] } }),
-    one('an unknown way to validate', 400, {
+    one('an unknown way to validate', 422, {
       path: `${path}?fieldValidation=Lax`,
       options: { body: named(kind, 'wrong') },
     }),
-    one('an unknown dry run', 400, { path: `${path}?dryRun=Some`, options: { body: named(kind, 'wrong') } }),
+    one('an unknown dry run', 422, { path: `${path}?dryRun=Some`, options: { body: named(kind, 'wrong') } }),
     one('an unknown media type', 415, { options: { body: {}, headers: { 'content-type': 'text/html' } } }),
     one('a wrong label selector', 400, { method: 'GET', path: `${path}?labelSelector=a%20in` }),
     one('a wrong field selector', 400, { method: 'GET', path: `${path}?fieldSelector=spec.nonsense%3D1` }),

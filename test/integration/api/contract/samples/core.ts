@@ -85,6 +85,7 @@ export const CORE: Readonly<Record<string, Sample>> = {
     bad: [
       ['spec.hard', { pods: '-1' }, 'spec.hard[pods]'],
       ['spec.hard', { pods: '1.5' }, 'spec.hard[pods]'],
+      ['spec.hard', { bogus: '1' }, 'spec.hard[bogus]'],
       ['spec.scopes', ['Nowhere'], 'spec.scopes'],
     ],
   },

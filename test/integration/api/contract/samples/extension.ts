@@ -9,6 +9,8 @@ export const EXTENSION: Readonly<Record<string, Sample>> = {
       ['spec.request', Buffer.from(GARBAGE).toString('base64'), 'spec.request'],
       ['spec.usages', [], 'spec.usages'],
       ['spec.signerName', 'x', 'spec.signerName'],
+      ['spec.signerName', 'kubernetes.io/legacy-unknown', 'spec.signerName'],
+      ['spec.usages', ['client auth', 'client auth'], 'spec.usages[1]'],
     ],
   },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhooks('mutating'),
