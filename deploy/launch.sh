@@ -10,7 +10,11 @@ export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/dist/.compiled}"
 # V8 would give a busy process three times this for young objects, and keep it.
 memory="--max-semi-space-size=16"
 # The API server has old objects by the hundred thousand. V8 would let their number grow several times over before it
-# looks which of them are garbage; at one and a half times it needs a quarter less memory, and no more CPU to be measured.
-[ "$name" = apiserver ] && memory="--max-semi-space-size=8 --heap-growing-percent=50"
+# looks which of them are garbage. At twice it needs a good deal less memory; at one and a half times it would be 5 to 15 MB
+# less again under the benchmark's load, but each look costs the same, and with two for one a write costs a twelfth more CPU.
+[ "$name" = apiserver ] && memory="--max-semi-space-size=8 --heap-growing-percent=100"
+# glibc raises the size from which on it gives memory back with each large buffer it sees, and keeps an arena for each thread:
+# most of what the API server allocates are answers and cached objects, and under load it held 10 to 20 MB for nothing.
+[ "$name" = apiserver ] && export MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_ARENA_MAX=1
 # shellcheck disable=SC2086 # two flags
 exec "$node" $memory "$root/dist/$name.mjs" "$@"

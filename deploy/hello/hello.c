@@ -124,8 +124,9 @@ static int serve(struct connection *c) {
   }
 }
 
-static void accept_all(int listener) {
-  int fd;
+/* Returns how many came. */
+static int accept_all(int listener) {
+  int fd, before = open_connections;
   while (open_connections < MAX_CONNECTIONS &&
          (fd = accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
     struct connection *c = calloc(1, sizeof *c);
@@ -134,6 +135,7 @@ static void accept_all(int listener) {
     c->since = now_ms();
     connections[open_connections++] = c;
   }
+  return open_connections - before;
 }
 
 int main(void) {
@@ -167,7 +169,12 @@ int main(void) {
       printf("draining\n");
       fflush(stdout);
     }
-    if (term_at && (now - last_accept >= drain_ms || now - term_at >= MAX_DRAIN_MS)) return 0;
+    if (term_at && now - term_at >= MAX_DRAIN_MS) return 0;
+    /* The machine may have stood still for a while: whoever came meanwhile waits to be accepted. */
+    if (term_at && now - last_accept >= drain_ms) {
+      if (accept_all(listener) == 0) return 0;
+      last_accept = now;
+    }
     for (i = 0; i < count; i++) polled[i] = (struct pollfd){connections[i]->fd, POLLIN, 0};
     polled[count] = (struct pollfd){count < MAX_CONNECTIONS ? listener : -1, POLLIN, 0};
     /* Asleep until something comes; while draining, or with idle connections to end, a look now and then. */
