@@ -109,3 +109,23 @@ test('a program that opens its standard input by name, as conntrack does, gets a
     rmSync(dir, { recursive: true, force: true });
   }
 });
+
+test('a batch of which one could not be ended keeps none of the later ones back; the first problem is told', async () => {
+  const gone = Array.from({ length: 130 }, (_, i) => `10.1.1.${i + 1}`);
+  const tried: string[] = [];
+  const exec: Exec = (_command, args, { input = '' } = {}) => {
+    if (args[0] === '-L')
+      return Promise.resolve({ code: 0, stdout: gone.map((ip) => line('10.96.0.10', 53, ip)).join(''), stderr: '' });
+    const kinds = args[0] === '-D' ? [args.join(' ')] : `${input}`.trim().split('\n');
+    const refused = kinds.map((kind) => /10\.1\.1\.(?:3|99)$/.exec(kind)?.[0]).find((ip) => ip !== undefined);
+    if (refused === undefined) tried.push(...kinds);
+    return Promise.resolve({
+      code: refused === undefined ? 0 : 1,
+      stdout: '',
+      stderr: refused ? `busy: ${refused}\n` : '',
+    });
+  };
+  await expect(endStaleFlows(exec, ['-p', 'udp'], [dns()])).rejects.toThrow('conntrack -D: busy: 10.1.1.3');
+  const ended = tried.map((kind) => kind.split(' ').at(-1));
+  expect(ended.sort()).toEqual(gone.filter((ip) => ip !== '10.1.1.3' && ip !== '10.1.1.99').sort());
+});

@@ -104,7 +104,7 @@ const BATCH = 64;
  * few calls, whatever number of endpoints has gone.
  * @param chosenBy arguments of `conntrack` that choose flows of one protocol
  * @param ports of that protocol; of two at the same address the later one counts
- * @throws Error with conntrack's words; when one flow could not be ended, after the others were
+ * @throws Error with conntrack's words; of the first kind that could not be ended, after the others were
  */
 export async function endStaleFlows(
   exec: Exec,
@@ -120,7 +120,8 @@ export async function endStaleFlows(
   ]);
   let problem = '';
   for (let from = 0; from < stale.length; from += BATCH) {
-    problem ||= await endKinds(exec, stale.slice(from, from + BATCH));
+    const failed = await endKinds(exec, stale.slice(from, from + BATCH));
+    problem ||= failed;
   }
   if (problem) throw new Error(`conntrack -D: ${problem}`);
 }
