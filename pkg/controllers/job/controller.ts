@@ -20,7 +20,7 @@ import { type Failure, PodControl } from '../pods/pod-control.ts';
 import { isActive } from '../pods/state.ts';
 import { type FailureRun, failureRun, planPods } from './plan.ts';
 import { isTracked, JOB_NAME, podFor, TRACKING } from './pods.ts';
-import { finalStatus, leaving, settledStatus, startStatus, trackingStatus } from './status.ts';
+import { endNotes, finalStatus, leaving, settledStatus, startStatus, trackingStatus } from './status.ts';
 import { type Scene, type Tally, tallyOf } from './tally.ts';
 import { completion, deadlineIn, isFinished, type Verdict, verdictOf } from './verdict.ts';
 
@@ -159,7 +159,7 @@ class JobController implements Controller {
     const settled = settledStatus(noted.status ?? {});
     const final = verdict && finalStatus(settled, verdict, s.now);
     await this.#written.status(noted, final ?? settled);
-    if (final && verdict) this.#tell(stored, verdict);
+    if (final && verdict) for (const note of endNotes(stored, final, verdict)) this.#events.event(stored, ...note);
     const left = tally.newlySucceeded.length + tally.newlyFailed.length > going.length && going.length > 0;
     return left ? GATHER_MS : Number.POSITIVE_INFINITY;
   }
@@ -170,11 +170,6 @@ class JobController implements Controller {
     const newlySucceeded = t.newlySucceeded.filter((p) => left.has(p));
     const newlyFailed = t.newlyFailed.filter((p) => left.has(p));
     this.#runs.set(uid, failureRun(this.#runs.get(uid), { ...t, newlySucceeded, newlyFailed }));
-  }
-
-  #tell(job: Stored<Job>, { type, reason, message }: Verdict): void {
-    if (type === 'FailureTarget') this.#events.event(job, 'Warning', reason, message);
-    else this.#events.event(job, 'Normal', 'Completed', 'Job completed');
   }
 
   #present = (job: Stored<Job>): Stored<Pod>[] => this.#family.present(job).map((p) => this.#released.freshest(p));

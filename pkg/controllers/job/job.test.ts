@@ -6,7 +6,7 @@ import { countIndexes, formatIndexes, hasIndex, parseIndexes, withIndexes } from
 import { type FailureRun, failureRun, planPods, waitAfter } from './plan.ts';
 import { podFor, TRACKING } from './pods.ts';
 import { failureVerdict, metSuccessRule } from './policies.ts';
-import { finalStatus, leaving, settledStatus, startStatus, trackingStatus } from './status.ts';
+import { endNotes, finalStatus, leaving, settledStatus, startStatus, trackingStatus } from './status.ts';
 import { tallyOf } from './tally.ts';
 import { completion, deadlineIn, verdictOf } from './verdict.ts';
 
@@ -138,6 +138,7 @@ describe('counting', () => {
         ],
       },
     ],
+    ['none of no index of the job', indexed, {}, [bad('a', { index: 4 }), bad('b')], { failed: 0, newlyFailed: [] }],
     [
       'failed indexes',
       { ...indexed, backoffLimitPerIndex: 1 },
@@ -320,6 +321,23 @@ describe('status', () => {
     expect(finalStatus({ ...settled, terminating: 1 }, success, NOW)).toBeUndefined();
     expect(finalStatus({ ...settled, uncountedTerminatedPods: { failed: ['x'] } }, success, NOW)).toBeUndefined();
     expect(finalStatus(settled, failing, NOW)?.completionTime).toBeUndefined();
+  });
+  const warned = 'Too many succeeded pods running after completion count reached';
+  test.each<[string, object, JobStatus, typeof failing | typeof success, string[]]>([
+    ['enough', { completions: 2 }, { succeeded: 2 }, success, ['Completed: Job completed']],
+    [
+      'more than that',
+      { completions: 2 },
+      { succeeded: 3 },
+      success,
+      [`TooManySucceededPods: ${warned}`, 'Completed: Job completed'],
+    ],
+    ['a queue', { completions: undefined }, { succeeded: 3 }, success, ['Completed: Job completed']],
+    ['too few', { completions: 2 }, { succeeded: 3 }, failing, ['R: m']],
+  ])('what is told at the end: %s', (_, spec, status, verdict, want) => {
+    const notes = endNotes(job(spec), status, verdict);
+    expect(notes.map(([, reason, message]) => `${reason}: ${message}`)).toEqual(want);
+    expect(notes.filter(([type]) => type === 'Warning')).toHaveLength(want.filter((n) => !/^Comp/.test(n)).length);
   });
   test('suspending takes the start away, resuming sets it anew', () => {
     const suspended = startStatus(scene(job({ suspend: true }), []));

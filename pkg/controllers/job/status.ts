@@ -1,6 +1,7 @@
-import type { JobCondition, JobStatus, Pod } from '#api/kinds/index.ts';
+import type { Job, JobCondition, JobStatus, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
+import type { Note } from '../harness/note.ts';
 import { formatIndexes, hasIndex } from './indexes.ts';
 import { countsPerIndex, hasFailed, indexOf, isIndexed, isTracked } from './pods.ts';
 import { failureVerdict } from './policies.ts';
@@ -126,6 +127,16 @@ export function finalStatus(status: JobStatus, verdict: Verdict, now: number): J
   const type = verdict.type === 'FailureTarget' ? 'Failed' : 'Complete';
   const conditions = withCondition(status.conditions ?? [], { type, status: 'True', reason, message }, now);
   return { ...status, conditions, ...(type === 'Complete' ? { completionTime: apiTime(now) } : {}) };
+}
+
+/** What is told once a job has its last condition. @param status its last one */
+export function endNotes({ spec }: Job, { succeeded = 0 }: JobStatus, { type, reason, message }: Verdict): Note[] {
+  if (type === 'FailureTarget') return [['Warning', reason, message]];
+  const completed: Note = ['Normal', 'Completed', 'Job completed'];
+  if (spec?.completions === undefined || succeeded <= spec.completions) return [completed];
+  // Pods that it did not make may have been adopted.
+  const surplus = 'Too many succeeded pods running after completion count reached';
+  return [['Warning', 'TooManySucceededPods', surplus], completed];
 }
 
 /** Counts of zero that the API leaves out, and an empty list of conditions. */

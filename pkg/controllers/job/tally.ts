@@ -49,7 +49,9 @@ export interface Tally {
 export function tallyOf({ job, pods }: Scene): Tally {
   const { uncountedTerminatedPods: uncounted, succeeded = 0, failed = 0, completedIndexes } = job.status ?? {};
   const known = new Set([...(uncounted?.succeeded ?? []), ...(uncounted?.failed ?? [])]);
-  const ended = pods.filter((p) => isTracked(p) && !known.has(p.metadata.uid));
+  // Of an indexed job, a pod of no index of it counts nowhere.
+  const counts = (p: Stored<Pod>): boolean => !isIndexed(job) || indexOf(job, p) !== undefined;
+  const ended = pods.filter((p) => isTracked(p) && !known.has(p.metadata.uid) && counts(p));
   const newlySucceeded = ended.filter((p) => p.status?.phase === 'Succeeded');
   const newlyFailed = ended.filter((p) => hasFailed(job, p));
   const active = pods.filter(isActive);

@@ -31,10 +31,13 @@ export function attributesChange(claim: Claim, volume: Volume, find: Find): Attr
   if (claim.status?.phase !== 'Bound' || !target) return undefined;
   const problem = attributesObstacle(claim, find);
   if (problem && current !== target) {
-    const status = find(target) ? 'Infeasible' : 'Pending';
+    const isKnown = find(target) !== undefined;
+    const status = isKnown ? 'Infeasible' : 'Pending';
     const isTold = before?.targetVolumeAttributesClassName === target && before.status === status;
     const modifyVolumeStatus = { targetVolumeAttributesClassName: target, status } as const;
-    return isTold ? undefined : { status: { modifyVolumeStatus }, problem };
+    return isTold
+      ? undefined
+      : { status: { modifyVolumeStatus }, problem: isKnown ? problem : `VAC ${target} does not exist.` };
   }
   if (current === target && !before && volume.spec?.volumeAttributesClassName === target) return undefined;
   // A folder has no attributes: the volume changes by saying so.

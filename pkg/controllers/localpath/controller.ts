@@ -169,23 +169,24 @@ class LocalPathProvisioner implements Controller {
   }
 
   async #provision(claim: Claim, storageClass: Stored<StorageClass>): Promise<void> {
+    const inClass = `volume with StorageClass "${storageClass.metadata.name}"`;
     const failed = (message: string): void =>
-      this.#events.event(claim, 'Warning', 'ProvisioningFailed', `failed to provision volume: ${message}`);
+      this.#events.event(claim, 'Warning', 'ProvisioningFailed', `failed to provision ${inClass}: ${message}`);
     if (this.#volumes.lister.get(volumeNameOf(claim))) return;
-    const why = obstacle(claim) ?? attributesObstacle(claim, this.#attributesClass);
-    if (why) return failed(why);
     const nodeName = nodeNameFor(claim, this.#podsOf(claim));
-    if (!nodeName) {
-      if (storageClass.volumeBindingMode === 'WaitForFirstConsumer') return;
-      return failed(`the StorageClass "${storageClass.metadata.name}" must have the binding mode WaitForFirstConsumer`);
-    }
-    const node = this.#nodes.lister.get(nodeName);
-    if (!node) {
+    const node = nodeName === undefined ? undefined : this.#nodes.lister.get(nodeName);
+    if (nodeName !== undefined && !node) {
       failed(`node "${nodeName}" not found`);
       // The scheduler looks for another one.
       if (claim.metadata.annotations?.[SELECTED_NODE]) await this.#turnDown(claim);
       return;
     }
+    const why = obstacle(claim) ?? attributesObstacle(claim, this.#attributesClass);
+    if (!why && !node && storageClass.volumeBindingMode === 'WaitForFirstConsumer') return;
+    const begun = `External provisioner is provisioning volume for claim "${keyOf(claim)}"`;
+    this.#events.event(claim, 'Normal', 'Provisioning', begun);
+    if (why) return failed(why);
+    if (!node) return failed('its binding mode must be WaitForFirstConsumer');
     const volume = volumeFor(claim, { dir: this.#options.dir, node, storageClass });
     if (!(await this.#unlessThere(this.#deps.client.create(PersistentVolumes, volume)))) return;
     const message = `Successfully provisioned volume ${volume.metadata?.name}`;
@@ -212,23 +213,38 @@ class LocalPathProvisioner implements Controller {
   async #modify(claim: Claim, volume: Volume): Promise<void> {
     const change = attributesChange(claim, volume, this.#attributesClass);
     if (!change) return;
+    const { name } = claim.metadata;
+    const vac = claim.spec?.volumeAttributesClassName;
+    if (!change.problem)
+      this.#events.event(
+        claim,
+        'Normal',
+        'VolumeModify',
+        `external resizer is modifying volume ${name} with vac ${vac}`,
+      );
     const body = { spec: { volumeAttributesClassName: change.volume } };
     if (change.volume && volume.spec?.volumeAttributesClassName !== change.volume)
       await this.#deps.client.patch(PersistentVolumes, { name: volume.metadata.name }, { type: 'merge', body });
     await this.#writeStatus(claim, change.status);
     if (change.problem) this.#events.event(claim, 'Warning', 'VolumeModifyFailed', change.problem);
-    else this.#events.event(claim, 'Normal', 'VolumeModifySuccessful', 'Successfully modified volume');
+    else {
+      const message = `external resizer modified volume ${name} with vac ${vac} successfully`;
+      this.#events.event(claim, 'Normal', 'VolumeModifySuccessful', message);
+    }
   }
 
   /** A folder has no size of its own: a volume grows by saying so ("Expanding Persistent Volumes Claims"). */
   async #expand(claim: Claim, volume: Volume): Promise<void> {
     const asked = storageOf(claim.spec?.resources?.requests);
+    const has = claim.status?.phase === 'Bound' ? claim.status.capacity?.storage : undefined;
+    const grows = has !== undefined && compareQuantities(asked, has) > 0;
+    const { name } = volume.metadata;
+    if (grows) this.#events.event(claim, 'Normal', 'Resizing', `External resizer is resizing volume ${name}`);
     if (compareQuantities(asked, storageOf(volume.spec?.capacity)) > 0) {
       const body = { spec: { capacity: { storage: asked } } };
-      await this.#deps.client.patch(PersistentVolumes, { name: volume.metadata.name }, { type: 'merge', body });
+      await this.#deps.client.patch(PersistentVolumes, { name }, { type: 'merge', body });
     }
-    const has = claim.status?.capacity?.storage;
-    if (claim.status?.phase !== 'Bound' || has === undefined || compareQuantities(asked, has) <= 0) return;
+    if (!grows) return;
     await this.#writeStatus(claim, { capacity: { storage: asked } });
     this.#events.event(claim, 'Normal', 'VolumeResizeSuccessful', 'Resize volume succeeded');
   }
