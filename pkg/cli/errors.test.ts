@@ -23,8 +23,10 @@ test.each([
   ],
   [new Error('x', { cause: coded('ENOTFOUND') }), "error: the server's name cannot be resolved (x)"],
   [coded('UNKNOWN'), 'error: said'],
+  [new AggregateError([new CliError('no')]), 'error: no'],
+  [new AggregateError([new CliError('no'), new CliError('nor this')]), 'no\nnor this'],
   [status('Forbidden'), 'Error from server (Forbidden): why'],
   [status('Unauthorized'), 'error: You must be logged in to the server (Unauthorized)'],
-])('%s is told as one sentence', (e, wanted) => {
+])('%s is told in sentences', (e, wanted) => {
   expect(sentence(e)).toBe(wanted);
 });

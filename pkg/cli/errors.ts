@@ -47,6 +47,11 @@ export function sentence(e: unknown): string {
     return e.reason ? `Error from server (${e.reason}): ${e.message}` : e.message;
   }
   if (e instanceof CliError) return `error: ${e.message}`;
+  // As kubectl has it, several at once are lines of their own, with no word before them.
+  if (e instanceof AggregateError && e.errors.length > 0) {
+    const [only, ...others] = e.errors as Error[];
+    return others.length === 0 ? sentence(only) : (e.errors as Error[]).map((one) => one.message).join('\n');
+  }
   const code = (e as NodeJS.ErrnoException).code ?? ((e as Error).cause as NodeJS.ErrnoException | undefined)?.code;
   const said = (e as Error).message ?? String(e);
   const { path } = e as NodeJS.ErrnoException;

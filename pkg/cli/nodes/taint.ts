@@ -61,9 +61,12 @@ function taintNode(
   }
   const goes = (t: Taint): boolean =>
     change.remove.some((r) => r.key === t.key && (!r.effect || r.effect === t.effect));
-  for (const r of change.remove) {
-    if (!now.some((t) => t.key === r.key && (!r.effect || r.effect === t.effect)))
-      throw new CliError(`taint "${r.key}${r.effect ? `:${r.effect}` : ''}" not found`);
+  const missing = change.remove.filter(
+    (r) => !now.some((t) => t.key === r.key && (!r.effect || r.effect === t.effect)),
+  );
+  if (missing.length > 0) {
+    const told = missing.map((r) => new CliError(`taint "${r.key}${r.effect ? `:${r.effect}` : ''}" not found`));
+    throw new AggregateError(told);
   }
   const replaced = (t: Taint): boolean => change.add.some((a) => a.key === t.key && a.effect === t.effect);
   const taints = [...now.filter((t) => !goes(t) && !replaced(t)), ...change.add];

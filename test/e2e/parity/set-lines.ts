@@ -138,6 +138,7 @@ export const NODES: readonly string[] = [
   'k taint nodes node1 z:PreferNoSchedule z2=v:PreferNoSchedule',
   'k get node node1 -o jsonpath="{.spec.taints}"',
   'k taint nodes node1 z- z2:PreferNoSchedule-',
+  'k taint nodes node1 z- z2:PreferNoSchedule-',
   'k taint nodes node1 z',
   'k taint nodes node1',
   'k taint node none a=b:NoSchedule',
