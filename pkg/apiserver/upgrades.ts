@@ -15,7 +15,8 @@ import { resourceOf, watchedOf } from './rest/dispatch.ts';
 import { statusOf } from './rest/respond.ts';
 import { watchObjects } from './rest/watch.ts';
 import type { ServerDeps } from './server.ts';
-import { agentTarget, isConnect } from './subresources/connect.ts';
+import { agentTarget, isConnect, isLog } from './subresources/connect.ts';
+import { socketLog } from './subresources/log-socket.ts';
 import { isProxy, proxyTarget } from './subresources/proxy.ts';
 import { WebSocketOutlet } from './watch/websocket.ts';
 
@@ -24,8 +25,8 @@ const NO_BODY = Buffer.alloc(0);
 const CLIENT_GONE = 499;
 
 /**
- * Requests that switch protocols: sessions in pods, watches over WebSocket, what `proxy` names, and what aggregated servers
- * answer for.
+ * Requests that switch protocols: sessions in pods, watches and logs over WebSocket, what `proxy` names, and what aggregated
+ * servers answer for.
  */
 export async function handleUpgrade(deps: ServerDeps, upgrade: Upgrade): Promise<void> {
   const { request, socket } = upgrade;
@@ -56,8 +57,10 @@ async function answer(deps: ServerDeps, ctx: RequestContext, upgrade: Upgrade): 
   const elsewhere = info.isResource ? deps.aggregator.find(info.group, info.version) : undefined;
   if (elsewhere) return relayUpgrade(upgrade, deps.aggregator.target(elsewhere), user, deps.clock);
   if (info.verb === 'watch' && isWebSocket(upgrade)) return watchUpgraded(deps, ctx, upgrade);
-  if (!isConnect(info) && !isProxy(info)) throw errors.pathNotFound();
+  const log = isLog(info) && isWebSocket(upgrade);
+  if (!log && !isConnect(info) && !isProxy(info)) throw errors.pathNotFound();
   resourceOf(deps.resources, ctx);
+  if (log) return logUpgraded(deps, ctx, upgrade);
   await admitConnection(ctx, deps.resources, deps.connectAdmission);
   if (isProxy(info)) {
     const { target, path } = await proxyTarget(deps.resources, info, query, deps.agentTls);
@@ -65,6 +68,12 @@ async function answer(deps: ServerDeps, ctx: RequestContext, upgrade: Upgrade): 
   }
   const target = await agentTarget(deps.resources, info, query);
   return pipeUpgrade(upgrade, { ...target, tls: deps.agentTls }, deps.clock);
+}
+
+/** A log whose pieces are messages of a WebSocket. */
+async function logUpgraded(deps: ServerDeps, { info, query }: RequestContext, upgrade: Upgrade): Promise<number> {
+  const target = await agentTarget(deps.resources, info, query);
+  return socketLog(upgrade, { ...target, tls: deps.agentTls }, deps.clock);
 }
 
 /** A watch whose events are messages of a WebSocket; until it begins, it is as any other. */

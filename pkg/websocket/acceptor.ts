@@ -21,9 +21,16 @@ export const namesIn = (header: string | string[] | undefined): string[] =>
 export const isWebSocket = ({ request }: Pick<Upgrade, 'request'>): boolean =>
   request.headers.upgrade?.toLowerCase() === 'websocket';
 
+/** How browsers, which cannot set headers, pass a bearer token: as one more sub-protocol, the token behind it in base64url. */
+export const TOKEN_SUBPROTOCOL = 'base64url.bearer.authorization.k8s.io.';
+
+/** The names in lists of sub-protocols, less the client's token: that is for who authenticates, and nobody else. */
+export const withoutToken = (lists: string | string[] | undefined): string[] =>
+  namesIn(lists).filter((name) => !name.startsWith(TOKEN_SUBPROTOCOL));
+
 /** The WebSocket sub-protocols the client offers, in its order of preference. */
 export const offeredSubprotocols = ({ request }: Pick<Upgrade, 'request'>): string[] =>
-  namesIn(request.headers['sec-websocket-protocol']);
+  withoutToken(request.headers['sec-websocket-protocol']);
 
 export interface AcceptorLimits {
   /** Largest message of a client, bytes; a larger one ends its connection. */

@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repository } from '../bed/layout.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
+import { Wire } from '../integration/api/http.ts';
 import { BUSYBOX, pod } from './agent/pods.ts';
 
 /** Programs with client libraries that nobody here wrote. */
@@ -144,6 +145,19 @@ describe('the official JavaScript client', () => {
     const { port } = server.address() as { port: number };
     const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
     expect(await answer.text()).toMatch(/^hello from js /);
+  });
+
+  test('a log that goes on, as a page in a browser reads it', async () => {
+    const wire = await Wire.to(cluster());
+    const path = `/api/v1/namespaces/${namespace}/pods/js/log?container=shell&follow=true`;
+    const socket = wire.webSocket(path, ['base64.binary.k8s.io']);
+    let text = '';
+    socket.on('message', (message) => {
+      text += Buffer.from(String(message), 'base64').toString();
+    });
+    await waitFor('the log', () => text === 'started\n');
+    expect([socket.protocol, socket.readyState]).toEqual(['base64.binary.k8s.io', socket.OPEN]);
+    socket.terminate();
   });
 
   test('errors are what the API said', async () => {

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { errors } from '#api/meta/errors.ts';
 import { systemClock } from '#async/clock.ts';
 import type { UserInfo } from '../request/context.ts';
+import { subprotocolToken } from './subprotocol-token.ts';
 import { userOfCertificate } from './x509.ts';
 
 /** Whose token it is. */
@@ -23,7 +24,8 @@ const withAuthenticated = (u: UserInfo): UserInfo =>
   u.groups.includes('system:authenticated') ? u : { ...u, groups: [...u.groups, 'system:authenticated'] };
 
 /**
- * Who sends this request: what a front proxy says, then a bearer token, then the client certificate, else anonymous.
+ * Who sends this request: what a front proxy says, then a bearer token, then the client certificate, then the token among a
+ * WebSocket's sub-protocols, else anonymous.
  * @param proxied the user that a front proxy speaks for; undefined: no proxy is asking
  */
 export function authenticator(
@@ -52,8 +54,12 @@ export function authenticator(
       throw errors.unauthorized();
     }
     const user = userOfCertificate(request.socket as TLSSocket, systemClock.now());
-    if (user === 'invalid') throw errors.unauthorized();
-    if (!user) return ANONYMOUS;
+    if (!user || user === 'invalid') {
+      const token = subprotocolToken(request);
+      if (token) return byToken(token);
+      if (user) throw errors.unauthorized();
+      return ANONYMOUS;
+    }
     let full = certified.get(user);
     if (!full) {
       full = withAuthenticated(user);

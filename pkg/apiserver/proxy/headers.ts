@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { withoutToken } from '#websocket/acceptor.ts';
 
 /** Headers that speak of one connection only. */
 const HOP_BY_HOP = new Set([
@@ -17,15 +18,13 @@ const HOP_BY_HOP = new Set([
 const NOT_FORWARDED = new Set(['host', 'authorization', 'cookie', 'content-length', 'expect']);
 /** Identity claims: the agent trusts the apiserver's certificate and must not be told otherwise by a client. */
 const CLAIMS = ['impersonate-', 'x-remote-'];
-/** How browsers pass a token: as one more WebSocket sub-protocol. */
-const TOKEN_SUBPROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
 /** The client's headers as the agent gets them: no credentials, no identity claims, nothing hop-by-hop. */
 export function requestHeaders(incoming: IncomingMessage): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {};
   for (const [name, values] of endToEnd(incoming)) {
     if (NOT_FORWARDED.has(name) || CLAIMS.some((prefix) => name.startsWith(prefix))) continue;
-    headers[name] = name === 'sec-websocket-protocol' ? withoutToken(values) : values;
+    headers[name] = name === 'sec-websocket-protocol' ? withoutToken(values).join(', ') : values;
   }
   return headers;
 }
@@ -39,10 +38,3 @@ function* endToEnd(message: IncomingMessage): Generator<[string, string[]]> {
     if (values && !HOP_BY_HOP.has(name)) yield [name, values];
   }
 }
-
-const withoutToken = (values: readonly string[]): string =>
-  values
-    .flatMap((value) => value.split(','))
-    .map((name) => name.trim())
-    .filter((name) => !name.startsWith(TOKEN_SUBPROTOCOL))
-    .join(', ');

@@ -35,7 +35,8 @@ export async function pipeUpgrade(client: Upgrade, target: BackendTarget, clock:
   return answer.response.statusCode ?? 500;
 }
 
-async function relayRefusal(socket: Duplex, answer: IncomingMessage): Promise<void> {
+/** Relays an answer that does not switch protocols, and ends the connection. */
+export async function relayRefusal(socket: Duplex, answer: IncomingMessage): Promise<void> {
   socket.write(head(answer, 'Connection: close'));
   // What the client still sends is thrown away.
   socket.resume();

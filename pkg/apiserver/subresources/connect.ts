@@ -18,6 +18,9 @@ const STREAMS: Record<string, string> = { exec: 'exec', attach: 'attach', portfo
 export const isConnect = (info: RequestInfo): boolean =>
   info.group === '' && info.resource === 'pods' && info.subresource in STREAMS;
 
+export const isLog = (info: RequestInfo): boolean =>
+  info.group === '' && info.resource === 'pods' && info.subresource === 'log' && info.verb === 'get';
+
 /** The first address an apiserver should dial: InternalIP, then the rest. */
 function agentAddress(node: Node): string | undefined {
   const addresses = node.status?.addresses ?? [];

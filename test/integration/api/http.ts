@@ -114,9 +114,10 @@ export class Wire {
   }
 
   /** A connection that becomes a WebSocket if the server agrees. */
-  webSocket(path: string, subprotocols: readonly string[] = []): WebSocket {
+  webSocket(path: string, subprotocols: readonly string[] = [], o: Pick<AskOptions, 'anonymous'> = {}): WebSocket {
     const { ca, cert, key } = this.#kc;
-    return new WebSocket(this.server.replace(/^http/, 'ws') + path, [...subprotocols], { ca, cert, key } as never);
+    const identity = o.anonymous ? { ca } : { ca, cert, key };
+    return new WebSocket(this.server.replace(/^http/, 'ws') + path, [...subprotocols], identity as never);
   }
 
   /** Events of a watch as they come; ends the connection when the consumer stops. */

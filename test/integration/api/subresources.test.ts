@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -22,8 +23,11 @@ const backend = createServer((request, response) => {
 });
 /** Its WebSockets say where they were asked for, and then what they hear. */
 const sessions = new WebSocketServer({ noServer: true });
+/** The sub-protocols it was offered last. */
+let offered: string | undefined;
 backend.on('upgrade', (request, socket, head) =>
   sessions.handleUpgrade(request, socket, head, (session) => {
+    offered = request.headers['sec-websocket-protocol'];
     session.on('message', (message) => session.send(String(message)));
     session.send(`${request.url} auth=${request.headers.authorization ?? 'none'}`);
   }),
@@ -171,5 +175,55 @@ describe('proxy', () => {
       (await wire.fails(method, `${NS}/${what}/proxy/`, { headers })).message;
     expect(await refused('GET', 'pods/p')).toContain('User "nobody" cannot get resource "pods/proxy"');
     expect(await refused('POST', 'services/s')).toContain('User "nobody" cannot create resource "services/proxy"');
+  });
+});
+
+describe("a browser's token", () => {
+  const admin = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' };
+  const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }];
+  let token = '';
+  beforeAll(async () => {
+    const bindings = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+    await wire.ok('POST', bindings, { metadata: { name: 'browser' }, roleRef: admin, subjects });
+    await wire.settled();
+    const review = await wire.ok<Obj & { status: { token: string } }>('POST', `${NS}/serviceaccounts/default/token`, {
+      spec: {},
+    });
+    token = `base64url.bearer.authorization.k8s.io.${Buffer.from(review.status.token).toString('base64url')}`;
+  });
+  const refusal = async (path: string, subprotocols: string[]) => {
+    const socket = wire.webSocket(path, subprotocols, { anonymous: true });
+    socket.on('error', () => {});
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    const chunks = await response.toArray();
+    socket.terminate();
+    const { code, message } = JSON.parse(Buffer.concat(chunks).toString());
+    return `${code} ${message}`;
+  };
+
+  test('is who watches, and is not answered', async () => {
+    const socket = wire.webSocket(`${NS}/pods?watch=1`, [token, 'base64.binary.k8s.io'], { anonymous: true });
+    const [message] = (await once(socket, 'message')) as [Buffer];
+    expect(JSON.parse(String(message))).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'p' } } });
+    expect(socket.protocol).toBe('base64.binary.k8s.io');
+    socket.terminate();
+    expect(await refusal(`${NS}/pods?watch=1`, ['base64.binary.k8s.io'])).toMatch(/^403 .*system:anonymous/);
+    expect(await refusal(`${NS}/pods?watch=1`, [token])).toBe('401 Unauthorized');
+  });
+
+  test('stays here', async () => {
+    const path = `${NS}/pods/p:web/proxy/chat`;
+    const socket = wire.webSocket(path, ['chat', token], { anonymous: true });
+    const [message] = (await once(socket, 'message')) as [Buffer];
+    expect([String(message), socket.protocol, offered]).toEqual(['/chat auth=none', 'chat', 'chat']);
+    socket.terminate();
+  });
+
+  test('is who reads a log, whose errors are those of any', async () => {
+    const log = `${NS}/pods/p/log?follow=1`;
+    expect(await refusal(log, ['binary.k8s.io', token])).toMatch(/^400 .*waiting to start: ContainerCreating/);
+    expect(await refusal(log, ['binary.k8s.io'])).toMatch(/^403 .*cannot get resource "pods\/log"/);
+    const none = log.replace('/p/', '/none/');
+    expect(await refusal(none, ['binary.k8s.io', token])).toBe('404 pods "none" not found');
   });
 });
