@@ -234,6 +234,42 @@ test('a job gets a selector by its UID, and the labels of its template', () => {
   });
 });
 
+test('a copy of another job is refused, for its pods would be taken for those of the other', () => {
+  const labels = { 'batch.kubernetes.io/controller-uid': 'u0' };
+  const refused = (changes: Record<string, unknown>) => texts(created(Jobs, spoiled(job, changes)).problems);
+  const [first, ...more] = refused({ 'spec.template.metadata': { labels } });
+  const at = 'spec.template.metadata.labels[batch.kubernetes.io/controller-uid]';
+  expect(first?.startsWith(`FieldValueInvalid ${at}: Invalid value: {`)).toBe(true);
+  expect(first?.endsWith("}: must be 'u1'")).toBe(true);
+  expect(more).toEqual([
+    expect.stringMatching(/^FieldValueInvalid spec.template.metadata.labels: .*`selector` does not/),
+  ]);
+  expect(refused({ 'spec.template.metadata': { labels: { 'job-name': 'other' } } })).toEqual([
+    expect.stringMatching(/^FieldValueInvalid spec.template.metadata.labels\[job-name\]: .*: must be 'j'$/),
+  ]);
+  expect(refused({ 'spec.selector': { matchLabels: labels } })).toEqual([
+    expect.stringMatching(/^FieldValueInvalid spec.selector: .*: `selector` not auto-generated$/),
+    expect.stringMatching(/^FieldValueInvalid spec.template.metadata.labels: .*`selector` does not match/),
+  ]);
+  const manual = { 'spec.manualSelector': true, 'spec.selector': { matchLabels: labels } };
+  expect(refused({ ...manual, 'spec.template.metadata': { labels } })).toEqual([]);
+});
+
+test('a job from before the labels had a prefix can still be changed; one with them keeps them', () => {
+  const { object } = created(Jobs, job);
+  const labels = (of: object, path: string): Record<string, unknown> => ({
+    [path]: Object.fromEntries(Object.entries(of).filter(([k]) => !k.startsWith('batch.kubernetes.io/'))),
+  });
+  const short = labels(object.spec?.template?.metadata?.labels ?? {}, 'spec.template.metadata.labels');
+  const old = spoiled(object, { ...short, 'spec.selector': { matchLabels: { 'controller-uid': 'u1' } } });
+  const suspend = (o: object) => Object.assign(o, spoiled(o, { 'spec.suspend': true }));
+  expect(texts(updated(Jobs, old, suspend).problems)).toEqual([]);
+  const cut = texts(updated(Jobs, object, (o) => Object.assign(o, spoiled(o, short))).problems);
+  expect(cut).toContain(
+    "FieldValueRequired spec.template.metadata.labels[batch.kubernetes.io/controller-uid]: Required value: must be 'u1'",
+  );
+});
+
 test('what of a job can be changed', () => {
   const old = created(Jobs, job).object;
   const change = (path: string, value: unknown) =>

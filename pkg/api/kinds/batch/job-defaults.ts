@@ -3,8 +3,9 @@ import type { Job, JobSpec } from './job.ts';
 
 const BACKOFF_LIMIT = 6;
 const MAX_INT32 = 2 ** 31 - 1;
-const NAME_LABELS = ['batch.kubernetes.io/job-name', 'job-name'];
-const UID_LABELS = ['batch.kubernetes.io/controller-uid', 'controller-uid'];
+const NAME_LABELS = ['job-name', 'batch.kubernetes.io/job-name'] as const;
+const UID_LABELS = ['controller-uid', 'batch.kubernetes.io/controller-uid'] as const;
+const [, SELECTED] = UID_LABELS;
 
 export function defaultJobSpec(spec: JobSpec | undefined): void {
   if (!spec) return;
@@ -23,18 +24,23 @@ export function defaultJob(o: Job): void {
     o.metadata = { ...o.metadata, labels: { ...labels } };
 }
 
-/** Unless the user does it, the server makes a selector that no other job can have: by the job's UID. */
+/** The labels of a job's pods that no other job's have; the newer of each kind may be missing of old jobs. */
+export function generatedLabels({ metadata }: Job): Readonly<Record<string, string>> {
+  const { name = '', uid = '' } = metadata ?? {};
+  const pairs = [...UID_LABELS.map((k) => [k, uid]), ...NAME_LABELS.map((k) => [k, name])];
+  return Object.fromEntries(pairs) as Record<string, string>;
+}
+
+/**
+ * Unless the user does it, the server makes a selector that no other job can have: by the job's UID. What the user has said
+ * differently, as in the copy of another job, stays, and is refused by validation.
+ */
 export function prepareJob(o: Job): void {
   o.status = {};
   if (!o.spec || o.spec.manualSelector) return;
-  const { name = '', uid = '' } = o.metadata ?? {};
   const template = o.spec.template ?? {};
-  const labels = { ...template.metadata?.labels };
-  for (const k of NAME_LABELS) labels[k] = name;
-  for (const k of UID_LABELS) labels[k] = uid;
+  const labels = { ...generatedLabels(o), ...template.metadata?.labels };
   o.spec.template = { ...template, metadata: { ...template.metadata, labels } };
-  o.spec.selector = {
-    ...o.spec.selector,
-    matchLabels: { ...o.spec.selector?.matchLabels, [UID_LABELS[0] as string]: uid },
-  };
+  const matchLabels = { [SELECTED]: o.metadata?.uid ?? '', ...o.spec.selector?.matchLabels };
+  o.spec.selector = { ...o.spec.selector, matchLabels };
 }

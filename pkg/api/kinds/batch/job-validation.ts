@@ -5,6 +5,7 @@ import { dnsLabel, dnsSubdomain } from '../../meta/names.ts';
 import { immutable, nonNegative, oneOfOptional } from '../check/check.ts';
 import { validatePodTemplate } from '../core/pod/pod-validation.ts';
 import type { Job, JobSpec } from './job.ts';
+import { generatedLabels } from './job-defaults.ts';
 import { validateFailurePolicy, validateSuccessPolicy } from './pod-policy-validation.ts';
 
 const COUNTS = [
@@ -20,6 +21,7 @@ const MAX_INDEXED_PARALLELISM = 100_000;
 const MANY_COMPLETIONS = 100_000;
 const LIMIT_OF_MANY = 10_000;
 const MAX_MANAGER = 63;
+const PREFIX = 'batch.kubernetes.io/';
 
 function validateIndexes(path: string, spec: JobSpec): FieldError[] {
   const found: FieldError[] = [];
@@ -113,6 +115,27 @@ function validateSelector(spec: JobSpec | undefined): FieldError[] {
     : [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')];
 }
 
+/** Pods of a job that has no selector of the user's must be told apart from those of any other. */
+function validateGenerated(o: Job, old: Job | undefined): FieldError[] {
+  const { selector, manualSelector, template } = o.spec ?? {};
+  if (manualSelector || !selector) return [];
+  const labels: Readonly<Record<string, string>> = template?.metadata?.labels ?? {};
+  const before: Readonly<Record<string, string>> | undefined = old && (old.spec?.template?.metadata?.labels ?? {});
+  const wanted = generatedLabels(o);
+  const newer = Object.keys(wanted).filter((k) => k.startsWith(PREFIX));
+  // Jobs of before these labels came up go on without.
+  const isAsked = (k: string): boolean => !before || !newer.includes(k) || newer.every((n) => n in before);
+  const expected = Object.entries(wanted).filter(([k]) => isAsked(k));
+  const found = expected.flatMap(([k, v]) => {
+    const at = `spec.template.metadata.labels[${k}]`;
+    if (labels[k] === undefined) return [required(at, `must be '${v}'`)];
+    return labels[k] === v ? [] : [invalid(at, labels, `must be '${v}'`)];
+  });
+  if (validateLabelSelector(selector, 'spec.selector').length > 0) return found;
+  if (compileLabelSelector(selector).matches(Object.fromEntries(expected))) return found;
+  return [...found, invalid('spec.selector', selector, '`selector` not auto-generated')];
+}
+
 /** An indexed job may grow or shrink when all its indexes run at a time ("Elastic Indexed Jobs"). */
 function validateCompletions(now: JobSpec, before: JobSpec): FieldError[] {
   const { completions } = now;
@@ -165,6 +188,7 @@ function validateUpdate(now: JobSpec, old: Job): FieldError[] {
 
 export const validateJob = (o: Job, old?: Job): FieldError[] => [
   ...validateJobSpec('spec', o.spec),
+  ...validateGenerated(o, old),
   ...validateSelector(o.spec),
   ...(old ? [] : validateIndexedName(o)),
   ...(old && o.spec ? validateUpdate(o.spec, old) : []),
