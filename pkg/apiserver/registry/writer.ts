@@ -99,10 +99,13 @@ export class Writer {
       warnings: options.warnings,
       annotations: options.annotations,
     };
+    const asArrived = checkedBefore(target) ? copyJson(object) : undefined;
     await this.deps.admission.admit(attributes);
+    const problems = await this.#changedProblems(target, object, asArrived);
     kind.prepareCreate?.(object);
     if (kind.hasGeneration && object.metadata) object.metadata.generation = 1;
-    this.#reject(resource, object, [...validateObjectMeta(kind, object), ...(kind.validate?.(object) ?? [])]);
+    if (!asArrived) problems.push(...(kind.validate?.(object) ?? []));
+    this.#reject(resource, object, [...validateObjectMeta(kind, object), ...problems]);
     await this.deps.admission.validate(attributes);
     options.warnings.push(...(kind.warnings?.(object) ?? []));
     const undo = await this.#before(target, object, undefined);
@@ -168,7 +171,9 @@ export class Writer {
     };
     // A binding was admitted as what it is.
     const admission = target.subresource === 'binding' ? undefined : this.deps.admission;
+    const asArrived = checkedBefore(target) ? copyJson(object) : undefined;
     await admission?.admit(attributes);
+    const changedProblems = await this.#changedProblems(target, object, asArrived, old);
     if (target.subresource === '') kind.prepareUpdate?.(object, old);
     else if (target.subresource === 'status') kind.prepareStatus?.(object, old);
     const asked = kind.hasGeneration || kind.warnings !== undefined;
@@ -176,8 +181,9 @@ export class Writer {
     if (kind.hasGeneration && object.metadata) {
       object.metadata.generation = (old.metadata.generation ?? 0) + (changed ? 1 : 0);
     }
-    const problems = validateObjectMetaUpdate(object, old);
-    if (target.subresource === 'status') problems.push(...(kind.validateStatus?.(object, old) ?? []));
+    const problems = [...validateObjectMetaUpdate(object, old), ...changedProblems];
+    if (asArrived) problems.push(...validateObjectMeta(kind, object));
+    else if (target.subresource === 'status') problems.push(...(kind.validateStatus?.(object, old) ?? []));
     else if (part) problems.push(...part.validate(object, old));
     // A binding sets what no other update may: its handler has checked all there is to check.
     else if (target.subresource !== 'binding') {
@@ -188,6 +194,19 @@ export class Writer {
     if (changed && target.subresource === '') options.warnings.push(...(kind.warnings?.(object) ?? []));
     this.#track(target, object, old);
     return sameObject(object, old) ? undefined : object;
+  }
+
+  /** By the schema of the custom version asked for, what admission has made of an object that had been checked by it. */
+  async #changedProblems(
+    { asked }: Target,
+    object: KubeObject,
+    asArrived: KubeObject | undefined,
+    old?: Stored<KubeObject>,
+  ): Promise<FieldError[]> {
+    if (!asArrived || !asked?.storedAs || sameJson(object, asArrived)) return [];
+    const { kind, storedAs } = asked;
+    const shown = await storedAs.fromStored(copyJson(object) as Stored<KubeObject>);
+    return kind.validate?.(shown, old && (await storedAs.fromStored(old))) ?? [];
   }
 
   /** Runs the hooks that reserve side resources; returns how to give them back. */
@@ -298,6 +317,9 @@ export class Writer {
     return this.#dry(resource, object, old.metadata.resourceVersion);
   }
 }
+
+/** The version the client asked for has a schema of its own, which alone decides; that of the stored version is not asked. */
+const checkedBefore = ({ asked }: Target): boolean => asked?.kind.custom === true;
 
 type Identity = Pick<ObjectMeta, 'uid' | 'resourceVersion'>;
 

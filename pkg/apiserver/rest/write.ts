@@ -26,12 +26,26 @@ export function targetOf(ctx: RequestContext, resource: Resource): Target {
   };
 }
 
-/** Defaults of a further version, and the schema of a custom one. @throws StatusError 422 */
-function checkView({ kind, ref }: Resource, object: KubeObject): void {
+type WithStatus = KubeObject & { status?: unknown };
+
+/** What a write means to store: a subresource `status` writes nothing else, and all else no status. */
+function meant({ resource, subresource }: Target, object: WithStatus, old: WithStatus | undefined): KubeObject {
+  if (!resource.kind.hasStatus) return object;
+  const [main, part] = subresource === 'status' && old ? [old, object] : [object, old];
+  const { status: _s, ...rest } = main;
+  return { ...rest, ...(part?.status === undefined ? {} : { status: part.status }) };
+}
+
+/**
+ * Defaults of a further version, and the schema of a custom one.
+ * @param old what the version showed before: what did not change need not be valid. @throws StatusError 422
+ */
+function checkView(target: Target, object: KubeObject, old?: KubeObject): void {
+  const { kind, ref } = target.resource;
   applyDefaults(kind.schema, object);
   if (!kind.custom) return;
   kind.defaults?.(object);
-  const problems = kind.validate?.(object) ?? [];
+  const problems = kind.validate?.(meant(target, object, old), old) ?? [];
   if (problems.length > 0) throw errors.invalid(ref, object.metadata?.name ?? '', problems);
 }
 
@@ -190,7 +204,7 @@ export class WriteHandlers {
   async #create(target: Target, object: KubeObject): Promise<Encoded> {
     const { storedAs } = target.resource;
     if (!storedAs) return this.#writer.create(target, object);
-    checkView(target.resource, object);
+    checkView(target, object);
     const converted = await storedAs.toStored(object);
     const result = await this.#writer.create(
       { ...target, resource: storedAs.resource, asked: target.resource },
@@ -208,8 +222,9 @@ export class WriteHandlers {
     const { storedAs } = resource;
     if (storedAs) {
       const stored = async (o: Stored<KubeObject>): Promise<KubeObject> => {
-        const object = await next(await storedAs.fromStored(o));
-        checkView(resource, object);
+        const old = await storedAs.fromStored(o);
+        const object = await next(old);
+        checkView(target, object, old);
         return storedAs.toStored(object);
       };
       return shownAs(resource, await this.change({ ...target, resource: storedAs.resource, asked: resource }, stored));

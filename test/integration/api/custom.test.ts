@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { type List, type Obj, Wire } from './http.ts';
@@ -196,6 +196,70 @@ describe('objects', () => {
     expect(seen.spec).toEqual({ length: 12 });
     await wire.ok('POST', path, { metadata: { name: 'by-beta' }, spec: { length: 3, flag: 'red' } });
     expect((await wire.ok<Boat>('GET', `${BOATS}/by-beta`)).spec).toEqual({ length: 3, flag: 'green', replicas: 1 });
+  });
+});
+
+describe('each version judges by its own schema alone', () => {
+  const RAFTS = '/apis/harbour.example/v1/namespaces/default/rafts';
+  const V2 = RAFTS.replace('/v1/', '/v2/');
+  const shape = (required: string[], properties: object) => ({
+    subresources: { status: {} },
+    schema: {
+      openAPIV3Schema: {
+        type: 'object',
+        properties: {
+          spec: { type: 'object', required, properties },
+          status: { type: 'object', properties: { logs: { type: 'integer', minimum: 0 } } },
+        },
+      },
+    },
+  });
+  const grown = { 'x-kubernetes-validations': [{ rule: 'self >= oldSelf', message: 'rafts do not shrink' }] };
+  beforeAll(async () => {
+    const first = shape(['owner'], { owner: { type: 'string' }, logs: { type: 'integer' }, wood: { type: 'string' } });
+    const second = shape([], {
+      owner: { type: 'string' },
+      logs: { type: 'integer', maximum: 9, ...grown },
+      wood: { type: 'string' },
+    });
+    const rafts = crd([version('v1', first), version('v2', second)]);
+    const names = { plural: 'rafts', kind: 'Raft', singular: 'raft', shortNames: ['rf'], categories: [] };
+    await wire.ok('POST', CRDS, {
+      ...rafts,
+      metadata: { name: 'rafts.harbour.example' },
+      spec: { ...rafts.spec, names },
+    });
+    await everywhere(200, 'GET', V2);
+    await wire.ok('POST', RAFTS, { metadata: { name: 'big' }, spec: { owner: 'ann', logs: 20 } });
+    await wire.settled();
+  });
+  afterAll(() => wire.ok('DELETE', `${CRDS}/rafts.harbour.example`));
+
+  test('what is invalid there but did not change lets other changes pass, in every way of writing', async () => {
+    await wire.ok('PATCH', `${V2}/big`, { spec: { wood: 'oak' } });
+    const big = await wire.ok<Boat>('GET', `${V2}/big`);
+    await wire.ok('PUT', `${V2}/big`, { ...big, spec: { ...big.spec, wood: 'ash' } });
+    await wire.ok('PATCH', `${V2}/big/status`, { status: { logs: 20 } });
+    const seen = await wire.ok<Boat>('GET', `${RAFTS}/big`);
+    expect([seen.spec, seen.status]).toEqual([{ owner: 'ann', logs: 20, wood: 'ash' }, { logs: 20 }]);
+  });
+
+  test('what changes must be valid there, and rules see what was before', async () => {
+    const refused = async (spec: object) => (await wire.fails('PATCH', `${V2}/big`, { body: { spec } })).message;
+    expect(await refused({ logs: 21 })).toContain('spec.logs in body should be less than or equal to 9');
+    expect(await refused({ logs: 7 })).toContain('spec.logs: Invalid value: "integer": rafts do not shrink');
+    const status = { status: { logs: -1 } };
+    const { message } = await wire.fails('PATCH', `${V2}/big/status`, { body: status });
+    expect(message).toContain('status.logs in body should be greater than or equal to 0');
+    // A status is not written with the rest.
+    await wire.ok('PATCH', `${V2}/big`, status);
+  });
+
+  test('what another version demands does not matter, until it is written through that', async () => {
+    await wire.ok('POST', V2, { metadata: { name: 'nobodys' }, spec: { logs: 3 } });
+    const { message } = await wire.fails('PATCH', `${RAFTS}/nobodys`, { body: { spec: { wood: 'elm' } } });
+    expect(message).toContain('spec.owner: Required value');
+    await wire.ok('PATCH', `${V2}/nobodys`, { spec: { wood: 'elm' } });
   });
 });
 
