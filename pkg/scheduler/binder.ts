@@ -111,16 +111,16 @@ export class Binder {
       const message = `Successfully assigned ${namespace}/${name} to ${node}`;
       events.event(q.pod as never, 'Normal', 'Scheduled', message);
     } catch (e) {
-      this.#giveBack(q);
-      if (signal.aborted || isNotFound(e)) {
+      const over = signal.aborted || isNotFound(e);
+      if (!over) logger.warn({ err: e, pod: `${namespace}/${name}`, node }, 'binding failed');
+      // Bound after all (a lost answer, or a second scheduler): the informer will tell.
+      if (over || (isConflict(e) && pods.get(name, namespace)?.spec?.nodeName)) {
+        this.#giveBack(q);
         queue.done(q);
         return;
       }
-      // Bound after all (a lost answer, or a second scheduler): the informer will tell.
-      const bound = isConflict(e) && pods.get(name, namespace)?.spec?.nodeName;
-      logger.warn({ err: e, pod: `${namespace}/${name}`, node }, 'binding failed');
-      if (bound) queue.done(q);
-      else queue.retry(q);
+      const { message } = e as Error;
+      this.#again(q, binding, extender ? message : `running Bind plugin "DefaultBinder": ${message}`);
     }
   }
 

@@ -98,6 +98,44 @@ test('however many pods fit nowhere, all else in the process gets its turn', asy
   await running;
 });
 
+test.each([
+  ['has shrunk on its node', '1', 'bound'],
+  ['is only to shrink', '3', undefined],
+])('a pod that waits is tried again when another one %s', async (_, inForce, outcome) => {
+  const clock = new FakeClock();
+  const caches = new FakeCaches({ Node: [makeNode('a')] });
+  let bound: string | undefined;
+  const client = {
+    patch: async () => ({}),
+    createSubresource: async () => {
+      bound = 'bound';
+    },
+  } as unknown as Client;
+  const events = () => ({ event: () => {}, flush: () => Promise.resolve() });
+  const scheduler = new Scheduler({ client, clock, events, informers: caches.factory, logger: silentLogger });
+  const large = (cpu: string, requests: object) =>
+    makePod('large', {
+      spec: { nodeName: 'a', containers: [{ name: 'c', resources: { requests: { cpu } } }] },
+      status: {
+        phase: 'Running',
+        containerStatuses: [{ name: 'c', allocatedResources: requests, resources: { requests } }],
+      },
+    });
+  caches.set('Pod', large('3', { cpu: '3' }));
+  const stop = new AbortController();
+  const running = scheduler.run(stop.signal);
+  caches.set('Pod', makePod('waiting', { cpu: '2' }));
+  await clock.advance(20_000);
+  // It is asked for, then it is done.
+  caches.set('Pod', large('1', { cpu: '3' }));
+  await clock.advance(20_000);
+  caches.set('Pod', large('1', { cpu: inForce }));
+  await clock.advance(20_000);
+  expect(bound).toBe(outcome);
+  stop.abort();
+  await running;
+});
+
 describe('pods that are not bound after all', () => {
   const CLAIM = 'PersistentVolumeClaim';
   const VOLUME = 'PersistentVolume';
@@ -119,6 +157,7 @@ describe('pods that are not bound after all', () => {
   function start(
     bind: (pod: string) => Promise<unknown>,
     update: (o: Stored<PersistentVolume>) => Promise<unknown> = () => new Promise(() => {}),
+    told: string[] = [],
   ) {
     const clock = new FakeClock();
     const caches = new FakeCaches({
@@ -136,7 +175,9 @@ describe('pods that are not bound after all', () => {
       update: (_kind: unknown, o: Stored<PersistentVolume>) => update(o),
       patch: async () => ({}),
     } as unknown as Client;
-    const events = () => ({ event: () => {}, flush: () => Promise.resolve() });
+    const event = (_pod: unknown, _type: unknown, reason: string, message: string) =>
+      void told.push(`${reason}: ${message}`);
+    const events = () => ({ event, flush: () => Promise.resolve() });
     const scheduler = new Scheduler({ client, clock, events, informers: caches.factory, logger: silentLogger });
     const stop = new AbortController();
     const running = scheduler.run(stop.signal);
@@ -159,6 +200,18 @@ describe('pods that are not bound after all', () => {
     reject(errors.notFound(Pods, 'first'));
     await clock.advance(20_000);
     expect(bound).toEqual(['second']);
+    await end();
+  });
+
+  test.each([
+    ['refused', errors.forbidden(Pods, 'p', 'no'), ['FailedScheduling: running Bind plugin "DefaultBinder": ']],
+    ['to a pod that is gone', errors.notFound(Pods, 'p'), []],
+  ])('are told why: the binding was %s', async (_, error, expected) => {
+    const told: string[] = [];
+    const { clock, caches, end } = start(() => Promise.reject(error), undefined, told);
+    caches.set('Pod', makePod('p', { cpu: '3' }));
+    await clock.advance(500);
+    expect(told).toEqual(expected.map((start) => start + error.message));
     await end();
   });
 

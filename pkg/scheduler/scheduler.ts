@@ -11,7 +11,7 @@ import {
 } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { podRequests } from '#api/scheduling/pod-requests.ts';
+import { podRequests, requestAlike } from '#api/scheduling/pod-requests.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Client, EventRecorder, Informer, InformerFactory } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
@@ -56,9 +56,10 @@ const SLICE_MS = 50;
 
 const isEnding = (p: Stored<Pod>): boolean => p.metadata.deletionTimestamp !== undefined;
 
-/** Whether the pod asks for less of something than before: it was resized. */
+/** Whether the pod counts with less of something than before: it was resized. */
 function hasShrunk(old: Pod, pod: Pod): boolean {
-  if (old.spec === pod.spec || sameJson(old.spec?.containers, pod.spec?.containers)) return false;
+  const isAsked = old.spec !== pod.spec && !sameJson(old.spec?.containers, pod.spec?.containers);
+  if (!isAsked && requestAlike(old, pod)) return false;
   const now = podRequests(pod).amounts;
   return [...podRequests(old).amounts].some(([name, n]) => (now.get(name) ?? 0) < n);
 }

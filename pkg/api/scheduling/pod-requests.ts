@@ -1,4 +1,5 @@
 import type { Pod } from '../kinds/core/pod/pod.ts';
+import { sameJson } from '../meta/equal.ts';
 import { milliValue } from '../meta/quantity.ts';
 
 /** Amounts by resource name: cpu in millicores, all else in whole units (bytes, counts). */
@@ -49,25 +50,58 @@ export function podRequests(pod: Pod): PodRequests {
   return r;
 }
 
+type Container = NonNullable<NonNullable<Pod['spec']>['containers']>[number];
+
+/** What a node says of the requests of containers that last: set aside for them, and in force. */
+const inForce = ({ status }: Pod) =>
+  [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].flatMap((s) =>
+    s.allocatedResources || s.resources ? [[s.name, s.allocatedResources, s.resources?.requests] as const] : [],
+  );
+
+/** A change of its resources that its node will never have room for. */
+const isInfeasible = ({ status }: Pod): boolean =>
+  status?.conditions?.some((c) => c.type === 'PodResizePending' && c.reason === 'Infeasible') ?? false;
+
+/** Requests of a container that lasts: while they are changed, the most of old and new ("Resize CPU and Memory Resources"). */
+function lastingRequests(pod: Pod): (c: Container) => Amounts {
+  const known = inForce(pod);
+  if (known.length === 0) return (c) => amountsOf(c.resources?.requests);
+  const unmoved = isInfeasible(pod);
+  return (c) => {
+    const [, ...said] = known.find(([name]) => name === c.name) ?? [''];
+    const most = unmoved && said.length > 0 ? new Map<string, number>() : amountsOf(c.resources?.requests);
+    for (const requests of said) raiseTo(most, amountsOf(requests));
+    return most;
+  };
+}
+
+/** Whether two versions of a pod whose specs are alike count the same. Cheaper than counting both. */
+export function requestAlike(a: Pod, b: Pod): boolean {
+  if (sameJson(inForce(a), inForce(b)) && isInfeasible(a) === isInfeasible(b)) return true;
+  const [x, y] = [podRequests(a), podRequests(b)];
+  return sameJson([...x.amounts].sort(), [...y.amounts].sort()) && sameJson(x.scored, y.scored);
+}
+
 function compute(pod: Pod): PodRequests {
   const spec = pod.spec;
+  const lasting = lastingRequests(pod);
   const running: Amounts = new Map();
   const peak: Amounts = new Map();
   const sidecars: Amounts = new Map();
   let cpu = 0;
   let memory = 0;
   for (const c of spec?.containers ?? []) {
-    const a = amountsOf(c.resources?.requests);
+    const a = lasting(c);
     addInto(running, a);
     cpu += a.get('cpu') || ASSUMED_CPU_MILLI;
     memory += a.get('memory') || ASSUMED_MEMORY_BYTES;
   }
   for (const c of spec?.initContainers ?? []) {
-    const a = amountsOf(c.resources?.requests);
     if (c.restartPolicy === 'Always') {
-      addInto(sidecars, a);
+      addInto(sidecars, lasting(c));
       raiseTo(peak, sidecars);
     } else {
+      const a = amountsOf(c.resources?.requests);
       addInto(a, sidecars);
       raiseTo(peak, a);
     }

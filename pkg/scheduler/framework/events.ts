@@ -23,7 +23,11 @@ export type EventType =
   | 'claim'
   | 'volume'
   | 'storage-class'
-  | 'csi-node';
+  | 'csi-node'
+  /** A volume is no longer attached to a node. */
+  | 'volume-detached'
+  /** A CSI driver has more space, or no longer tells how much. */
+  | 'storage-capacity';
 
 export interface ClusterEvent {
   readonly type: EventType;

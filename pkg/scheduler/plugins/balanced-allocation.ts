@@ -1,6 +1,5 @@
 import { podRequests } from '#api/scheduling/pod-requests.ts';
 import { MAX_SCORE, type Plugin } from '../framework/plugin.ts';
-import { scoredUses } from '../snapshot/supplies.ts';
 import { DEFAULT_ARGS, type PluginArgs } from './args.ts';
 
 /** Prefers nodes whose resources would be used to a like degree: the standard deviation of the shares. */
@@ -9,19 +8,23 @@ export const balancing = ({ resources }: PluginArgs['NodeResourcesBalancedAlloca
   weight: 1,
   wakesOn: {},
   prepare(pod) {
-    const judged = scoredUses(
-      podRequests(pod),
-      resources.map((name) => ({ name })),
-    );
+    // What pods ask for: what scores assume of the others would pass for use.
+    const { amounts } = podRequests(pod);
+    const judged = resources.flatMap((name) => {
+      const mine = amounts.get(name) ?? 0;
+      return mine > 0 || name === 'cpu' || name === 'memory' ? [{ name, mine }] : [];
+    });
+    // It would be best wherever use is most even already, and so would all others like it.
+    if (judged.every((r) => r.mine === 0)) return null;
     return {
       score(node) {
         let sum = 0;
         let squares = 0;
         let count = 0;
         for (const { name, mine } of judged) {
-          const { capacity, scored } = node.supplies.of(name);
+          const { capacity, requested } = node.supplies.of(name);
           if (capacity <= 0) continue;
-          const share = Math.min((scored + mine) / capacity, 1);
+          const share = Math.min((requested + mine) / capacity, 1);
           sum += share;
           squares += share * share;
           count++;

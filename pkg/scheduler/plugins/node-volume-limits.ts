@@ -3,6 +3,7 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import { claimKeys, storageClassOf } from '#api/scheduling/volume-match.ts';
 import { ifOwnClaim, ifPod } from '../framework/events.ts';
 import type { Plugin, Reason } from '../framework/plugin.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { Storage } from '../snapshot/storage.ts';
 
 const TOO_MANY: readonly Reason[] = [{ text: 'node(s) exceed max volume count' }];
@@ -30,6 +31,17 @@ function byDriver(keys: Iterable<string>, storage: Storage): Map<string, Set<str
   return found;
 }
 
+/** What the node holds of each driver: volumes of its pods, and those that are still attached after theirs. */
+function held(node: NodeInfo, storage: Storage): Map<string, Set<string>> {
+  const found = byDriver([...node.claims.values()].flat(), storage);
+  for (const { spec } of storage.attachmentsOf(node.name)) {
+    const csi = storage.volume(spec?.source?.persistentVolumeName ?? '')?.spec?.csi;
+    if (!csi || !spec) continue;
+    found.set(spec.attacher, (found.get(spec.attacher) ?? new Set<string>()).add(csi.volumeHandle));
+  }
+  return found;
+}
+
 const usesClaims = (pod: Stored<Pod>): boolean => claimKeys(pod).length > 0;
 
 /** A CSI driver attaches no more volumes to a node than its CSINode says ("Node-specific Volume Limits"). */
@@ -40,6 +52,7 @@ export const nodeVolumeLimits: Plugin = {
     claim: ifOwnClaim,
     volume: true,
     'csi-node': true,
+    'volume-detached': true,
     'node-added': true,
     'pod-gone': ifPod((_, pod) => usesClaims(pod)),
   },
@@ -54,7 +67,7 @@ export const nodeVolumeLimits: Plugin = {
         for (const { name, allocatable } of storage.csiNode(node.name)?.spec?.drivers ?? []) {
           const mine = wanted.get(name);
           if (!mine || allocatable?.count === undefined) continue;
-          there ??= byDriver([...node.claims.values()].flat(), storage);
+          there ??= held(node, storage);
           // A volume that is attached already takes no further place.
           if (new Set([...(there.get(name) ?? []), ...mine]).size > allocatable.count) return TOO_MANY;
         }

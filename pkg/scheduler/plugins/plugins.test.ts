@@ -214,9 +214,20 @@ describe('scores', () => {
       [node({}), node({ pods: [asking({ cpu: '2', memory: '0' }, 'q')], allocatable: { memory: '1Ti' } })],
       [100, 63],
     ],
+    [
+      'even use, by what is asked for',
+      balancedAllocation,
+      asking({ cpu: '1', memory: '1Gi' }),
+      [node({}), node({ pods: [pod({ containers: [{}, {}, {}, {}, {}, {}, {}, {}, {}, {}] }, 'q')] })],
+      [100, 100],
+    ],
   ])('%s', (_, plugin, p, nodes, expected) => {
     expect(scores(plugin, p, nodes)).toEqual(expected);
   });
+});
+
+test('a pod that asks for nothing evens out nothing', () => {
+  expect(balancedAllocation.prepare(pod({ containers: [{}] }), stateOf([]))).toBeNull();
 });
 
 const names = (...values: string[]) => ({ matchFields: [{ key: 'metadata.name', operator: 'In', values }] });

@@ -134,6 +134,17 @@ describe('score', () => {
     expect(scores(pod, makeState(nodes, pods))).toEqual(expected);
   });
 
+  test('of several constraints, pods count on nodes that have the labels of all', () => {
+    const term = { maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway', labelSelector: { matchLabels: { app: 'web' } } };
+    const both = makePod('p', {
+      labels: { app: 'web' },
+      spec: { topologySpreadConstraints: [ZONE, 'rack'].map((topologyKey) => ({ ...term, topologyKey })) },
+    });
+    const racked = (name: string, zone: string) => makeNode(name, { [ZONE]: zone, rack: name });
+    const state = makeState([racked('a', '1'), racked('b', '2'), makeNode('c', { [ZONE]: '1' })], { c: webs('w', 5) });
+    expect(scores(both, state)).toEqual([100, 100, 0]);
+  });
+
   test('by default the pods of a group are spread over hosts and zones', () => {
     const group = () => [{ key: 'app', operator: 'Equals' as const, values: ['web'] }];
     const state = makeState(nodes.slice(0, 3), { a: webs('w', 2) }, group);

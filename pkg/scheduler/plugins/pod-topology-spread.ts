@@ -169,13 +169,15 @@ class SpreadScore {
     { feasible, strict }: { feasible: readonly NodeInfo[]; strict: boolean },
   ) {
     this.#skipped = (node) => strict && !hasAll(node.node, constraints);
+    // With one constraint, a node without its label is in none of the sums.
+    const several = strict && constraints.length > 1;
     const judged = feasible.filter((n) => !this.#skipped(n));
     this.#constraints = constraints.map((c) => {
       const found = state.counts.of(c.query);
       if (c.topologyKey === HOSTNAME) {
         return { c, weight: Math.log(judged.length + 2), at: (n: NodeInfo) => found.get(n.name) ?? 0 };
       }
-      if (countsEverywhere(c, pod)) return { c, ...everywhere(c, state, judged) };
+      if (!several && countsEverywhere(c, pod)) return { c, ...everywhere(c, state, judged) };
       const domains = new Map<string, number>();
       for (const n of judged) domains.set(n.node.metadata.labels?.[c.topologyKey] ?? '', 0);
       // Only nodes with matching pods can add anything.
@@ -184,6 +186,7 @@ class SpreadScore {
         const value = node?.metadata.labels?.[c.topologyKey];
         const before = value === undefined ? undefined : domains.get(value);
         if (!node || value === undefined || before === undefined || !counts(c, pod, node)) continue;
+        if (several && !hasAll(node, constraints)) continue;
         domains.set(value, before + count);
       }
       const at = (n: NodeInfo): number => domains.get(n.node.metadata.labels?.[c.topologyKey] ?? '') ?? 0;

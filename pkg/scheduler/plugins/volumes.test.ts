@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import type { CSINode, PersistentVolume, PersistentVolumeClaim, StorageClass } from '#api/kinds/index.ts';
+import type {
+  CSINode,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  StorageClass,
+  VolumeAttachment,
+} from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { makeNode, makePod, makeState } from '../fixtures.ts';
 import { mayHelp } from '../framework/events.ts';
 import type { Plugin } from '../framework/plugin.ts';
-import type { Storage } from '../snapshot/storage.ts';
+import { NO_STORAGE, type Storage } from '../snapshot/storage.ts';
 import { nodeVolumeLimits } from './node-volume-limits.ts';
 import { volumeBinding } from './volume-binding.ts';
 import { volumeRestrictions } from './volume-restrictions.ts';
@@ -67,13 +73,19 @@ const csiNodes = [
   { metadata: { name: 'a' }, spec: { drivers: [{ name: 'csi.x', nodeID: 'a', allocatable: { count: 2 } }] } },
   { metadata: { name: 'b' }, spec: { drivers: [{ name: 'csi.x', nodeID: 'b' }] } },
 ] as unknown as Stored<CSINode>[];
-const storage = (claims: Stored<PersistentVolumeClaim>[], volumes: Stored<PersistentVolume>[] = []): Storage => ({
+const storage = (
+  claims: Stored<PersistentVolumeClaim>[],
+  volumes: Stored<PersistentVolume>[] = [],
+  more: Partial<Storage> = {},
+): Storage => ({
+  ...NO_STORAGE,
   claim: (key) => claims.find((c) => `ns/${c.metadata.name}` === key),
   volume: (name) => volumes.find((v) => v.metadata.name === name),
   volumeOf: ({ spec }) => volumes.find((v) => v.metadata.name === spec?.volumeName),
   storageClass: (name) => classes.find((c) => c.metadata.name === name),
   csiNode: (name) => csiNodes.find((n) => n.metadata.name === name),
   volumesOf: (name) => volumes.filter((v) => v.spec?.storageClassName === name),
+  ...more,
 });
 const using = (...claimNames: string[]) =>
   makePod('p', {
@@ -133,6 +145,20 @@ describe('VolumeBinding', () => {
     ],
     ['made on demand', ['x'], storage([claim('x', { storageClassName: 'made' })]), 'abc'],
     ['made on demand in one zone', ['x'], storage([claim('x', { storageClassName: 'made-in-1' })]), `a ${NONE}`],
+    [
+      'made on demand, where its driver has space',
+      ['x'],
+      storage([claim('x', { storageClassName: 'made' })], [], {
+        hasSpace: (_claim, c, node) => c.provisioner === 'example.org/x' && node.metadata.name === 'c',
+      }),
+      'c node(s) did not have enough free storage',
+    ],
+    [
+      'there already: space does not matter',
+      ['x'],
+      storage([claim('x')], [volume('v')], { hasSpace: () => false }),
+      'abc',
+    ],
     [
       'with a selector',
       ['x'],
@@ -205,6 +231,26 @@ describe('NodeVolumeLimits', () => {
     ['a claim nobody knows', ['gone'], ['x', 'y'], 'abc'],
   ])('%s', (_, claims, before, expected) => {
     expect(outcome(nodeVolumeLimits, using(...claims), s, there(...before))).toBe(expected);
+  });
+
+  const attached = (persistentVolumeName: string, attacher = 'csi.x') =>
+    ({
+      metadata: { name: `csi-${persistentVolumeName}` },
+      spec: { attacher, nodeName: 'a', source: { persistentVolumeName } },
+    }) as unknown as Stored<VolumeAttachment>;
+  test.each<[string, string, Stored<VolumeAttachment>[], string]>([
+    ['one that no pod uses any more', 'z', [attached('vy')], `bc ${TOO_MANY}`],
+    ['one that a pod uses counts once', 'z', [attached('vx')], 'abc'],
+    ['the wanted one takes no further place', 'y', [attached('vy')], 'abc'],
+    ['one of another driver', 'z', [attached('vo', 'csi.y')], 'abc'],
+    ['one of a volume that is gone', 'z', [attached('gone')], 'abc'],
+  ])('attached to the node: %s', (_, wanted, attachments, expected) => {
+    const now = { ...s, attachmentsOf: (node: string) => (node === 'a' ? attachments : []) };
+    expect(outcome(nodeVolumeLimits, using(wanted), now, there('x'))).toBe(expected);
+  });
+
+  test('what is detached may make room', () => {
+    expect(mayHelp(nodeVolumeLimits.wakesOn, using('x'), { type: 'volume-detached' })).toBe(true);
   });
 
   test('a pod with claims that ends may help, one without does not', () => {

@@ -139,3 +139,20 @@ test.each([
 ])('host ports %o and %o clash: %s', (a, b, clash) => {
   expect(portsClash(a, b)).toBe(clash);
 });
+
+test('a pod that is resized counts with what its node still keeps for it, and leaves nothing behind', () => {
+  const resized = (inForce: string): Stored<Pod> => {
+    const p = pod('a', 'n1', 'Running');
+    for (const c of p.spec?.containers ?? []) Object.assign(c, { name: 'c' });
+    const resources = { requests: { cpu: inForce } };
+    return { ...p, status: { ...p.status, containerStatuses: [{ name: 'c', resources }] } } as unknown as Stored<Pod>;
+  };
+  const sums: (string | undefined)[] = [];
+  for (const inForce of ['500m', '2', '500m']) {
+    state.setPod(resized(inForce));
+    sums.push(counted().n1);
+  }
+  state.removePod('a');
+  sums.push(counted().n1);
+  expect(sums).toEqual(['a 500 1', 'a 2000 1', 'a 500 1', ' 0 0']);
+});

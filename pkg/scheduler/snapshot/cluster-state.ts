@@ -3,6 +3,7 @@ import type { Node, Pod } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import type { Labels, Requirement, Selector } from '#api/meta/labels.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { requestAlike } from '#api/scheduling/pod-requests.ts';
 import { PlacedTerms } from './affinity-terms.ts';
 import { ImageNodes } from './image-nodes.ts';
 import { NodeInfo } from './node-info.ts';
@@ -24,7 +25,8 @@ function countsAlike(a: Stored<Pod>, b: Stored<Pod>): boolean {
   return (
     a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
     sameJson(a.metadata.labels, b.metadata.labels) &&
-    sameJson(x, y)
+    sameJson(x, y) &&
+    requestAlike(a, b)
   );
 }
 

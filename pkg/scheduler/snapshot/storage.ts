@@ -1,4 +1,11 @@
-import type { CSINode, PersistentVolume, PersistentVolumeClaim, StorageClass } from '#api/kinds/index.ts';
+import type {
+  CSINode,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  StorageClass,
+  VolumeAttachment,
+} from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { BIND_COMPLETED } from '#api/scheduling/volume-binding.ts';
 
@@ -13,6 +20,10 @@ export interface Storage {
   csiNode(node: string): Stored<CSINode> | undefined;
   /** Volumes of a storage class; '' for those of none. */
   volumesOf(storageClass: string): readonly Stored<PersistentVolume>[];
+  /** What is attached to a node, whether a pod there uses it or not. */
+  attachmentsOf(node: string): readonly Stored<VolumeAttachment>[];
+  /** Whether a volume for the claim could be made for the node, as far as is known. */
+  hasSpace(claim: Stored<PersistentVolumeClaim>, storageClass: Stored<StorageClass>, node: Stored<Node>): boolean;
 }
 
 export const NO_STORAGE: Storage = {
@@ -22,6 +33,8 @@ export const NO_STORAGE: Storage = {
   storageClass: () => undefined,
   csiNode: () => undefined,
   volumesOf: () => [],
+  attachmentsOf: () => [],
+  hasSpace: () => true,
 };
 
 /** Bound from both sides. */

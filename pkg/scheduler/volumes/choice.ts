@@ -24,7 +24,7 @@ export const claimKey = ({ metadata: { namespace, name } }: Claim): string => `$
 /** A claim whose volume depends on the node. */
 export interface OpenClaim {
   readonly claim: Claim;
-  readonly storageClass: StorageClass | undefined;
+  readonly storageClass: Stored<StorageClass> | undefined;
   /** Volumes that are there and would do, in the order in which they are taken. */
   readonly volumes: readonly Volume[];
   /** The node that its volume is being made for. */
@@ -85,8 +85,8 @@ export function claimsOf(pod: Stored<Pod>, storage: Storage, isNode: (name: stri
 }
 
 /** Whether volumes of the class can be made for the node. */
-function canProvision(storageClass: StorageClass | undefined, node: Node): boolean {
-  if (!storageClass || storageClass.provisioner === NO_PROVISIONER) return false;
+function canProvision(storageClass: StorageClass, node: Node): boolean {
+  if (storageClass.provisioner === NO_PROVISIONER) return false;
   const terms = storageClass.allowedTopologies ?? [];
   const labels = node.metadata?.labels ?? {};
   return (
@@ -95,20 +95,28 @@ function canProvision(storageClass: StorageClass | undefined, node: Node): boole
   );
 }
 
-/** Pure: what the claims get on the node; null: for one of them there is nothing. */
-export function choose(open: readonly OpenClaim[], node: Stored<Node>): Choice | null {
+/** What a node lacks for a claim: a volume that is there or could be made; space for the one to be made. */
+export type Lack = 'volume' | 'space';
+
+/** Pure: what the claims get on the node; or what is lacking for one of them. */
+export function choose(
+  open: readonly OpenClaim[],
+  node: Stored<Node>,
+  { hasSpace }: Pick<Storage, 'hasSpace'>,
+): Choice | Lack {
   const taken: { claim: Claim; volume: Volume }[] = [];
   const made: Claim[] = [];
   for (const { claim, storageClass, volumes, node: madeFor } of open) {
     const isMeant = volumes[0]?.spec?.claimRef !== undefined;
-    if (!isMeant && madeFor !== undefined && madeFor !== node.metadata.name) return null;
+    if (!isMeant && madeFor !== undefined && madeFor !== node.metadata.name) return 'volume';
     const free = (v: Volume): boolean =>
       taken.every((t) => t.volume.metadata.name !== v.metadata.name) && isReachable(v, node);
     // A volume that is being made must not be left over.
     const volume = isMeant || madeFor === undefined ? volumes.find(free) : undefined;
     if (volume) taken.push({ claim, volume });
-    else if (!isMeant && canProvision(storageClass, node)) made.push(claim);
-    else return null;
+    else if (isMeant || !storageClass || !canProvision(storageClass, node)) return 'volume';
+    else if (!hasSpace(claim, storageClass, node)) return 'space';
+    else made.push(claim);
   }
   return { taken, made };
 }

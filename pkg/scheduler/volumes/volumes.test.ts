@@ -338,3 +338,27 @@ property.prop([fc.array(step, { maxLength: 60 })], { numRuns: 60 })(
     expect(holders.size).toBe(4);
   },
 );
+
+test('what is attached, and what space is left, is known as the API shows it', () => {
+  const node = makeNode('n', { zone: 'a' });
+  const made = { metadata: { name: 'made' }, provisioner: 'csi.x', volumeBindingMode: 'WaitForFirstConsumer' };
+  const attachment = { metadata: { name: 'at', resourceVersion: '1' }, spec: { attacher: 'csi.x', nodeName: 'n' } };
+  const caches = new FakeCaches({
+    StorageClass: [made],
+    [CLAIM]: [claimOf('c', 'made')],
+    CSIDriver: [{ metadata: { name: 'csi.x' }, spec: { storageCapacity: true } }],
+    VolumeAttachment: [attachment],
+  });
+  const woken: string[] = [];
+  const volumes = new Volumes({} as Client, new FakeClock(), caches.factory, ({ type }) => woken.push(type));
+  expect(volumes.needs).toHaveLength(7);
+  expect(volumes.attachmentsOf('n').map((a) => a.metadata.name)).toEqual(['at']);
+  expect(volumes.attachmentsOf('m')).toEqual([]);
+  woken.length = 0;
+  caches.remove('VolumeAttachment', attachment as unknown as Stored<KubeObject>);
+  expect([woken, volumes.attachmentsOf('n')]).toEqual([['volume-detached'], []]);
+  expect(() => volumes.reserve(user('p', 'c'), node)).toThrow('node "n" has no space left for volumes');
+  const left = { metadata: { namespace: 'ns', name: 'left' }, storageClassName: 'made', nodeTopology: {} };
+  caches.set('CSIStorageCapacity', { ...left, capacity: '1Gi' } as unknown as Stored<KubeObject>);
+  expect(volumes.reserve(user('p', 'c'), node)?.made.map((c) => c.metadata.name)).toEqual(['c']);
+});

@@ -9,6 +9,8 @@ import {
   type Pod,
   type StorageClass,
   StorageClasses,
+  type VolumeAttachment,
+  VolumeAttachments,
 } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { boundVolume } from '#api/scheduling/volume-binding.ts';
@@ -17,11 +19,13 @@ import type { Clock } from '#async/clock.ts';
 import type { Client, Informer, InformerFactory } from '#client/types.ts';
 import type { ClusterEvent } from '../framework/events.ts';
 import { isClaimBound, type Storage } from '../snapshot/storage.ts';
+import { Capacities } from './capacities.ts';
 import { type Choice, choose, claimKey, claimsOf } from './choice.ts';
 import { Reservations } from './reservations.ts';
 import { VolumeWrites } from './writes.ts';
 
 const BY_CLASS = 'class';
+const BY_NODE = 'node';
 
 type Claim = Stored<PersistentVolumeClaim>;
 type Volume = Stored<PersistentVolume>;
@@ -41,6 +45,8 @@ export class Volumes implements Storage {
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes: Informer<StorageClass>;
   readonly #csiNodes: Informer<CSINode>;
+  readonly #attachments: Informer<VolumeAttachment>;
+  readonly #capacities: Capacities;
   /** By the name of the volume: the claim it was promised to. */
   readonly #takers: Reservations<Claim>;
   /** By the key of the claim: the node for which it is to get a volume. */
@@ -55,6 +61,9 @@ export class Volumes implements Storage {
     this.#volumes = informers.informer(PersistentVolumes);
     this.#classes = informers.informer(StorageClasses);
     this.#csiNodes = informers.informer(CSINodes);
+    this.#attachments = informers.informer(VolumeAttachments);
+    this.#attachments.addIndex(BY_NODE, (a) => [a.spec?.nodeName ?? '']);
+    this.#capacities = new Capacities(informers, changed);
     this.#volumes.addIndex(BY_CLASS, (v) => [storageClassOf(v)]);
     const versionOf = (o: Claim | Volume | undefined): string | undefined => o?.metadata.resourceVersion;
     this.#takers = new Reservations(
@@ -94,10 +103,12 @@ export class Volumes implements Storage {
     this.#classes.addHandlers({ onAdd: classSeen, onUpdate: (_, c) => classSeen(c) });
     const nodeSeen = (csiNode: Stored<CSINode>): void => this.#changed({ type: 'csi-node', csiNode });
     this.#csiNodes.addHandlers({ onAdd: nodeSeen, onUpdate: (_, n) => nodeSeen(n) });
+    this.#attachments.addHandlers({ onDelete: () => this.#changed({ type: 'volume-detached' }) });
   }
 
   get needs(): readonly Informer<never>[] {
-    return [this.#claims, this.#volumes, this.#classes, this.#csiNodes] as unknown as Informer<never>[];
+    const own = [this.#claims, this.#volumes, this.#classes, this.#csiNodes, this.#attachments];
+    return [...(own as unknown as Informer<never>[]), ...this.#capacities.needs];
   }
 
   #cachedClaim(key: string): Claim | undefined {
@@ -136,6 +147,11 @@ export class Volumes implements Storage {
   storageClass = (name: string): Stored<StorageClass> | undefined => this.#classes.lister.get(name);
   csiNode = (node: string): Stored<CSINode> | undefined => this.#csiNodes.lister.get(node);
 
+  attachmentsOf = (node: string): readonly Stored<VolumeAttachment>[] =>
+    this.#attachments.lister.byIndex(BY_NODE, node);
+  hasSpace = (claim: Claim, storageClass: Stored<StorageClass>, node: Stored<Node>): boolean =>
+    this.#capacities.hasSpace(claim, storageClass, node);
+
   /**
    * Chooses what those claims of a pod get that wait for its node, and keeps it for the pod until `release`.
    * @returns null when there are none
@@ -146,8 +162,11 @@ export class Volumes implements Storage {
     const claims = claimsOf(pod, this, (name) => name === node.metadata.name);
     if (typeof claims === 'string') throw new Error(claims);
     if (claims.open.length === 0) return null;
-    const choice = choose(claims.open, node);
-    if (!choice) throw new Error(`node "${node.metadata.name}" has no volumes left to bind`);
+    const choice = choose(claims.open, node, this);
+    if (typeof choice === 'string') {
+      const what = choice === 'space' ? 'space left for volumes' : 'volumes left to bind';
+      throw new Error(`node "${node.metadata.name}" has no ${what}`);
+    }
     const { uid } = pod.metadata;
     for (const { volume, claim } of choice.taken) this.#takers.keep(volume.metadata.name, claim, uid);
     for (const claim of choice.made) this.#nodes.keep(claimKey(claim), node.metadata.name, uid);
