@@ -80,6 +80,8 @@ class VolumeBinder implements Controller {
   readonly #nodes;
   readonly #podsOf: (claim: Claim) => readonly Stored<Pod>[];
   readonly #events;
+  /** Growing is another controller's business in Kubernetes. */
+  readonly #growth;
   readonly #writtenClaims;
   readonly #writtenVolumes;
   readonly #recycler: Recycler;
@@ -97,6 +99,7 @@ class VolumeBinder implements Controller {
     this.#podsOf = podsByClaim(pods);
     this.#recycler = new Recycler(client, pods.lister, helperImage);
     this.#events = deps.events('persistentvolume-controller');
+    this.#growth = deps.events('volume_expand');
     this.#volumes.addIndex(BY_CLAIM, ({ spec }) =>
       spec?.claimRef ? [`${spec.claimRef.namespace}/${spec.claimRef.name}`] : [],
     );
@@ -190,7 +193,7 @@ class VolumeBinder implements Controller {
     }
     if (awaitsExpansion(claim, volume)) {
       const message = 'waiting for an external controller to expand this PVC';
-      this.#events.event(claim, 'Normal', 'ExternalExpanding', message);
+      this.#growth.event(claim, 'Normal', 'ExternalExpanding', message);
     }
     await this.#bind(claim, volume);
   }

@@ -129,3 +129,29 @@ test('a claim that only the server knows to be in use is looked at again', async
   const deps = fakeDeps({ PersistentVolumeClaim: [going] }, { list: async () => ({ items: [user] }) });
   expect(await claimProtection(deps).reconcile('ns/data', signal)).toMatchObject({ afterMs: expect.any(Number) });
 });
+
+test('that a claim waits to grow is told by whom Kubernetes has tell it', async () => {
+  const volume = {
+    metadata: { name: 'v', uid: 'v', resourceVersion: '6' },
+    spec: { capacity: { storage: '1Gi' }, csi: {}, claimRef: { namespace: 'ns', name: 'data', uid: 'c' } },
+    status: { phase: 'Bound' },
+  };
+  const { spec, ...rest } = claim({ annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } });
+  const grown = {
+    ...rest,
+    spec: { ...spec, resources: { requests: { storage: '2Gi' } } },
+    status: { phase: 'Bound', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] },
+  };
+  const same = async (_kind: unknown, o: KubeObject) => o;
+  const deps = fakeDeps(
+    { PersistentVolumeClaim: [grown], PersistentVolume: [volume] },
+    { update: same, updateStatus: same },
+  );
+  const told: string[] = [];
+  const events = (component: string) => ({
+    event: (_o: unknown, _type: unknown, reason: string) => void told.push(`${component} ${reason}`),
+    flush: () => Promise.resolve(),
+  });
+  await volumeBinder({ ...deps, events }, { helperImage: 'x' }).reconcile('claim:ns/data', signal);
+  expect(told).toEqual(['volume_expand ExternalExpanding']);
+});
