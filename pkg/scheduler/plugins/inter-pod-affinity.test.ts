@@ -120,26 +120,6 @@ describe('filter', () => {
       'abcd',
       [],
     ],
-    [
-      'matchLabelKeys: only pods of the same revision',
-      wanting(far(term('web', HOST, { matchLabelKeys: ['rev'] })), { rev: '2' }),
-      {
-        a: [makePod('old', { labels: { app: 'web', rev: '1' } })],
-        b: [makePod('new', { labels: { app: 'web', rev: '2' } })],
-      },
-      'acd',
-      [TOO_NEAR],
-    ],
-    [
-      'mismatchLabelKeys: only of other tenants',
-      wanting(far(term('web', HOST, { mismatchLabelKeys: ['tenant'] })), { tenant: 'x' }),
-      {
-        a: [makePod('mine', { labels: { app: 'web', tenant: 'x' } })],
-        b: [makePod('other', { labels: { app: 'web', tenant: 'y' } })],
-      },
-      'acd',
-      [TOO_NEAR],
-    ],
     ['a term without selector means nobody', wanting(far({ topologyKey: HOST })), { a: [app('web')] }, 'abcd', []],
   ])('%s', (_, pod, pods, fit, why) => {
     const state = makeState(nodes, pods);

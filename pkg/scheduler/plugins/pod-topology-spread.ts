@@ -3,10 +3,10 @@ import { compileLabelSelector, NOTHING, type Requirement, type Selector } from '
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { selectorOf } from '#api/meta/selector.ts';
 import { requiresNode } from '#api/scheduling/node-selector.ts';
+import { ownLabels } from '#api/scheduling/own-labels.ts';
 import { untolerated } from '#api/scheduling/taints.ts';
 import { ifNode, ifPod } from '../framework/events.ts';
 import { MAX_SCORE, type Plugin, type Reason } from '../framework/plugin.ts';
-import { shared } from '../snapshot/affinity-terms.ts';
 import type { ClusterState } from '../snapshot/cluster-state.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { NodeCounts } from '../snapshot/node-sums.ts';
@@ -46,7 +46,7 @@ function meant(namespace: string, requirements: readonly Requirement[] | null): 
 function constraintOf(spec: Spec, pod: Stored<Pod>): Constraint {
   const { labels = {}, namespace = '' } = pod.metadata;
   const given = compileLabelSelector(spec.labelSelector).requirements;
-  const requirements = spec.labelSelector ? [...given, ...shared(spec.matchLabelKeys, labels, 'In')] : null;
+  const requirements = spec.labelSelector ? [...given, ...ownLabels(spec.matchLabelKeys, labels, 'In')] : null;
   return {
     topologyKey: spec.topologyKey,
     maxSkew: spec.maxSkew,

@@ -1,7 +1,6 @@
 import type { Pod } from '#api/kinds/index.ts';
-import { compileLabelSelector, type Labels, type Requirement, type Selector } from '#api/meta/labels.ts';
+import { compileLabelSelector, type Labels, type Selector } from '#api/meta/labels.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { selectorOf } from '#api/meta/selector.ts';
 import { type LabelOf, NodeSums } from './node-sums.ts';
 
 type PodSpec = NonNullable<Pod['spec']>;
@@ -31,20 +30,9 @@ export interface AffinityTerms {
   readonly preferred: readonly WeightedTerm[];
 }
 
-/** Labels of the pod itself that the others must (or must not) share: matchLabelKeys, mismatchLabelKeys. */
-export function shared(keys: readonly string[] | undefined, labels: Labels, operator: 'In' | 'NotIn'): Requirement[] {
-  return (keys ?? []).flatMap((key) => {
-    const value = labels[key];
-    return value === undefined ? [] : [{ key, operator, values: [value] }];
-  });
-}
-
 function compile(spec: TermSpec, pod: Stored<Pod>): AffinityTerm {
-  const labels = pod.metadata.labels ?? {};
-  const given = compileLabelSelector(spec.labelSelector);
-  const extra = [...shared(spec.matchLabelKeys, labels, 'In'), ...shared(spec.mismatchLabelKeys, labels, 'NotIn')];
-  // Without a selector no pod is meant, whatever the keys say.
-  const selector = extra.length > 0 && spec.labelSelector ? selectorOf([...given.requirements, ...extra]) : given;
+  // The API server has written into it what matchLabelKeys and mismatchLabelKeys say.
+  const selector = compileLabelSelector(spec.labelSelector);
   const own = (spec.namespaces ?? []).length === 0 && !spec.namespaceSelector;
   const namespaces = own ? [pod.metadata.namespace ?? ''] : [...(spec.namespaces ?? [])].sort();
   const namespaceSelector = spec.namespaceSelector ? compileLabelSelector(spec.namespaceSelector) : undefined;

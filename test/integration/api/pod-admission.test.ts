@@ -258,3 +258,22 @@ test('what is taken, but not liked, is warned of once', async () => {
   const scaled = await wire.ask('PATCH', `${deployments}/warned`, { headers, body: { spec: { replicas: 2 } } });
   expect(scaled.headers.warning).toContain(text);
 });
+
+test('matchLabelKeys and mismatchLabelKeys are written into the selector, once', async () => {
+  const term = {
+    ...{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'web' } } },
+    ...{ matchLabelKeys: ['rev'], mismatchLabelKeys: ['tenant', 'absent'] },
+  };
+  const rule = 'requiredDuringSchedulingIgnoredDuringExecution';
+  const created = await wire.ok<PodObject & { spec: { affinity?: unknown } }>('POST', `${NS}/pods`, {
+    metadata: { name: 'revised', labels: { rev: '2', tenant: 'x' } },
+    spec: { ...pod('revised').spec, affinity: { podAntiAffinity: { [rule]: [term] } } },
+  });
+  const matchExpressions = [
+    { key: 'rev', operator: 'In', values: ['2'] },
+    { key: 'tenant', operator: 'NotIn', values: ['x'] },
+  ];
+  const merged = { ...term, labelSelector: { ...term.labelSelector, matchExpressions } };
+  expect(created.spec.affinity).toEqual({ podAntiAffinity: { [rule]: [merged] } });
+  expect(await wire.ok('PUT', `${NS}/pods/revised`, created)).toMatchObject({ spec: created.spec });
+});

@@ -1,5 +1,6 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
+import { mergeLabelKeys } from './label-keys.ts';
 import { isFinal } from './phase.ts';
 import { defaultPod } from './pod-defaults.ts';
 import { podParts } from './pod-parts.ts';
@@ -29,6 +30,7 @@ export function podGracePeriod(pod: Pod, requested: number | undefined): number 
 /** A new pod's status is made by the server. */
 function preparePod(pod: Pod): void {
   if (!pod.spec) return;
+  mergeLabelKeys(pod.spec.affinity, pod.metadata?.labels ?? {});
   pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
   if ((pod.spec.schedulingGates ?? []).length > 0) {
     pod.status.conditions = [

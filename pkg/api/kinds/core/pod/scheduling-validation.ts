@@ -89,17 +89,31 @@ function validateLabelKeys(
   return keys.flatMap((key, i) => invalidFor(`${path}[${i}]`, key, qualifiedName(key)));
 }
 
+const TWICE = 'exists in both matchLabelKeys and labelSelector';
+
+/** Of a term, a key that the selector names once may be what was merged into it (`mergeLabelKeys`). */
+function keysTwice(path: string, t: PodAffinityTerm | undefined): FieldError[] {
+  const { matchLabels = {}, matchExpressions = [] } = t?.labelSelector ?? {};
+  const named = new Set(Object.keys(matchLabels));
+  return matchExpressions.flatMap(({ key }) => {
+    const i = named.has(key) ? (t?.matchLabelKeys ?? []).lastIndexOf(key) : -1;
+    named.add(key);
+    return i < 0 ? [] : [invalid(`${path}[${i}]`, key, TWICE)];
+  });
+}
+
 function validatePodTerm(path: string, t: PodAffinityTerm | undefined): FieldError[] {
   const found = [
     ...validateLabelSelector(t?.labelSelector, `${path}.labelSelector`),
     ...validateLabelSelector(t?.namespaceSelector, `${path}.namespaceSelector`),
     ...validateLabelKeys(`${path}.matchLabelKeys`, t?.matchLabelKeys, t?.labelSelector),
     ...validateLabelKeys(`${path}.mismatchLabelKeys`, t?.mismatchLabelKeys, t?.labelSelector),
+    ...keysTwice(path, t),
   ];
-  for (const [i, key] of (t?.mismatchLabelKeys ?? []).entries()) {
-    if (!t?.matchLabelKeys?.includes(key)) continue;
+  for (const [i, key] of (t?.matchLabelKeys ?? []).entries()) {
+    if (!t?.mismatchLabelKeys?.includes(key)) continue;
     const why = 'exists in both matchLabelKeys and mismatchLabelKeys';
-    found.push(invalid(`${path}.mismatchLabelKeys[${i}]`, key, why));
+    found.push(invalid(`${path}.matchLabelKeys[${i}]`, key, why));
   }
   if (!t?.topologyKey) found.push(required(`${path}.topologyKey`, 'can not be empty'));
   else found.push(...invalidFor(`${path}.topologyKey`, t.topologyKey, qualifiedName(t.topologyKey)));
@@ -154,6 +168,10 @@ function validateSpread(path: string, c: TopologySpreadConstraint): FieldError[]
     ...validateLabelSelector(c.labelSelector, `${path}.labelSelector`),
     ...validateLabelKeys(`${path}.matchLabelKeys`, c.matchLabelKeys, c.labelSelector),
   );
+  const { matchLabels = {}, matchExpressions = [] } = c.labelSelector ?? {};
+  const named = new Set([...Object.keys(matchLabels), ...matchExpressions.map((e) => e.key)]);
+  for (const [i, key] of (c.matchLabelKeys ?? []).entries())
+    if (named.has(key)) found.push(invalid(`${path}.matchLabelKeys[${i}]`, key, TWICE));
   return found;
 }
 
