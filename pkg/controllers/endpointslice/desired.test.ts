@@ -47,6 +47,19 @@ describe('ports', () => {
     const [group] = desiredGroups(service({ ports: both }), [pod({ ...base, ports: {} })], V4);
     expect(group?.ports).toEqual([{ name: 'raw', protocol: 'UDP', port: 7 }]);
   });
+  test('the name is looked up by protocol, and in what runs as long as the pod does', () => {
+    const named = (containerPort: number, protocol?: string) => ({
+      ports: [{ name: 'http', containerPort, ...(protocol ? { protocol } : {}) }],
+    });
+    const portsOf = (containers: object[], initContainers: object[] = []) => {
+      const p = pod(base);
+      const spec = { ...p.spec, containers, initContainers } as NonNullable<typeof p.spec>;
+      return desiredGroups(service({ ports }), [{ ...p, spec }], V4)[0]?.ports.map((x) => x.port);
+    };
+    expect(portsOf([named(53, 'UDP'), named(8080)])).toEqual([8080]);
+    expect(portsOf([{}], [named(1), { ...named(2), restartPolicy: 'Always' }])).toEqual([2]);
+    expect(portsOf([named(53, 'UDP')], [named(1)])).toEqual([]);
+  });
   test('a headless service needs none', () => {
     expect(desiredGroups(service({ clusterIP: 'None' }), [pod(base)], V4)).toMatchObject([{ ports: [] }]);
   });

@@ -15,13 +15,21 @@ export interface PortGroup {
   readonly endpoints: readonly SliceEndpoint[];
 }
 
-/** The container port a service's target port means in a pod; undefined when the pod has no such named port. */
-export function targetPort(pod: Pod, target: number | string | undefined, fallback: number): number | undefined {
-  if (target === undefined) return fallback;
+type ServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
+
+/**
+ * The container port a service's port leads to in a pod: a name is looked up with the protocol, in what runs as long as the
+ * pod does. undefined: the pod has no such named port.
+ */
+function targetPort(
+  { spec }: Pod,
+  { port, targetPort: target = port, protocol = 'TCP' }: ServicePort,
+): number | undefined {
   if (typeof target === 'number') return target;
-  for (const c of [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]) {
-    const port = c.ports?.find((p) => p.name === target);
-    if (port) return port.containerPort;
+  const sidecars = (spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
+  for (const c of [...(spec?.containers ?? []), ...sidecars]) {
+    const found = c.ports?.find((p) => p.name === target && (p.protocol ?? 'TCP') === protocol);
+    if (found) return found.containerPort;
   }
   return undefined;
 }
@@ -70,7 +78,7 @@ export function desiredGroups(
     if (address === undefined || isTerminal(pod)) continue;
     const ports: SlicePort[] = [];
     for (const p of service.spec?.ports ?? []) {
-      const port = targetPort(pod, p.targetPort, p.port);
+      const port = targetPort(pod, p);
       if (port === undefined) continue;
       ports.push({
         name: p.name ?? '',
