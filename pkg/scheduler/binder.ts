@@ -1,16 +1,19 @@
 import { Bindings, type Node, type Pod, Pods } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Clock } from '#async/clock.ts';
 import type { Client, EventRecorder, Lister } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
 import type { Extender } from './extenders/extender.ts';
 import type { PluginArgs } from './plugins/args.ts';
+import { report } from './pod-report.ts';
 import type { QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
 import type { ClusterState } from './snapshot/cluster-state.ts';
 import type { Promised, Volumes } from './volumes/volumes.ts';
 
 export interface BinderDeps {
   readonly client: Client;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly queue: SchedulingQueue;
   readonly state: ClusterState;
@@ -52,7 +55,8 @@ export class Binder {
     try {
       promised = binding.volumeBinding ? this.#deps.volumes.reserve(q.pod, binding.node) : null;
     } catch (e) {
-      this.#again(q, binding, `running Reserve plugin "VolumeBinding": ${(e as Error).message}`);
+      const message = `running Reserve plugin "VolumeBinding": ${(e as Error).message}`;
+      this.#again(q, { ...binding, message }, signal);
       return;
     }
     if (promised) {
@@ -78,9 +82,14 @@ export class Binder {
     this.#deps.queue.wake({ type: 'pod-gone', pod });
   }
 
-  #again(q: QueuedPod, { events }: Binding, message: string): void {
+  #again(
+    q: QueuedPod,
+    { events, message }: Pick<Binding, 'events'> & { readonly message: string },
+    signal: AbortSignal,
+  ): void {
     this.#giveBack(q);
     events.event(q.pod as never, 'Warning', 'FailedScheduling', message);
+    void report(this.#deps, q.pod, { message, reason: 'SchedulerError' }, signal);
     this.#deps.queue.retry(q);
   }
 
@@ -92,7 +101,8 @@ export class Binder {
     } catch (e) {
       if (signal.aborted) return;
       volumes.release(promised);
-      this.#again(q, binding, `running PreBind plugin "VolumeBinding": binding volumes: ${(e as Error).message}`);
+      const message = `running PreBind plugin "VolumeBinding": binding volumes: ${(e as Error).message}`;
+      this.#again(q, { ...binding, message }, signal);
       return;
     }
     volumes.release(promised);
@@ -119,8 +129,9 @@ export class Binder {
         queue.done(q);
         return;
       }
-      const { message } = e as Error;
-      this.#again(q, binding, extender ? message : `running Bind plugin "DefaultBinder": ${message}`);
+      const why = (e as Error).message;
+      const message = extender ? why : `running Bind plugin "DefaultBinder": ${why}`;
+      this.#again(q, { ...binding, message }, signal);
     }
   }
 

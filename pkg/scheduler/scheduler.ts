@@ -103,7 +103,7 @@ export class Scheduler {
     this.#nodes = deps.informers.informer(Nodes);
     this.#budgets = deps.informers.informer(PodDisruptionBudgets);
     this.#binder = new Binder({
-      ...{ client: deps.client, logger: deps.logger, queue: this.#queue, state: this.#state },
+      ...{ client: deps.client, clock: deps.clock, logger: deps.logger, queue: this.#queue, state: this.#state },
       ...{ volumes: this.#volumes, pods: this.#pods.lister },
     });
     const namespaces = deps.informers.informer(Namespaces);

@@ -104,6 +104,14 @@ function outcome(plugin: Plugin, pod: ReturnType<typeof using>, s: Storage, ther
 }
 const NONE = "node(s) didn't find available persistent volumes to bind";
 
+test('an ephemeral volume whose claim is still to be made is waited for', () => {
+  const pod = makePod('p', { spec: { volumes: [{ name: 'x', ephemeral: {} }] } });
+  const wait = 'waiting for ephemeral volume controller to create the persistentvolumeclaim "p-x"';
+  expect(outcome(volumeBinding, pod, storage([]))).toBe(wait);
+  // One that the pod only names is not made for it.
+  expect(outcome(volumeBinding, using('p-x'), storage([]))).toBe('persistentvolumeclaim "p-x" not found');
+});
+
 describe('VolumeBinding', () => {
   test.each<[string, string[], Storage, string]>([
     ['no claims', [], storage([]), 'abc'],

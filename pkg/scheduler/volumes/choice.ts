@@ -3,6 +3,7 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import { compareQuantities } from '#api/meta/quantity.ts';
 import {
   claimKeys,
+  ephemeralClaimName,
   foreignClaim,
   isReachable,
   SELECTED_NODE,
@@ -55,6 +56,14 @@ function openClaim(claim: Claim, storage: Storage, isNode: (name: string) => boo
   return { claim, storageClass, node, volumes: volumesFor(claim, storage.volumesOf(name)) };
 }
 
+/** Why the pod has to wait for a claim that is not there: that of an ephemeral volume is still to be made. */
+function missing(pod: Stored<Pod>, claim: string): string {
+  const isMade = pod.spec?.volumes?.some((v) => v.ephemeral && ephemeralClaimName(pod, v) === claim);
+  return isMade
+    ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${claim}"`
+    : `persistentvolumeclaim "${claim}" not found`;
+}
+
 /** Pure: the claims of a pod, or why it cannot be placed anywhere. */
 export function claimsOf(pod: Stored<Pod>, storage: Storage, isNode: (name: string) => boolean): Claims | string {
   const bound: Volume[] = [];
@@ -63,7 +72,7 @@ export function claimsOf(pod: Stored<Pod>, storage: Storage, isNode: (name: stri
   for (const key of new Set(claimKeys(pod))) {
     const claim = storage.claim(key);
     const name = key.slice(key.indexOf('/') + 1);
-    if (!claim) return `persistentvolumeclaim "${name}" not found`;
+    if (!claim) return missing(pod, name);
     const foreign = foreignClaim(pod, claim);
     if (foreign) return foreign;
     if (claim.metadata.deletionTimestamp) return `persistentvolumeclaim "${name}" is being deleted`;
