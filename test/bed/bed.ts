@@ -5,6 +5,7 @@ import { workloadImages } from '../../deploy/images/workloads.ts';
 import { run } from '../../deploy/run.ts';
 import { createLan, type Lan, removeLan } from './lan.ts';
 import { type BedLease, takeBed } from './lease.ts';
+import { BEDS } from './machine/bare.ts';
 import { type BedNode, createNode } from './node.ts';
 
 /** Several machines on this one. */
@@ -24,12 +25,13 @@ export interface BedOptions {
   readonly first?: number;
   /** Nodes have addresses of both families; default false. */
   readonly dualStack?: boolean;
+  /** Machines as a user has them before `make up`, without dockerd and images; default false. */
+  readonly bare?: boolean;
   /** A fixed network such as "10.89.0" instead of one of the bed's own. */
   readonly network?: { readonly bed: number; readonly prefix: string };
 }
 
-const FOLDER = '/var/tmp/coxswain-bed';
-const folderOf = (number: number): string => join(FOLDER, String(number));
+const folderOf = (number: number): string => join(BEDS, String(number));
 const cgroupOf = (number: number): string => `/coxswain-bed${number}`;
 
 /**
@@ -37,7 +39,8 @@ const cgroupOf = (number: number): string => `/coxswain-bed${number}`;
  * routed between pods: that is the agents' work.
  */
 export async function createBed(options: BedOptions): Promise<Bed> {
-  const images = await workloadImages();
+  const { bare = false } = options;
+  const images = bare ? undefined : await workloadImages();
   const lease = await takeBed(clean, options.network?.bed);
   const { number } = lease;
   try {
@@ -54,9 +57,10 @@ export async function createBed(options: BedOptions): Promise<Bed> {
           lan,
           dir: join(folderOf(number), name),
           cgroupRoot: `${cgroupOf(number)}/${name}`,
+          bare,
         };
         const node = await createNode(spec);
-        await ensureLoaded(images, node.dockerHost);
+        if (images) await ensureLoaded(images, node.dockerHost);
         return node;
       }),
     );
@@ -93,13 +97,16 @@ async function clean(number: number): Promise<void> {
   removeCgroups(cgroupOf(number));
 }
 
-/** Process 1 of every node of this bed: with it, everything in the node ends. */
+/** Process 1 of every node of this bed: with it, everything in the node ends. A bed of the same number within a node is its own. */
 function processesOf(folder: string): number[] {
   return globSync('/proc/[0-9]*/cmdline').flatMap((file) => {
     try {
       const words = readFileSync(file, 'utf8').split('\0');
       const isInit = words.some((w) => w.endsWith('/init.sh')) && words.some((w) => w.startsWith(`${folder}/`));
-      return isInit ? [Number(file.split('/')[2])] : [];
+      if (!isInit) return [];
+      const pid = file.split('/')[2] ?? '';
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      return /^NSpid:\t\d+\t1$/m.test(status) ? [Number(pid)] : [];
     } catch {
       return [];
     }

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { run } from '../../deploy/run.ts';
 
 /**
@@ -19,6 +19,8 @@ export interface Lan {
   plug(node: number): Promise<void>;
   /** Pulls its cable: what it still says while it ends is heard by nobody. */
   unplug(node: number): Promise<void>;
+  /** A way for a node to the network of the machine outside. @returns the file of that namespace */
+  outside(): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -55,6 +57,11 @@ export async function createLan(bed: number, prefix: string, dualStack: boolean)
     remove: () => removeLan(bed),
     async unplug(node) {
       await ip([`link set port${node} down`], lan);
+    },
+    async outside() {
+      const file = `/run/netns/${nameOf(bed, 'outside')}`;
+      if (!existsSync(file)) await run('ip', ['netns', 'attach', nameOf(bed, 'outside'), String(process.pid)]);
+      return file;
     },
     async plug(node) {
       const ns = namespace(node);

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ExecOptions, type ExecResult, systemExec } from '#process/exec.ts';
 import type { Lan } from './lan.ts';
+import { bareInside } from './machine/bare.ts';
 import { probe } from './net.ts';
 import { ManagedProcess, type ProcessSpec } from './process.ts';
 import { waitFor } from './wait.ts';
@@ -13,11 +14,13 @@ export interface BedNode {
   /** In a bed with IPv6. */
   readonly address6: string | undefined;
   readonly dir: string;
-  /** unix://… of its dockerd, usable from outside the node too. */
+  /** unix://… of its dockerd, usable from outside the node too; nobody answers there in a bare one. */
   readonly dockerHost: string;
   readonly cgroupRoot: string;
   /** Number of its process 1, as this machine sees it; undefined while it is off. */
   init(): number | undefined;
+  /** What stands before a command that is to run on the node. @throws Error while it is off */
+  enter(): readonly string[];
   /** Runs a program on the node. */
   exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** A process on the node that is stopped with it. */
@@ -36,16 +39,27 @@ export interface NodeSpec {
   readonly cgroupRoot: string;
   /** Made by `ip netns`; plugged anew at each start. */
   readonly lan: Lan;
+  /** A machine as a user has it before `make up`: without dockerd, but with all its own. */
+  readonly bare: boolean;
 }
 
-const INIT = join(import.meta.dirname, 'init.sh');
+/** What makes a node out of a network namespace. */
+export interface Inside {
+  /** Its process 1, with arguments. */
+  readonly init: readonly string[];
+  /** Whether later mounts of the machine outside show in it. */
+  readonly propagation: 'slave' | 'private';
+  /** In its folder; goes with the power. */
+  readonly volatile: readonly string[];
+  ready(signal: AbortSignal): Promise<unknown>;
+  /** What stands before a command that is to run beside its process 1. */
+  enter(init: number): string[];
+}
 
 export async function createNode(spec: NodeSpec): Promise<BedNode> {
   const { number, name, dir, lan } = spec;
   mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, 'resolv.conf'), 'nameserver 127.0.0.1\n');
-  writeFileSync(join(dir, 'daemon.json'), JSON.stringify(dockerConfig(spec)));
-  const socket = join(dir, 'docker.sock');
+  const inside = spec.bare ? await bareInside(spec) : dockerInside(spec);
   const holder = new ManagedProcess({
     name: `${name} init`,
     command: 'nsenter',
@@ -56,51 +70,51 @@ export async function createNode(spec: NodeSpec): Promise<BedNode> {
         'unshare',
         '--mount',
         '--propagation',
-        'slave',
+        inside.propagation,
         '--uts',
         '--pid',
       ],
-      ...['--fork', '--kill-child', '--mount-proc', INIT, dir, name],
+      ...['--fork', '--kill-child', '--mount-proc', ...inside.init],
     ],
     wrapped: true,
     logFile: join(dir, 'init.log'),
-    ready: (signal) =>
-      waitFor(`dockerd of ${name}`, () => probe('http://docker/version', { socketPath: socket }), {
-        signal,
-        timeoutMs: 120_000,
-        everyMs: 50,
-      }).then(() => undefined),
+    ready: (signal) => inside.ready(signal).then(() => undefined),
   });
   const enter = (): string[] => {
     const init = holder.pid;
     if (init === undefined) throw new Error(`${name} is off`);
-    return ['--target', String(init), '--mount', '--uts', '--net', '--pid', '--'];
+    return inside.enter(init);
   };
   const node: BedNode = {
     name,
     dir,
     address: lan.address(number),
     address6: lan.address6(number),
-    dockerHost: `unix://${socket}`,
+    dockerHost: `unix://${join(dir, 'docker.sock')}`,
     cgroupRoot: spec.cgroupRoot,
     init: () => holder.pid,
-    exec: async (command, args = [], options = {}) => systemExec('nsenter', [...enter(), command, ...args], options),
+    enter,
+    exec: async (command, args = [], options = {}) => {
+      const [first = '', ...rest] = enter();
+      return systemExec(first, [...rest, command, ...args], options);
+    },
     process: (process) => {
-      const inside = { ...process, wrapped: true, command: 'nsenter' };
-      // The node's process 1 changes with every start, so the arguments are put together when they are needed.
-      return new ManagedProcess(
-        Object.defineProperty(inside as ProcessSpec & { args: readonly string[] }, 'args', {
-          get: () => [...enter(), process.command, ...process.args],
-        }),
+      // The node's process 1 changes with every start, so the words are put together when they are needed.
+      const there = Object.defineProperties(
+        { ...process, wrapped: true },
+        {
+          command: { get: () => enter()[0] },
+          args: { get: () => [...enter().slice(1), process.command, ...process.args] },
+        },
       );
+      return new ManagedProcess(there);
     },
     async powerOff() {
       await lan.unplug(number);
       await holder.kill('SIGKILL');
     },
     async powerOn() {
-      for (const volatile of ['exec', 'docker.sock', 'docker.pid'])
-        rmSync(join(dir, volatile), { recursive: true, force: true });
+      for (const volatile of inside.volatile) rmSync(join(dir, volatile), { recursive: true, force: true });
       await lan.plug(number);
       await holder.start();
     },
@@ -111,6 +125,25 @@ export async function createNode(spec: NodeSpec): Promise<BedNode> {
   };
   await node.powerOn();
   return node;
+}
+
+function dockerInside(spec: NodeSpec): Inside {
+  const { name, dir } = spec;
+  writeFileSync(join(dir, 'resolv.conf'), 'nameserver 127.0.0.1\n');
+  writeFileSync(join(dir, 'daemon.json'), JSON.stringify(dockerConfig(spec)));
+  const socketPath = join(dir, 'docker.sock');
+  return {
+    init: [join(import.meta.dirname, 'init.sh'), dir, name],
+    propagation: 'slave',
+    volatile: ['exec', 'docker.sock', 'docker.pid'],
+    ready: (signal) =>
+      waitFor(`dockerd of ${name}`, () => probe('http://docker/version', { socketPath }), {
+        signal,
+        timeoutMs: 120_000,
+        everyMs: 50,
+      }),
+    enter: (init) => ['nsenter', '--target', String(init), '--mount', '--uts', '--net', '--pid', '--'],
+  };
 }
 
 function dockerConfig({ dir, cgroupRoot }: NodeSpec): object {

@@ -1,20 +1,22 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../deploy/run.ts';
-import { inUse } from '../../deploy/up/machine.ts';
+import { type Bed, createBed } from '../bed/bed.ts';
+import { probe } from '../bed/net.ts';
+import type { BedNode } from '../bed/node.ts';
 import { waitFor } from '../bed/wait.ts';
 import { type Checkout, freshCheckout } from './machine/checkout.ts';
 import { leftBehind, type Traces, tracesOf } from './machine/traces.ts';
 
 /**
- * What the README promises: `make up`, the demo, `make up` again, `make up NODES=3`, `make down`; on this machine itself,
- * with its own dockerd, in the order a user would type it.
+ * What the README promises: `make up`, the demo, `make up` again, `make up NODES=3`, `make down`; in the order a user would
+ * type it, on a machine of the test's own: this one may have a cluster that somebody uses.
  */
 
+let bed: Bed | undefined;
+let machine: BedNode;
 let checkout: Checkout;
 let before: Traces;
-const PORTS = [6443, 10250, 30080];
 const COMPOSE = 'label=com.docker.compose.project=coxswain';
 
 /** A command that must succeed. @returns what it printed. */
@@ -26,29 +28,21 @@ async function ok(line: string, timeoutMs?: number): Promise<string> {
 const kubectl = (line: string): Promise<string> => ok(`kubectl --kubeconfig .cluster/admin.conf ${line}`);
 
 beforeAll(async () => {
-  const containers = await run('docker', ['ps', '-aq', '--filter', COMPOSE]);
-  const taken = (await Promise.all(PORTS.map(async (port) => ((await inUse(port)) ? [port] : [])))).flat();
-  if (containers || taken.length > 0) {
-    throw new Error(
-      `this machine has a cluster already (ports in use: ${taken.join(' ')}): make down, then test again`,
-    );
-  }
-  checkout = await freshCheckout();
-  before = await tracesOf(checkout.dir);
+  bed = await createBed({ nodes: 1, bare: true, namePrefix: 'machine' });
+  machine = bed.nodes[0] as BedNode;
+  checkout = await freshCheckout(machine);
+  before = await tracesOf(machine);
 });
 
-afterAll(async () => {
-  await checkout?.sh('make down');
-  checkout?.remove();
-  // `make down` ends the dockerd that our scripts started; the files after this one expect it.
-  await run('deploy/dockerd.sh', ['start']);
-});
+afterAll(() => bed?.remove());
 
 test('make up starts the whole cluster and says how to go on', async () => {
   const text = await ok('make up', 580_000);
   expect(text).toMatch(/^http:\/\/\S+:30080\/ answers: .*hello/m);
+  // To others than the machine itself, too.
+  expect(await probe(/http\S+:30080\//.exec(text)?.[0] ?? '')).toContain('hello');
   expect(text).toContain('export KUBECONFIG=');
-  const named = await run('docker', ['ps', '--filter', COMPOSE, '--format', '{{.Label "com.docker.compose.service"}}']);
+  const named = await ok(`docker ps --filter ${COMPOSE} --format '{{.Label "com.docker.compose.service"}}'`);
   expect(named.trim().split('\n').sort()).toEqual(
     [
       ...['apiserver1', 'apiserver2', 'controller-manager', 'dns', 'etcd1', 'etcd2', 'etcd3', 'ingress', 'lb'],
@@ -140,7 +134,7 @@ test("hostPath volumes are the machine's, though the agent runs in a container",
 });
 
 test('make up once more, by two people at once, changes nothing that runs', async () => {
-  const running = (): Promise<string> => run('docker', ['ps', '-q', '--no-trunc']);
+  const running = (): Promise<string> => ok('docker ps -q --no-trunc');
   const old = new Set((await running()).trim().split('\n'));
   await Promise.all([ok('make up', 240_000), ok('make up', 240_000)]);
   const now = (await running()).trim().split('\n');
@@ -149,7 +143,7 @@ test('make up once more, by two people at once, changes nothing that runs', asyn
 }, 250_000);
 
 test('make up of another checkout leaves it alone, and says whose it is', async () => {
-  const other = await freshCheckout();
+  const other = await freshCheckout(machine);
   try {
     const { code, text } = await other.sh('make up');
     expect({ code, text }).toMatchObject({ text: expect.stringContaining(`a cluster of ${checkout.dir} runs`) });
@@ -182,19 +176,17 @@ test('make up with one node again forgets the others', async () => {
 
 test('make down removes every trace but data', async () => {
   const volume = '/var/lib/coxswain/local-path/pvc-up-test';
-  mkdirSync(volume, { recursive: true });
-  writeFileSync(join(volume, 'file'), 'data');
+  await ok(`mkdir -p ${volume}; echo data >${volume}/file`);
   await ok('make down');
-  expect(readFileSync(join(volume, 'file'), 'utf8')).toBe('data');
-  rmSync(volume, { recursive: true });
-  await run('rmdir', ['-p', '--ignore-fail-on-non-empty', dirname(volume)]);
+  expect(await ok(`cat ${volume}/file`)).toBe('data\n');
+  await ok(`rm -r ${volume}; rmdir -p --ignore-fail-on-non-empty ${dirname(volume)}`);
   // The kernel takes processes and networks apart in its own time.
   await waitFor('nothing to be left', async () => {
-    const left = leftBehind(before, await tracesOf(checkout.dir));
+    const left = leftBehind(before, await tracesOf(machine));
     if (left.length > 0) throw new Error(left.join('\n'));
     return true;
   });
-  expect(await Promise.all(PORTS.map(inUse))).toEqual([false, false, false]);
+  expect((await tracesOf(machine))['ports in use']).toEqual([]);
 });
 
 test('where mounts spread over the whole machine, as systemd has it, none of a pod is made once more out of reach', async () => {

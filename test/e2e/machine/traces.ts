@@ -1,14 +1,24 @@
-import { existsSync, globSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { run } from '../../../deploy/run.ts';
+import { inUse } from '../../../deploy/up/machine.ts';
+import type { BedNode } from '../../bed/node.ts';
 
-/** Everything on this machine that a cluster could leave behind, one line each, by what it is. */
-export type Traces = ReadonlyMap<string, ReadonlySet<string>>;
+/** Everything on a machine that a cluster could leave behind, one line each, by what it is. */
+export type Traces = Readonly<Record<string, readonly string[]>>;
 
-/** Namespaces, cables and mounts of test beds come and go beside us; the one of `make up` has number 250. */
-const OF_A_BED = /(\/run\/netns\/|^|\s)cx(?!250-)\d+-|coxswain-bed\/(?!250\/)/;
+/** What a cluster listens on. */
+const PORTS = [6443, 10250, 30080];
 
-/** @param checkout folder whose programs must not be left running. */
-export async function tracesOf(checkout: string): Promise<Traces> {
+/** Looks at a machine of the bed, from within. */
+export async function tracesOf(machine: BedNode): Promise<Traces> {
+  const script = `import('${import.meta.filename}').then(async (m) => console.log(JSON.stringify(await m.tracesHere())))`;
+  const { code, stdout, stderr } = await machine.exec(process.execPath, ['-e', script]);
+  if (code !== 0) throw new Error(`no look at ${machine.name}: ${stderr}`);
+  return JSON.parse(stdout) as Traces;
+}
+
+/** Looks at the machine this process runs on, all of which has to be its own. */
+export async function tracesHere(): Promise<Traces> {
   const docker = (...args: string[]): Promise<string> => run('docker', args).catch(() => '');
   const texts: Record<string, string> = {
     containers: await docker('ps', '-aq'),
@@ -22,20 +32,22 @@ export async function tracesOf(checkout: string): Promise<Traces> {
     mounts: mountPoints(),
     cgroups: globSync('/sys/fs/cgroup/{kubepods,*/kubepods}').join('\n'),
     'state folders': existsSync('/var/lib/coxswain') ? '/var/lib/coxswain' : '',
-    processes: processesIn(checkout),
+    'ports in use': (await Promise.all(PORTS.map(async (port) => ((await inUse(port)) ? [port] : []))))
+      .flat()
+      .join('\n'),
+    processes: processes(),
   };
-  return new Map(Object.entries(texts).map(([what, text]) => [what, linesOf(text)]));
+  return Object.fromEntries(Object.entries(texts).map(([what, text]) => [what, linesOf(text)]));
 }
 
 /** @returns what is there now and was not before, such as "rules: -A COX-FORWARD …". */
 export function leftBehind(before: Traces, now: Traces): string[] {
-  return [...now].flatMap(([what, lines]) =>
-    [...lines].filter((line) => !before.get(what)?.has(line)).map((line) => `${what}: ${line}`),
+  return Object.entries(now).flatMap(([what, lines]) =>
+    lines.filter((line) => !before[what]?.includes(line)).map((line) => `${what}: ${line}`),
   );
 }
 
-const linesOf = (text: string): Set<string> =>
-  new Set(text.split('\n').filter((line) => line.trim() && !OF_A_BED.test(line)));
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line.trim());
 
 /** Without counters and comments, and without the policies of the kernel's own chains, which dockerd sets and puts back. */
 async function rules(save: string): Promise<string> {
@@ -47,24 +59,23 @@ async function rules(save: string): Promise<string> {
     .join('\n');
 }
 
-/** dockerd makes its own with the first container and keeps it. */
+/** dockerd makes its own with the first container and keeps it, as ip does one with the first namespace. */
 const mountPoints = (): string =>
   readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
-    .filter((point) => !point.startsWith('/run/docker/'))
+    .filter((point) => !point.startsWith('/run/docker/') && point !== '/run/netns')
     .join('\n');
 
-function processesIn(folder: string): string {
+/** This one too, which is the same each time. */
+function processes(): string {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const theirs = pids.flatMap((pid) => {
+  const commands = pids.map((pid) => {
     try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      const within = readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) || command.includes(folder);
-      return within && command ? [command] : [];
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
     } catch {
-      return []; // It has ended.
+      return ''; // It has ended.
     }
   });
-  return theirs.join('\n');
+  return commands.join('\n');
 }
