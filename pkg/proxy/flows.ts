@@ -39,6 +39,13 @@ const endpointsOf = (s: ServicePort): Endpoint[] => [...s.cluster, ...s.internal
 /** Where connections to a service port may end. */
 export const endsOf = (s: ServicePort): Set<string> => new Set(endpointsOf(s).map((e) => hostPort(e.ip, e.port)));
 
+/** Where connections to a service port come in that are led to an endpoint. */
+export function frontsOf(s: ServicePort): Set<string> {
+  if (endpointsOf(s).length === 0) return new Set();
+  const at = [s.clusterIP, ...s.externalIPs, ...s.loadBalancerIPs].map((ip) => hostPort(ip, s.port));
+  return new Set(s.nodePort > 0 ? [...at, `${s.nodePort}`] : at);
+}
+
 /** A service port that has gone. */
 export const ended = (s: ServicePort): ServicePort => ({ ...s, cluster: [], internal: [], external: [] });
 
@@ -61,6 +68,8 @@ function finder(ports: readonly ServicePort[], local: ReadonlySet<string>): (f: 
  * @param local addresses of this node
  */
 export function staleFlows(ports: readonly ServicePort[], flows: readonly Flow[], local: ReadonlySet<string>): Stale[] {
+  // As a rule there are none, however many services there are.
+  if (flows.length === 0) return [];
   const serviceOf = finder(ports, local);
   const ends = new Map<ServicePort, ReadonlySet<string>>();
   const emptied = new Map<string, Stale>();

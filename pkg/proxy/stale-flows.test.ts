@@ -56,13 +56,28 @@ describe('attempts to connect', () => {
     expect(calls).toEqual([LIST, END_ALL]);
   });
 
-  test('of no services nothing is asked, then of each that loses an endpoint', async () => {
+  test('of no services nothing is asked, then of each that comes or loses an endpoint', async () => {
     const { calls, stale } = kernel(TCP_ATTEMPTS, BOTH);
     await stale.reconcile([]);
-    await stale.reconcile([web('10.1.0.1', '10.1.0.2')]);
     expect(calls).toEqual([]);
+    await stale.reconcile([web('10.1.0.1', '10.1.0.2')]);
+    expect(calls.splice(0)).toEqual([LIST]);
     await stale.reconcile([web('10.1.0.2')]);
     expect(calls).toEqual([LIST, end('10.1.0.1')]);
+  });
+
+  test.each([
+    ['the first endpoint', web(), web('10.1.0.1'), [LIST, end('10.96.0.9')]],
+    ['a new address', { ...web('10.1.0.1'), clusterIP: '10.96.0.8' }, web('10.1.0.1'), [LIST, end('10.96.0.9')]],
+    ['a node port', web('10.1.0.1'), { ...web('10.1.0.1'), nodePort: 30_080 }, [LIST, end('10.96.0.9')]],
+    ['another endpoint', web('10.1.0.1'), web('10.1.0.1', '10.1.0.2'), []],
+    ['a node port without endpoints', web(), { ...web(), nodePort: 30_080 }, []],
+  ])('%s is a reason to end those that came before it and lead nowhere', async (_, before, after, asked) => {
+    const { calls, stale } = kernel(TCP_ATTEMPTS, attempt('10.96.0.9'));
+    await stale.reconcile([before]);
+    calls.length = 0;
+    await stale.reconcile([after]);
+    expect(calls).toEqual(asked);
   });
 
   test('however many services lose endpoints at once, the kernel is asked once', async () => {

@@ -1,7 +1,7 @@
 import type { IpFamily } from '#api/meta/ip.ts';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
-import { ended, endStaleFlows, endsOf } from './flows.ts';
+import { ended, endStaleFlows, endsOf, frontsOf } from './flows.ts';
 import type { ServicePort } from './table/types.ts';
 
 type Services = ReadonlyMap<string, ServicePort>;
@@ -24,15 +24,18 @@ export const UDP: FlowKind = { protocol: 'udp', chosenBy: ['-p', 'udp'], leavesS
 /**
  * A connection that was asked for and not answered is remembered by the kernel for two minutes, and whatever the client sends
  * from the same port keeps it: further tries, and also another connection that happens to get that port. All of it goes where
- * the first packet went, which may be an endpoint that went without a word (its node was lost). Connections that stand are
- * left alone.
+ * the first packet went, which may be an endpoint that went without a word (its node was lost), or nowhere, if it came before
+ * the address led to the first endpoint. Connections that stand are left alone.
  */
 export const TCP_ATTEMPTS: FlowKind = {
   protocol: 'tcp',
   chosenBy: ['-p', 'tcp', '--state', 'SYN_SENT'],
   leavesStale: (old, now) => {
-    const left = now ? endsOf(now) : new Set<string>();
-    return old !== undefined && [...endsOf(old)].some((e) => !left.has(e));
+    const lost = (of: typeof endsOf, from: ServicePort | undefined, to: ServicePort | undefined): boolean => {
+      const kept = to ? of(to) : new Set<string>();
+      return from !== undefined && [...of(from)].some((e) => !kept.has(e));
+    };
+    return lost(endsOf, old, now) || lost(frontsOf, now, old);
   },
 };
 
