@@ -44,6 +44,10 @@ ip link del cox-vxlan 2>/dev/null
 
 # Mounts of pods' volumes, deepest first, then the shared mount they lie in.
 mounts() { awk -v folder="$folder" 'index($2 "/", folder "/") == 1 { print $2 }' /proc/self/mounts; }
+# Parts of volumes are the machine's own files once more: what it mounted there since would go with them, but for a slave.
+mounts | grep /volume-subpaths/ | while read -r point; do
+  mount --make-slave "$point" 2>/dev/null
+done
 mounts | sort -r | while read -r point; do
   umount -l "$point" 2>/dev/null
 done

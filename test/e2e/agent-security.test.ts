@@ -4,7 +4,19 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { probe } from '../bed/net.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
-import { apply, conditionOf, eventSaid, exec, isReady, mainOf, onlyNode, pod, shell, sleeper } from './agent/pods.ts';
+import {
+  apply,
+  conditionOf,
+  endContainer,
+  eventSaid,
+  exec,
+  isReady,
+  mainOf,
+  onlyNode,
+  pod,
+  shell,
+  sleeper,
+} from './agent/pods.ts';
 
 const cluster = useCluster('e2e-agent-security', {
   nodes: 1,
@@ -195,6 +207,89 @@ test('a profile that is not there holds the container back', async () => {
   await apply(cluster(), pod('noprofile', sleeper({ securityContext })));
   const p = await until('noprofile', (x) => mainOf(x)?.state?.waiting?.reason === 'CreateContainerConfigError');
   expect(mainOf(p)?.state?.waiting?.message).toContain('cannot load seccomp profile');
+});
+
+describe('parts of volumes', () => {
+  const mountsBelow = async (path: string): Promise<string[]> =>
+    (await node().exec('cat', ['/proc/mounts'])).stdout.split('\n').flatMap((line) => {
+      const point = line.split(' ')[1] ?? '';
+      return point.startsWith(path) ? [point] : [];
+    });
+  const host = (name: string): string => join(node().dir, 'host', name);
+  const agentDir = (name: string): string => join(node().dir, 'agent', name);
+  let uid = '';
+  const parts = () => mountsBelow(agentDir(`pods/${uid}/volume-subpaths`));
+  const whole = 'cat /memory/x /key /color /disk/x; touch /readonly/x 2>&1 | grep -c "Read-only"';
+
+  const settings = (data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'parted' }, data });
+  const keys = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys' }, stringData: { password: 'hunter2' } };
+
+  beforeAll(async () => {
+    await apply(cluster(), settings({ color: 'blue' }), keys);
+    const volumes = [
+      { name: 'empty', emptyDir: {} },
+      { name: 'memory', emptyDir: { medium: 'Memory' } },
+      { name: 'map', configMap: { name: 'parted' } },
+      { name: 'keys', secret: { secretName: 'keys' } },
+      { name: 'disk', hostPath: { path: host('parted'), type: 'DirectoryOrCreate' } },
+    ];
+    const volumeMounts = [
+      { name: 'empty', mountPath: '/empty' },
+      { name: 'empty', mountPath: '/part', subPath: 'a/b' },
+      { name: 'empty', mountPath: '/readonly', subPath: 'a', readOnly: true },
+      { name: 'memory', mountPath: '/memory', subPath: 'm' },
+      { name: 'map', mountPath: '/color', subPath: 'color' },
+      { name: 'map', mountPath: '/map' },
+      { name: 'keys', mountPath: '/key', subPath: 'password' },
+      { name: 'disk', mountPath: '/disk', subPath: 'link/deep', mountPropagation: 'HostToContainer' },
+    ];
+    mkdirSync(host('parted/real'), { recursive: true });
+    await node().exec('ln', ['-sfn', 'real', join(host('parted'), 'link')]);
+    await apply(cluster(), pod('parts', sleeper({ volumeMounts }), { volumes }));
+    uid = (await until('parts', isReady)).metadata?.uid ?? '';
+    await run('parts', 'echo memory > /memory/x; echo disk > /disk/x');
+  });
+
+  test('are seen by the container, through links that stay inside', async () => {
+    expect(await run('parts', whole)).toBe('memory\nhunter2bluedisk\n1\n');
+    expect(existsSync(host('parted/real/deep/x'))).toBe(true);
+    expect(await parts()).toHaveLength(6);
+  });
+
+  test('stay as they were until the container starts anew, whoever the agent is', async () => {
+    await node().agent.kill('SIGKILL');
+    await node().agent.start();
+    await apply(cluster(), settings({ color: 'green' }));
+    await waitFor('the new content', async () => (await run('parts', 'cat /map/color')) === 'green');
+    expect(await run('parts', whole)).toBe('memory\nhunter2bluedisk\n1\n');
+    // Exhunter2 for another directory, and for a link that leads out.
+    await run('parts', 'mv /empty/a/b /empty/old; mkdir /empty/a/b; echo fresh > /empty/a/b/x; ls /part');
+    const before = mainOf(await until('parts', isReady))?.restartCount ?? 0;
+    await endContainer(cluster(), 'parts');
+    await until('parts', (p) => (mainOf(p)?.restartCount ?? 0) > before && isReady(p));
+    expect(await run('parts', `${whole}; cat /part/x`)).toBe('memory\nhunter2greendisk\n1\nfresh\n');
+    expect(await parts()).toHaveLength(6);
+  });
+
+  test('a link that was put there since the last start is not followed', async () => {
+    await run('parts', 'rm -r /empty/a/b; ln -s /etc /empty/a/b');
+    await endContainer(cluster(), 'parts');
+    const p = await until('parts', (x) => mainOf(x)?.state?.waiting?.reason === 'CreateContainerConfigError');
+    expect(mainOf(p)?.state?.waiting?.message).toContain('subPath "a/b" leads out of the volume');
+    await node().exec('rm', [agentDir(`pods/${uid}/volumes/empty/a/b`)]);
+    await until('parts', isReady);
+  });
+
+  test("go with the pod, and what the machine mounted in them since stays the machine's", async () => {
+    const given = host('parted/real/deep/given');
+    await node().exec('sh', ['-c', `mkdir ${given} && mount -t tmpfs given ${given} && echo here > ${given}/x`]);
+    expect(await run('parts', 'cat /disk/given/x')).toBe('here\n');
+    await cluster().kubectlOk(['delete', 'pod', 'parts', '--grace-period=1']);
+    await waitFor('everything is removed', () => !existsSync(agentDir(`pods/${uid}`)));
+    expect(await mountsBelow(agentDir(`pods/${uid}`))).toEqual([]);
+    expect((await node().exec('cat', [`${given}/x`, host('parted/real/deep/x')])).stdout).toBe('here\ndisk\n');
+    await node().exec('umount', [given]);
+  });
 });
 
 describe('memory', () => {

@@ -258,6 +258,9 @@ describe('what cannot be mounted', () => {
     await apply(cluster(), pod('escape', main, { volumes, initContainers }));
     const p = await until('escape', (x) => mainOf(x)?.state?.waiting?.reason === 'CreateContainerConfigError');
     expect(mainOf(p)?.state?.waiting?.message).toContain('leads out of the volume');
+    await waitFor('its event', async () =>
+      (await eventsOf(cluster(), 'escape', 'Failed')).some((m) => m.includes('subPath "out" leads out of the volume')),
+    );
   });
 });
 

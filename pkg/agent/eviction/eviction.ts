@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Clock } from '#async/clock.ts';
@@ -7,6 +8,7 @@ import type { Logger } from '#process/logger.ts';
 import type { Failure } from '../pods/deadline.ts';
 import type { NodeStats, NodeUsage, PodUsage } from '../stats/node-stats.ts';
 import { podTotal } from '../stats/summary.ts';
+import { SUB_PATHS } from '../volumes/sub-path-mounts.ts';
 import { diskUse, inodeUse, type LocalStorage } from './local-storage.ts';
 import { ranked, requestOf } from './rank.ts';
 import {
@@ -194,7 +196,9 @@ export class Eviction {
     const counted = isCounted(signal);
     const use = counted ? inodeUse : diskUse;
     try {
-      const volumes = on.volumes ? await use(exec, podDir(p.pod.metadata.uid)) : 0;
+      const dir = podDir(p.pod.metadata.uid);
+      // Parts of volumes are mounted there once more, also of volumes that are not the pod's own.
+      const volumes = on.volumes ? await use(exec, dir, join(dir, SUB_PATHS)) : 0;
       // Docker does not count the files of a layer.
       return volumes + (on.layers && !counted ? await storage.written(p.pod) : 0);
     } catch {

@@ -17,15 +17,17 @@ const KIB = 1024;
 const DU_TIMEOUT_MS = 30_000;
 const RESOURCE = 'ephemeral-storage';
 
-/** Files and folders below a directory, on its own file system. */
-export async function inodeUse(exec: Exec, dir: string): Promise<number> {
-  const r = await exec('du', ['-sx', '--inodes', dir], { timeoutMs: DU_TIMEOUT_MS });
+const without = (path: string | undefined): string[] => (path === undefined ? [] : [`--exclude=${path}`]);
+
+/** Files and folders below a directory, on its own file system; without what lies below `except`. */
+export async function inodeUse(exec: Exec, dir: string, except?: string): Promise<number> {
+  const r = await exec('du', ['-sx', '--inodes', ...without(except), dir], { timeoutMs: DU_TIMEOUT_MS });
   return Number(r.stdout.split('\t')[0] ?? 0);
 }
 
-/** Bytes below a directory, on its own file system. */
-export async function diskUse(exec: Exec, dir: string): Promise<number> {
-  const r = await exec('du', ['-skx', dir], { timeoutMs: DU_TIMEOUT_MS });
+/** Bytes below a directory, on its own file system; without what lies below `except`. */
+export async function diskUse(exec: Exec, dir: string, except?: string): Promise<number> {
+  const r = await exec('du', ['-skx', ...without(except), dir], { timeoutMs: DU_TIMEOUT_MS });
   return Number(r.stdout.split('\t')[0] ?? 0) * KIB;
 }
 

@@ -27,3 +27,20 @@ export async function unmountBelow(dir: string, exec: Exec, table = present): Pr
   const [left] = found.length > 0 ? await below() : [];
   if (left !== undefined) throw new VolumeError(`${left} cannot be unmounted`);
 }
+
+/**
+ * Takes mounts of what lies elsewhere away, at a path and below it. Before, they stop telling of changes: with what the machine
+ * mounted meanwhile within what they show, that would be unmounted there too (mount_namespaces(7)).
+ * @throws VolumeError when one stays
+ */
+export async function unbind(path: string, exec: Exec, table = present): Promise<void> {
+  const here = async (): Promise<string[]> => (await table()).filter((p) => p === path || p.startsWith(`${path}/`));
+  const found = await here();
+  for (const point of found) {
+    const r = await exec('mount', ['--make-slave', point]);
+    if (r.code !== 0) throw new VolumeError(`${point} cannot be set apart: ${r.stderr.trim()}`);
+  }
+  for (const point of found.toReversed()) await exec('umount', ['-l', point]);
+  const [left] = found.length > 0 ? await here() : [];
+  if (left !== undefined) throw new VolumeError(`${left} cannot be unmounted`);
+}

@@ -23,6 +23,14 @@ export class NodeRoot {
   }
 
   /**
+   * Every path by which this process has a directory of its own: where the node is mounted for it, that is seen once more, with
+   * the mounts there were when this process's own were made.
+   */
+  sightings(path: string): string[] {
+    return this.#root === '' ? [path] : [path, this.at(path)];
+  }
+
+  /**
    * Where a path leads once every link in it is followed, on the node. What is not there yet stays as it is.
    * @throws VolumeError when links go round in circles.
    */

@@ -1,4 +1,17 @@
-import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,11 +20,12 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import { inMemory, memoryBytes } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
-import { mountPoints, unmountBelow } from './mount-table.ts';
+import { mountPoints, unbind, unmountBelow } from './mount-table.ts';
 import { NodeRoot } from './node-root.ts';
 import type { PodObjects } from './objects.ts';
 import { referencesOf } from './references.ts';
-import { expandedSubPath, subPathOf } from './sub-path.ts';
+import { expandedSubPath, openSubPath, pathOf } from './sub-path.ts';
+import { SubPathMounts } from './sub-path-mounts.ts';
 import { Tokens } from './tokens.ts';
 import { type VolumeDeps, Volumes } from './volumes.ts';
 
@@ -21,6 +35,16 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'volumes-'));
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
+
+/** Where the file lies that a sub path of a volume leads to. */
+async function opened(volume: string, sub: string): Promise<string> {
+  const handle = await openSubPath(node, join(dir, volume), sub);
+  try {
+    return await readlink(pathOf(handle));
+  } finally {
+    await handle.close();
+  }
+}
 
 describe('hostPath types', () => {
   beforeEach(async () => {
@@ -55,21 +79,132 @@ describe('hostPath types', () => {
 
 describe('sub paths', () => {
   test('are made with the mode of the volume', async () => {
-    await mkdir(join(dir, 'v'), { mode: 0o700 });
-    const made = await subPathOf(node, join(dir, 'v'), 'a/b');
-    expect(made).toBe(join(dir, 'v/a/b'));
-    expect((await stat(made)).mode & 0o777).toBe(0o700);
+    await mkdir(join(dir, 'v'));
+    await chmod(join(dir, 'v'), 0o2770);
+    expect(await opened('v', 'a/b')).toBe(join(dir, 'v/a/b'));
+    expect((await stat(join(dir, 'v/a/b'))).mode & 0o7777).toBe(0o2770);
   });
 
   test('links inside are followed, links that lead out are refused', async () => {
     await mkdir(join(dir, 'v/real'), { recursive: true });
     await symlink('real', join(dir, 'v/link'));
+    await symlink(join(dir, 'v/real'), join(dir, 'v/whole'));
     await symlink('/etc', join(dir, 'v/out'));
     await symlink('../..', join(dir, 'v/up'));
-    expect(await subPathOf(node, join(dir, 'v'), 'link')).toBe(join(dir, 'v/real'));
-    for (const bad of ['out', 'out/deeper', 'up', '../x', '/etc'])
-      await expect(subPathOf(node, join(dir, 'v'), bad), bad).rejects.toThrow(/leads out|must not/);
+    await symlink('../w', join(dir, 'v/beside'));
+    for (const good of ['link', 'whole', './link/']) expect(await opened('v', good)).toBe(join(dir, 'v/real'));
+    for (const bad of ['out', 'out/deeper', 'up', 'beside', '../x', '/etc'])
+      await expect(opened('v', bad), bad).rejects.toThrow(/leads out|must not/);
+    await expect(stat(join(dir, 'w'))).rejects.toThrow('ENOENT');
   });
+
+  test('of a file nothing is below; what is there is opened, whatever it is', async () => {
+    await mkdir(join(dir, 'v'));
+    await writeFile(join(dir, 'v/f'), 'text');
+    expect(await opened('v', 'f')).toBe(join(dir, 'v/f'));
+    await expect(opened('v', 'f/x')).rejects.toThrow('"f" is not a directory');
+    await expect(opened('v/f', 'x')).rejects.toThrow('cannot be opened: ENOTDIR');
+  });
+
+  test('of the whole machine', async () => {
+    const handle = await openSubPath(node, '/', join('.', dir));
+    expect(await readlink(pathOf(handle))).toBe(dir);
+    await handle.close();
+  });
+
+  test.each(['a', 'a/b', 'a/b/c'])('%s exchanged for a link once it was looked at', async (name) => {
+    await mkdir(join(dir, 'v/a/b/c'), { recursive: true });
+    await mkdir(join(dir, 'secret/b/c'), { recursive: true });
+    const racing = new (class extends NodeRoot {
+      override async follow(path: string): Promise<string> {
+        const found = await super.follow(path);
+        if (path.endsWith('/a/b/c')) {
+          await rename(join(dir, 'v', name), join(dir, 'aside'));
+          await symlink(join(dir, 'secret'), join(dir, 'v', name));
+        }
+        return found;
+      }
+    })();
+    await expect(openSubPath(racing, join(dir, 'v'), 'a/b/c')).rejects.toThrow('has become a link meanwhile');
+    expect(await readdir(join(dir, 'secret/b/c'))).toEqual([]);
+  });
+});
+
+describe('sub paths are mounted', () => {
+  const place = { uid: 'u', volume: 'v', container: 'c', index: 1 };
+  const target = (): string => join(dir, 'pods/u/volume-subpaths/v/c/1');
+  const volume = () => ({ base: join(dir, 'v'), root: node });
+  let ran: string[];
+  /** `bind` does what mount would, for files. */
+  const mounts = (bind: (source: string) => Promise<void>): SubPathMounts => {
+    const exec = async (program: string, args: readonly string[]) => {
+      ran.push([program, ...args].join(' ').replace(/fd\/\d+/, 'fd/N'));
+      await bind(await readlink(args.at(-2) ?? ''));
+      return { code: 0, stdout: '', stderr: '' };
+    };
+    return new SubPathMounts({ exec, node, podDir: (uid) => join(dir, 'pods', uid) });
+  };
+  const asFile = async (source: string): Promise<void> => {
+    await rm(target());
+    await link(source, target());
+  };
+  beforeEach(async () => {
+    ran = [];
+    await mkdir(join(dir, 'v'));
+    await writeFile(join(dir, 'v/f'), 'one');
+  });
+
+  test('what is open, anew only when it is another', async () => {
+    const m = mounts(asFile);
+    expect(await m.mount(place, volume(), 'f')).toBe(target());
+    expect(ran).toEqual([`mount --no-canonicalize --bind /proc/${process.pid}/fd/N ${target()}`]);
+    await m.mount(place, volume(), 'f');
+    expect(ran).toHaveLength(1);
+    await rename(join(dir, 'v/f'), join(dir, 'v/old'));
+    await writeFile(join(dir, 'v/f'), 'two');
+    await m.mount(place, volume(), 'f');
+    expect(ran).toHaveLength(2);
+    expect(await readFile(target(), 'utf8')).toBe('two');
+  });
+
+  test('and nothing else: a mount that shows another file is refused', async () => {
+    const m = mounts(async () => {});
+    await expect(m.mount(place, volume(), 'f')).rejects.toThrow('another file is seen in its place');
+    await expect(stat(target())).rejects.toThrow('ENOENT');
+  });
+
+  test('and go with the pod, but what is in them', async () => {
+    const m = mounts(asFile);
+    await m.release('u');
+    await m.mount(place, volume(), 'f');
+    await m.release('u');
+    expect(await readdir(join(dir, 'pods/u'))).toEqual([]);
+    // As if it were still mounted.
+    await mkdir(join(target(), 'data'), { recursive: true });
+    await expect(m.release('u')).rejects.toThrow('ENOTEMPTY');
+  });
+});
+
+test('mounts of what lies elsewhere are set apart before they are taken away', async () => {
+  const table = ['/', '/p/s', '/p/s/a', '/p/s/a/deep', '/p/ss'];
+  const ran: string[] = [];
+  const exec = async (program: string, args: readonly string[]) => {
+    ran.push([program, ...args].join(' '));
+    if (program === 'umount') table.splice(table.indexOf(args.at(-1) ?? ''), 1);
+    return { code: 0, stdout: '', stderr: '' };
+  };
+  await unbind('/p/s/a', exec, async () => [...table]);
+  expect(ran).toEqual([
+    'mount --make-slave /p/s/a',
+    'mount --make-slave /p/s/a/deep',
+    'umount -l /p/s/a/deep',
+    'umount -l /p/s/a',
+  ]);
+  expect(table).toEqual(['/', '/p/s', '/p/ss']);
+  const stubborn = async (program: string) => ({ code: program === 'mount' ? 0 : 32, stdout: '', stderr: '' });
+  await expect(unbind('/p/s', stubborn, async () => table)).rejects.toThrow('/p/s cannot be unmounted');
+  const refusing = async () => ({ code: 1, stdout: '', stderr: 'no' });
+  await expect(unbind('/p/s', refusing, async () => table)).rejects.toThrow('/p/s cannot be set apart: no');
 });
 
 test('a sub path by variables; one that is not there or empty does not show another part of the volume', async () => {
@@ -162,13 +297,19 @@ describe("an agent in a container, which sees the node's files elsewhere", () =>
     await expect(there.follow('/loop')).rejects.toThrow('too many levels');
   });
 
+  test('has what is its own twice', () => {
+    expect(new NodeRoot(dir).sightings('/run/app')).toEqual(['/run/app', join(dir, 'run/app')]);
+    expect(new NodeRoot('/').sightings('/run/app')).toEqual(['/run/app']);
+  });
+
   test("checks and makes the node's files, and names them as the node does", async () => {
     const there = new NodeRoot(dir);
     expect(await hostPath(there, '/var/run/app', 'Directory')).toBe('/var/run/app');
     await expect(hostPath(there, '/etc/hostname', 'File')).rejects.toThrow('is not a file');
     await hostPath(there, '/var/run/made', 'DirectoryOrCreate');
     expect((await stat(join(dir, 'run/made'))).isDirectory()).toBe(true);
-    expect(await subPathOf(there, '/var/run', 'app/sub')).toBe('/run/app/sub');
+    const sub = await openSubPath(there, '/var/run', 'app/sub');
+    await sub.close();
     expect((await stat(join(dir, 'run/app/sub'))).isDirectory()).toBe(true);
   });
 });

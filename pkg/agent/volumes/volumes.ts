@@ -14,10 +14,11 @@ import { VolumeError } from './errors.ts';
 import { giveToGroup } from './group.ts';
 import { hostPath } from './host-path.ts';
 import { isMounted, unmountBelow } from './mount-table.ts';
-import type { NodeRoot } from './node-root.ts';
+import { NodeRoot } from './node-root.ts';
 import type { PodObjects } from './objects.ts';
 import { referencesOf } from './references.ts';
-import { expandedSubPath, subPathOf } from './sub-path.ts';
+import { expandedSubPath } from './sub-path.ts';
+import { SubPathMounts } from './sub-path-mounts.ts';
 import { Tokens } from './tokens.ts';
 
 export interface VolumeDeps {
@@ -36,6 +37,9 @@ const PROPAGATION = {
   Bidirectional: { propagation: 'rshared' },
 } as const;
 
+/** The file system as this process sees it. */
+const HERE = new NodeRoot();
+
 /** Secrets never reach a disk. */
 const isConfidential = (v: Volume): boolean => v.configMap === undefined;
 
@@ -47,9 +51,11 @@ const isReadOnly = (v: Volume | undefined): boolean =>
 export class Volumes {
   readonly #d: VolumeDeps;
   readonly #tokens: Tokens;
+  readonly #subPaths: SubPathMounts;
 
   constructor(deps: VolumeDeps) {
     this.#d = deps;
+    this.#subPaths = new SubPathMounts({ ...deps, podDir: (uid) => this.podDir(uid) });
     this.#tokens = new Tokens(deps.objects, deps.clock);
   }
 
@@ -136,7 +142,12 @@ export class Volumes {
     return this.#tokens.renewAt(uid);
   }
 
-  /** Mounts of one container. @throws VolumeError */
+  /** Where a volume is seen: our own where they were made, also what was mounted since the node was shown to this process. */
+  #rootOf(pod: Pod, v: Volume | undefined): NodeRoot {
+    return v && (v.hostPath || claimNameOf(pod, v)) ? this.#d.node : HERE;
+  }
+
+  /** Mounts of one container that is about to start. @throws VolumeError */
   async mountsOf(
     pod: Stored<Pod>,
     c: Container,
@@ -144,15 +155,16 @@ export class Volumes {
     env: ReadonlyMap<string, string>,
   ): Promise<Mount[]> {
     const mounts: Mount[] = [];
-    for (const m of c.volumeMounts ?? []) {
+    for (const [index, m] of (c.volumeMounts ?? []).entries()) {
       const base = paths.get(m.name);
       if (base === undefined) throw new VolumeError(`volume "${m.name}" is not defined in pod ${pod.metadata.name}`);
       if (m.recursiveReadOnly === 'Enabled')
         throw new VolumeError(`volume "${m.name}": recursive read-only mounts are not supported by the runtime`);
       const sub = m.subPathExpr ? expandedSubPath(m.subPathExpr, env) : (m.subPath ?? '');
       const volume = pod.spec?.volumes?.find((v) => v.name === m.name);
+      const place = { uid: pod.metadata.uid, volume: m.name, container: c.name, index };
       mounts.push({
-        source: sub ? await subPathOf(this.#d.node, base, sub) : base,
+        source: sub ? await this.#subPaths.mount(place, { base, root: this.#rootOf(pod, volume) }, sub) : base,
         target: m.mountPath,
         readOnly: m.readOnly || isReadOnly(volume),
         ...PROPAGATION[m.mountPropagation ?? 'None'],
@@ -166,11 +178,16 @@ export class Volumes {
     return readdir(join(this.#d.rootDir, 'pods')).catch(() => []);
   }
 
+  async #unmountBelow(dir: string): Promise<void> {
+    for (const seen of this.#d.node.sightings(dir)) await unmountBelow(seen, this.#d.exec);
+  }
+
   /** Takes the volumes of a pod that ended away; what its containers left to be read stays. */
   async release(uid: string): Promise<void> {
     this.#d.objects.release(uid);
     this.#tokens.forget(uid);
-    await unmountBelow(join(this.podDir(uid), 'volumes'), this.#d.exec);
+    await this.#subPaths.release(uid);
+    await this.#unmountBelow(join(this.podDir(uid), 'volumes'));
     await rm(join(this.podDir(uid), 'volumes'), { recursive: true, force: true });
     await rm(join(this.#memory, uid), { recursive: true, force: true });
   }
@@ -178,7 +195,7 @@ export class Volumes {
   /** Unmounts and removes everything of a pod, also when nothing but its directory is known. */
   async cleanUp(uid: string): Promise<void> {
     await this.release(uid);
-    await unmountBelow(this.podDir(uid), this.#d.exec);
+    await this.#unmountBelow(this.podDir(uid));
     await rm(this.podDir(uid), { recursive: true, force: true });
   }
 }
