@@ -124,7 +124,7 @@ test('an address that the interface of the LAN has lost is put back, and what is
   done.length = 0;
   expect(await announcer.intact()).toBe(false);
   await announcer.announce(['fd00::8', 'fd00::9'], own);
-  expect(done).toEqual(['accept_dad 0', 'addr add fd00::9', 'look', 'accept_dad 1']);
+  expect(done).toEqual(['accept_dad -1', 'addr add fd00::9', 'look', 'accept_dad 1']);
   expect(await announcer.intact()).toBe(true);
 });
 
@@ -134,7 +134,24 @@ test('the kernel tells of addresses of IPv6 at once, asking nobody; as soon as i
   slow(2);
   await announcer.announce(['fd00::8', 'fd00::9'], own);
   const added = ['addr add fd00::8', 'addr add fd00::9'];
-  expect(done.slice(2)).toEqual(['ndisc_notify 1', 'accept_dad 0', ...added, 'look', 'look', 'look', 'accept_dad 1']);
+  expect(done.slice(2)).toEqual(['ndisc_notify 1', 'accept_dad -1', ...added, 'look', 'look', 'look', 'accept_dad 1']);
+});
+
+test.each([
+  ['-1', '1'],
+  ['-2', '2'],
+  ['0', '0'],
+  ['2', '2'],
+])('an interface that was told not to ask when the proxy was killed (%s) asks again (%s)', async (found, wanted) => {
+  const { exec, done, parameters } = machine([]);
+  parameters.set('accept_dad', found);
+  const announcer = new Announcer({ exec, logger: silentLogger, family: 'IPv6', how: 'route' });
+  await announcer.announce([], own);
+  expect(parameters.get('accept_dad')).toBe(wanted);
+  done.length = 0;
+  await announcer.announce(['fd00::9'], own);
+  const around = wanted === '0' ? [[], []] : [[`accept_dad -${wanted}`], [`accept_dad ${wanted}`]];
+  expect(done.slice(2)).toEqual([...(around[0] ?? []), 'addr add fd00::9', 'look', ...(around[1] ?? [])]);
 });
 
 test('an address that the interface cannot have leaves it as it was', async () => {

@@ -101,6 +101,7 @@ export class Announcer {
     const lan = nodeIp === undefined ? undefined : interfaceOf(nodeIp, networkInterfaces());
     const added = wanted.filter((a) => !present.includes(a));
     for (const a of added) await this.#route('add', a);
+    if (known === undefined && lan !== undefined && this.#o.family === 'IPv6') await this.#askAgain(lan);
     await this.#place(wanted, lan);
     this.#known = wanted;
     // After a restart everybody knows, unless somebody else answered in the meantime.
@@ -171,13 +172,14 @@ export class Announcer {
 
   /**
    * The kernel tells all neighbours of an address once it knows that nobody else has it, for which it asks for a second or
-   * two. Who has it nevertheless is to lose it: while addresses are added, the interface is told not to ask.
+   * two. Who has it nevertheless is to lose it: while addresses are added, the interface is told not to ask, by its parameter's
+   * negative, which tells whoever comes after a kill what it was.
    */
   async #unasked(lan: string, addresses: readonly string[], add: (told: boolean) => Promise<void>): Promise<void> {
     const { exec, logger } = this.#o;
     const key = parameter(lan, 'accept_dad');
-    const before = (await exec('sysctl', ['-n', key], { timeoutMs: TIMEOUT_MS })).stdout.trim();
-    const problem = await ensureSysctl(exec, key, '0');
+    const before = Math.abs(await this.#asks(lan));
+    const problem = await ensureSysctl(exec, key, `${-before}`);
     if (problem !== undefined) {
       logger.warn({ problem }, 'neighbours will be told of IPv6 addresses a second late');
       return add(true);
@@ -187,8 +189,20 @@ export class Announcer {
       for (let looks = 0; looks < LOOKS && (await this.#tentative(lan, addresses)); looks++)
         await systemClock.sleep(BETWEEN_LOOKS_MS);
     } finally {
-      await ensureSysctl(exec, key, before);
+      await ensureSysctl(exec, key, `${before}`);
     }
+  }
+
+  /** Whether the kernel asks for new addresses of an interface: above 0. @returns 0 if that is not known */
+  async #asks(lan: string): Promise<number> {
+    const { stdout } = await this.#o.exec('sysctl', ['-n', parameter(lan, 'accept_dad')], { timeoutMs: TIMEOUT_MS });
+    return Number.parseInt(stdout, 10) || 0;
+  }
+
+  /** Has the kernel ask again, if a former life of this ended while it was told not to. */
+  async #askAgain(lan: string): Promise<void> {
+    const left = await this.#asks(lan);
+    if (left < 0) await ensureSysctl(this.#o.exec, parameter(lan, 'accept_dad'), `${-left}`);
   }
 
   /** Whether the kernel does not use some address of an interface yet. */
