@@ -341,8 +341,11 @@ test('an address of a pool is on the interface of one node, comes back when it w
   };
   const holder = await waitFor('one node has it', async () => (await holders()).map(String)[0]);
   const [, link] = (await shown(Number(holder))).split(/\s+/);
-  await on(Number(holder), `ip -6 addr del ${address}/128 dev ${link}`);
+  // As a proxy leaves it that is killed while it adds an address.
+  const asks = `net.ipv6.conf.${link}.accept_dad`;
+  await on(Number(holder), `sysctl -qw ${asks}=-1; ip -6 addr del ${address}/128 dev ${link}`);
   await waitFor('it is back', async () => (await holders()).length === 1);
+  await waitFor('others are asked for', async () => (await on(Number(holder), `sysctl -n ${asks}`)).trim() === '1');
   await answers(address, 8092);
   await kubectl('delete', 'service', 'pooled');
   await waitFor('nobody has it', async () => (await holders()).length === 0);

@@ -7,12 +7,14 @@ import { systemExec } from '#process/exec.ts';
 import { createLogger } from '#process/logger.ts';
 import { IptablesBackend } from '#proxy/backends/iptables/backend.ts';
 import { IpvsBackend } from '#proxy/backends/ipvs/backend.ts';
+import { NftablesBackend } from '#proxy/backends/nftables/backend.ts';
 import { FamilyProxy } from '#proxy/family-proxy.ts';
 import type { Endpoint, ServicePort } from '#proxy/table/types.ts';
 import { run } from '../../../deploy/run.ts';
 import { type Checks, runChecks } from '../../bed/guest/inside.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { attempt, unanswered } from '../network/attempt.ts';
+import { ASSOCIATION, ask, askers, associate, podsOf, wgetOf, within } from './asking.ts';
 
 const CIDR = '10.244.0.0/16';
 const PODS = [1, 2, 3];
@@ -23,6 +25,7 @@ const CIDR6 = 'fd00:244::/56';
 const podIp6 = (n: number): string => `fd00:244:0:1::1${n}`;
 /** Of servers that a rolling update ends. */
 const FORMER_PORT = 8081;
+const SCTP_PORT = 8082;
 const CLIENT6 = 'fd00:2::2';
 const NODE6 = 'fd00:2::1';
 
@@ -54,43 +57,14 @@ async function build(): Promise<void> {
       POD=pod${n} ip netns exec pod${n} busybox httpd -f -p 0.0.0.0:${FORMER_PORT} -h /run/www >/dev/null 2>&1 &
       echo $! >/run/former-${n}`);
   }
+  await sh(`ip netns exec pod1 ${ASSOCIATION} serve ${SCTP_PORT} pod1 >/dev/null 2>&1 &`);
 }
 
-/** What makes a line of words run in a namespace ("" is the node): no program of it needs libraries, which cost most here. */
-const within = (from: string): string[] =>
-  from === '' ? [] : ['busybox', 'nsenter', `--net=/run/netns/${from}`, '--'];
-// No -T: busybox 1.35 crashes with it.
-const wgetOf = (address: string, path: string): string[] => [
-  'busybox',
-  'wget',
-  '-qO-',
-  `http://${address}/cgi-bin/${path}`,
-];
-const PATIENCE_S = 30;
-
-/** Answer of a web server to a namespace: "<client address> <pod>"; undefined: none. */
-async function ask(
-  from: string,
-  address: string,
-  o: { path?: string; patience?: number } = {},
-): Promise<string | undefined> {
-  const { path = 'whoami', patience = PATIENCE_S } = o;
-  const [command = '', ...args] = [...within(from), ...wgetOf(address, path)];
-  // One that throws has not ended in time.
-  const ended = await systemExec(command, args, { timeoutMs: patience * 1000 }).catch(() => undefined);
-  return ended?.code === 0 ? ended.stdout.replace(/[[\]]/g, '') : undefined;
-}
-/** The pods that answer when one program asks several times, one after another, and as whom each saw the client. */
-async function askers(times: number, from: string, address: string): Promise<Map<string, string>> {
-  const words = wgetOf(address, 'whoami').map((word) => `'${word}'`);
-  const once = `${words.join(' ')} && echo || echo 'nobody nobody'`;
-  const script = Array.from({ length: times }, () => once).join('\n');
-  const [command = '', ...args] = [...within(from), 'busybox', 'sh', '-c', script];
-  const { stdout } = await systemExec(command, args, { timeoutMs: times * PATIENCE_S * 1000 });
-  const answers = stdout.replace(/[[\]]/g, '').trim().split('\n');
-  return new Map(answers.map((line) => line.split(' ').reverse() as [pod: string, client: string]));
-}
-const podsOf = (found: Map<string, string>): string => [...found.keys()].sort().join(' ');
+/** What the server of SCTP says to a pod by the cluster IP, and to a client outside by the node port. */
+const associations = (): Promise<string[]> =>
+  Promise.all([associate('pod3', SCTP_VIP, 80), associate('client', NODE, 30_082)]);
+/** Pods keep their address, clients outside are seen as the node. */
+const ASSOCIATED = [`${podIp(3)} pod1`, '10.244.1.1 pod1'];
 
 /** Longer than the guest may take: where it is too slow, that is what is told. */
 const UNTIL_THE_END = { timeoutMs: 600_000, everyMs: 300 };
@@ -161,6 +135,7 @@ const service = (name: string, ip: string, endpoints: Endpoint[], more: Partial<
   ...{ openToNode: false, externalLocal: false, ...more },
 });
 const VIP = '10.96.0.10';
+const SCTP_VIP = '10.96.0.16';
 const VIP6 = 'fd00:96::a';
 const ends6 = (...pods: number[]): Endpoint[] => pods.map((n) => ({ ip: podIp6(n), port: 8080, local: true }));
 const table6 = (web: Endpoint[]) => ({
@@ -180,6 +155,7 @@ const table = (web: Endpoint[]) => ({
     service('guarded', '10.96.0.11', ends(1), { loadBalancerIPs: ['198.51.100.7'], sourceRanges: ['203.0.113.0/24'] }),
     service('local', '10.96.0.14', ends(1), { nodePort: 30_081, externalLocal: true }),
     service('open', '10.96.0.15', ends(2), { loadBalancerIPs: ['198.51.100.8'], sourceRanges: [`${CLIENT}/32`] }),
+    service('signals', SCTP_VIP, [endpoint(1, SCTP_PORT)], { protocol: 'sctp', nodePort: 30_082 }),
     service('web', VIP, web, { nodePort: 30_080, externalIPs: ['198.51.100.9'] }),
   ],
   announced: [],
@@ -190,6 +166,7 @@ const OPTIONS = { exec: systemExec, logger, family: 'IPv4', clusterCidr: CIDR } 
 const OPTIONS6 = { ...OPTIONS, family: 'IPv6', clusterCidr: CIDR6 } as const;
 const newIpvs = () => new IpvsBackend({ ...OPTIONS, scheduler: 'rr' });
 const iptables = new IptablesBackend(OPTIONS);
+const nftables = new NftablesBackend(OPTIONS);
 let ipvs = newIpvs();
 const ipvs6 = new IpvsBackend({ ...OPTIONS6, scheduler: 'rr' });
 const iptables6 = new IptablesBackend(OPTIONS6);
@@ -225,6 +202,10 @@ const checks: Checks = {
       [undefined, true],
     ];
   },
+  'SCTP: a pod by the cluster IP, and a client outside by the node port': async () => [
+    await associations(),
+    ASSOCIATED,
+  ],
   'ClientIP affinity': async () => [(await askers(4, 'pod3', '10.96.0.12')).size, 1],
   'a Service without endpoints answers nothing': async () => [
     await ask('pod3', '10.96.0.13', { patience: 3 }),
@@ -315,6 +296,15 @@ const checks: Checks = {
       [left.split('\n').slice(0, 4), podsOf(found)],
       [['0', '0', '0', '0'], 'pod1 pod2'],
     ];
+  },
+  'SCTP by rules of iptables': async () => [await associations(), ASSOCIATED],
+  'SCTP by rules of nftables': async () => {
+    await nftables.apply(table(ends(1, 2)));
+    await iptables.cleanup();
+    const found = await associations();
+    await iptables.apply(table(ends(1, 2)));
+    await nftables.cleanup();
+    return [found, ASSOCIATED];
   },
   'what goes of one family leaves the other alone': async () => {
     const found = await askers(2, 'pod3', `[${VIP6}]`);
