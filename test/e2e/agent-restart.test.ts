@@ -8,6 +8,8 @@ import {
   apply,
   BUSYBOX,
   conditionOf,
+  eventSaid,
+  eventsOf,
   exec,
   getPod,
   isReady,
@@ -179,6 +181,52 @@ async function liveRestore(on: boolean): Promise<void> {
 
 const signalDocker = (signal: string) =>
   node().exec('sh', ['-c', `kill -${signal} $(cat ${join(node().dir, 'docker.pid')})`]);
+
+test('a pod that ends is ready as long as its probe says so, whoever the agent is, and is not ended for its other probes', async () => {
+  const waits = { preStop: { exec: { command: ['sh', '-c', 'until [ -f /tmp/go ]; do sleep 0.2; done'] } } };
+  const probe = fileProbe('/tmp/up');
+  const probes = {
+    startupProbe: fileProbe('/tmp/up', { failureThreshold: 90 }),
+    readinessProbe: probe,
+    livenessProbe: probe,
+  };
+  const ending = shell('touch /tmp/up; trap "exit 0" TERM; sleep 3600 & wait', { ...probes, lifecycle: waits });
+  const spec = { terminationGracePeriodSeconds: 300 };
+  const metadata = { name: 'ending' };
+  await apply(
+    cluster(),
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: { app: 'ending' }, ports: [{ port: 80 }] } },
+    pod('ending', ending, spec, { labels: { app: 'ending' } }),
+    pod('unprobed', sleeper({ lifecycle: waits }), spec),
+  );
+  for (const name of ['ending', 'unprobed']) await until(name, isReady);
+  const shown = 'jsonpath={.items[*].endpoints[*].conditions}';
+  const endpoint = () => cluster().get('endpointslices', '-l', 'kubernetes.io/service-name=ending', '-o', shown);
+  const told = (serving: boolean) =>
+    waitFor(`serving: ${serving}`, async () => {
+      const { ready, terminating, ...more } = JSON.parse((await endpoint()) || '{}') as Record<string, boolean>;
+      return ready === false && terminating === true && more.serving === serving;
+    });
+  await cluster().kubectlOk(['delete', 'pod', 'ending', 'unprobed', '--wait=false']);
+  for (const name of ['ending', 'unprobed']) {
+    await eventSaid(cluster(), name, 'Killing');
+    expect(isReady(await getPod(cluster(), name))).toBe(true);
+  }
+  await told(true);
+  await exec(cluster(), 'ending', 'rm /tmp/up');
+  await told(false);
+  await node().agent.kill('SIGKILL');
+  await node().agent.start();
+  await waitFor(
+    'the pod can be reached',
+    async () => (await cluster().kubectl(['exec', 'ending', '--', 'touch', '/tmp/up'])).code === 0,
+  );
+  await told(true);
+  expect(isReady(await getPod(cluster(), 'unprobed'))).toBe(true);
+  expect(await eventsOf(cluster(), 'ending', 'Unhealthy')).not.toContainEqual(expect.stringContaining('Liveness'));
+  for (const name of ['ending', 'unprobed']) await exec(cluster(), name, 'touch /tmp/go');
+  await cluster().kubectlOk(['wait', '--for=delete', 'pod/ending', 'pod/unprobed', '--timeout=100s']);
+});
 
 test('where containers outlive dockerd nothing is restarted, and all goes on when it is back', async () => {
   const steady = (p: Pod) => (p.metadata?.name ?? '').startsWith('many-') && isReady(p);

@@ -97,7 +97,14 @@ async function bench(left: {
       pathOf: () => '',
       remove: async (uid: string) => void removed.push(`cgroup ${uid}`),
     },
-    prober: { forget: nothing, watch: nothing, unhealthy: nothing, ready: () => true, started: () => true },
+    prober: {
+      forget: nothing,
+      ending: nothing,
+      watch: nothing,
+      unhealthy: nothing,
+      ready: () => true,
+      started: () => true,
+    },
     publisher: {
       ...{ newest: (p: Stored<Pod>) => told.get(p.metadata.uid) ?? p.status ?? {}, seen: nothing, forget: nothing },
       publish: (p: Stored<Pod>, status: PodStatus) => {

@@ -149,7 +149,7 @@ export class PodWorker {
       if (r?.state === 'running') {
         this.#pod.restarts.clear(c.name);
         const probed = this.#starter.hooked(r.id) && this.#pod.podIp !== '' && !this.#stopper.stopping.has(r.id);
-        if (probed && !this.#pod.terminating) prober.watch(this.#newest, c, r, this.#pod.podIp);
+        if (probed && !this.#pod.orphan) prober.watch(this.#newest, c, r, this.#pod.podIp);
       } else if (r?.state === 'exited') {
         this.#ended(r);
         const isInit = pod.spec?.initContainers?.includes(c as never) ?? false;
@@ -250,7 +250,6 @@ export class PodWorker {
     if (this.#pod.orphan) return false;
     const { clock, publisher, prober, images, hostIps, view } = this.#d;
     const { podIps, uid } = this.#pod;
-    const { stopping } = this.#stopper;
     const input: StatusInput = {
       pod: this.#newest,
       runtime: view.pod(uid),
@@ -263,7 +262,7 @@ export class PodWorker {
       over: this.over,
       waiting: (name) => this.#pod.restarts.waiting(name),
       message: (id) => this.#lastWords.of(id),
-      ready: (r, c) => !stopping.has(r.id) && prober.ready(r, c),
+      ready: (r, c) => !this.#stopper.withdrawn(r.id) && prober.ready(r, c),
       started: (r, c) => this.#starter.hooked(r.id) && prober.started(r, c),
       imageId: (image) => images.idOf(image),
     };

@@ -16,6 +16,8 @@ export class Stopper {
   readonly #pod: PodContext;
   /** When each container being stopped is killed at the latest, by record id. */
   readonly #deadlines = new Map<string, number>();
+  /** Those that count as not ready from then on, by record id. */
+  readonly #withdrawn = new Set<string>();
   #endingSince = 0;
 
   constructor(pod: PodContext) {
@@ -42,8 +44,28 @@ export class Stopper {
     return new Set([...this.#deadlines].filter(([, at]) => at <= latest).map(([id]) => id));
   }
 
+  /** Whether a container was taken out of service when its end was ordered. */
+  withdrawn(recordId: string): boolean {
+    return this.#withdrawn.has(recordId);
+  }
+
   forget(recordId: string): void {
     this.#deadlines.delete(recordId);
+    this.#withdrawn.delete(recordId);
+  }
+
+  /**
+   * The containers of a deleted pod are ready as long as they say so: who has nobody else still turns to them. Others stop
+   * serving at once, as their pod is not seen to end.
+   */
+  #withdraw(recordId: string): void {
+    const { terminating, orphan, failure, deps } = this.#pod;
+    if (terminating && !orphan && !failure) {
+      deps.prober.ending(recordId);
+      return;
+    }
+    deps.prober.forget(recordId);
+    this.#withdrawn.add(recordId);
   }
 
   /** Orders the end of containers; their `die` events bring the next look. */
@@ -52,14 +74,14 @@ export class Stopper {
     const now = deps.clock.now();
     for (const t of targets) {
       this.#deadlines.set(t.record.id, now + t.graceSeconds * 1000);
-      deps.prober.forget(t.record.id);
+      this.#withdraw(t.record.id);
       const stopping = t.reason === 'Stopping container';
       this.#pod.event('Normal', 'Killing', stopping ? `Stopping container ${t.record.name}` : t.reason);
     }
     const drop = this.#dropDelay(targets);
     for (const t of targets) {
       this.#stop(t, drop).catch((err: unknown) => {
-        this.forget(t.record.id);
+        this.#deadlines.delete(t.record.id);
         deps.logger.warn({ err, container: t.record.name }, 'stopping failed, will retry');
         deps.again(this.#pod.uid, RETRY_MS);
       });

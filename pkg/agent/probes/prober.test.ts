@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Container, Pod, Probe } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
@@ -28,10 +28,10 @@ function bench() {
     ...{ runtime, clock, changed: (uid) => changed.push(uid) },
     events: { event, flush: async () => {} },
   });
-  const watch = (id: string, probes: Partial<Container>, status: object = {}) => {
+  const watch = (id: string, probes: Partial<Container>, status: object = {}, metadata: object = {}) => {
     const container = { name: 'main', ...probes } as Container;
     const record = { id, podUid: id, name: 'main', startedAt: clock.now(), attempt: 0 } as ContainerRecord;
-    const pod = { metadata: { name: id, uid: id }, status } as unknown as Stored<Pod>;
+    const pod = { metadata: { name: id, uid: id, ...metadata }, status } as unknown as Stored<Pod>;
     prober.watch(pod, container, record, IP);
     return { container, record };
   };
@@ -126,4 +126,48 @@ test('a failed liveness probe says what is to be done, in the grace of its own',
   const before = b.looks.length;
   await b.clock.advance(60 * SECOND);
   expect(b.looks).toHaveLength(before);
+});
+
+describe('of a pod that ends only readiness is looked at', () => {
+  const probe = (name: string) => ({ exec: { command: [name] }, periodSeconds: 1, failureThreshold: 1 });
+  const probes = { startupProbe: probe('up'), livenessProbe: probe('live'), readinessProbe: probe('ready') };
+
+  test('what was found of the others stays', async () => {
+    const b = bench();
+    const { container, record } = b.watch('c', probes);
+    await b.clock.advance(3 * SECOND);
+    const ready = () => [b.prober.started(record, container), b.prober.ready(record, container)];
+    expect(ready()).toEqual([true, true]);
+    b.prober.ending('c');
+    b.answers.set('c', fails);
+    const before = b.looks.length;
+    await b.clock.advance(5 * SECOND);
+    expect(b.looks.length - before).toBe(5);
+    expect(b.events).toEqual(Array(5).fill('Readiness probe failed: no'));
+    expect(ready()).toEqual([true, false]);
+    expect(b.prober.unhealthy(record)).toBeUndefined();
+    b.prober.close();
+  });
+
+  test('also a look that was under way when it was told to end', async () => {
+    const b = bench();
+    const late = Promise.withResolvers<{ code: number; output: string }>();
+    b.answers.set('c', () => late.promise);
+    const { record } = b.watch('c', { livenessProbe: probe('live') });
+    await b.clock.advance(SECOND);
+    b.prober.ending('c');
+    late.resolve({ code: 1, output: 'no' });
+    await b.clock.advance(5 * SECOND);
+    expect([b.looks.length, b.events, b.prober.unhealthy(record)]).toEqual([1, [], undefined]);
+  });
+
+  test('and by an agent that comes later, as it was told before', async () => {
+    const b = bench();
+    const told = { name: 'main', containerID: 'docker://c', ready: true, started: true };
+    const { container, record } = b.watch('c', probes, { containerStatuses: [told] }, { deletionTimestamp: 'now' });
+    expect([b.prober.started(record, container), b.prober.ready(record, container)]).toEqual([true, true]);
+    await b.clock.advance(5 * SECOND);
+    expect(b.looks).toHaveLength(5);
+    b.prober.close();
+  });
 });

@@ -28,6 +28,8 @@ interface Watched {
   streak: number;
   last: boolean | undefined;
   timer: Timer | undefined;
+  /** Nobody looks any more; what was found stays. */
+  over: boolean;
 }
 
 const PROBES = [
@@ -56,7 +58,7 @@ export class Prober {
     return this.#watched.get(Prober.#key(record.id, kind))?.result;
   }
 
-  /** Starts the probes of a running container; harmless to repeat. */
+  /** Starts the probes of a running container, of a pod that ends that of readiness alone; harmless to repeat. */
   watch(pod: Stored<Pod>, container: Container, record: ContainerRecord, podIp: string): void {
     for (const [kind, field] of PROBES) {
       const probe = container[field];
@@ -67,16 +69,26 @@ export class Prober {
       const adopted = told?.containerID === `docker://${record.id}`;
       const known =
         (adopted && { startup: told.started, readiness: told.ready, liveness: undefined }[kind]) || undefined;
-      const more = { result: known, streak: 0, last: undefined, timer: undefined };
+      const over = kind !== 'readiness' && pod.metadata.deletionTimestamp !== undefined;
+      const more = { result: known, streak: 0, last: undefined, timer: undefined, over };
       const w: Watched = { kind, probe, pod, container, record, podIp, ...more };
       this.#watched.set(key, w);
-      if (kind === 'startup' && known) continue;
+      if (over || (kind === 'startup' && known)) continue;
       const delay = (probe.initialDelaySeconds ?? 0) * 1000;
       const age = this.#d.clock.now() - record.startedAt;
       // A restarted agent spreads the probes of all its containers over their periods.
       const spread = adopted && (known === true || kind === 'liveness');
       const first = spread ? Math.random() * periodOf(probe) : EAGER_MS;
       this.#schedule(w, Math.max(first, delay - age));
+    }
+  }
+
+  /** The pod of a container ends: whether it is ready is still to be known, and nothing else ("Pod Lifecycle", termination). */
+  ending(recordId: string): void {
+    for (const kind of ['startup', 'liveness'] as const) {
+      const w = this.#watched.get(Prober.#key(recordId, kind));
+      w?.timer?.cancel();
+      if (w) w.over = true;
     }
   }
 
@@ -117,7 +129,7 @@ export class Prober {
 
   async #look(w: Watched): Promise<void> {
     const { record, container, probe } = w;
-    const alive = (): boolean => this.#watched.get(Prober.#key(record.id, w.kind)) === w;
+    const alive = (): boolean => !w.over && this.#watched.get(Prober.#key(record.id, w.kind)) === w;
     const waits = w.kind !== 'startup' && !this.started(record, container);
     if (!waits) {
       const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
