@@ -1,13 +1,13 @@
 import { isFinal } from '#api/kinds/core/pod/phase.ts';
-import { type Pod, type PodStatus, Pods } from '#api/kinds/index.ts';
+import type { Pod, PodStatus } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
 import type { PodRuntime } from '../runtime/view.ts';
 import { buildStatus, outcomeOf } from '../status/build.ts';
 import { toldFailure } from '../status/conditions.ts';
 import type { StatusInput } from '../status/input.ts';
+import { removePod } from '../status/replaced.ts';
 import { rejection } from './admission.ts';
 import { appArmorRefusal } from './apparmor.ts';
 import { specHash } from './container-config.ts';
@@ -382,15 +382,12 @@ export class PodWorker {
     if (!orphan && pod.metadata.finalizers?.length) await publisher.written(uid);
     publisher.forget(uid);
     if (!orphan) {
-      const { name, namespace } = pod.metadata;
       try {
-        await client.delete(Pods, name, namespace, { gracePeriodSeconds: 0, preconditions: { uid } });
-      } catch (e) {
-        if (!isNotFound(e) && !isConflict(e)) {
-          again(uid, RETRY_MS);
-          logger.warn({ err: e, pod: this.#pod.label }, 'the last step of the deletion failed, will retry');
-          return;
-        }
+        await removePod(client, pod);
+      } catch (err) {
+        again(uid, RETRY_MS);
+        logger.warn({ err, pod: this.#pod.label }, 'the last step of the deletion failed, will retry');
+        return;
       }
     }
     this.finished = true;

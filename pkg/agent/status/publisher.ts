@@ -8,6 +8,7 @@ import type { Client } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
 import { type OwnStatus, ownPart, statusPatch } from './own.ts';
 import { comingUp } from './progress.ts';
+import { isReplaced } from './replaced.ts';
 
 export interface PublisherDeps {
   readonly client: Client;
@@ -150,7 +151,11 @@ export class StatusPublisher {
         sent.shown = { own: ownPart(answer.status ?? {}), version: versionOf(answer) };
         return;
       } catch (err) {
-        if (isNotFound(err) || isInvalid(err) || (isConflict(err) && (await this.#isReplaced(pod)))) {
+        if (
+          isNotFound(err) ||
+          isInvalid(err) ||
+          (isConflict(err) && (await isReplaced(client, pod, { timeoutMs: TIMEOUT_MS, signal })))
+        ) {
           if (isInvalid(err)) logger.error({ err, pod: `${namespace}/${name}` }, 'the status was refused');
           return;
         }
@@ -158,14 +163,5 @@ export class StatusPublisher {
         await clock.sleep(wait, signal).catch(() => {});
       }
     }
-  }
-
-  /** Whether another pod has its name now. A conflict also comes when too many write to the same one at once. */
-  async #isReplaced({ metadata: { name, namespace, uid } }: Stored<Pod>): Promise<boolean> {
-    const { client, signal } = this.#deps;
-    return client.get(Pods, name, namespace, { timeoutMs: TIMEOUT_MS, signal }).then(
-      (now) => now.metadata.uid !== uid,
-      (err: unknown) => isNotFound(err),
-    );
   }
 }
