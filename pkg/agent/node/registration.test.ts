@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Node } from '#api/kinds/index.ts';
+import { errors } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import type { Client } from '#client/types.ts';
@@ -21,20 +22,40 @@ const nodeWith = (name: string, ready: string) =>
 /** A heart of 40 s (a beat every 10 s) and what its API server was told. */
 function heart() {
   const clock = new FakeClock();
-  const told = { leases: 0, statuses: 0, timeouts: new Set<number>() };
+  const told = { leases: 0, statuses: 0, timeouts: new Set<number>(), conditions: [] as string[] };
   const server = { away: false };
   const runtime = { away: false };
+  /** What somebody else makes of the Node, each time it was read. */
+  const others: { version: number; conditions: string[]; meanwhile: string[] } = {
+    ...{ version: 1, conditions: [], meanwhile: [] },
+  };
   const shown: { status?: string; message?: string }[] = [];
   const answer = async (count: () => void, o?: { timeoutMs?: number }): Promise<KubeObject> => {
     told.timeouts.add(o?.timeoutMs ?? 0);
     if (server.away) throw new Error('no route');
     count();
-    return { metadata: { name: 'n1' }, spec: {}, status: {} } as KubeObject;
+    const conditions = others.conditions.map((type) => ({ type, status: 'True' }));
+    return {
+      metadata: { name: 'n1', resourceVersion: `${others.version}` },
+      spec: {},
+      status: { conditions },
+    } as KubeObject;
   };
   const client = {
-    get: (_k: unknown, _n: string, _ns: string, o: object) => answer(() => {}, o),
+    get: async (_k: unknown, _n: string, _ns: string, o: object) => {
+      const read = await answer(() => {}, o);
+      const [said] = others.meanwhile.splice(0, 1);
+      if (said) {
+        others.conditions.push(said);
+        others.version++;
+      }
+      return read;
+    },
     update: (_k: unknown, _o: unknown, o: object) => answer(() => told.leases++, o),
-    patch: (_k: unknown, _t: unknown, p: { body: { status: Node['status'] } }, o: object) => {
+    patch: (_k: unknown, _t: unknown, p: { body: Node }, o: object) => {
+      if (p.body.metadata?.resourceVersion !== `${others.version}`)
+        return Promise.reject(errors.modified({ group: '', plural: 'nodes', kind: 'Node' }, 'n1'));
+      told.conditions = (p.body.status?.conditions ?? []).map((c) => c.type);
       const ready = p.body.status?.conditions?.find((c) => c.type === 'Ready');
       shown.push({ status: ready?.status ?? '', message: ready?.message ?? '' });
       return answer(() => told.statuses++, o);
@@ -59,7 +80,7 @@ function heart() {
     stop.abort();
     return ended;
   };
-  return { clock, told, server, runtime, shown, registration, end };
+  return { clock, told, server, runtime, others, shown, registration, end };
 }
 
 test('the lease is renewed every quarter, an unchanged status is not written again', async () => {
@@ -118,5 +139,14 @@ test('a node whose runtime is away for long is not ready until it is back; a res
   h.runtime.away = false;
   await h.clock.advance(20_000);
   expect(h.shown.at(-1)).toMatchObject({ status: 'True' });
+  await h.end();
+});
+
+test('what others say of the node while the status is written stays', async () => {
+  const h = heart();
+  h.others.meanwhile.push('A', 'B');
+  await h.clock.advance(0);
+  expect(h.told.statuses).toBe(1);
+  expect(h.told.conditions).toEqual(expect.arrayContaining(['Ready', 'A', 'B']));
   await h.end();
 });

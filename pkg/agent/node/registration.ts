@@ -1,6 +1,6 @@
 import { type Lease, Leases, type Node, Nodes } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
-import { isAlreadyExists, isNotFound } from '#api/meta/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { readinessOf } from '#api/meta/readiness.ts';
 import { apiMicroTime } from '#api/meta/time.ts';
@@ -26,6 +26,8 @@ export interface RegistrationDeps {
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const RETRY_MS = 500;
+/** Others may write to the Node in the same moment, but not all the time. */
+const STATUS_TRIES = 5;
 /** An unchanged status is still written this often, milliseconds. */
 const REPORT_MS = 300_000;
 const TIMEOUT_MS = 8_000;
@@ -166,27 +168,35 @@ export class NodeRegistration {
   }
 
   async #report(): Promise<void> {
-    const { client, clock, facts, devices } = this.#d;
+    const { clock, facts, devices } = this.#d;
     const images = await this.#listImages();
     const now = clock.now();
     const parts = { facts, readiness: this.#readiness(now), images, devices: devices() };
     if (!this.#doubtful && sameJson(parts, this.#lastStatus) && now - this.#reportedAt < REPORT_MS) return;
     this.#doubtful = false;
     try {
-      const node = await client.get(Nodes, facts.name, undefined, this.#call);
-      const status = nodeStatus(node.status ?? {}, facts, { ...parts, now });
-      await client.patch(
-        Nodes,
-        { name: facts.name, subresource: 'status' },
-        { type: 'merge', body: { status } },
-        this.#call,
-      );
+      await this.#write((old) => nodeStatus(old, facts, { ...parts, now }));
     } catch (e) {
       this.#doubtful = true;
       throw e;
     }
     this.#lastStatus = parts;
     this.#reportedAt = now;
+  }
+
+  /** What others say of the node is in the same lists: it is written upon what was read, else read again. */
+  async #write(make: (old: NonNullable<Node['status']>) => Node['status']): Promise<void> {
+    const { client, facts } = this.#d;
+    for (let tries = 1; ; tries++) {
+      const { status = {}, metadata } = await client.get(Nodes, facts.name, undefined, this.#call);
+      const body = { metadata: { resourceVersion: metadata.resourceVersion }, status: make(status) };
+      try {
+        await client.patch(Nodes, { name: facts.name, subresource: 'status' }, { type: 'merge', body }, this.#call);
+        return;
+      } catch (e) {
+        if (!isConflict(e) || tries === STATUS_TRIES) throw e;
+      }
+    }
   }
 
   /** Those that were there last, while the runtime does not answer: the node lives all the same. */
