@@ -2,13 +2,14 @@ import { compilePolicy } from '../../expressions/policy.ts';
 import { defineKind, topLevel } from '../../kind.ts';
 import { Condition } from '../../meta/condition.ts';
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
-import { qualifiedName } from '../../meta/names.ts';
+import { dns1035Label, dnsSubdomain, qualifiedName } from '../../meta/names.ts';
 import { arr, f, int64, mapList, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
 import { invalidFor, oneOfOptional } from '../check/check.ts';
 import { ageColumn, column, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
 import { MatchResources } from './match-resources.ts';
+import { validateMatchResources } from './rule-validation.ts';
 import { MatchCondition } from './rules.ts';
-import { validateConditions, validateOperations } from './webhook-validation.ts';
+import { validateConditions } from './webhook-validation.ts';
 
 const PKG = 'io.k8s.api.admissionregistration.v1';
 const obj = objectsIn(PKG);
@@ -93,6 +94,7 @@ export const ValidatingAdmissionPolicySchema = topLevel(
 export type ValidatingAdmissionPolicy = TypeOf<typeof ValidatingAdmissionPolicySchema>;
 
 const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const MAX_ANNOTATIONS = 20;
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 /** Names, keys and reasons; that expressions compile is another question. */
@@ -108,8 +110,9 @@ function validateParts(o: ValidatingAdmissionPolicy): FieldError[] {
       found.push(invalid(`${at}.message`, v.message, 'message must be non-empty if specified'));
     } else if (v.message?.trim().includes('\n')) {
       found.push(invalid(`${at}.message`, v.message, 'message must not contain line breaks'));
-    } else if (!v.message && v.expression?.trim().includes('\n')) {
-      found.push(required(`${at}.message`, 'message must be specified if expression contains line breaks'));
+    }
+    if (v.messageExpression && !v.messageExpression.trim()) {
+      found.push(invalid(`${at}.messageExpression`, v.messageExpression, 'must be non-empty if specified'));
     }
   }
   const names = new Set<string>();
@@ -122,37 +125,60 @@ function validateParts(o: ValidatingAdmissionPolicy): FieldError[] {
     if (!v.expression?.trim()) found.push(required(`${at}.expression`, 'expression is not specified'));
   }
   const keys = new Set<string>();
+  if ((auditAnnotations?.length ?? 0) > MAX_ANNOTATIONS) {
+    const why = `must not have more than ${MAX_ANNOTATIONS} auditAnnotations`;
+    found.push(invalid('spec.auditAnnotations', auditAnnotations, why));
+  }
   for (const [i, a] of (auditAnnotations ?? []).entries()) {
     const at = `spec.auditAnnotations[${i}]`;
     if (!a.key) found.push(required(`${at}.key`));
     else found.push(...invalidFor(`${at}.key`, a.key, qualifiedName(`${o.metadata?.name ?? 'x'}/${a.key}`)));
     if (keys.has(a.key)) found.push(duplicate(`${at}.key`, a.key));
     keys.add(a.key);
-    if (!a.valueExpression?.trim()) found.push(required(`${at}.valueExpression`));
+    if (!a.valueExpression?.trim()) found.push(required(`${at}.valueExpression`, 'valueExpression is not specified'));
   }
   return found;
+}
+
+function validateParamKind(path: string, { apiVersion = '', kind = '' }: ParamKind): FieldError[] {
+  const parts = apiVersion.split('/');
+  const version = parts.at(-1) ?? '';
+  const at = `${path}.apiVersion`;
+  const found: FieldError[] = [];
+  const say = (value: string, wrong: readonly string[]): void => {
+    if (wrong.length > 0) found.push(invalid(at, value, wrong.join(',')));
+  };
+  if (!apiVersion) found.push(required(at));
+  else if (parts.length > 2) say(apiVersion, [`unexpected GroupVersion string: ${apiVersion}`]);
+  else {
+    const group = parts.length > 1 ? (parts[0] ?? '') : '';
+    if (group) say(group, dnsSubdomain(group));
+    say(version, version ? dns1035Label(version) : ['version must be specified']);
+  }
+  if (!kind) return [...found, required(`${path}.kind`)];
+  const wrong = dns1035Label(kind.toLowerCase());
+  const why = `may have mixed case, but should otherwise match: ${wrong.join(',')}`;
+  return wrong.length > 0 ? [...found, invalid(`${path}.kind`, kind, why)] : found;
 }
 
 function validatePolicy(o: ValidatingAdmissionPolicy): FieldError[] {
   const { spec } = o;
   const found: FieldError[] = [];
   if (!spec?.validations?.length && !spec?.auditAnnotations?.length) {
-    found.push(required('spec.validations', 'validations or auditAnnotations must be non-empty'));
-    found.push(required('spec.auditAnnotations', 'validations or auditAnnotations must be non-empty'));
+    found.push(required('spec.validations', 'validations or auditAnnotations must contain at least one item'));
+    found.push(required('spec.auditAnnotations', 'validations or auditAnnotations must contain at least one item'));
   }
   found.push(...validateParts(o));
-  const rules = spec?.matchConstraints?.resourceRules ?? [];
-  if (!spec?.matchConstraints) found.push(required('spec.matchConstraints'));
-  else if (rules.length === 0) found.push(required('spec.matchConstraints.resourceRules'));
-  if (spec?.paramKind) {
-    for (const k of ['apiVersion', 'kind'] as const) {
-      if (!spec.paramKind[k]) found.push(required(`spec.paramKind.${k}`));
-    }
+  const constraints = spec?.matchConstraints;
+  if (!constraints) found.push(required('spec.matchConstraints'));
+  else {
+    found.push(...validateMatchResources('spec.matchConstraints', constraints));
+    if (!constraints.resourceRules?.length) found.push(required('spec.matchConstraints.resourceRules'));
   }
+  if (spec?.paramKind) found.push(...validateParamKind('spec.paramKind', spec.paramKind));
   return [
     ...found,
     ...(spec ? compilePolicy(spec).problems.map((p) => invalid(p.field, p.expression, p.why)) : []),
-    ...rules.flatMap((r, i) => validateOperations(`spec.matchConstraints.resourceRules[${i}]`, r)),
     ...validateConditions('spec.matchConditions', spec?.matchConditions),
     ...oneOfOptional('spec.failurePolicy', spec?.failurePolicy, ['Fail', 'Ignore']),
   ];

@@ -1,11 +1,13 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { duplicate, type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
+import { dnsSubdomain } from '../../meta/names.ts';
 import { arr, f, objectsIn, oneOf, str, type TypeOf } from '../../schema/schema.ts';
-import { oneOfRequired } from '../check/check.ts';
+import { invalidFor, oneOfRequired } from '../check/check.ts';
 import { ageColumn, column, nameColumn, UNSET } from '../print/columns.ts';
 import { selectorText } from '../print/workload.ts';
 import { MatchResources } from './match-resources.ts';
+import { validateMatchResources } from './rule-validation.ts';
 import { eitherNameOrSelector } from './webhook-validation.ts';
 
 const PKG = 'io.k8s.api.admissionregistration.v1';
@@ -54,6 +56,7 @@ function validateBinding(o: ValidatingAdmissionPolicyBinding): FieldError[] {
   const { spec } = o;
   const found: FieldError[] = [];
   if (!spec?.policyName) found.push(required('spec.policyName'));
+  else found.push(...invalidFor('spec.policyName', spec.policyName, dnsSubdomain(spec.policyName)));
   if (spec?.paramRef) {
     found.push(
       ...eitherNameOrSelector('spec.paramRef', spec.paramRef.name, spec.paramRef.selector),
@@ -63,8 +66,12 @@ function validateBinding(o: ValidatingAdmissionPolicyBinding): FieldError[] {
       ]),
     );
   }
+  // The path is spelt as Kubernetes spells it.
+  if (spec?.matchResources) found.push(...validateMatchResources('spec.matchResouces', spec.matchResources));
   const actions = spec?.validationActions ?? [];
-  if (actions.length === 0) return [...found, required('spec.validationActions')];
+  if (actions.length === 0) {
+    return [...found, required('spec.validationActions', 'at least one validation action is required')];
+  }
   for (const [i, a] of actions.entries()) {
     found.push(...oneOfRequired(`spec.validationActions[${i}]`, a, ['Audit', 'Deny', 'Warn']));
     if (actions.indexOf(a) !== i) found.push(duplicate(`spec.validationActions[${i}]`, a));

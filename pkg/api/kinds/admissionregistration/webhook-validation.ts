@@ -1,58 +1,23 @@
 import { compileConditions } from '../../expressions/policy.ts';
-import { duplicate, type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
-import { validateLabelSelector } from '../../meta/labels.ts';
-import { dnsSubdomain, qualifiedName } from '../../meta/names.ts';
-import { invalidFor, oneOfOptional, oneOfRequired } from '../check/check.ts';
-import type { MatchCondition, RuleWithOperations } from './rules.ts';
+import { duplicate, type FieldError, forbidden, invalid, required, tooMany } from '../../meta/fielderrors.ts';
+import { type LabelSelectorLike, validateLabelSelector } from '../../meta/labels.ts';
+import { dns1035Label, dnsSubdomain, pathSegment, qualifiedName } from '../../meta/names.ts';
+import { invalidFor, oneOfOptional } from '../check/check.ts';
+import { validateClientConfig } from './client-validation.ts';
+import { validateOperations } from './rule-validation.ts';
+import type { MatchCondition } from './rules.ts';
 import type { ValidatingWebhook } from './validatingwebhook.ts';
-import type { WebhookClientConfig } from './webhook-client.ts';
 
-const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 const REVIEW_VERSIONS = ['v1', 'v1beta1'];
+const SIDE_EFFECTS = ['None', 'NoneOnDryRun'];
 const MAX_TIMEOUT_SECONDS = 30;
-
-/** Where a webhook is: a URL or a service. */
-export function validateClientConfig(path: string, c: WebhookClientConfig | undefined): FieldError[] {
-  const found: FieldError[] = [];
-  const { url, service } = c ?? {};
-  if ((url === undefined) === (service === undefined)) {
-    return [required(path, 'exactly one of url or service is required')];
-  }
-  if (url !== undefined && !/^https:\/\/[^/?#@]+(\/[^?#]*)?$/.test(url)) {
-    found.push(
-      invalid(`${path}.url`, url, "'https' is the only allowed URL scheme; desired format: https://host[/path]"),
-    );
-  }
-  if (service) {
-    for (const k of ['name', 'namespace'] as const) if (!service[k]) found.push(required(`${path}.service.${k}`));
-    if (service.path !== undefined && !service.path.startsWith('/')) {
-      found.push(invalid(`${path}.service.path`, service.path, "must start with a '/'"));
-    }
-  }
-  return found;
-}
-
-/** Operations and resources a webhook or policy is asked about. */
-export function validateOperations(path: string, r: RuleWithOperations): FieldError[] {
-  const found: FieldError[] = [];
-  if (!r.operations?.length) found.push(required(`${path}.operations`));
-  else found.push(...r.operations.flatMap((op, i) => oneOfRequired(`${path}.operations[${i}]`, op, OPERATIONS)));
-  if ((r.operations?.length ?? 0) > 1 && r.operations?.includes('*')) {
-    found.push(invalid(`${path}.operations`, r.operations, "if '*' is present, must not specify other operations"));
-  }
-  for (const k of ['apiGroups', 'apiVersions', 'resources'] as const) {
-    if (!r[k]?.length) found.push(required(`${path}.${k}`));
-    else if (k !== 'resources' && (r[k]?.length ?? 0) > 1 && r[k]?.includes('*')) {
-      const what = k === 'apiGroups' ? 'API groups' : 'API versions';
-      found.push(invalid(`${path}.${k}`, r[k], `if '*' is present, must not specify other ${what}`));
-    }
-  }
-  return [...found, ...oneOfOptional(`${path}.scope`, r.scope, ['*', 'Cluster', 'Namespaced'])];
-}
+const EXCLUSIVE = 'name and selector are mutually exclusive';
+const MAX_CONDITIONS = 64;
 
 export function validateConditions(path: string, list: readonly MatchCondition[] | undefined): FieldError[] {
   const names = new Set<string>();
-  return (list ?? []).flatMap((c, i) => {
+  const found = (list?.length ?? 0) > MAX_CONDITIONS ? [tooMany(path, list?.length ?? 0, MAX_CONDITIONS)] : [];
+  const wrong = (list ?? []).flatMap((c, i) => {
     const at = `${path}[${i}]`;
     const found = c.name ? invalidFor(`${at}.name`, c.name, qualifiedName(c.name)) : [required(`${at}.name`)];
     if (!c.expression?.trim()) found.push(required(`${at}.expression`));
@@ -60,24 +25,41 @@ export function validateConditions(path: string, list: readonly MatchCondition[]
     names.add(c.name);
     return found;
   });
+  return [...found, ...wrong];
+}
+
+/** A domain name of three labels or more. */
+function fullyQualifiedName(path: string, name: string): FieldError[] {
+  if (!name) return [required(path)];
+  const wrong = dnsSubdomain(name);
+  if (wrong.length > 0) return [invalid(path, name, wrong.join(','))];
+  const short = 'should be a domain with at least three segments separated by dots';
+  return name.split('.').length < 3 ? [invalid(path, name, short)] : [];
+}
+
+function validateVersions(path: string, versions: readonly string[]): FieldError[] {
+  if (versions.length === 0) return [required(path, `must specify one of ${REVIEW_VERSIONS.join(', ')}`)];
+  const found = versions.flatMap((v, i) => {
+    const at = `${path}[${i}]`;
+    return versions.indexOf(v) < i ? [invalid(at, v, 'duplicate version')] : invalidFor(at, v, dns1035Label(v));
+  });
+  if (versions.some((v) => REVIEW_VERSIONS.includes(v))) return found;
+  return [...found, invalid(path, versions, `must include at least one of ${REVIEW_VERSIONS.join(', ')}`)];
+}
+
+function validateSideEffects(path: string, effects: string | undefined): FieldError[] {
+  if (effects === undefined) return [required(path, `must specify one of ${SIDE_EFFECTS.join(', ')}`)];
+  return oneOfOptional(path, effects, SIDE_EFFECTS);
 }
 
 function validateWebhook(path: string, w: ValidatingWebhook): FieldError[] {
-  const found = w.name ? invalidFor(`${path}.name`, w.name, dnsSubdomain(w.name)) : [required(`${path}.name`)];
-  if (w.name && w.name.split('.').length < 3) {
-    found.push(invalid(`${path}.name`, w.name, 'should be a domain with at least three segments separated by dots'));
-  }
-  const versions = w.admissionReviewVersions ?? [];
-  const at = `${path}.admissionReviewVersions`;
-  if (versions.length === 0) found.push(required(at, `must specify one of ${REVIEW_VERSIONS.join(', ')}`));
-  else if (!versions.some((v) => REVIEW_VERSIONS.includes(v))) {
-    found.push(invalid(at, versions, `must include at least one of ${REVIEW_VERSIONS.join(', ')}`));
-  }
+  const found = fullyQualifiedName(`${path}.name`, w.name);
+  found.push(...validateVersions(`${path}.admissionReviewVersions`, w.admissionReviewVersions ?? []));
   found.push(
     ...(w.rules ?? []).flatMap((r, i) => validateOperations(`${path}.rules[${i}]`, r)),
     ...oneOfOptional(`${path}.failurePolicy`, w.failurePolicy, ['Fail', 'Ignore']),
     ...oneOfOptional(`${path}.matchPolicy`, w.matchPolicy, ['Equivalent', 'Exact']),
-    ...oneOfRequired(`${path}.sideEffects`, w.sideEffects, ['None', 'NoneOnDryRun']),
+    ...validateSideEffects(`${path}.sideEffects`, w.sideEffects),
     ...validateLabelSelector(w.namespaceSelector, `${path}.namespaceSelector`),
     ...validateLabelSelector(w.objectSelector, `${path}.objectSelector`),
     ...validateClientConfig(`${path}.clientConfig`, w.clientConfig),
@@ -104,14 +86,21 @@ export function validateWebhooks(list: readonly (ValidatingWebhook & WithReinvoc
   return (list ?? []).flatMap((w, i) => {
     const path = `webhooks[${i}]`;
     const found = validateWebhook(path, w);
-    if (names.has(w.name)) found.push(duplicate(`${path}.name`, w.name));
+    if (w.name && names.has(w.name)) found.push(duplicate(`${path}.name`, w.name));
     names.add(w.name);
     return [...found, ...oneOfOptional(`${path}.reinvocationPolicy`, w.reinvocationPolicy, ['IfNeeded', 'Never'])];
   });
 }
 
 /** A policy's parameters are named or selected, not both. */
-export const eitherNameOrSelector = (path: string, name: unknown, selector: unknown): FieldError[] => {
-  if (name && selector) return [forbidden(`${path}.name`, 'name and selector are mutually exclusive')];
-  return name || selector ? [] : [required(path, 'one of name or selector must be specified')];
-};
+export function eitherNameOrSelector(
+  path: string,
+  name: string | undefined,
+  selector?: LabelSelectorLike,
+): FieldError[] {
+  const found = validateLabelSelector(selector, `${path}.selector`);
+  if (name) found.push(...invalidFor(`${path}.name`, name, pathSegment(name)));
+  if (!name && !selector) return [...found, required(path, 'one of name or selector must be specified')];
+  if (!name || !selector) return found;
+  return [...found, ...['name', 'selector'].map((k) => forbidden(`${path}.${k}`, EXCLUSIVE))];
+}

@@ -1,6 +1,6 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
-import { dns1035Label } from '../../meta/names.ts';
+import { dns1035Label, dnsSubdomain, portNumber } from '../../meta/names.ts';
 import { bool, bytes, f, int32, mapList, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { invalidFor } from '../check/check.ts';
 import { ConditionStatus } from '../core/values.ts';
@@ -56,8 +56,11 @@ function validateApiService(o: APIService): FieldError[] {
   if (o.metadata?.name && o.metadata.name !== wanted) {
     found.push(invalid('metadata.name', o.metadata.name, `must be \`spec.version+"."+spec.group\`: "${wanted}"`));
   }
-  if (!version) found.push(required('spec.version'));
-  else found.push(...invalidFor('spec.version', version, dns1035Label(version)));
+  if (!group && version !== 'v1') {
+    found.push(required('spec.group', 'only v1 may have an empty group and it better be legacy kube'));
+  }
+  if (group) found.push(...invalidFor('spec.group', group, dnsSubdomain(group)));
+  found.push(...invalidFor('spec.version', version, dns1035Label(version)));
   if (priority <= 0 || priority > MAX_GROUP_PRIORITY) {
     found.push(invalid('spec.groupPriorityMinimum', priority, `must be positive and less than ${MAX_GROUP_PRIORITY}`));
   }
@@ -69,7 +72,11 @@ function validateApiService(o: APIService): FieldError[] {
   if (!service) {
     if (o.spec?.caBundle)
       found.push(
-        invalid('spec.caBundle', `${o.spec.caBundle.length} bytes`, 'local APIServices may not have a caBundle'),
+        invalid(
+          'spec.caBundle',
+          `${Buffer.byteLength(o.spec.caBundle, 'base64')} bytes`,
+          'local APIServices may not have a caBundle',
+        ),
       );
     if (o.spec?.insecureSkipTLSVerify) {
       found.push(invalid('spec.insecureSkipTLSVerify', true, 'local APIServices may not have insecureSkipTLSVerify'));
@@ -77,6 +84,10 @@ function validateApiService(o: APIService): FieldError[] {
     return found;
   }
   for (const k of ['namespace', 'name'] as const) if (!service[k]) found.push(required(`spec.service.${k}`));
+  const wrong = portNumber(service.port ?? 0);
+  if (wrong.length > 0) {
+    found.push(invalid('spec.service.port', service.port, `port is not valid: ${wrong.join(', ')}`));
+  }
   if (o.spec?.insecureSkipTLSVerify && o.spec.caBundle) {
     found.push(invalid('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present'));
   }

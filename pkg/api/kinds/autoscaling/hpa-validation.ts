@@ -100,7 +100,10 @@ function validateSource(path: string, source: NonNullable<MetricSpec[Field]>, ch
 }
 
 const validateReference = (path: string, ref: CrossVersionObjectReference | undefined): FieldError[] =>
-  (['kind', 'name'] as const).flatMap((k) => (ref?.[k] ? [] : [required(`${path}.${k}`)]));
+  (['kind', 'name'] as const).flatMap((k) => {
+    const text = ref?.[k];
+    return text ? invalidFor(`${path}.${k}`, text, pathSegment(text)) : [required(`${path}.${k}`)];
+  });
 
 const MAX_WINDOW_SECONDS = 3600;
 const MAX_PERIOD_SECONDS = 1800;

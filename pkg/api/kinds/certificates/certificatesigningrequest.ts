@@ -1,9 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { copyJson } from '../../meta/copy.ts';
-import { duplicate, type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError, invalid, notSupported, required, tooLong } from '../../meta/fielderrors.ts';
+import { dnsLabel, dnsSubdomain } from '../../meta/names.ts';
 import { apiTime } from '../../meta/time.ts';
 import { arr, bytes, f, int32, map, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
-import { immutable } from '../check/check.ts';
+import { immutable, invalidFor } from '../check/check.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 import { humanDuration } from '../print/duration.ts';
@@ -57,7 +58,9 @@ export const CertificateSigningRequestSchema = topLevel(
 export type CertificateSigningRequest = TypeOf<typeof CertificateSigningRequestSchema>;
 
 const MIN_SECONDS = 600;
-const SIGNER = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/.+$/;
+const MAX_DOMAIN = 253;
+/** Two domains, a label, and what stands between them. */
+const MAX_SIGNER = 2 * MAX_DOMAIN + 63 + 2;
 /** Signers of v1beta1 went by it when none was named. */
 const LEGACY = 'kubernetes.io/legacy-unknown';
 const USAGES = [
@@ -86,6 +89,34 @@ const USAGES = [
   'timestamping',
 ];
 
+/** The problems of one label are told, and no further one looked at. */
+function labelProblems(path: string, text: string, check: (label: string) => string[]): FieldError[] {
+  const wrong = text.split('.').find((label) => check(label).length > 0);
+  if (wrong === undefined) return [];
+  return invalidFor(
+    path,
+    text,
+    check(wrong).map((m) => `validating label ${JSON.stringify(wrong)}: ${m}`),
+  );
+}
+
+/** "example.com/name": who signs, named by a domain of its own. */
+function validateSigner(path: string, name: string): FieldError[] {
+  const [domain = '', rest = '', ...more] = name.split('/');
+  if (!name.includes('/') || more.length > 0) {
+    const why = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
+    return [invalid(path, name, why)];
+  }
+  const found = domain.length > MAX_DOMAIN ? [tooLong(path, MAX_DOMAIN)] : [];
+  found.push(...labelProblems(path, domain, dnsLabel));
+  if (!domain.includes('.')) {
+    found.push(invalid(path, domain, 'should be a domain with at least two segments separated by dots'));
+  }
+  found.push(...labelProblems(path, rest, dnsSubdomain));
+  if (name.length > MAX_SIGNER) found.push(tooLong(path, MAX_SIGNER));
+  return found;
+}
+
 function validateRequest(o: CertificateSigningRequest, old?: CertificateSigningRequest): FieldError[] {
   if (old) return immutable('spec', o.spec, old.spec);
   const { request = '', signerName = '', usages = [], expirationSeconds: seconds } = o.spec ?? {};
@@ -98,15 +129,7 @@ function validateRequest(o: CertificateSigningRequest, old?: CertificateSigningR
     if (usages.indexOf(u) < i) found.push(duplicate(`spec.usages[${i}]`, u));
   }
   if (!signerName) found.push(required('spec.signerName'));
-  else if (!SIGNER.test(signerName)) {
-    found.push(
-      invalid(
-        'spec.signerName',
-        signerName,
-        'must be a fully qualified domain and path of the form "example.com/signer-name"',
-      ),
-    );
-  }
+  else found.push(...validateSigner('spec.signerName', signerName));
   if (signerName === LEGACY) {
     found.push(invalid('spec.signerName', signerName, 'the legacy signerName is not allowed via this API version'));
   }

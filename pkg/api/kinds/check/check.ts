@@ -1,8 +1,9 @@
 /** Checks that many kinds share. Each returns the problems found, in the words Kubernetes uses. */
 import { isIP, isIPv6 } from 'node:net';
 import { sameJson } from '../../meta/equal.ts';
-import { type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { type FieldError, invalid, notSupported, required, tooLong } from '../../meta/fielderrors.ts';
 import { dnsLabel, dnsSubdomain, portName, portNumber } from '../../meta/names.ts';
+import { compareQuantities } from '../../meta/quantity.ts';
 
 export const IMMUTABLE = 'field is immutable';
 export const NEGATIVE = 'must be greater than or equal to 0';
@@ -13,6 +14,9 @@ export const immutable = (path: string, value: unknown, old: unknown): FieldErro
 
 export const nonNegative = (path: string, value: number | undefined): FieldError[] =>
   value !== undefined && value < 0 ? [invalid(path, value, NEGATIVE)] : [];
+
+export const nonNegativeAmount = (path: string, amount: string | undefined): FieldError[] =>
+  amount !== undefined && compareQuantities(amount, '0') < 0 ? [invalid(path, amount, NEGATIVE)] : [];
 
 /** Each message becomes an "Invalid value" of the field. */
 export const invalidFor = (path: string, value: unknown, messages: readonly string[]): FieldError[] =>
@@ -81,3 +85,45 @@ export const notAboveHundredPercent = (path: string, value: number | string): Fi
 /** The number a count or percentage stands for, percentages as their number. */
 export const countOf = (value: number | string): number =>
   typeof value === 'number' ? value : Number.parseInt(value, 10) || 0;
+
+const MAX_DRIVER = 63;
+
+/** The name of a CSI driver: that of a domain, in capitals too. */
+export function driverName(path: string, name: string | undefined): FieldError[] {
+  const found = name ? [] : [required(path)];
+  if (name && name.length > MAX_DRIVER) found.push(tooLong(path, MAX_DRIVER));
+  return [...found, ...invalidFor(path, name ?? '', dnsSubdomain((name ?? '').toLowerCase()))];
+}
+
+const PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const WHOLE_PATH = new RegExp(`^${PATH}$`);
+
+/** A name that begins with the domain of who gave it: "example.com/controller". */
+export function domainPrefixedPath(path: string, text: string): FieldError[] {
+  if (!text) return [required(path)];
+  const cut = text.indexOf('/');
+  const host = text.slice(0, Math.max(cut, 0));
+  const rest = text.slice(cut + 1);
+  if (!host || !rest) return [invalid(path, text, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  const found = invalidFor(path, host, dnsSubdomain(host));
+  if (!WHOLE_PATH.test(rest)) {
+    found.push(invalid(path, rest, `Invalid path (regex used for validation is '${PATH}')`));
+  }
+  return found;
+}
+
+/** A domain name of two labels or more, with or without the dot at its end. */
+export function fullDomainName(path: string, text: string): FieldError[] {
+  if (!text) return [required(path)];
+  const name = text.endsWith('.') ? text.slice(0, -1) : text;
+  const problems = dnsSubdomain(name);
+  if (problems.length > 0) return [invalid(path, name, problems.join(','))];
+  const labels = name.split('.');
+  if (labels.length < 2) {
+    return [invalid(path, name, 'should be a domain with at least two segments separated by dots')];
+  }
+  return labels.flatMap((label) => {
+    const wrong = dnsLabel(label);
+    return wrong.length > 0 ? [invalid(path, label, wrong.join(','))] : [];
+  });
+}

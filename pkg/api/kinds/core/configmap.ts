@@ -44,7 +44,9 @@ function validateConfigMap(o: ConfigMap, old?: ConfigMap): FieldError[] {
     size += Buffer.byteLength(v);
   }
   for (const [k, v] of Object.entries(o.binaryData ?? {})) {
-    found.push(...invalidFor(`binaryData[${k}]`, k, configMapKey(k)));
+    const at = `binaryData[${k}]`;
+    found.push(...invalidFor(at, k, configMapKey(k)));
+    if (o.data?.[k] !== undefined) found.push(invalid(at, k, 'duplicate of key present in data'));
     size += decodedLength(v);
   }
   if (size > MAX_DATA_BYTES) found.push(tooLong('', MAX_DATA_BYTES));

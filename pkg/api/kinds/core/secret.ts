@@ -27,6 +27,9 @@ const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
 ]);
 
+/** What JSON can hold beside objects, as Kubernetes calls it. */
+const GO_TYPES: Readonly<Record<string, string>> = { string: 'string', number: 'number', boolean: 'bool' };
+
 /** `stringData` is merged into `data` and never stored. */
 function mergeStringData(o: Secret): void {
   if (!o.stringData) return;
@@ -37,8 +40,10 @@ function mergeStringData(o: Secret): void {
 
 function validateJson(path: string, base64: string): FieldError[] {
   try {
-    JSON.parse(Buffer.from(base64, 'base64').toString());
-    return [];
+    const value: unknown = JSON.parse(Buffer.from(base64, 'base64').toString());
+    const what = Array.isArray(value) ? 'array' : GO_TYPES[typeof value];
+    const why = `json: cannot unmarshal ${what} into Go value of type map[string]interface {}`;
+    return what === undefined ? [] : [invalid(path, REDACTED, why)];
   } catch (e) {
     return [invalid(path, REDACTED, (e as Error).message)];
   }

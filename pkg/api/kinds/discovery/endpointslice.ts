@@ -1,9 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { defineKind, topLevel } from '../../kind.ts';
 import { duplicate, type FieldError, invalid, required, tooMany } from '../../meta/fielderrors.ts';
-import { dnsLabel, dnsSubdomain, portNumber } from '../../meta/names.ts';
+import { validateLabels } from '../../meta/labels.ts';
+import { dnsLabel, dnsSubdomain, labelValue, portNumber, qualifiedName } from '../../meta/names.ts';
 import { arr, bool, f, int32, map, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
-import { immutable, invalidFor, oneOfRequired } from '../check/check.ts';
+import { fullDomainName, immutable, invalidFor, oneOfRequired } from '../check/check.ts';
 import { ObjectReference } from '../core/references.ts';
 import { validateExternalIp } from '../core/service/service-validation.ts';
 import { Protocol } from '../core/values.ts';
@@ -68,17 +69,50 @@ export type EndpointSlice = TypeOf<typeof EndpointSliceSchema>;
 const MAX_ENDPOINTS = 1000;
 const MAX_ADDRESSES = 100;
 const MAX_PORTS = 20_000;
+const MAX_HINTS = 8;
+const MAX_TOPOLOGY = 16;
 
 function validateAddresses(path: string, type: string, addresses: readonly string[]): FieldError[] {
   if (addresses.length === 0) return [required(path, 'must contain at least 1 address')];
-  if (addresses.length > MAX_ADDRESSES) return [tooMany(path, addresses.length, MAX_ADDRESSES)];
-  return addresses.flatMap((a, i) => {
+  const found = addresses.length > MAX_ADDRESSES ? [tooMany(path, addresses.length, MAX_ADDRESSES)] : [];
+  const wrong = addresses.flatMap((a, i) => {
     const at = `${path}[${i}]`;
-    if (type === 'FQDN') return invalidFor(at, a, dnsSubdomain(a));
+    if (type === 'FQDN') return fullDomainName(at, a);
     if (type === 'IPv4' && !isIPv4(a)) return [invalid(at, a, 'must be a valid IPv4 address')];
     if (type === 'IPv6' && !isIPv6(a)) return [invalid(at, a, 'must be a valid IPv6 address')];
     return validateExternalIp(at, a);
   });
+  return [...found, ...wrong];
+}
+
+/** Names that hints list: few, each once. */
+function validateHinted(
+  path: string,
+  list: readonly { readonly name: string }[] | undefined,
+  check: (name: string) => string[],
+): FieldError[] {
+  const names = (list ?? []).map(({ name }) => name);
+  if (names.length > MAX_HINTS) return [tooMany(path, names.length, MAX_HINTS)];
+  return names.flatMap((name, i) => {
+    const at = `${path}[${i}].name`;
+    const found = names.indexOf(name) < i ? [duplicate(at, name)] : [];
+    return [...found, ...invalidFor(at, name, check(name))];
+  });
+}
+
+function validateEndpoint(path: string, type: string, e: Endpoint): FieldError[] {
+  const { hostname, nodeName, hints, deprecatedTopology: topology = {} } = e;
+  const found = validateAddresses(`${path}.addresses`, type, e.addresses ?? []);
+  if (nodeName !== undefined) found.push(...invalidFor(`${path}.nodeName`, nodeName, dnsSubdomain(nodeName)));
+  const count = Object.keys(topology).length;
+  if (count > MAX_TOPOLOGY) found.push(tooMany(`${path}.deprecatedTopology`, count, MAX_TOPOLOGY));
+  found.push(...validateLabels(topology, `${path}.deprecatedTopology`));
+  if (hostname !== undefined) found.push(...invalidFor(`${path}.hostname`, hostname, dnsLabel(hostname)));
+  return [
+    ...found,
+    ...validateHinted(`${path}.hints.forZones`, hints?.forZones, labelValue),
+    ...validateHinted(`${path}.hints.forNodes`, hints?.forNodes, dnsSubdomain),
+  ];
 }
 
 function validatePorts(ports: readonly EndpointSlicePort[]): FieldError[] {
@@ -91,6 +125,9 @@ function validatePorts(ports: readonly EndpointSlicePort[]): FieldError[] {
     if (names.has(name)) found.push(duplicate(`${path}.name`, name));
     names.add(name);
     found.push(...oneOfRequired(`${path}.protocol`, p.protocol, ['TCP', 'UDP', 'SCTP']));
+    if (p.appProtocol !== undefined) {
+      found.push(...invalidFor(`${path}.appProtocol`, p.appProtocol, qualifiedName(p.appProtocol)));
+    }
     if (p.port !== undefined) found.push(...invalidFor(`${path}.port`, p.port, portNumber(p.port)));
     return found;
   });
@@ -100,11 +137,7 @@ function validateSlice(o: EndpointSlice, old?: EndpointSlice): FieldError[] {
   const found = oneOfRequired('addressType', o.addressType, ['FQDN', 'IPv4', 'IPv6']);
   const endpoints = o.endpoints ?? [];
   if (endpoints.length > MAX_ENDPOINTS) found.push(tooMany('endpoints', endpoints.length, MAX_ENDPOINTS));
-  for (const [i, e] of endpoints.entries()) {
-    found.push(...validateAddresses(`endpoints[${i}].addresses`, o.addressType, e.addresses ?? []));
-    if (e.hostname) found.push(...invalidFor(`endpoints[${i}].hostname`, e.hostname, dnsLabel(e.hostname)));
-    if (e.nodeName) found.push(...invalidFor(`endpoints[${i}].nodeName`, e.nodeName, dnsSubdomain(e.nodeName)));
-  }
+  else found.push(...endpoints.flatMap((e, i) => validateEndpoint(`endpoints[${i}]`, o.addressType, e)));
   found.push(...validatePorts(o.ports ?? []));
   if (old) found.push(...immutable('addressType', o.addressType, old.addressType));
   return found;

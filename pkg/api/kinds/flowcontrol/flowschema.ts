@@ -1,8 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
+import { dnsSubdomain } from '../../meta/names.ts';
 import { arr, bool, f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
-import { oneOfRequired } from '../check/check.ts';
+import { invalidFor, oneOfRequired } from '../check/check.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
+import { validateFlowRule } from './flow-rule-validation.ts';
 
 const PKG = 'io.k8s.api.flowcontrol.v1';
 const obj = objectsIn(PKG);
@@ -96,30 +98,7 @@ export const FlowSchemaSchema = topLevel(PKG, 'FlowSchema', 'Sorts requests into
 export type FlowSchema = TypeOf<typeof FlowSchemaSchema>;
 
 const MAX_PRECEDENCE = 10_000;
-
-function validateSubject(s: FlowSubject, path: string): FieldError[] {
-  const field = { Group: 'group', ServiceAccount: 'serviceAccount', User: 'user' }[s.kind ?? ''];
-  if (!field) return oneOfRequired(`${path}.kind`, s.kind, ['Group', 'ServiceAccount', 'User']);
-  const part = s[field as 'group' | 'serviceAccount' | 'user'];
-  if (!part) return [required(`${path}.${field}`, `${field} is required when subject kind is '${s.kind}'`)];
-  const found = part.name ? [] : [required(`${path}.${field}.name`, '')];
-  if (s.serviceAccount && !s.serviceAccount.namespace) found.push(required(`${path}.serviceAccount.namespace`, ''));
-  return found;
-}
-
-function validateResourceRule(r: ResourcePolicyRule, path: string): FieldError[] {
-  const lists = [
-    ['verbs', r.verbs, 'verbs must contain at least one value'],
-    ['apiGroups', r.apiGroups, 'resource rules must supply at least one api group'],
-    ['resources', r.resources, 'resource rules must supply at least one resource'],
-  ] as const;
-  const found = lists.flatMap(([field, list, text]) => (list?.length ? [] : [required(`${path}.${field}`, text)]));
-  if (!r.namespaces?.length && !r.clusterScope) {
-    const text = 'resource rules that are not cluster scoped must supply at least one namespace';
-    found.push(required(`${path}.namespaces`, text));
-  }
-  return found;
-}
+const EXEMPT = 'exempt';
 
 function validateFlowSchema(o: FlowSchema): FieldError[] {
   const { spec } = o;
@@ -129,29 +108,17 @@ function validateFlowSchema(o: FlowSchema): FieldError[] {
   if (precedence > MAX_PRECEDENCE) {
     found.push(invalid('spec.matchingPrecedence', precedence, `must not be greater than ${MAX_PRECEDENCE}`));
   }
-  if (!spec?.priorityLevelConfiguration?.name)
-    found.push(required('spec.priorityLevelConfiguration.name', 'must reference a priority level'));
+  if (precedence === 1 && o.metadata?.name !== EXEMPT) {
+    const why = "only the schema named 'exempt' may have matchingPrecedence 1";
+    found.push(invalid('spec.matchingPrecedence', precedence, why));
+  }
+  const level = spec?.priorityLevelConfiguration?.name;
+  const at = 'spec.priorityLevelConfiguration.name';
+  if (!level) found.push(required(at, 'must reference a priority level'));
+  else found.push(...invalidFor(at, level, dnsSubdomain(level)));
   const method = spec?.distinguisherMethod;
   if (method) found.push(...oneOfRequired('spec.distinguisherMethod.type', method.type, ['ByNamespace', 'ByUser']));
-  for (const [i, r] of (spec?.rules ?? []).entries()) {
-    const path = `spec.rules[${i}]`;
-    if (!r.subjects?.length) found.push(required(`${path}.subjects`, 'subjects must contain at least one value'));
-    for (const [j, x] of (r.subjects ?? []).entries()) found.push(...validateSubject(x, `${path}.subjects[${j}]`));
-    for (const [j, x] of (r.resourceRules ?? []).entries()) {
-      found.push(...validateResourceRule(x, `${path}.resourceRules[${j}]`));
-    }
-    for (const [j, x] of (r.nonResourceRules ?? []).entries()) {
-      const at = `${path}.nonResourceRules[${j}]`;
-      if (!x.verbs?.length) found.push(required(`${at}.verbs`, 'verbs must contain at least one value'));
-      if (!x.nonResourceURLs?.length) {
-        found.push(required(`${at}.nonResourceURLs`, 'nonResourceURLs must contain at least one value'));
-      }
-    }
-    if (!r.resourceRules?.length && !r.nonResourceRules?.length) {
-      found.push(required(path, 'at least one of resourceRules and nonResourceRules has to be non-empty'));
-    }
-  }
-  return found;
+  return [...found, ...(spec?.rules ?? []).flatMap((r, i) => validateFlowRule(r, `spec.rules[${i}]`))];
 }
 
 function missingLevel(o: FlowSchema): string {

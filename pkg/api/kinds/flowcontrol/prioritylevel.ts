@@ -83,12 +83,22 @@ function defaultLevel(o: PriorityLevelConfiguration): void {
   if (limited) limited.limitResponse ??= { type: 'Reject' };
 }
 
+const MAX_QUEUES = 10_000_000;
+/** So many bits a flow is hashed to: they choose its hand of queues. */
+const MAX_HASH_BITS = 60;
+const EXEMPT = 'exempt';
+
 function validateQueuing(q: QueuingConfiguration, path: string): FieldError[] {
   const { queues = 0, handSize = 0, queueLengthLimit = 0 } = q;
   const positive = Object.entries({ queues, handSize, queueLengthLimit }).filter(([, n]) => n <= 0);
   const found = positive.map(([field, n]) => invalid(`${path}.${field}`, n, 'must be positive'));
-  if (handSize > queues) {
-    found.push(invalid(`${path}.handSize`, handSize, `should not be greater than queues (${queues})`));
+  if (queues > MAX_QUEUES) found.push(invalid(`${path}.queues`, queues, `must not be greater than ${MAX_QUEUES}`));
+  const bits = Math.ceil(Math.log2(queues) * handSize);
+  const at = `${path}.handSize`;
+  if (handSize > queues) found.push(invalid(at, handSize, `should not be greater than queues (${queues})`));
+  else if (bits > MAX_HASH_BITS) {
+    const needed = `required entropy bits of deckSize ${queues} and handSize ${handSize}`;
+    found.push(invalid(at, handSize, `${needed} should not be greater than ${MAX_HASH_BITS}`));
   }
   return found;
 }
@@ -114,6 +124,9 @@ function validateShares(spec: PriorityLevelConfigurationSpec): FieldError[] {
 function validateLevel(o: PriorityLevelConfiguration): FieldError[] {
   const { spec } = o;
   const found = oneOfRequired('spec.type', spec?.type, ['Exempt', 'Limited']);
+  if ((o.metadata?.name === EXEMPT) !== (spec?.type === 'Exempt')) {
+    found.push(invalid('spec.type', spec?.type ?? '', "type must be 'Exempt' if and only if name is 'exempt'"));
+  }
   if (spec?.type === 'Exempt' && spec.limited)
     found.push(forbidden('spec.limited', 'must be nil if the type is not Limited'));
   if (spec?.type === 'Limited' && spec.exempt)

@@ -1,7 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { type FieldError, forbidden, invalid, required, tooLong } from '../../meta/fielderrors.ts';
+import { type FieldError, forbidden, required, tooLong } from '../../meta/fielderrors.ts';
+import { dnsLabel, dnsSubdomain, pathSegment } from '../../meta/names.ts';
 import { f, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
-import { immutable, oneOfRequired } from '../check/check.ts';
+import { domainPrefixedPath, immutable, invalidFor, oneOfRequired } from '../check/check.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.networking.v1';
@@ -36,24 +37,31 @@ export const IngressClassSchema = topLevel(
 );
 export type IngressClass = TypeOf<typeof IngressClassSchema>;
 
+const MAX_CONTROLLER = 250;
+
+function validateParameters(path: string, p: IngressClassParametersReference): FieldError[] {
+  const found = p.apiGroup === undefined ? [] : invalidFor(`${path}.apiGroup`, p.apiGroup, dnsSubdomain(p.apiGroup));
+  for (const k of ['kind', 'name'] as const) {
+    if (!p[k]) found.push(required(`${path}.${k}`, `${k} is required`));
+    else found.push(...invalidFor(`${path}.${k}`, p[k], pathSegment(p[k])));
+  }
+  found.push(...oneOfRequired(`${path}.scope`, p.scope, ['Cluster', 'Namespace']));
+  const at = `${path}.namespace`;
+  if (p.scope === 'Namespace') {
+    if (p.namespace === undefined) found.push(required(at, "`parameters.scope` is set to 'Namespace'"));
+    else found.push(...invalidFor(at, p.namespace, dnsLabel(p.namespace)));
+  }
+  if (p.scope === 'Cluster' && p.namespace !== undefined) {
+    found.push(forbidden(at, "`parameters.scope` is set to 'Cluster'"));
+  }
+  return found;
+}
+
 function validateClass(o: IngressClass, old?: IngressClass): FieldError[] {
-  const controller = o.spec?.controller ?? '';
-  const found: FieldError[] = [];
-  if (controller.length > 250) found.push(tooLong('spec.controller', 250));
-  if (!/^[^/]+\/.+$/.test(controller)) {
-    found.push(invalid('spec.controller', controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
-  }
-  const p = o.spec?.parameters;
-  if (p) {
-    for (const k of ['kind', 'name'] as const) if (!p[k]) found.push(required(`spec.parameters.${k}`));
-    found.push(...oneOfRequired('spec.parameters.scope', p.scope, ['Cluster', 'Namespace']));
-    if (p.scope === 'Namespace' && !p.namespace) {
-      found.push(required('spec.parameters.namespace', "`parameters.scope` is set to 'Namespace'"));
-    }
-    if (p.scope === 'Cluster' && p.namespace) {
-      found.push(forbidden('spec.parameters.namespace', "`parameters.scope` is set to 'Cluster'"));
-    }
-  }
+  const { controller = '', parameters } = o.spec ?? {};
+  const found = controller.length > MAX_CONTROLLER ? [tooLong('spec.controller', MAX_CONTROLLER)] : [];
+  found.push(...domainPrefixedPath('spec.controller', controller));
+  if (parameters) found.push(...validateParameters('spec.parameters', parameters));
   return old ? [...found, ...immutable('spec.controller', o.spec?.controller, old.spec?.controller)] : found;
 }
 

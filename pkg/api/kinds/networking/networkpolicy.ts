@@ -69,13 +69,14 @@ function validatePort(path: string, p: NetworkPolicyPort): FieldError[] {
   const found = oneOfOptional(`${path}.protocol`, p.protocol, ['SCTP', 'TCP', 'UDP']);
   if (p.port !== undefined) found.push(...portNumberOrName(`${path}.port`, p.port));
   if (p.endPort === undefined) return found;
-  if (p.port === undefined) found.push(required(`${path}.port`, 'must be specified when `endPort` is specified'));
-  else if (typeof p.port === 'string') {
-    found.push(invalid(`${path}.endPort`, p.endPort, 'may not be specified when `port` is non-numeric'));
-  } else if (p.endPort < p.port) {
-    found.push(invalid(`${path}.endPort`, p.endPort, 'must be greater than or equal to `port`'));
+  const at = `${path}.endPort`;
+  if (typeof p.port !== 'number') {
+    const lacking = p.port === undefined ? 'not specified' : 'non-numeric';
+    return [...found, invalid(at, p.endPort, `may not be specified when \`port\` is ${lacking}`)];
   }
-  return [...found, ...invalidFor(`${path}.endPort`, p.endPort, portNumber(p.endPort))];
+  // It is the first port that is told.
+  if (p.endPort < p.port) found.push(invalid(at, p.port, 'must be greater than or equal to `port`'));
+  return [...found, ...invalidFor(at, p.endPort, portNumber(p.endPort))];
 }
 
 function validateExcept(path: string, except: string, block: string): FieldError[] {

@@ -4,7 +4,7 @@ import { dnsLabel } from '../../meta/names.ts';
 import { arr, f, map, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
 import { immutable, invalidFor } from '../check/check.ts';
 import { Toleration } from '../core/pod/affinity.ts';
-import { validateAmounts } from '../core/pod/resource-validation.ts';
+import { validateResources } from '../core/pod/resource-validation.ts';
 import { validateTolerations } from '../core/pod/scheduling-validation.ts';
 import { ResourceList } from '../core/values.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
@@ -40,7 +40,7 @@ export const RuntimeClasses = defineKind<RuntimeClass>({
   schema: RuntimeClassSchema,
   validate: (o, old) => [
     ...invalidFor('handler', o.handler ?? '', dnsLabel(o.handler ?? '')),
-    ...validateAmounts('overhead.podFixed', o.overhead?.podFixed),
+    ...validateResources('overhead', { limits: o.overhead?.podFixed }),
     ...validateLabels(o.scheduling?.nodeSelector, 'scheduling.nodeSelector'),
     ...validateTolerations('scheduling.tolerations', o.scheduling?.tolerations),
     ...(old ? immutable('handler', o.handler, old.handler) : []),

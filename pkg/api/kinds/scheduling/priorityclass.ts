@@ -1,7 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, forbidden } from '../../meta/fielderrors.ts';
 import { bool, f, int32, req, str, type TypeOf } from '../../schema/schema.ts';
-import { immutable, oneOfOptional } from '../check/check.ts';
+import { immutable, oneOfRequired } from '../check/check.ts';
 import { PreemptionPolicy } from '../core/values.ts';
 import { ageColumn, boolColumn, column, nameColumn, numberColumn } from '../print/columns.ts';
 
@@ -22,24 +22,34 @@ const SYSTEM_CLASSES: Record<string, number> = {
 };
 const MAX_VALUE = 1_000_000_000;
 
-function validateClass(o: PriorityClass, old?: PriorityClass): FieldError[] {
+/** Why it is none of the classes that every cluster has; undefined: it is one of them. */
+function notOfSystem({ metadata, value, globalDefault }: PriorityClass): string | undefined {
+  const name = metadata?.name ?? '';
+  if (!Object.hasOwn(SYSTEM_CLASSES, name)) return `${name} is not a known system priority class`;
+  const wanted = SYSTEM_CLASSES[name];
+  if (value !== wanted) return `value of ${name} PriorityClass must be ${wanted}`;
+  return globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
+}
+
+function validateNew(o: PriorityClass): FieldError[] {
   const found: FieldError[] = [];
-  const name = o.metadata?.name ?? '';
-  if (name.startsWith(SYSTEM_PREFIX)) {
-    if (SYSTEM_CLASSES[name] !== o.value) {
-      const why = "priority class names with 'system-' prefix are reserved for system use only";
-      found.push(forbidden('metadata.name', why));
-    }
+  if (o.metadata?.name?.startsWith(SYSTEM_PREFIX)) {
+    const why = notOfSystem(o);
+    const reserved = "priority class names with 'system-' prefix are reserved for system use only";
+    if (why) found.push(forbidden('metadata.name', `${reserved}. error: ${why}`));
   } else if (o.value > MAX_VALUE) {
     found.push(forbidden('value', `maximum allowed value of a user defined priority is ${MAX_VALUE}`));
   }
-  found.push(...oneOfOptional('preemptionPolicy', o.preemptionPolicy, ['Never', 'PreemptLowerPriority']));
-  if (old) {
-    if (o.value !== old.value) found.push(forbidden('value', 'may not be changed in an update.'));
-    found.push(...immutable('preemptionPolicy', o.preemptionPolicy, old.preemptionPolicy));
-  }
-  return found;
+  const policy = o.preemptionPolicy;
+  if (policy === undefined) return found;
+  return [...found, ...oneOfRequired('preemptionPolicy', policy, ['Never', 'PreemptLowerPriority'])];
 }
+
+const validateChange = (o: PriorityClass, old: PriorityClass): FieldError[] => [
+  // With a capital, as Kubernetes has it.
+  ...(o.value === old.value ? [] : [forbidden('Value', 'may not be changed in an update.')]),
+  ...immutable('preemptionPolicy', o.preemptionPolicy, old.preemptionPolicy),
+];
 
 export const PriorityClasses = defineKind<PriorityClass>({
   group: 'scheduling.k8s.io',
@@ -53,7 +63,7 @@ export const PriorityClasses = defineKind<PriorityClass>({
   defaults: (o) => {
     o.preemptionPolicy ??= 'PreemptLowerPriority';
   },
-  validate: validateClass,
+  validate: (o, old) => (old ? validateChange(o, old) : validateNew(o)),
   columns: [
     nameColumn,
     numberColumn('Value', 'The priority.', (o) => o.value),

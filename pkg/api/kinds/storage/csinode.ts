@@ -1,6 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { duplicate, type FieldError, required } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError, invalid, required } from '../../meta/fielderrors.ts';
+import { qualifiedName } from '../../meta/names.ts';
 import { arr, f, int32, mapList, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
+import { driverName, immutable, invalidFor, nonNegative } from '../check/check.ts';
 import { ageColumn, nameColumn, numberColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
@@ -29,16 +31,39 @@ export const CSINodeSchema = topLevel(PKG, 'CSINode', 'What CSI drivers there ar
 });
 export type CSINode = TypeOf<typeof CSINodeSchema>;
 
-function validateDrivers(o: CSINode): FieldError[] {
+const MAX_NODE_ID = 192;
+
+function validateDriver(path: string, d: CSINodeDriver): FieldError[] {
+  const found = driverName(`${path}.name`, d.name);
+  if (!d.nodeID) found.push(required(`${path}.nodeID`));
+  else if (d.nodeID.length > MAX_NODE_ID) {
+    found.push(invalid(`${path}.nodeID`, d.nodeID, `must be ${MAX_NODE_ID} characters or less`));
+  }
+  found.push(...nonNegative(`${path}.allocatable.count`, d.allocatable?.count));
+  const keys = d.topologyKeys ?? [];
+  for (const [i, key] of keys.entries()) {
+    if (!key) found.push(required(path));
+    if (keys.indexOf(key) < i) found.push(duplicate(path, key));
+    found.push(...invalidFor(path, keys, qualifiedName(key)));
+  }
+  return found;
+}
+
+/** Drivers come and go; what one has said of itself stays. */
+function validateNode(o: CSINode, old?: CSINode): FieldError[] {
   const names = new Set<string>();
-  return (o.spec?.drivers ?? []).flatMap((d, i) => {
+  const found = (o.spec?.drivers ?? []).flatMap((d, i) => {
     const path = `spec.drivers[${i}]`;
-    const found: FieldError[] = d.name ? [] : [required(`${path}.name`)];
-    if (!d.nodeID) found.push(required(`${path}.nodeID`));
-    if (names.has(d.name)) found.push(duplicate(`${path}.name`, d.name));
+    const problems = validateDriver(path, d);
+    if (names.has(d.name)) problems.push(duplicate(`${path}.name`, d.name));
     names.add(d.name);
-    return found;
+    return problems;
   });
+  for (const before of old?.spec?.drivers ?? []) {
+    const now = o.spec?.drivers?.filter((d) => d.name === before.name) ?? [];
+    found.push(...now.flatMap((d) => immutable('CSINodeDriver', d, before)));
+  }
+  return found;
 }
 
 export const CSINodes = defineKind<CSINode>({
@@ -48,6 +73,6 @@ export const CSINodes = defineKind<CSINode>({
   plural: 'csinodes',
   namespaced: false,
   schema: CSINodeSchema,
-  validate: validateDrivers,
+  validate: validateNode,
   columns: [nameColumn, numberColumn('Drivers', 'Number of drivers.', (o) => o.spec?.drivers?.length ?? 0), ageColumn],
 });

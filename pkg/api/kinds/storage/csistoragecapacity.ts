@@ -1,9 +1,9 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { required } from '../../meta/fielderrors.ts';
 import { validateLabelSelector } from '../../meta/labels.ts';
 import { LabelSelector } from '../../meta/labelselector.ts';
+import { dnsSubdomain } from '../../meta/names.ts';
 import { f, quantity, req, str, type TypeOf } from '../../schema/schema.ts';
-import { immutable } from '../check/check.ts';
+import { immutable, invalidFor, nonNegativeAmount } from '../check/check.ts';
 import { column, nameColumn, UNSET } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
@@ -28,8 +28,10 @@ export const CSIStorageCapacities = defineKind<CSIStorageCapacity>({
   plural: 'csistoragecapacities',
   schema: CSIStorageCapacitySchema,
   validate: (o, old) => [
-    ...(o.storageClassName ? [] : [required('storageClassName')]),
     ...validateLabelSelector(o.nodeTopology, 'nodeTopology'),
+    ...invalidFor('storageClassName', o.storageClassName ?? '', dnsSubdomain(o.storageClassName ?? '')),
+    ...nonNegativeAmount('capacity', o.capacity),
+    ...nonNegativeAmount('maximumVolumeSize', o.maximumVolumeSize),
     ...(old ? immutable('nodeTopology', o.nodeTopology, old.nodeTopology) : []),
     ...(old ? immutable('storageClassName', o.storageClassName, old.storageClassName) : []),
   ],

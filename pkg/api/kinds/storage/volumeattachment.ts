@@ -1,8 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
+import { type FieldError, forbidden, required, tooLong } from '../../meta/fielderrors.ts';
+import { dnsSubdomain } from '../../meta/names.ts';
 import { bool, f, int32, map, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
-import { immutable } from '../check/check.ts';
+import { driverName, immutable, invalidFor } from '../check/check.ts';
 import { PersistentVolumeSpec } from '../core/volume/volume.ts';
+import { validateInlineVolume } from '../core/volume/volume-validation.ts';
 import { ageColumn, boolColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
@@ -42,15 +44,40 @@ export const VolumeAttachmentSchema = topLevel(PKG, 'VolumeAttachment', 'Asks to
 });
 export type VolumeAttachment = TypeOf<typeof VolumeAttachmentSchema>;
 
+const MAX_METADATA_BYTES = 256 << 10;
+const MAX_MESSAGE_BYTES = 1024;
+const ONE_SOURCE = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
+
+function validateSource(source: VolumeAttachmentSource | undefined): FieldError[] {
+  const path = 'spec.source';
+  const { inlineVolumeSpec: inline, persistentVolumeName: name } = source ?? {};
+  if (inline && name !== undefined) return [forbidden(path, ONE_SOURCE)];
+  if (inline) return validateInlineVolume(`${path}.inlineVolumeSpec`, inline);
+  if (name === undefined) return [required(path, ONE_SOURCE)];
+  const at = `${path}.persistentVolumeName`;
+  const found = name ? [] : [required(at, 'must specify non empty persistentVolumeName')];
+  return [...found, ...invalidFor(at, name, dnsSubdomain(name))];
+}
+
 function validateAttachment(o: VolumeAttachment, old?: VolumeAttachment): FieldError[] {
-  const found: FieldError[] = [];
-  if (!o.spec?.attacher) found.push(required('spec.attacher'));
-  if (!o.spec?.nodeName) found.push(required('spec.nodeName'));
-  const { inlineVolumeSpec: inline, persistentVolumeName: name } = o.spec?.source ?? {};
-  if (inline && name) found.push(invalid('spec.source', '', 'must not have both PV and inline volume spec'));
-  if (!inline && !name)
-    found.push(required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'));
+  const { attacher, source, nodeName = '' } = o.spec ?? {};
+  const found = [
+    ...validateSource(source),
+    ...invalidFor('spec.nodeName', nodeName, dnsSubdomain(nodeName)),
+    ...driverName('spec.attacher', attacher),
+  ];
   return old ? [...found, ...immutable('spec', o.spec, old.spec)] : found;
+}
+
+function validateStatus({ status }: VolumeAttachment): FieldError[] {
+  const texts = Object.entries(status?.attachmentMetadata ?? {}).flat();
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const found = bytes > MAX_METADATA_BYTES ? [tooLong('status.attachmentMetadata', MAX_METADATA_BYTES)] : [];
+  for (const k of ['attachError', 'detachError'] as const) {
+    if (Buffer.byteLength(status?.[k]?.message ?? '') <= MAX_MESSAGE_BYTES) continue;
+    found.push(tooLong(`status.${k}.message`, MAX_MESSAGE_BYTES));
+  }
+  return found;
 }
 
 export const VolumeAttachments = defineKind<VolumeAttachment>({
@@ -66,6 +93,7 @@ export const VolumeAttachments = defineKind<VolumeAttachment>({
     o.status = { attached: false };
   },
   validate: validateAttachment,
+  validateStatus,
   columns: [
     nameColumn,
     column('Attacher', 'Driver that attaches.', (o) => o.spec?.attacher ?? ''),

@@ -11,6 +11,9 @@ const STANDARD = new Set(['cpu', 'memory', 'ephemeral-storage']);
 const HUGE_PAGES = 'hugepages-';
 const MAY_NOT_EXCEED_ONLY = (name: string): boolean => STANDARD.has(name);
 
+/** Resources of which nodes may promise more than they have. */
+export const isOvercommitable = (name: string): boolean => !isExtended(name) && !name.startsWith(HUGE_PAGES);
+
 /** Integer resources: devices and the like cannot be split. */
 const isExtended = (name: string): boolean => name.includes('/') && !name.includes('kubernetes.io/');
 

@@ -70,3 +70,27 @@ export function validateVolume(o: PersistentVolume, old?: PersistentVolume): Fie
   if (affinity) found.push(...validateNodeSelector('spec.nodeAffinity.required', affinity));
   return old?.spec ? [...found, ...validateVolumeUpdate(spec, old.spec)] : found;
 }
+
+const INLINE = 'may not be specified in the context of inline volumes';
+
+/** A volume that has no object of its own, as attachments may name one: it is nothing but what its driver needs. */
+export function validateInlineVolume(path: string, spec: PersistentVolumeSpec): FieldError[] {
+  const found: FieldError[] = [];
+  for (const k of ['claimRef', 'nodeAffinity'] as const) if (spec[k]) found.push(forbidden(`${path}.${k}`, INLINE));
+  if (Object.keys(spec.capacity ?? {}).length > 0) found.push(forbidden(`${path}.capacity`, INLINE));
+  if (spec.storageClassName) found.push(forbidden(`${path}.storageClassName`, INLINE));
+  if (!spec.csi) found.push(required(`${path}.csi`, 'has to be specified in the context of inline volumes'));
+  for (const k of ['driver', 'volumeHandle'] as const) {
+    if (spec.csi && !spec.csi[k]) found.push(required(`${path}.csi.${k}`));
+  }
+  found.push(...validateModes(`${path}.accessModes`, spec.accessModes));
+  if (spec.persistentVolumeReclaimPolicy !== 'Retain') {
+    const at = `${path}.persistentVolumeReclaimPolicy`;
+    found.push(forbidden(at, 'may only be Retain in the context of inline volumes'));
+  }
+  if (spec.volumeMode !== 'Filesystem') {
+    const why = 'may not specify volumeMode other than Filesystem in the context of inline volumes';
+    found.push(forbidden(`${path}.volumeMode`, why));
+  }
+  return found;
+}

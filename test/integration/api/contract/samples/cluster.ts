@@ -111,7 +111,7 @@ export const CLUSTER: Readonly<Record<string, Sample>> = {
     good: { handler: 'h' },
     bad: [
       ['handler', 'No_Good', 'handler'],
-      ['overhead', { podFixed: { cpu: '-1' } }, 'overhead.podFixed[cpu]'],
+      ['overhead', { podFixed: { cpu: '-1' } }, 'overhead.limits[cpu]'],
     ],
   },
   'clusterroles.rbac.authorization.k8s.io': {
