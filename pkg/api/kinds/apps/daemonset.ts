@@ -17,6 +17,7 @@ import {
 } from '../../schema/schema.ts';
 import { countOf, countOrPercent, immutable, nonNegative, notAboveHundredPercent } from '../check/check.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
+import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
@@ -154,11 +155,13 @@ export const DaemonSets = defineKind<DaemonSet>({
   hasStatus: true,
   schema: DaemonSetSchema,
   defaults: defaultDaemonSet,
-  prepareCreate: (o) => {
-    o.status = { ...NO_PODS };
-    setTemplateGeneration(o, 1);
-  },
-  prepareUpdate,
+  ...preparingPods((o: DaemonSet) => o.spec?.template?.spec, {
+    prepareCreate: (o) => {
+      o.status = { ...NO_PODS };
+      setTemplateGeneration(o, 1);
+    },
+    prepareUpdate,
+  }),
   validate: validateDaemonSet,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   columns: [

@@ -19,6 +19,7 @@ import {
 import { countOf, countOrPercent, immutable, nonNegative, notAboveHundredPercent } from '../check/check.ts';
 import { validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
+import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
@@ -164,9 +165,11 @@ export const Deployments = defineKind<Deployment>({
   hasStatus: true,
   schema: DeploymentSchema,
   defaults: defaultDeployment,
-  prepareCreate: (o) => {
-    o.status = {};
-  },
+  ...preparingPods((o: Deployment) => o.spec?.template?.spec, {
+    prepareCreate: (o) => {
+      o.status = {};
+    },
+  }),
   validate: validateDeployment,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: validateDeploymentStatus,

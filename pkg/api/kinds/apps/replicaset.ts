@@ -6,6 +6,7 @@ import { f, int32, int64, mapList, objectsIn, req, str, type TypeOf, time } from
 import { immutable, nonNegative } from '../check/check.ts';
 import { validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
+import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
@@ -74,9 +75,11 @@ export const ReplicaSets = defineKind<ReplicaSet>({
   hasStatus: true,
   schema: ReplicaSetSchema,
   defaults: (o) => defaultPodSpec(o.spec?.template?.spec),
-  prepareCreate: (o) => {
-    o.status = { replicas: 0 };
-  },
+  ...preparingPods((o: ReplicaSet) => o.spec?.template?.spec, {
+    prepareCreate: (o) => {
+      o.status = { replicas: 0 };
+    },
+  }),
   validate: validateReplicaSet,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: (o) => validateCounts(o.status),

@@ -20,6 +20,7 @@ import {
 import { countOf, countOrPercent, nonNegative, notAboveHundredPercent, oneOfOptional } from '../check/check.ts';
 import { validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
+import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
@@ -211,9 +212,11 @@ export const StatefulSets = defineKind<StatefulSet>({
   hasStatus: true,
   schema: StatefulSetSchema,
   defaults: defaultStatefulSet,
-  prepareCreate: (o) => {
-    o.status = { replicas: 0, availableReplicas: 0 };
-  },
+  ...preparingPods((o: StatefulSet) => o.spec?.template?.spec, {
+    prepareCreate: (o) => {
+      o.status = { replicas: 0, availableReplicas: 0 };
+    },
+  }),
   validate: validateStatefulSet,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: (o) => validateCounts(o.status),

@@ -3,6 +3,7 @@ import { type FieldError, invalid, notSupported } from '../../meta/fielderrors.t
 import { ObjectMeta } from '../../meta/objectmeta.ts';
 import { arr, bool, f, int32, int64, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { nonNegative, oneOfRequired } from '../check/check.ts';
+import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
 import { ObjectReference } from '../core/references.ts';
 import { ageColumn, column, NONE, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
@@ -85,9 +86,11 @@ export const CronJobs = defineKind<CronJob>({
   hasStatus: true,
   schema: CronJobSchema,
   defaults: (o) => defaultJobSpec(o.spec?.jobTemplate?.spec),
-  prepareCreate: (o) => {
-    o.status = {};
-  },
+  ...preparingPods((o: CronJob) => o.spec?.jobTemplate?.spec?.template?.spec, {
+    prepareCreate: (o) => {
+      o.status = {};
+    },
+  }),
   validate: validateCronJob,
   warnings: templateWarnings('spec.jobTemplate.spec.template', (o) => o.spec?.jobTemplate?.spec?.template),
   columns: [

@@ -14,6 +14,7 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
+import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
 import { ConditionStatus } from '../core/values.ts';
@@ -121,7 +122,9 @@ export const Jobs = defineKind<Job>({
   hasStatus: true,
   schema: JobSchema,
   defaults: defaultJob,
-  prepareCreate: prepareJob,
+  ...preparingPods((o: Job) => o.spec?.template?.spec, {
+    prepareCreate: prepareJob,
+  }),
   validate: validateJob,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   fields: { 'status.successful': (o) => String(o.status?.succeeded ?? 0) },

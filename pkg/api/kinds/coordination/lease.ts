@@ -36,13 +36,17 @@ function validateLease(o: Lease): FieldError[] {
     found.push(invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0'));
   }
   found.push(...nonNegative('spec.leaseTransitions', spec?.leaseTransitions));
-  if (spec?.holderIdentity === '' && spec.strategy !== undefined) {
-    found.push(invalid('spec.holderIdentity', '', 'must not be empty'));
-  }
   if (spec?.preferredHolder && !spec.strategy) {
-    found.push(forbidden('spec.preferredHolder', 'may not be specified when `strategy` is not set'));
+    found.push(forbidden('spec.preferredHolder', 'may only be specified if `strategy` is defined'));
   }
   return found;
+}
+
+/** The election that these are for (CoordinatedLeaderElection) is off in v1.33: they are not taken, unless they are there. */
+function dropElection(o: Lease, old?: Lease): void {
+  for (const k of ['strategy', 'preferredHolder'] as const) {
+    if (o.spec?.[k] !== undefined && old?.spec?.[k] === undefined) delete o.spec[k];
+  }
 }
 
 export const Leases = defineKind<Lease>({
@@ -52,6 +56,8 @@ export const Leases = defineKind<Lease>({
   plural: 'leases',
   createOnUpdate: true,
   schema: LeaseSchema,
+  prepareCreate: (o) => dropElection(o),
+  prepareUpdate: dropElection,
   validate: validateLease,
   columns: [nameColumn, column('Holder', 'Who holds it.', (o) => o.spec?.holderIdentity ?? ''), ageColumn],
 });

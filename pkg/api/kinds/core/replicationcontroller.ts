@@ -6,6 +6,7 @@ import { validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate } from '../check/workload-validation.ts';
 import { ageColumn, labelsText, nameColumn, numberColumn } from '../print/columns.ts';
 import { selectorColumn, templateColumns } from '../print/workload.ts';
+import { preparingPods } from './pod/disabled-fields.ts';
 import { defaultPodSpec } from './pod/pod-defaults.ts';
 import { PodTemplateSpec } from './pod/spec.ts';
 import { templateWarnings } from './pod/warnings.ts';
@@ -87,9 +88,11 @@ export const ReplicationControllers = defineKind<ReplicationController>({
   hasStatus: true,
   schema: ReplicationControllerSchema,
   defaults: defaultController,
-  prepareCreate: (o) => {
-    o.status = { replicas: 0 };
-  },
+  ...preparingPods((o: ReplicationController) => o.spec?.template?.spec, {
+    prepareCreate: (o) => {
+      o.status = { replicas: 0 };
+    },
+  }),
   validate: validateController,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: (o) => validateCounts(o.status),

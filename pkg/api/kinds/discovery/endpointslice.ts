@@ -143,6 +143,14 @@ function validateSlice(o: EndpointSlice, old?: EndpointSlice): FieldError[] {
   return found;
 }
 
+const hintsNodes = (o: EndpointSlice): boolean => (o.endpoints ?? []).some((e) => e.hints?.forNodes !== undefined);
+
+/** Hints for nodes (PreferSameTrafficDistribution) are off in v1.33: they are not taken, unless there are some. */
+function dropNodeHints(o: EndpointSlice, old?: EndpointSlice): void {
+  if (!hintsNodes(o) || (old && hintsNodes(old))) return;
+  for (const { hints } of o.endpoints ?? []) delete hints?.forNodes;
+}
+
 export const EndpointSlices = defineKind<EndpointSlice>({
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -150,6 +158,8 @@ export const EndpointSlices = defineKind<EndpointSlice>({
   plural: 'endpointslices',
   hasGeneration: true,
   schema: EndpointSliceSchema,
+  prepareCreate: (o) => dropNodeHints(o),
+  prepareUpdate: dropNodeHints,
   validate: validateSlice,
   columns: [
     nameColumn,

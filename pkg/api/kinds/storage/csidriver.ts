@@ -51,6 +51,13 @@ function validateDriver(o: CSIDriver, old?: CSIDriver): FieldError[] {
   ];
 }
 
+/** A limit of volumes that changes (MutableCSINodeAllocatableCount) is off in v1.33. */
+function dropUpdatePeriod(o: CSIDriver, old?: CSIDriver): void {
+  if (o.spec && old?.spec?.nodeAllocatableUpdatePeriodSeconds === undefined) {
+    delete o.spec.nodeAllocatableUpdatePeriodSeconds;
+  }
+}
+
 export const CSIDrivers = defineKind<CSIDriver>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -61,6 +68,8 @@ export const CSIDrivers = defineKind<CSIDriver>({
   defaults: (o) => {
     if (o.spec) o.spec.volumeLifecycleModes ??= ['Persistent'];
   },
+  prepareCreate: (o) => dropUpdatePeriod(o),
+  prepareUpdate: dropUpdatePeriod,
   validate: validateDriver,
   columns: [
     nameColumn,

@@ -1,6 +1,7 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
 import { column, labelsText, nameColumn } from '../../print/columns.ts';
+import { preparingPods } from './disabled-fields.ts';
 import { defaultPodSpec } from './pod-defaults.ts';
 import { validatePodTemplate } from './pod-validation.ts';
 import { PodTemplateSpec } from './spec.ts';
@@ -21,6 +22,7 @@ export const PodTemplates = defineKind<PodTemplate>({
   returnsDeleted: true,
   schema: PodTemplateSchema,
   defaults: (o) => defaultPodSpec(o.template?.spec),
+  ...preparingPods((o: PodTemplate) => o.template?.spec),
   validate: (o) => validatePodTemplate('template', o.template),
   columns: [
     nameColumn,

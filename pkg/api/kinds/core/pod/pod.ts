@@ -1,5 +1,6 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
+import { preparingPods } from './disabled-fields.ts';
 import { mergeLabelKeys } from './label-keys.ts';
 import { isFinal } from './phase.ts';
 import { defaultPod } from './pod-defaults.ts';
@@ -66,7 +67,9 @@ export const Pods = defineKind<Pod>({
   ],
   schema: PodSchema,
   defaults: defaultPod,
-  prepareCreate: preparePod,
+  ...preparingPods((o: Pod) => o.spec, {
+    prepareCreate: preparePod,
+  }),
   validate: validatePod,
   warnings: ({ metadata, spec }) => podWarnings({ path: '', metadata, spec }),
   validateStatus: validatePodStatus,
