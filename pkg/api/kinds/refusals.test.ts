@@ -269,6 +269,13 @@ test.each<[string, Kind, object, Record<string, unknown>]>([
     { addressType: 'FQDN', [`${E0}.addresses`]: ['a.b.'] },
   ],
   ['a docker config that is null', Secrets as never, docker, { data: { '.dockerconfigjson': base64('null') } }],
+  [
+    'a ratio beside bounds of nothing',
+    LimitRanges as never,
+    range,
+    { [`${L}.min.cpu`]: '0', [`${L}.max.cpu`]: '0', [`${L}.maxLimitRequestRatio`]: { cpu: '2' } },
+  ],
+  ['hints without a name', EndpointSlices as never, slice, { [`${E0}.hints.forZones`]: [{}] }],
   ['limits of types of others', LimitRanges as never, range, { [`${L}.type`]: 'x.io/thing' }],
 ])('taken: %s', (_what, kind, good, changes) => {
   expect(texts(created(kind, spoiled(good, changes)).problems)).toEqual([]);

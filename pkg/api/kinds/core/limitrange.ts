@@ -72,7 +72,8 @@ function validateRatio(path: string, item: LimitRangeItem, name: string): FieldE
   const { min, max } = { min: item.min?.[name], max: item.max?.[name] };
   if (min === undefined || max === undefined) return found;
   const widest = milliValue(max) / milliValue(min);
-  if (milliValue(ratio) / 1000 <= widest) return found;
+  // Bounds of nothing say nothing of ratios.
+  if (!(milliValue(ratio) / 1000 > widest)) return found;
   return [...found, invalid(at, ratio, `ratio ${ratio} is greater than max/min = ${widest.toFixed(6)}`)];
 }
 

@@ -88,10 +88,10 @@ function validateAddresses(path: string, type: string, addresses: readonly strin
 /** Names that hints list: few, each once. */
 function validateHinted(
   path: string,
-  list: readonly { readonly name: string }[] | undefined,
+  list: readonly { readonly name?: string }[] | undefined,
   check: (name: string) => string[],
 ): FieldError[] {
-  const names = (list ?? []).map(({ name }) => name);
+  const names = (list ?? []).map(({ name = '' }) => name);
   if (names.length > MAX_HINTS) return [tooMany(path, names.length, MAX_HINTS)];
   return names.flatMap((name, i) => {
     const at = `${path}[${i}].name`;
