@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Affinity } from './affinity.ts';
 import { mergeLabelKeys } from './label-keys.ts';
+import { validateScheduling } from './scheduling-validation.ts';
+import type { PodSpec } from './spec.ts';
 
 const term = (more: object) => ({
   topologyKey: 'host',
@@ -50,4 +52,30 @@ test.each([
   const affinity = { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term(more)] } } as Affinity;
   mergeLabelKeys(affinity, labels);
   expect(affinity.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.[0]?.labelSelector).toEqual(wanted);
+});
+
+describe('a key that the selector has too is refused', () => {
+  const TWICE = 'exists in both matchLabelKeys and labelSelector';
+  const problems = (spec: object) => validateScheduling('spec', spec as PodSpec);
+
+  test('in a term, where it may be once by merging', () => {
+    const matchExpressions = ['a', 'b'].map((key) => ({ key, operator: 'In', values: ['merged'] }));
+    const labelSelector = { matchLabels: { b: 'x' }, matchExpressions };
+    const terms = [{ topologyKey: 'z', labelSelector, matchLabelKeys: ['a', 'b'] }];
+    const field = 'spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0][1]';
+    expect(
+      problems({ affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: terms } } }),
+    ).toEqual([{ type: 'FieldValueInvalid', field, message: `Invalid value: "b": ${TWICE}` }]);
+  });
+
+  test('in a spread constraint, where the scheduler merges', () => {
+    const constraint = {
+      ...{ maxSkew: 1, topologyKey: 'z', whenUnsatisfiable: 'DoNotSchedule', matchLabelKeys: ['a', 'b'] },
+      labelSelector: { matchExpressions: [{ key: 'b', operator: 'Exists' }] },
+    };
+    const field = 'spec.topologySpreadConstraints[0].matchLabelKeys[1]';
+    expect(problems({ topologySpreadConstraints: [constraint] })).toEqual([
+      { type: 'FieldValueInvalid', field, message: `Invalid value: "b": ${TWICE}` },
+    ]);
+  });
 });

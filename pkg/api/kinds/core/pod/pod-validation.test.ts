@@ -359,43 +359,6 @@ const bad: BadInput[] = [
     'spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].matchLabelKeys[0]',
     'exists in both matchLabelKeys and mismatchLabelKeys',
   ],
-  [
-    {
-      'spec.affinity': {
-        podAntiAffinity: {
-          requiredDuringSchedulingIgnoredDuringExecution: [
-            {
-              topologyKey: 'z',
-              labelSelector: {
-                matchLabels: { b: 'x' },
-                matchExpressions: [
-                  { key: 'a', operator: 'In', values: ['merged'] },
-                  { key: 'b', operator: 'In', values: ['merged'] },
-                ],
-              },
-              matchLabelKeys: ['a', 'b'],
-            },
-          ],
-        },
-      },
-    },
-    INVALID,
-    'spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0][1]',
-    'exists in both matchLabelKeys and labelSelector',
-  ],
-  [
-    {
-      'spec.topologySpreadConstraints': [
-        {
-          ...{ maxSkew: 1, topologyKey: 'z', whenUnsatisfiable: 'DoNotSchedule', matchLabelKeys: ['a', 'b'] },
-          labelSelector: { matchExpressions: [{ key: 'b', operator: 'Exists' }] },
-        },
-      ],
-    },
-    INVALID,
-    'spec.topologySpreadConstraints[0].matchLabelKeys[1]',
-    'exists in both matchLabelKeys and labelSelector',
-  ],
   // names
   [{ 'spec.dnsConfig': { searches: ['a..b'] } }, INVALID, 'spec.dnsConfig.searches[0]', 'RFC 1123 subdomain'],
   [
