@@ -33,6 +33,7 @@ const written = (file: string): string => {
   const path = join(folder(), file);
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 };
+const sh = (script: string) => ({ exec: { command: ['sh', '-c', script] } });
 let requests = '';
 
 beforeAll(async () => {
@@ -165,9 +166,15 @@ describe('init containers and sidecars', () => {
     },
   });
 
-  test('start in order, and sidecars end last, in reverse', async () => {
-    const initContainers = [say('first', 'sleep 1'), sidecar('side-a'), say('second'), sidecar('side-b')];
-    const spec = { initContainers, containers: [endless('app')], volumes: shared(), terminationGracePeriodSeconds: 60 };
+  test('start in order, and sidecars end last, in reverse; their hooks run while the others end', async () => {
+    // Hooks and the app wait for each other.
+    const preStop = sh('echo >>/shared/hooks-run; until grep end-app /shared/order; do sleep 0.1; done');
+    const side = (name: string) => ({ ...sidecar(name), lifecycle: { preStop } });
+    const initContainers = [say('first', 'sleep 1'), side('side-a'), say('second'), side('side-b')];
+    const end = 'until [ "$(wc -l </shared/hooks-run)" = 2 ]; do sleep 0.1; done; echo end-app >>/shared/order; exit 0';
+    const script = `end() { ${end}; }; trap end TERM; echo app >>/shared/order; sleep 3600 & wait`;
+    const app = shell(script, { name: 'app', ...mounted });
+    const spec = { initContainers, containers: [app], volumes: shared(), terminationGracePeriodSeconds: 60 };
     await apply(cluster(), pod('ordered', {}, spec));
     const p = await until('ordered', isReady);
     await waitFor('the last one speaks', () => written('order').includes('app\n'));
@@ -233,7 +240,6 @@ describe('init containers and sidecars', () => {
 });
 
 describe('hooks', () => {
-  const sh = (script: string) => ({ exec: { command: ['sh', '-c', script] } });
   const http = (path: string) => ({ httpGet: { host: node().address, port: PORTS.http, path } });
   const asked = (path: string): boolean => existsSync(requests) && readFileSync(requests, 'utf8').includes(path);
 

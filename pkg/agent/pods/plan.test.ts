@@ -37,6 +37,8 @@ interface Sketch {
   blocked?: Record<string, number>;
   unhealthy?: string[];
   stopping?: string[];
+  told?: string[];
+  graceOver?: boolean;
   terminating?: boolean;
   terminal?: boolean;
   resize?: Record<string, 'restart' | 'in place'>;
@@ -62,11 +64,13 @@ function input(s: Sketch): PlanInput {
     terminating: s.terminating ?? false,
     terminal: s.terminal ?? false,
     graceSeconds: 30,
+    graceOver: s.graceOver ?? false,
     now: NOW,
     notBefore: (name) => s.blocked?.[name] ?? 0,
     unhealthy: new Map((s.unhealthy ?? []).map((id) => [id, { reason: 'failed liveness probe' }])),
     started: () => true,
     stopping: new Set(s.stopping),
+    told: new Set([...(s.stopping ?? []), ...(s.told ?? [])]),
     hashOf: () => 'same',
     resizeOf: (_c, r) =>
       s.resize?.[r.id] === undefined
@@ -81,7 +85,9 @@ function told(a: Action): string {
     case 'start':
       return `start ${a.containers.map((c) => `${c.container.name}#${c.attempt}${c.obsolete.length > 0 ? `-${c.obsolete}` : ''}`).join(' ')}`;
     case 'kill':
-      return `kill ${a.targets.map((t) => `${t.record.id}/${t.graceSeconds}`).join(' ')}: ${a.targets[0]?.reason}`;
+      return `kill ${a.targets.map((t) => `${t.record.id}/${t.graceSeconds}`).join(' ')}${
+        a.later?.length ? `, later ${a.later.map((t) => t.record.id).join(' ')}` : ''
+      }: ${[...a.targets, ...(a.later ?? [])][0]?.reason}`;
     case 'remove':
     case 'removeSandboxes':
       return `${a.do} ${a.ids.join(' ')}`;
@@ -97,6 +103,7 @@ function told(a: Action): string {
 }
 
 const init = [{ name: 'i' }, { name: 'j' }];
+const two = ['s', 't'].map((name) => ({ name, restartPolicy: 'Always' }));
 const sidecar = [{ name: 's', restartPolicy: 'Always' }];
 
 test.each<[string, Sketch, string]>([
@@ -184,6 +191,38 @@ test.each<[string, Sketch, string]>([
   ['and waits for it', { terminating: true, records: [record('a')], stopping: ['a-0'] }, 'wait'],
   ['then takes all away', { terminating: true, records: [exited('a', 0)] }, 'remove a-0 sandbox-0'],
   ['then is finished', { terminating: true, sandbox: null }, 'finish'],
+  [
+    'sidecars hear of it with the others',
+    { terminating: true, init: two, records: [record('s'), record('t'), record('a')] },
+    'kill a-0/30, later s-0 t-0: Stopping container',
+  ],
+  [
+    'also where the others are being stopped already',
+    {
+      terminating: true,
+      init: two,
+      records: [record('s'), record('t'), record('a')],
+      stopping: ['a-0'],
+      told: ['s-0'],
+    },
+    'kill , later t-0: Stopping container',
+  ],
+  [
+    'but go one by one, the last started first',
+    { terminating: true, init: two, records: [record('s'), record('t')], told: ['s-0', 't-0'] },
+    'kill t-0/30: Stopping container',
+  ],
+  [
+    'and all at once when the grace is over',
+    {
+      terminating: true,
+      init: two,
+      records: [record('s'), record('t'), record('a')],
+      stopping: ['a-0'],
+      graceOver: true,
+    },
+    'kill s-0/30 t-0/30: Stopping container',
+  ],
   [
     'a pod that ended stops its sidecars',
     { terminal: true, init: sidecar, records: [record('s')] },

@@ -9,7 +9,8 @@ export type Action =
   | { readonly do: 'createSandbox'; readonly attempt: number }
   | { readonly do: 'removeSandboxes'; readonly ids: readonly string[] }
   | { readonly do: 'start'; readonly containers: readonly Start[] }
-  | { readonly do: 'kill'; readonly targets: readonly Kill[] }
+  /** @param later where the pod ends: those that hear of it now, and whose turn comes after the targets */
+  | { readonly do: 'kill'; readonly targets: readonly Kill[]; readonly later?: readonly Kill[] }
   | { readonly do: 'resize'; readonly targets: readonly Resize[] }
   /** Everything is down: take away what is left. */
   | { readonly do: 'remove'; readonly ids: readonly string[] }
@@ -46,6 +47,8 @@ export interface PlanInput {
   readonly terminating: boolean;
   /** What is left of the grace, once its end has begun. */
   readonly graceSeconds: number;
+  /** The grace is used up. */
+  readonly graceOver: boolean;
   readonly now: number;
   /** Epoch ms before which a container may not be started (back-off; a pull under way: Infinity). */
   readonly notBefore: (container: string) => number;
@@ -55,6 +58,8 @@ export interface PlanInput {
   readonly started: (record: ContainerRecord, container: Container) => boolean;
   /** Containers being stopped already. */
   readonly stopping: ReadonlySet<string>;
+  /** Containers that know of the end of their pod: the stopped, and those whose hooks may run while others go first. */
+  readonly told: ReadonlySet<string>;
   readonly hashOf: (container: Container) => string;
   /** The change of bounds a running container needs, if it may have it now. */
   readonly resizeOf: (container: Container, record: ContainerRecord) => (Resize & { restart: boolean }) | undefined;
@@ -89,13 +94,15 @@ function running(p: PlanInput): ContainerRecord[] {
   return [...p.runtime.containers.values()].flat().filter((r) => r.state === 'running');
 }
 
-const killOf = (p: PlanInput, records: readonly ContainerRecord[], reason: string): Action => ({
-  do: 'kill',
-  targets: records.map((record) => ({ record, graceSeconds: p.graceSeconds, reason })),
-});
+const killsOf = (p: PlanInput, records: readonly ContainerRecord[], reason: string): Kill[] =>
+  records.map((record) => ({ record, graceSeconds: p.graceSeconds, reason }));
 
-/** Whose turn it is to go down: first all others together, then sidecars one by one, the last started first. */
+/**
+ * Whose turn it is to go down: first all others together, then sidecars one by one, the last started first; without grace
+ * nobody waits for anybody.
+ */
 function nextDown(p: PlanInput, alive: readonly ContainerRecord[]): readonly ContainerRecord[] {
+  if (p.graceOver) return alive;
   const sidecars = inits(p)
     .filter(isSidecar)
     .map((c) => c.name)
@@ -108,8 +115,13 @@ function nextDown(p: PlanInput, alive: readonly ContainerRecord[]): readonly Con
 
 function tearDown(p: PlanInput): Action {
   const alive = running(p);
-  const fresh = nextDown(p, alive).filter((r) => !p.stopping.has(r.id));
-  if (fresh.length > 0) return killOf(p, fresh, 'Stopping container');
+  const turn = nextDown(p, alive);
+  const fresh = turn.filter((r) => !p.stopping.has(r.id));
+  const later = alive.filter((r) => !turn.includes(r) && !p.told.has(r.id));
+  if (fresh.length > 0 || later.length > 0) {
+    const [targets = [], next] = [fresh, later].map((records) => killsOf(p, records, 'Stopping container'));
+    return { do: 'kill', targets, ...(next ? { later: next } : {}) };
+  }
   if (alive.length > 0) return { do: 'wait' };
   const left = [...p.runtime.containers.values()].flat().map((r) => r.id);
   const sandboxes = [p.runtime.sandbox, ...p.runtime.staleSandboxes].flatMap((s) => (s ? [s.id] : []));
@@ -241,7 +253,9 @@ export function plan(p: PlanInput): Action {
   const alive = running(p);
   const lost = sandbox?.state === 'running' ? alive.filter((r) => !belongs(p, r)) : alive;
   const fresh = lost.filter((r) => !p.stopping.has(r.id));
-  if (fresh.length > 0) return killOf(p, fresh, 'Pod sandbox changed, it will be killed and re-created.');
+  if (fresh.length > 0) {
+    return { do: 'kill', targets: killsOf(p, fresh, 'Pod sandbox changed, it will be killed and re-created.') };
+  }
   if (lost.length > 0) return { do: 'wait' };
   if (sandbox?.state !== 'running') {
     // With Never nothing is started a second time. One that was made and never started has its first time before it.

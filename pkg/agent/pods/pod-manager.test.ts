@@ -315,6 +315,24 @@ test('a pod its node ends is Failed when its containers are down, and only then 
   await expect(ended).rejects.toThrow('seen');
 });
 
+test('a sidecar of a pod its node ends waits for the others, but no longer than the grace', async () => {
+  const initContainers = [{ name: 'side', restartPolicy: 'Always' }];
+  const pod = podOf('p', { spec: { initContainers, containers: [{ name: 'main' }] }, status: { phase: 'Running' } });
+  const records = ['', 'side', 'main'].map((name) => trace('p', name, 'running'));
+  const { manager, clock, stopped, events } = await bench({ pods: [pod], records });
+  await manager.start();
+  manager.evict('p', { reason: 'Evicted', message: 'm', graceSeconds: 5, disruption: true });
+  await eventually(() => expect(stopped).toEqual(['main of p']));
+  expect(events).toContain('Killing: Stopping container side');
+  await clock.advance(4_900);
+  manager.wake('p');
+  await clock.advance(50);
+  expect(stopped).toEqual(['main of p']);
+  await clock.advance(50);
+  await eventually(() => expect(stopped).toEqual(['main of p', 'side of p']));
+  expect(events.filter((e) => e === 'Killing: Stopping container side')).toHaveLength(1);
+});
+
 test('containers of pods that have ended go when their disk is needed, once the API knows how they ended', async () => {
   const end = { terminated: { exitCode: 0, containerID: 'docker://main of done' } };
   const names = ['done', 'stuck', 'running', 'untold'];

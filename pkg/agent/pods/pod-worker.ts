@@ -234,11 +234,13 @@ export class PodWorker {
       runtime,
       terminating: this.#pod.terminating,
       graceSeconds: this.#stopper.graceSeconds,
+      graceOver: this.#stopper.graceOver,
       now: clock.now(),
       notBefore: (name) => (this.#starter.pulling(name) ? Number.POSITIVE_INFINITY : back.notBefore(name)),
       unhealthy,
       started: (r, c) => this.#starter.hooked(r.id) && prober.started(r, c),
       stopping: this.#stopper.stopping,
+      told: this.#stopper.told,
       hashOf: specHash,
       resizeOf: (c, r) => (this.#pendingResize ? undefined : resizeOf(c, r)),
       terminal: this.#terminal,
@@ -290,7 +292,7 @@ export class PodWorker {
         await this.#starter.all(action.containers);
         return true;
       case 'kill':
-        this.#stopper.kill(action.targets);
+        this.#stopper.kill(action.targets, action.later);
         this.#publish();
         return false;
       case 'finish':
