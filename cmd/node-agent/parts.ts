@@ -16,6 +16,7 @@ import { NodeShutdown, SHUTTING_DOWN, shutdownRefusal } from '#agent/node/shutdo
 import { AdmittedPods } from '#agent/pods/admitted-pods.ts';
 import { MirrorPods } from '#agent/pods/mirror-pods.ts';
 import { PodManager } from '#agent/pods/pod-manager.ts';
+import { PREEMPTED } from '#agent/pods/preemption.ts';
 import { StaticPods } from '#agent/pods/static-pods.ts';
 import { Prober } from '#agent/probes/prober.ts';
 import { ensureBridgeNetwork } from '#agent/runtime/docker-network.ts';
@@ -214,6 +215,11 @@ function managerOf(
         freshNode: () => client.get(Nodes, f.nodeName, undefined, { timeoutMs: NODE_MS }),
         running: () => late.manager?.running ?? [],
         uncounted: (resource) => resource in parts.devices.amounts.capacity,
+        preempt: async ({ metadata: { uid } }) => {
+          late.manager?.evict(uid, PREEMPTED);
+          // Not until the API knows: what is to be admitted may be what brings it back.
+          await late.manager?.down(uid, signal);
+        },
       }),
       prober: parts.prober,
       publisher: new StatusPublisher({ client, clock, logger, signal, stale: wake }),

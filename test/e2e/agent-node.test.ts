@@ -11,6 +11,7 @@ import {
   apply,
   conditionOf,
   endContainer,
+  eventSaid,
   exec,
   getPod,
   isReady,
@@ -98,7 +99,15 @@ test('what is reserved nobody can have: who wants more than the rest waits, who 
   const above = await until('above', (p) => tooMuch.test(conditionOf(p, 'PodScheduled')?.message ?? ''));
   expect(above.status?.phase).toBe('Pending');
   expect(conditionOf(above, 'PodScheduled')).toMatchObject({ status: 'False', reason: 'Unschedulable' });
-  await cluster().kubectlOk(['delete', 'pod', 'all', '--timeout=60s']);
+  // Past the scheduler, one that the node needs has its room from who is there.
+  const critical = { priorityClassName: 'system-node-critical', nodeName: node().name };
+  await apply(cluster(), pod('needed', wanting(MIB), critical));
+  await until('needed', isReady);
+  const gone = await until('all', (p) => p.status?.phase === 'Failed');
+  expect(gone.status).toMatchObject({ reason: 'Preempting', message: 'Preempted in order to admit critical pod' });
+  expect(conditionOf(gone, 'DisruptionTarget')).toMatchObject({ status: 'True', reason: 'TerminationByKubelet' });
+  await eventSaid(cluster(), 'all', 'Preempting');
+  await cluster().kubectlOk(['delete', 'pod', 'all', 'needed', '--timeout=60s']);
   // The room is free, and still too small; past the scheduler the node itself says so.
   await apply(cluster(), pod('past', wanting(all + MIB), { nodeName: node().name }));
   expect((await until('past', (p) => p.status?.phase === 'Failed')).status?.reason).toBe('OutOfmemory');

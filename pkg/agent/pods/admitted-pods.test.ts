@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Node, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { AdmittedPods, misfit } from './admitted-pods.ts';
+import { AdmittedPods, judged } from './admitted-pods.ts';
 
 const allocatable = { cpu: '2', memory: '1Gi', pods: '3', 'v.example/r': '1' };
 const node = { metadata: { name: 'n', labels: { zone: 'a' } }, status: { allocatable } } as unknown as Node;
@@ -15,7 +15,7 @@ const uncounted = (resource: string) => resource.startsWith('w.');
 
 describe('what does not fit', () => {
   const half = pod('half', { cpu: '1500m' });
-  test.each<[string, Pod, Pod[], string | undefined]>([
+  test.each<[string, Pod, Stored<Pod>[], string | undefined]>([
     ['fits', pod('p', { cpu: '500m', memory: '1Gi' }), [half], undefined],
     ['cpu', pod('p', { cpu: '501m' }), [half], 'OutOfcpu'],
     ['memory', pod('p', { memory: '2Gi' }), [], 'OutOfmemory'],
@@ -23,7 +23,6 @@ describe('what does not fit', () => {
     ['one the node does not know', pod('p', { 'x.example/r': '2' }), [], undefined],
     ['one that others count', pod('p', { 'w.example/r': '2' }), [], undefined],
     ['too many', pod('p'), [pod('1'), pod('2'), pod('3')], 'OutOfpods'],
-    ['critical ones always', pod('p', { cpu: '9' }, { priority: 2_000_000_000 }), [], undefined],
     ['another zone', pod('p', {}, { nodeSelector: { zone: 'b' } }), [], 'NodeAffinity'],
     ['the same port', pod('p', {}, {}, port(80)), [pod('o', {}, {}, port(80))], 'NodePorts'],
     ['for another protocol', pod('p', {}, {}, port(80)), [pod('o', {}, {}, port(80, { protocol: 'UDP' }))], undefined],
@@ -40,7 +39,7 @@ describe('what does not fit', () => {
       'NodePorts',
     ],
   ])('%s', (_, p, others, reason) => {
-    expect(misfit(p, node, { others, uncounted })?.reason).toBe(reason);
+    expect(judged(p, node, { others, uncounted }).failure?.reason).toBe(reason);
   });
 
   const taint = { key: 'k', value: 'v', effect: 'NoExecute', timeAdded: '2026-01-01T00:00:00Z' };
@@ -58,21 +57,112 @@ describe('what does not fit', () => {
     ['is nothing to a static pod', { ...pod('p'), ...file }, taint, undefined],
   ])('a taint %s', (_, p, t, reason) => {
     const tainted = { ...node, spec: { taints: [t] } } as Node;
-    expect(misfit(p, tainted, { others: [], uncounted })?.reason).toBe(reason);
+    expect(judged(p, tainted, { others: [], uncounted }).failure?.reason).toBe(reason);
   });
 
   test('says how much', () => {
-    expect(misfit(pod('p', { cpu: '1' }), node, { others: [half], uncounted })?.message).toBe(
+    expect(judged(pod('p', { cpu: '1' }), node, { others: [half], uncounted }).failure?.message).toBe(
       "Pod was rejected: Node didn't have enough resource: cpu, requested: 1000, used: 1500, capacity: 2000",
     );
   });
 });
 
+const CRITICAL = { priority: 2_000_000_000 };
+const sure = (name: string, cpu: string): Stored<Pod> => {
+  const amounts = { cpu, memory: '1Mi' };
+  return pod(name, {}, { containers: [{ name: 'c', resources: { requests: amounts, limits: amounts } }] });
+};
+
+describe('for one the node needs', () => {
+  const needed = pod('p', { cpu: '1' }, CRITICAL);
+  test.each<[string, Pod, Stored<Pod>[], string[]]>([
+    ['nobody goes while there is room', needed, [pod('a', { cpu: '1' })], []],
+    ['who asked for nothing makes none', needed, [pod('a'), pod('b', { cpu: '2' })], ['b']],
+    ['burstable ones go before guaranteed ones', needed, [sure('a', '1'), pod('b', { cpu: '1' })], ['b']],
+    ['guaranteed ones go when it must be', needed, [sure('a', '1500m'), pod('b', { cpu: '100m' })], ['a']],
+    [
+      'the one that is enough goes alone',
+      needed,
+      [pod('a', { cpu: '400m' }), pod('b', { cpu: '600m' }), pod('c', { cpu: '1' })],
+      ['c'],
+    ],
+    [
+      'the smaller of two',
+      needed,
+      [pod('a', { cpu: '1100m', memory: '2Mi' }), pod('b', { cpu: '900m', memory: '1Mi' })],
+      ['a'],
+    ],
+    [
+      'for a place the smallest goes',
+      pod('p', {}, CRITICAL),
+      [pod('a', { memory: '2Mi' }), pod('b', { memory: '1Mi' }), pod('c', { memory: '3Mi' })],
+      ['b'],
+    ],
+    [
+      'a less critical one goes',
+      pod('p', { cpu: '1' }, { priority: 2_000_001_000 }),
+      [pod('a', { cpu: '2' }, CRITICAL)],
+      ['a'],
+    ],
+  ])('%s', (_, p, others, expected) => {
+    const verdict = judged(p, node, { others, uncounted });
+    expect(verdict.failure).toBeUndefined();
+    expect(verdict.victims?.map((v) => v.metadata.name) ?? []).toEqual(expected);
+  });
+
+  test.each<[string, Pod, Stored<Pod>[], RegExp]>([
+    [
+      'its like stays',
+      needed,
+      [pod('a', { cpu: '1500m' }, CRITICAL)],
+      /^UnexpectedAdmissionError Pod was rejected: .*: \[\(res: cpu, q: 500\), \]$/,
+    ],
+    [
+      'what is not for want of room is',
+      pod('p', { cpu: '1' }, { ...CRITICAL, nodeSelector: { zone: 'b' } }),
+      [pod('a', { cpu: '2' })],
+      /^NodeAffinity/,
+    ],
+  ])('it is turned away: %s', (_, p, others, words) => {
+    const { failure, victims } = judged(p, node, { others, uncounted });
+    expect(`${failure?.reason} ${failure?.message}`).toMatch(words);
+    expect(victims).toBeUndefined();
+  });
+
+  test('it waits until they are down, and nobody else gets what they leave', async () => {
+    let running = [pod('a', { cpu: '2' }), needed, pod('late', { cpu: '1' })];
+    const down = Promise.withResolvers<void>();
+    const ended: string[] = [];
+    const admitted = new AdmittedPods({
+      ...{ node: () => node, freshNode: async () => node, running: () => running, uncounted },
+      preempt: async (p) => {
+        ended.push(p.metadata.name);
+        await down.promise;
+        running = running.filter((x) => x !== p);
+      },
+    });
+    admitted.note('a');
+    let isIn = false;
+    const admission = admitted.admit(needed).then((failure) => {
+      isIn = failure === undefined;
+    });
+    await vi.waitFor(() => expect(ended).toEqual(['a']));
+    expect(isIn).toBe(false);
+    down.resolve();
+    await admission;
+    expect(isIn).toBe(true);
+    const late = running.at(-1) as Stored<Pod>;
+    expect(await admitted.admit(late)).toBeUndefined();
+    expect((await admitted.admit(pod('later', { cpu: '1' })))?.reason).toBe('OutOfcpu');
+  });
+});
+
 const freshNode = async () => node;
+const preempt = () => Promise.reject(new Error('nobody is critical'));
 
 test('of two that do not fit together one is let in; those that ended make room', async () => {
   let running = [pod('old', { cpu: '500m' }), pod('a', { cpu: '1500m' }), pod('b', { cpu: '1500m' })];
-  const admitted = new AdmittedPods({ node: () => node, freshNode, running: () => running, uncounted });
+  const admitted = new AdmittedPods({ node: () => node, freshNode, running: () => running, uncounted, preempt });
   admitted.note('old');
   const [, a, b] = running as [Stored<Pod>, Stored<Pod>, Stored<Pod>];
   expect(await admitted.admit(a)).toBeUndefined();
@@ -89,6 +179,7 @@ test('a label that the scheduler knows and this agent does not yet keeps no pod 
     freshNode: async () => relabelled,
     running: () => [],
     uncounted,
+    preempt,
   });
   expect(await admitted.admit(pod('p', {}, { nodeSelector: { zone: 'b' } }))).toBeUndefined();
   expect((await admitted.admit(pod('q', {}, { nodeSelector: { zone: 'c' } })))?.reason).toBe('NodeAffinity');

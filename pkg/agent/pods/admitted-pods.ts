@@ -1,12 +1,12 @@
 import type { Node, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { requiresNode } from '#api/scheduling/node-selector.ts';
-import { amountsOf, podRequests } from '#api/scheduling/pod-requests.ts';
 import { untolerated } from '#api/scheduling/taints.ts';
 import { isCritical } from '../eviction/rank.ts';
 import { portsOf } from './container-config.ts';
 import type { Failure } from './deadline.ts';
 import { CONFIG_SOURCE } from './mirror-pods.ts';
+import { type Lack, lacks, unmet, victims } from './preemption.ts';
 
 /** Ports of the node, as `hostPort/protocol`, with the addresses they are for; "" is all of them. */
 const portKeys = (pod: Pod) =>
@@ -30,37 +30,18 @@ function driven({ metadata, spec }: Pod, node: Node): boolean {
   return untolerated(taints, spec?.tolerations) !== undefined;
 }
 
-const lacking = (name: string, n: { requested: number; used: number; capacity: number }): Failure =>
+const lacking = ({ resource, requested, used, capacity }: Lack): Failure =>
   refused(
-    `OutOf${name}`,
-    `Node didn't have enough resource: ${name}, requested: ${n.requested}, used: ${n.used}, capacity: ${n.capacity}`,
+    `OutOf${resource}`,
+    `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
   );
 
-/**
- * Why a pod does not fit on its node beside the others there, whoever put it there; what the node does not know of is not
- * counted. Pure.
- */
-export function misfit(
-  pod: Pod,
-  node: Node,
-  o: { readonly others: readonly Pod[]; readonly uncounted: (resource: string) => boolean },
-): Failure | undefined {
-  const allocatable = amountsOf(node.status?.allocatable);
-  const places = allocatable.get('pods') ?? Number.POSITIVE_INFINITY;
-  const { length } = o.others;
-  if (!isCritical(pod)) {
-    if (length + 1 > places) return lacking('pods', { requested: 1, used: length, capacity: places });
-    for (const [name, requested] of podRequests(pod).amounts) {
-      const capacity = allocatable.get(name);
-      if (requested === 0 || capacity === undefined || o.uncounted(name)) continue;
-      const used = o.others.reduce((sum, p) => sum + (podRequests(p).amounts.get(name) ?? 0), 0);
-      if (used + requested > capacity) return lacking(name, { requested, used, capacity });
-    }
-  }
+/** Why a pod does not belong on its node, or not beside the others there, whatever there is left. */
+function misplaced(pod: Pod, node: Node, others: readonly Pod[]): Failure | undefined {
   if (!requiresNode(pod.spec, node)) {
     return refused('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
   }
-  if (portsCollide(pod, o.others)) {
+  if (portsCollide(pod, others)) {
     const words = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
     return refused('NodePorts', words);
   }
@@ -69,6 +50,30 @@ export function misfit(
     return refused('TaintToleration', words);
   }
   return undefined;
+}
+
+/** What becomes of a pod: why it is turned away, if it is, or who has to make room. */
+export interface Verdict {
+  readonly failure?: Failure | undefined;
+  readonly victims?: readonly Stored<Pod>[];
+}
+
+/**
+ * Whether a pod fits on its node beside the others there, whoever put it there; what the node does not know of is not
+ * counted. For one that the node needs others make room. Pure.
+ */
+export function judged(
+  pod: Pod,
+  node: Node,
+  o: { readonly others: readonly Stored<Pod>[]; readonly uncounted: (resource: string) => boolean },
+): Verdict {
+  const lack = lacks(pod, node, o);
+  const [first] = lack;
+  if (first && !isCritical(pod)) return { failure: lacking(first) };
+  const failure = misplaced(pod, node, o.others);
+  if (failure || !first) return { failure };
+  const found = victims(pod, lack, o.others);
+  return found ? { victims: found } : { failure: unmet(pod, lack, o.others) };
 }
 
 export interface AdmittedPodsDeps {
@@ -80,6 +85,8 @@ export interface AdmittedPodsDeps {
   readonly running: () => readonly Stored<Pod>[];
   /** Resources that are given out one by one, by somebody who knows better. */
   readonly uncounted: (resource: string) => boolean;
+  /** Ends a pod to make room; resolves when nothing of it runs any more. */
+  readonly preempt: (pod: Stored<Pod>) => Promise<void>;
 }
 
 /** The pods this node has let in, one after the other: two that do not fit together do not keep each other out. */
@@ -101,17 +108,23 @@ export class AdmittedPods {
    * not known here yet: then the API is asked. @throws Error when it does not answer
    */
   async admit(pod: Stored<Pod>): Promise<Failure | undefined> {
-    return this.#consider(pod, this.#d.node()) && this.#consider(pod, await this.#d.freshNode());
+    const { uid } = pod.metadata;
+    const known = this.#d.node();
+    if (this.#uids.has(uid)) return undefined;
+    let verdict = known ? this.#consider(pod, known) : {};
+    if (verdict.failure || verdict.victims) verdict = this.#consider(pod, await this.#d.freshNode());
+    if (verdict.failure) return verdict.failure;
+    // From now on nobody else has what it needs.
+    this.#uids.add(uid);
+    await Promise.all((verdict.victims ?? []).map((p) => this.#d.preempt(p)));
+    return undefined;
   }
 
-  #consider(pod: Stored<Pod>, node: Node | undefined): Failure | undefined {
+  #consider(pod: Stored<Pod>, node: Node): Verdict {
     const { uid } = pod.metadata;
-    if (this.#uids.has(uid)) return undefined;
     const others = this.#d.running().filter((p) => p.metadata.uid !== uid && this.#uids.has(p.metadata.uid));
     this.#uids.clear();
     for (const p of others) this.#uids.add(p.metadata.uid);
-    const why = node && misfit(pod, node, { others, uncounted: this.#d.uncounted });
-    if (!why) this.#uids.add(uid);
-    return why;
+    return judged(pod, node, { others, uncounted: this.#d.uncounted });
   }
 }

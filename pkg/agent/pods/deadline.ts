@@ -6,8 +6,8 @@ export interface Failure {
   readonly message: string;
   /** Its containers get at most this long to end, seconds. */
   readonly graceSeconds?: number;
-  /** It was ended for the sake of others: condition DisruptionTarget. */
-  readonly disruption?: boolean;
+  /** It was ended for the sake of others: condition DisruptionTarget, with these words or those of the failure. */
+  readonly disruption?: true | string;
 }
 
 export const deadlinePassed: Failure = {

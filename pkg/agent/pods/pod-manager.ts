@@ -103,6 +103,11 @@ export class PodManager {
     }
   }
 
+  /** Resolves when nothing runs of a pod any more. @throws the signal's reason */
+  async down(uid: string, signal: AbortSignal): Promise<void> {
+    while (this.#workers.get(uid)?.over === false) await this.#deps.clock.sleep(LOOK_MS, signal);
+  }
+
   /** Whether a pod has been told to end, or has. */
   ending(uid: string): boolean {
     return this.#workers.get(uid)?.ending ?? true;

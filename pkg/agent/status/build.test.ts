@@ -39,7 +39,7 @@ interface Sketch {
   status?: object;
   waiting?: Record<string, { reason: string; message: string }>;
   unready?: string[];
-  failure?: { reason: string; message: string; disruption?: boolean };
+  failure?: { reason: string; message: string; disruption?: true | string };
   over?: boolean;
   messages?: Record<string, string>;
 }
@@ -103,7 +103,7 @@ test.each<[string, Sketch, string]>([
   expect(buildStatus(input(sketch)).phase).toBe(phase);
 });
 
-const evicted = { reason: 'Evicted', message: 'too much', disruption: true };
+const evicted = { reason: 'Evicted', message: 'too much', disruption: true as const };
 
 test.each<[string, Sketch, string, string]>([
   ['while it runs', { records: [record('a')] }, 'Running', 'True TerminationByKubelet'],
@@ -128,7 +128,14 @@ test.each<[string, Sketch, string, string]>([
   expect(status).toMatchObject({ phase, reason: 'Evicted', message: 'too much' });
   expect(conditions({ ...sketch, failure: evicted }).DisruptionTarget).toBe(disrupted);
   // An agent that is started anew meanwhile knows of it.
-  expect(toldFailure(status)).toEqual(phase === 'Failed' ? undefined : evicted);
+  expect(toldFailure(status)).toEqual(phase === 'Failed' ? undefined : { ...evicted, disruption: 'too much' });
+});
+
+test('for whose sake a pod is ended may be told in words of its own, also by the next agent', () => {
+  const failure = { reason: 'Preempting', message: 'm', disruption: 'for another' };
+  const status = buildStatus(input({ records: [record('a')], failure }));
+  expect(status.conditions?.find((c) => c.type === 'DisruptionTarget')?.message).toBe('for another');
+  expect(toldFailure(status)).toEqual(failure);
 });
 
 test('a sidecar keeps nothing from its end: the pod has come to its own', () => {

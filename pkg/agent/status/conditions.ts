@@ -28,8 +28,8 @@ export const isOwn = (c: PodCondition): boolean =>
 
 /** Why its node had begun to end a pod, as it told before it was started anew itself. Pure. */
 export function toldFailure({ phase, reason, message = '', conditions = [] }: PodStatus): Failure | undefined {
-  const told = conditions.some((c) => c.type === 'DisruptionTarget' && c.status === 'True' && isOwn(c));
-  return told && reason && !isFinal(phase) ? { reason, message, disruption: true } : undefined;
+  const told = conditions.find((c) => c.type === 'DisruptionTarget' && c.status === 'True' && isOwn(c));
+  return told && reason && !isFinal(phase) ? { reason, message, disruption: told.message || true } : undefined;
 }
 
 interface Verdict {
@@ -91,6 +91,13 @@ function resizing(i: StatusInput): ReturnType<typeof resizeConditions> {
   return resizeConditions(i.pendingResize, unfinished);
 }
 
+function disrupted(i: StatusInput): PodCondition[] {
+  const { message, disruption } = i.failure ?? {};
+  if (!disruption) return [];
+  const words = disruption === true ? message : disruption;
+  return [condition(i, 'DisruptionTarget', { ok: true, ...DISRUPTED, message: words })];
+}
+
 /** The conditions of a pod ("Pod Lifecycle", pod conditions), those of others unchanged behind its own. */
 export function conditionsOf(i: StatusInput, phase: string, statuses: ContainerStatuses): PodCondition[] {
   const ready = containersReady(i, phase, statuses);
@@ -99,9 +106,7 @@ export function conditionsOf(i: StatusInput, phase: string, statuses: ContainerS
     condition(i, 'Initialized', initialized(i, phase, statuses)),
     condition(i, 'Ready', gated(i, ready)),
     condition(i, 'ContainersReady', ready),
-    ...(i.failure?.disruption
-      ? [condition(i, 'DisruptionTarget', { ok: true, ...DISRUPTED, message: i.failure.message })]
-      : []),
+    ...disrupted(i),
     ...resizing(i).map((c) => condition(i, c.type, { ok: true, ...c })),
   ];
   const said = new Set(own.map((c) => c.type));
