@@ -9,10 +9,24 @@ import { probe } from '../bed/net.ts';
 import { freePorts } from '../bed/ports.ts';
 import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
-import { apply, conditionOf, exec, getPod, isReady, mainOf, onlyNode, pod, shell, sleeper } from './agent/pods.ts';
+import {
+  apply,
+  conditionOf,
+  eventSaid,
+  exec,
+  getPod,
+  isReady,
+  mainOf,
+  onlyNode,
+  pod,
+  publishImage,
+  shell,
+  sleeper,
+  startTarget,
+} from './agent/pods.ts';
 
 const cluster = useCluster('e2e-agent-changes', { nodes: 1, apiservers: 1 });
-const { until } = onlyNode(cluster);
+const { node, until } = onlyNode(cluster);
 
 /** Lines of a log written at a time, 12 MB as Docker keeps them, and how often. */
 const BURST = 80_000;
@@ -263,4 +277,19 @@ describe('logs', () => {
       follower.kill();
     }
   }, 600_000);
+});
+
+test('three images are pulled at a time, a fourth when one of them is there', async () => {
+  const requests = await startTarget(cluster());
+  const image = await publishImage(cluster(), 'coxswain/pause:1');
+  const names = ['a', 'b', 'c', 'd'].map((x) => `held-${x}`);
+  const asked = () => new Set(readFileSync(requests, 'utf8').match(/^\/v2\/held-\w\/tiny\/manifests/gm)).size;
+  const main = (name: string) => ({ name: 'main', image: image.replace('/tiny', `/${name}/tiny`) });
+  await apply(cluster(), ...names.map((name) => pod(name, main(name))));
+  for (const name of names) await eventSaid(cluster(), name, 'Pulling');
+  await waitFor('the registry is asked for three', () => asked() >= 3);
+  expect(asked()).toBe(3);
+  writeFileSync(join(node().dir, 'registry/go'), '');
+  for (const name of names) await until(name, isReady);
+  expect(asked()).toBe(4);
 });

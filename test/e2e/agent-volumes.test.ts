@@ -17,6 +17,7 @@ import {
   shell,
   sleeper,
 } from './agent/pods.ts';
+import { restartWith } from './restart.ts';
 
 const cluster = useCluster('e2e-agent-volumes', { nodes: 1, apiservers: 1 });
 const { node, until } = onlyNode(cluster);
@@ -36,7 +37,24 @@ const secret = (name: string, stringData: object) => ({
   stringData,
 });
 
+/** What the account of a pod says of itself in its token. */
+async function claimsOf(name: string, path: string): Promise<{ aud: string[]; iat: number; exp: number }> {
+  const [, claims = ''] = (await run(name, `cat ${path}`)).split('.');
+  return JSON.parse(Buffer.from(claims, 'base64url').toString());
+}
+
+/** How far the clock of the agent is ahead: a token of ten minutes is at its end, as far as it knows, after two. */
+const AHEAD_MS = 8 * 60_000;
+const TOKEN_S = 600;
+const audience = 'somebody';
+let agent: Awaited<ReturnType<typeof restartWith>>;
+
 beforeAll(async () => {
+  const clock = `const { now } = Date; Date.now = () => now() + ${AHEAD_MS};`;
+  const env = { NODE_OPTIONS: `--import="data:text/javascript,${encodeURIComponent(clock)}"` };
+  agent = await restartWith(node(), node().agent, { args: (had) => had, ready: '10248/healthz', env });
+  const sources = [{ serviceAccountToken: { path: 'token', audience, expirationSeconds: TOKEN_S } }];
+  await apply(cluster(), pod('renewed', mounting(['v']), { volumes: [{ name: 'v', projected: { sources } }] }));
   mkdirSync(host('there'), { recursive: true });
   await apply(
     cluster(),
@@ -92,7 +110,7 @@ describe('each kind', () => {
       { configMap: { name: 'settings', items: [{ key: 'color', path: 'a/b/color' }] } },
       { secret: { name: 'keys' } },
       { downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
-      { serviceAccountToken: { path: 'token', audience: 'somebody', expirationSeconds: 600 } },
+      { serviceAccountToken: { path: 'token', audience, expirationSeconds: TOKEN_S } },
     ];
     const volumes = [
       { name: 'empty', emptyDir: {} },
@@ -152,8 +170,7 @@ describe('each kind', () => {
     });
     const files = await run('vols', 'cd /var/run/secrets/kubernetes.io/serviceaccount; cat namespace; head -1 ca.crt');
     expect(files).toBe('default-----BEGIN CERTIFICATE-----\n');
-    const claims = (await run('vols', 'cat /v/all/token')).split('.')[1] ?? '';
-    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({ aud: ['somebody'] });
+    expect(await claimsOf('vols', '/v/all/token')).toMatchObject({ aud: [audience] });
   });
 
   test('changes reach the running pod soon, whole', async () => {
@@ -346,10 +363,26 @@ test('claims on directories of the node: as they are, or given to the group of t
   );
 });
 
+test('a pod finds another token in its volume before the one it has ends', async () => {
+  const { startTime = '' } = (await until('renewed', isReady)).status ?? {};
+  const begun = (Date.parse(startTime) - AHEAD_MS) / 1000;
+  const renewed = await waitFor(
+    'another token',
+    async () => {
+      const claims = await claimsOf('renewed', '/v/v/token');
+      return claims.iat - begun > 60 ? claims : undefined;
+    },
+    { timeoutMs: 150_000, everyMs: 1000 },
+  );
+  expect(renewed).toMatchObject({ aud: [audience], exp: renewed.iat + TOKEN_S });
+  // While the first one still held, by any clock.
+  expect(renewed.iat - begun).toBeLessThan(TOKEN_S - AHEAD_MS / 1000);
+});
+
 test('nothing is left of deleted pods, also of one that went while the agent was away', async () => {
   const mounts = async () => (await node().exec('cat', ['/proc/mounts'])).stdout;
   expect(await mounts()).toContain(agentDir('pods'));
-  await node().agent.kill('SIGKILL');
+  await agent.kill('SIGKILL');
   await cluster().kubectlOk(['delete', 'pod', 'vols', '--force', '--grace-period=0']);
   await node().agent.start();
   await cluster().kubectlOk(['delete', 'pods', '--all', '--timeout=150s'], { timeoutMs: 160_000 });

@@ -10,6 +10,8 @@ export interface Change {
   readonly args: (had: readonly string[]) => readonly string[];
   /** Port and path where it tells whether it is ready. */
   readonly ready: string;
+  /** Variables it has besides those of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Another value of a flag, which counts where it stands last. */
@@ -24,6 +26,7 @@ export async function restartWith(node: ClusterNode, running: ManagedProcess, c:
   await running.stop();
   const next = node.process({
     ...{ name: running.name, command, args: c.args(had), logFile: running.logFile },
+    ...(c.env ? { env: c.env } : {}),
     ready: async (signal) => {
       await waitFor(running.name, () => probe(`http://${node.address}:${c.ready}`), { signal });
     },

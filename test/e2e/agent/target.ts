@@ -1,13 +1,15 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createGrpcServer } from 'node:http2';
 import { createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
 import { serveImage } from '../../bed/registry.ts';
 
 /**
  * Servers for probes and hooks to speak to: target.ts <log of requests> <folder of the registry> <ports>. Ports: see PORTS of pods.ts.
  * HTTP paths: /ok, /bad (500), /to-bad, /to-elsewhere (redirects), /header (200 only with X-Probe: yes).
- * Below /v2/ it is a registry of one image (see pods.ts, publishImage). On a port of its own
+ * Below /v2/ it is a registry of one image (see pods.ts, publishImage); who asks for one called held-… is answered once there is
+ * a file `go` in its folder. On a port of its own
  * there is the same registry for those who know the password (REGISTRY_USER of pods.ts), whatever the image is called.
  * gRPC services: "" and "good" serve, "bad" does not, others are unknown.
  */
@@ -20,9 +22,17 @@ const ANSWERS: Record<string, [number, Record<string, string>?]> = {
   '/to-elsewhere': [302, { location: 'http://192.0.2.1/nowhere' }],
 };
 
+const LOOK_MS = 50;
+
+function whenLet(url: string, answer: () => void): void {
+  if (!url.startsWith('/v2/held-') || existsSync(join(registry, 'go'))) answer();
+  else setTimeout(() => whenLet(url, answer), LOOK_MS);
+}
+
 createServer((request, response) => {
   appendFileSync(log, `${request.url}\n`);
-  if (request.url?.startsWith('/v2/')) return serveImage(registry, request.url, response);
+  const { url = '' } = request;
+  if (url.startsWith('/v2/')) return whenLet(url, () => serveImage(registry, url, response));
   const header = request.url === '/header' && request.headers['x-probe'] === 'yes';
   const [code, headers] = ANSWERS[request.url ?? ''] ?? [header ? 200 : 404];
   response.writeHead(code, headers).end();
