@@ -1,14 +1,16 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import { silentLogger } from '#process/logger.ts';
 import type { Failure } from '../pods/deadline.ts';
+import type { RuntimeView } from '../runtime/view.ts';
 import type { NodeStats } from '../stats/node-stats.ts';
 import { Eviction } from './eviction.ts';
-import type { LocalStorage } from './local-storage.ts';
+import { LocalStorage } from './local-storage.ts';
+import { evictionMessage } from './message.ts';
 import { ranked } from './rank.ts';
-import { parseReclaims, parseThresholds, shortages, softThresholds } from './thresholds.ts';
+import { parseReclaims, parseThresholds, shortages, softThresholds, type Threshold } from './thresholds.ts';
 
 const GIB = 2 ** 30;
 
@@ -167,6 +169,7 @@ test('a pod whose files cannot be counted in time keeps nobody from being measur
     storage: {
       excess: async (p: Stored<Pod>) => (p.metadata.name === 'countless' ? late('countless') : undefined),
       written: async () => 0,
+      containers: async (p: Stored<Pod>) => (p.metadata.name === 'countless' ? late('countless') : new Map()),
     } as unknown as LocalStorage,
     maxPodGraceSeconds: 20,
     podDir: (uid) => uid,
@@ -222,6 +225,7 @@ test.each([
       exec: async (_command, args) => ({ code: 0, stdout: args.includes('volume') ? '20480' : '4', stderr: '' }),
       storage: {
         written: async (p: Stored<Pod>) => mibs(p.metadata.name === 'layer' ? 30 : 0),
+        containers: async (p: Stored<Pod>) => new Map([['c', mibs(p.metadata.name === 'layer' ? 30 : 0)]]),
       } as unknown as LocalStorage,
       maxPodGraceSeconds: 20,
       podDir: (uid) => uid,
@@ -239,6 +243,101 @@ test.each([
     });
     await eviction.run(off.signal);
     expect([evicted[0], asked]).toEqual([first, reclaimed]);
-    expect(evicted[1]).toContain('low on resource: ephemeral-storage');
+    const told =
+      first === 'layer'
+        ? 'Container c was using 30Mi, request is 0, has larger consumption of ephemeral-storage. '
+        : '';
+    expect(evicted[1]).toBe(
+      `The node was low on resource: ephemeral-storage. Threshold quantity: ${Math.floor(GIB / 10)}, available: 1. ${told}`,
+    );
   },
 );
+
+describe('the message of an eviction', () => {
+  const [threshold] = parseThresholds('memory.available<100Mi');
+  const p = {
+    spec: {
+      initContainers: [{ name: 'side', restartPolicy: 'Always', resources: { requests: { memory: '1Mi' } } }],
+      containers: [{ name: 'a', resources: { requests: { memory: '64Mi' } } }, { name: 'b' }],
+    },
+  } as unknown as Pod;
+  const head = 'The node was low on resource: memory. Threshold quantity: 100Mi, available: 5000Ki. ';
+  test.each<[string, Record<string, number>, string]>([
+    ['names nobody who keeps to what was asked for', { a: mibs(64), side: mibs(1) }, ''],
+    [
+      'names each container that does not, sidecars too',
+      { a: mibs(65), b: mibs(2), side: mibs(1) + 1 },
+      'Container side was using 1048577, request is 1Mi, has larger consumption of memory. ' +
+        'Container a was using 65Mi, request is 64Mi, has larger consumption of memory. ' +
+        'Container b was using 2Mi, request is 0, has larger consumption of memory. ',
+    ],
+  ])('%s', (_, used, expected) => {
+    const shortage = { threshold: threshold as Threshold, available: 5000 * 1024, least: mibs(100) };
+    expect(evictionMessage(shortage, p, new Map(Object.entries(used)))).toBe(head + expected);
+  });
+});
+
+test('what sidecars asked for counts, when it is looked who goes first', () => {
+  const pod = (name: string, initContainers: object[]): Stored<Pod> =>
+    ({ metadata: { name }, spec: { initContainers, containers: [{}] } }) as unknown as Stored<Pod>;
+  const side = { name: 's', restartPolicy: 'Always', resources: { requests: { memory: '100Mi' } } };
+  const candidates = [
+    { pod: pod('within', [side]), used: mibs(90) },
+    { pod: pod('above', []), used: mibs(10) },
+  ];
+  expect(ranked(candidates, 'memory.available').map((c) => c.pod.metadata.name)).toEqual(['above', 'within']);
+});
+
+describe('what the containers of a pod may write', () => {
+  const limits = (name: string, limit?: string, more: object = {}) => ({
+    ...{ name, ...more },
+    resources: limit ? { limits: { 'ephemeral-storage': limit } } : {},
+  });
+  const always = { restartPolicy: 'Always' };
+  const sumUp = (limit: string) => `Pod ephemeral local storage usage exceeds the total limit of containers ${limit}. `;
+  test.each<[string, object, Record<string, number>, string | undefined]>([
+    ['no limit', { containers: [limits('a')] }, { a: 9 }, undefined],
+    ['one limit', { containers: [limits('a', '3Mi')] }, { a: 4 }, sumUp('3Mi')],
+    [
+      'one container alone',
+      { containers: [limits('a', '3Mi'), limits('b', '9Mi')] },
+      { a: 4, b: 1 },
+      'Container a exceeded its local ephemeral storage limit "3Mi". ',
+    ],
+    ['all together', { containers: [limits('a', '3Mi'), limits('b')] }, { a: 1, b: 3 }, sumUp('3Mi')],
+    [
+      'a sidecar writes too',
+      { initContainers: [limits('s', undefined, always)], containers: [limits('a', '3Mi')] },
+      { s: 4 },
+      sumUp('3Mi'),
+    ],
+    [
+      'and may',
+      { initContainers: [limits('s', '2Mi', always)], containers: [limits('a', '3Mi')] },
+      { s: 3, a: 2 },
+      undefined,
+    ],
+    [
+      'but no more',
+      { initContainers: [limits('s', '2Mi', always)], containers: [limits('a', '3Mi')] },
+      { s: 3, a: 3 },
+      sumUp('5Mi'),
+    ],
+    [
+      'what an init container needs may be used later',
+      { initContainers: [limits('i', '9Mi')], containers: [limits('a', '3Mi'), limits('b')] },
+      { b: 9 },
+      undefined,
+    ],
+  ])('%s', async (_, spec, written, expected) => {
+    const pod = { metadata: { name: 'p', uid: 'u' }, spec } as unknown as Stored<Pod>;
+    const containers = new Map(Object.keys(written).map((name) => [name, [{ id: name }]]));
+    const storage = new LocalStorage({
+      view: { pod: () => ({ containers }) } as unknown as RuntimeView,
+      runtime: { diskUse: async (id) => ({ layer: mibs((written[id] ?? 0) - 1), log: mibs(1) }) },
+      exec: async () => ({ code: 0, stdout: '0', stderr: '' }),
+      volumeDir: () => '',
+    });
+    expect(await storage.excess(pod)).toBe(expected);
+  });
+});

@@ -10,7 +10,8 @@ import type { NodeStats, NodeUsage, PodUsage } from '../stats/node-stats.ts';
 import { podTotal } from '../stats/summary.ts';
 import { SUB_PATHS } from '../volumes/sub-path-mounts.ts';
 import { diskUse, inodeUse, type LocalStorage } from './local-storage.ts';
-import { ranked, requestOf } from './rank.ts';
+import { evictionMessage } from './message.ts';
+import { ranked } from './rank.ts';
 import {
   type Pressure,
   type Reclaims,
@@ -53,15 +54,12 @@ const PERIOD_MS = 10_000;
 const CLEANUP_MS = 30_000;
 const CLEANUP_LOOK_MS = 500;
 const SETTLE_MS = 2_000;
-const KIB = 1024;
 /** For hard thresholds and limits. */
 const HARD_GRACE_S = 1;
 
 /** Of what is no number of bytes. */
 const isCounted = (signal: Signal): boolean =>
   SIGNALS[signal].resource === 'pids' || SIGNALS[signal].resource === 'inodes';
-
-const kib = (bytes: number): string => `${Math.floor(bytes / KIB)}Ki`;
 
 type Left = Pick<NodeUsage, 'machine' | 'disk' | 'imageDisk'>;
 
@@ -169,7 +167,8 @@ export class Eviction {
     });
   }
 
-  async #evictFor({ threshold, available }: Shortage, pods: readonly PodUsage[], on: Holders): Promise<boolean> {
+  async #evictFor(shortage: Shortage, pods: readonly PodUsage[], on: Holders): Promise<boolean> {
+    const { threshold } = shortage;
     const { signal } = threshold;
     const alive = pods.filter((p) => !this.#d.ending(p.pod.metadata.uid));
     const candidates = await Promise.all(
@@ -177,16 +176,23 @@ export class Eviction {
     );
     const [first] = ranked(candidates, signal);
     if (!first) return false;
-    const { resource } = SIGNALS[signal];
-    const request = requestOf(first.pod, signal);
-    const [main] = first.pod.spec?.containers ?? [];
-    const amount = isCounted(signal) ? String(Math.floor(available)) : kib(available);
-    const more = ` Container ${main?.name} was using ${kib(first.used)}, request is ${request === 0 ? 0 : kib(request)}, has larger consumption of ${resource}. `;
-    const head = `The node was low on resource: ${resource}. Threshold quantity: ${threshold.text}, available: ${amount}.`;
-    const grace = threshold.graceMs === undefined ? HARD_GRACE_S : this.#d.maxPodGraceSeconds;
-    const told = first.used > request && Number.isFinite(first.used) && !isCounted(signal);
-    this.#evict(first.pod, head + (told ? more : ' '), grace);
+    const used = await this.#containers(
+      pods.find((p) => p.pod === first.pod),
+      signal,
+    );
+    const graceSeconds = threshold.graceMs === undefined ? HARD_GRACE_S : this.#d.maxPodGraceSeconds;
+    this.#evict(first.pod, { message: evictionMessage(shortage, first.pod, used), graceSeconds, disruption: true });
     return true;
+  }
+
+  /** What each container of a pod uses of what runs short, where that is told of containers. */
+  async #containers(p: PodUsage | undefined, signal: Signal): Promise<ReadonlyMap<string, number>> {
+    const { resource } = SIGNALS[signal];
+    if (resource === 'memory')
+      return new Map(p?.containers.map(({ record, usage }) => [record.name, usage.workingSet] as const));
+    if (!p || resource !== 'ephemeral-storage') return new Map();
+    // What cannot be counted in time is not told.
+    return this.#d.storage.containers(p.pod).catch(() => new Map());
   }
 
   async #used(p: PodUsage, signal: Signal, on: Holders): Promise<number> {
@@ -213,7 +219,8 @@ export class Eviction {
     for (const pod of this.#d.pods.list()) {
       const excess = this.#d.ending(pod.metadata.uid) ? undefined : await this.#excess(pod);
       if (excess === undefined) continue;
-      this.#evict(pod, excess, HARD_GRACE_S);
+      // Of its own doing, not for the sake of others.
+      this.#evict(pod, { message: excess, graceSeconds: HARD_GRACE_S });
       any = true;
     }
     return any;
@@ -228,9 +235,10 @@ export class Eviction {
     });
   }
 
-  #evict(pod: Stored<Pod>, message: string, graceSeconds: number): void {
+  #evict(pod: Stored<Pod>, how: Omit<Failure, 'reason'>): void {
+    const { message } = how;
     this.#d.logger.warn({ pod: `${pod.metadata.namespace}/${pod.metadata.name}`, message }, 'a pod is evicted');
     this.#leaving.add(pod.metadata.uid);
-    this.#d.evict(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds, disruption: true });
+    this.#d.evict(pod.metadata.uid, { reason: 'Evicted', ...how });
   }
 }

@@ -1,6 +1,6 @@
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
-import { wholeValue } from '#api/meta/quantity.ts';
+import { podRequests } from '#api/scheduling/pod-requests.ts';
 import { CONFIG_SOURCE } from '../pods/mirror-pods.ts';
 import type { Signal } from './thresholds.ts';
 import { SIGNALS } from './thresholds.ts';
@@ -17,11 +17,8 @@ const SYSTEM_CRITICAL = 2_000_000_000;
 export const isCritical = (pod: Pod): boolean =>
   pod.metadata?.annotations?.[CONFIG_SOURCE] === 'file' || (pod.spec?.priority ?? 0) >= SYSTEM_CRITICAL;
 
-export function requestOf(pod: Pod, signal: Signal): number {
-  const { resource } = SIGNALS[signal];
-  const amounts = (pod.spec?.containers ?? []).map((c) => c.resources?.requests?.[resource]);
-  return amounts.reduce((sum, q) => sum + (q === undefined ? 0 : wholeValue(q)), 0);
-}
+/** What all of a pod asked for of what runs short: sidecars count, and an init container that asked for more. */
+const requestOf = (pod: Pod, signal: Signal): number => podRequests(pod).amounts.get(SIGNALS[signal].resource) ?? 0;
 
 /**
  * Whom to evict first ("Node-pressure Eviction", pod selection for kubelet eviction): those above their request before

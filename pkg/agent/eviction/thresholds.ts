@@ -34,6 +34,8 @@ export type Supplies = Partial<Record<Signal, Supply>>;
 export interface Shortage {
   readonly threshold: Threshold;
   readonly available: number;
+  /** Less than this. */
+  readonly least: number;
 }
 
 const isSignal = (s: string): s is Signal => s in SIGNALS;
@@ -76,7 +78,8 @@ export function shortages(
       const s = supplies[threshold.signal];
       if (!s) return [];
       const more = crossed?.has(threshold) ? (reclaims?.[threshold.signal]?.(s.capacity) ?? 0) : 0;
-      return s.available < threshold.least(s.capacity) + more ? [{ threshold, available: s.available }] : [];
+      const least = threshold.least(s.capacity);
+      return s.available < least + more ? [{ threshold, available: s.available, least }] : [];
     })
     .sort(
       (a, b) => Number(b.threshold.signal === 'memory.available') - Number(a.threshold.signal === 'memory.available'),

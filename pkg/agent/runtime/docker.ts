@@ -12,6 +12,7 @@ import { LABEL } from './labels.ts';
 import {
   type CgroupLimits,
   type ContainerConfig,
+  type ContainerFiles,
   type ContainerRecord,
   type ImageInfo,
   type LogRequest,
@@ -244,16 +245,16 @@ export class DockerRuntime implements Runtime {
     return State.Running ? State.Pid : 0;
   }
 
-  async diskUse(id: string): Promise<number> {
+  async diskUse(id: string): Promise<ContainerFiles> {
     try {
       const container = this.docker.getContainer(id);
       // The option and the answer to it are missing from the library's types.
       const options = { size: true } as object;
       const found: LogFacts & { SizeRw?: number } = await this.#call(() => container.inspect(options));
       const log = logPlace(found, this.#settings.atNode);
-      return (found.SizeRw ?? 0) + (log ? await logSize(log) : 0);
+      return { layer: found.SizeRw ?? 0, log: log ? await logSize(log) : 0 };
     } catch (e) {
-      if (code(e) === 404) return 0;
+      if (code(e) === 404) return { layer: 0, log: 0 };
       throw e;
     }
   }

@@ -167,6 +167,12 @@ export interface RuntimeInfo {
 }
 
 /** The verbs of CRI: sandbox, container, image. "Already so" is success. Errors carry the runtime's words. */
+/** Bytes that a container wrote into its layer and its log. */
+export interface ContainerFiles {
+  readonly layer: number;
+  readonly log: number;
+}
+
 export interface Runtime {
   /** Every container of ours on this node, sandboxes included. */
   list(): Promise<ContainerRecord[]>;
@@ -189,8 +195,8 @@ export interface Runtime {
   addressesOf(id: string): Promise<string[]>;
   /** Process id of the container's main process on this host, 0 when it does not run. */
   pidOf(id: string): Promise<number>;
-  /** Bytes that a container wrote into its layer and its log; 0 for one that is gone. */
-  diskUse(id: string): Promise<number>;
+  /** What a container wrote; nothing for one that is gone. */
+  diskUse(id: string): Promise<ContainerFiles>;
   images(): Promise<ImageInfo[]>;
   /** The user an image runs as: a number or a name, with or without a group; '' for root. */
   imageUser(image: string): Promise<string>;
