@@ -1,8 +1,9 @@
 import { type PersistentVolumeClaim, PersistentVolumeClaims } from '#api/kinds/index.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
 import type { UserInfo } from '../request/context.ts';
+import { NODE_RULES } from './bootstrap/index.ts';
 import { type NodePods, type References, referencesOf } from './node-pods.ts';
-import type { AuthorizationRequest, Authorizer } from './rules.ts';
+import { type AuthorizationRequest, type Authorizer, ruleAllows } from './rules.ts';
 
 const NODE_PREFIX = 'system:node:';
 const READ = new Set(['get', 'list', 'watch']);
@@ -15,7 +16,7 @@ export const nodeOf = (user: UserInfo): string | undefined =>
 
 /**
  * What an agent may do because of the pods on its node: read the objects they refer to, by name, and ask for their
- * accounts' tokens ("Using Node Authorization"). What every agent may do stands in the role system:node.
+ * accounts' tokens, and what every agent may do ("Using Node Authorization").
  */
 export class NodeAuthorizer implements Authorizer {
   readonly #resources: ResourceTable;
@@ -28,7 +29,8 @@ export class NodeAuthorizer implements Authorizer {
 
   allows(user: UserInfo, r: AuthorizationRequest): boolean {
     const node = nodeOf(user);
-    return node !== undefined && r.isResource && this.#allows(node, r);
+    if (node === undefined || !r.isResource) return false;
+    return this.#allows(node, r) || NODE_RULES.some((rule) => ruleAllows(rule, r));
   }
 
   async allowsFresh(user: UserInfo, r: AuthorizationRequest): Promise<boolean> {

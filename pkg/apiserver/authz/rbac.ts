@@ -1,7 +1,7 @@
 import { ClusterRoleBindings, ClusterRoles, RoleBindings, Roles } from '#api/kinds/index.ts';
 import { objectKey, type ResourceTable } from '../registry/resource.ts';
 import type { UserInfo } from '../request/context.ts';
-import { BOOTSTRAP_ROLES } from './bootstrap-policy.ts';
+import { BOOTSTRAP_ROLES, type BootstrapRole } from './bootstrap/index.ts';
 import { type AuthorizationRequest, type Authorizer, type PolicyRule, ruleAllows } from './rules.ts';
 
 interface Subject {
@@ -22,6 +22,10 @@ interface Binding {
 
 const SA_PREFIX = 'system:serviceaccount:';
 
+/** Names are put together only for service accounts: every binding of the cluster is asked. */
+const isAccount = (s: Subject, user: UserInfo, bindingNamespace: string): boolean =>
+  user.name.startsWith(SA_PREFIX) && user.name === `${SA_PREFIX}${s.namespace ?? bindingNamespace}:${s.name}`;
+
 function subjectIs(s: Subject, user: UserInfo, bindingNamespace: string): boolean {
   switch (s.kind) {
     case 'User':
@@ -29,15 +33,23 @@ function subjectIs(s: Subject, user: UserInfo, bindingNamespace: string): boolea
     case 'Group':
       return user.groups.includes(s.name);
     case 'ServiceAccount':
-      return user.name === `${SA_PREFIX}${s.namespace ?? bindingNamespace}:${s.name}`;
+      return isAccount(s, user, bindingNamespace);
     default:
       return false;
   }
 }
 
-/** Decides from roles and bindings in the watch cache, and from the built-in ones, which hold even in an empty store. */
+const isBound = (role: BootstrapRole, user: UserInfo): boolean =>
+  role.users?.includes(user.name) === true || role.groups?.some((g) => user.groups.includes(g)) === true;
+
+/**
+ * Decides from roles and bindings in the watch cache. A binding every cluster has holds from the first request on, before
+ * it stands in the store; from then on what stands there decides, so that it can be taken away.
+ */
 export class RbacAuthorizer implements Authorizer {
   readonly #resources: ResourceTable;
+  /** Those that have not been seen in the cache yet, with their bindings. */
+  readonly #unseen = new Set(BOOTSTRAP_ROLES.filter((role) => role.users ?? role.groups));
 
   constructor(resources: ResourceTable) {
     this.#resources = resources;
@@ -45,10 +57,7 @@ export class RbacAuthorizer implements Authorizer {
 
   allows(user: UserInfo, r: AuthorizationRequest): boolean {
     if (user.groups.includes('system:masters')) return true;
-    for (const role of BOOTSTRAP_ROLES) {
-      const bound = role.users?.includes(user.name) || role.groups?.some((g) => user.groups.includes(g));
-      if (bound && role.rules.some((rule) => ruleAllows(rule, r))) return true;
-    }
+    for (const role of this.#builtIn(user)) if (role.rules.some((rule) => ruleAllows(rule, r))) return true;
     if (this.#clusterBinding(user, r)) return true;
     return r.namespace !== '' && this.#namespaceBinding(user, r) !== undefined;
   }
@@ -56,11 +65,7 @@ export class RbacAuthorizer implements Authorizer {
   /** Every rule that holds for a user in a namespace; "": in the whole cluster. */
   rulesFor(user: UserInfo, namespace: string): PolicyRule[] {
     const found: PolicyRule[] = [];
-    for (const role of BOOTSTRAP_ROLES) {
-      if (role.users?.includes(user.name) || role.groups?.some((g) => user.groups.includes(g))) {
-        found.push(...role.rules);
-      }
-    }
+    for (const role of this.#builtIn(user)) found.push(...role.rules);
     const collect = (b: unknown, inNamespace: string): void => {
       const { subjects, roleRef } = b as { subjects?: Subject[]; roleRef: RoleRef };
       if (!subjects?.some((s) => subjectIs(s, user, inNamespace))) return;
@@ -87,6 +92,17 @@ export class RbacAuthorizer implements Authorizer {
       ? `ClusterRoleBinding "${metadata.name}"`
       : `RoleBinding "${metadata.name}/${metadata.namespace}"`;
     return `RBAC: allowed by ${binding} of ${roleRef.kind} "${roleRef.name}" to ${subject?.kind} "${who}"`;
+  }
+
+  /** The roles a user has by bindings that are still to be written. */
+  *#builtIn(user: UserInfo): Generator<BootstrapRole> {
+    if (this.#unseen.size === 0) return;
+    const bindings = this.#resources.of(ClusterRoleBindings).cache;
+    const roles = this.#resources.of(ClusterRoles).cache;
+    for (const role of this.#unseen) {
+      if (bindings.get(role.name) && roles.get(role.name)) this.#unseen.delete(role);
+      else if (isBound(role, user)) yield role;
+    }
   }
 
   #clusterBinding(user: UserInfo, r: AuthorizationRequest): Binding | undefined {

@@ -17,29 +17,34 @@ import { familyOf } from '#api/meta/ip.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import type { Logger } from '#process/logger.ts';
 import { SYSTEM_PRIORITY_CLASSES } from '../admission/priority.ts';
-import { BOOTSTRAP_ROLES, NAMESPACED_ROLES, type NamespacedBootstrapRole } from '../authz/bootstrap-policy.ts';
+import {
+  BOOTSTRAP_ROLES,
+  type BootstrapRole,
+  NAMESPACED_ROLES,
+  type NamespacedBootstrapRole,
+} from '../authz/bootstrap/index.ts';
 import { objectKey, type Resource, type ResourceTable } from '../registry/resource.ts';
 import type { Target, Writer } from '../registry/writer.ts';
 import type { WriteHandlers } from '../rest/write.ts';
+import {
+  clusterRole,
+  clusterRoleBinding,
+  namespacedRole,
+  namespacedRoleBinding,
+  updatedBinding,
+  updatedRole,
+} from './rbac-defaults.ts';
 import { systemTarget } from './target.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
-const RBAC = 'rbac.authorization.k8s.io';
-/** Marks roles and bindings that every start brings up to date. */
-const BOOTSTRAPPED = {
-  labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
-  annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
-};
+/** What becomes of an object that is there already. */
+type Update = (old: Stored<KubeObject>) => KubeObject;
 
-const subject = (kind: string) => (name: string) => ({ kind, name, apiGroup: RBAC });
-const subjectsOf = ({
-  groups = [],
-  users = [],
-}: { readonly [K in 'groups' | 'users']?: readonly string[] | undefined }) => [
-  ...groups.map(subject('Group')),
-  ...users.map(subject('User')),
-];
+/** It gets the fields given. */
+const given =
+  (object: KubeObject): Update =>
+  (old) => ({ ...old, ...object, metadata: { ...old.metadata, ...object.metadata } });
 
 export interface BootstrapOptions {
   /** First address of the service CIDR. */
@@ -79,8 +84,8 @@ export class Bootstrap {
     await Promise.all(SYSTEM_NAMESPACES.map((name) => this.#ensure(Namespaces as never, { metadata: { name } })));
     await Promise.all(SYSTEM_PRIORITY_CLASSES.map((c) => this.#ensure(PriorityClasses as never, c)));
     await this.#kubernetesService();
-    await Promise.all(BOOTSTRAP_ROLES.map((role) => this.#role(role)));
-    await Promise.all(NAMESPACED_ROLES.map((role) => this.#namespacedRole(role)));
+    await Promise.all(BOOTSTRAP_ROLES.map((role) => this.#clusterRole(role)));
+    await Promise.all(NAMESPACED_ROLES.map((role) => this.#role(role)));
     return this.#complete;
   }
 
@@ -104,28 +109,26 @@ export class Bootstrap {
     if (!this.#held(target)) await this.#create(target, object);
   }
 
-  async #create(target: Target, object: KubeObject): Promise<void> {
+  /** @returns false: another server was first */
+  async #create(target: Target, object: KubeObject): Promise<boolean> {
     try {
       await this.#writer.create(target, copyJson(object));
+      return true;
     } catch (e) {
       if (!isAlreadyExists(e)) throw e;
+      return false;
     }
   }
 
-  /** Creates the object, or brings the given fields of an existing one up to date. */
-  async #sync(kind: Kind, object: KubeObject): Promise<void> {
-    const update = (old: Stored<KubeObject>): KubeObject => ({
-      ...copyJson(old),
-      ...copyJson(object),
-      metadata: { ...old.metadata, ...object.metadata },
-    });
+  /** Creates the object, or brings an existing one up to date. */
+  async #sync(kind: Kind, object: KubeObject, update: Update = given(object)): Promise<void> {
     const target = this.#target(kind, object);
     const held = this.#held(target);
-    if (held && sameJson(update(held), held)) return;
+    if (held ? sameJson(update(held), held) : await this.#create(target, object)) return;
     try {
-      await this.#writes.change(target, update);
+      await this.#writes.change(target, (old) => copyJson(update(old)));
     } catch (e) {
-      if (isNotFound(e)) return this.#create(target, object);
+      if (isNotFound(e) && (await this.#create(target, object))) return;
       if (!held) throw e;
       this.#complete = false;
       this.#logger.warn(
@@ -173,46 +176,17 @@ export class Bootstrap {
     );
   }
 
-  /** The rules of an aggregated role are the controller's from the second start on: others may have been gathered. */
-  async #clusterRole(role: (typeof BOOTSTRAP_ROLES)[number], metadata: KubeObject['metadata']): Promise<void> {
-    if (!role.gathers) {
-      await this.#sync(ClusterRoles as never, { metadata, rules: role.rules } as KubeObject);
-      return;
-    }
-    const aggregationRule = { clusterRoleSelectors: [{ matchLabels: { [role.gathers]: 'true' } }] };
-    await this.#ensure(ClusterRoles as never, { metadata, aggregationRule, rules: role.rules } as KubeObject);
-    await this.#sync(ClusterRoles as never, { metadata, aggregationRule } as KubeObject);
+  async #clusterRole(role: BootstrapRole): Promise<void> {
+    const wanted = clusterRole(role);
+    await this.#sync(ClusterRoles as never, wanted, (old) => updatedRole(old, wanted));
+    const binding = clusterRoleBinding(role);
+    if (binding) await this.#sync(ClusterRoleBindings as never, binding, (old) => updatedBinding(old, binding));
   }
 
-  async #namespacedRole({ name, namespace, rules, users, groups }: NamespacedBootstrapRole): Promise<void> {
-    const meta = { ...BOOTSTRAPPED, name, namespace };
-    await this.#sync(Roles as never, { metadata: meta, rules } as KubeObject);
-    await this.#sync(
-      RoleBindings as never,
-      {
-        metadata: { ...meta, name: `system::${name}` },
-        subjects: subjectsOf({ users, groups }),
-        roleRef: { apiGroup: RBAC, kind: 'Role', name },
-      } as KubeObject,
-    );
-  }
-
-  async #role(role: (typeof BOOTSTRAP_ROLES)[number]): Promise<void> {
-    const meta = {
-      name: role.name,
-      ...BOOTSTRAPPED,
-      labels: { ...BOOTSTRAPPED.labels, ...role.labels },
-    };
-    await this.#clusterRole(role, meta);
-    const subjects = subjectsOf(role);
-    if (subjects.length === 0) return;
-    await this.#sync(
-      ClusterRoleBindings as never,
-      {
-        metadata: meta,
-        subjects,
-        roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role.name },
-      } as KubeObject,
-    );
+  async #role(role: NamespacedBootstrapRole): Promise<void> {
+    const wanted = namespacedRole(role);
+    await this.#sync(Roles as never, wanted, (old) => updatedRole(old, wanted));
+    const binding = namespacedRoleBinding(role);
+    await this.#sync(RoleBindings as never, binding, (old) => updatedBinding(old, binding));
   }
 }
