@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
 import { endpoints, servicePort, table } from '../../table/fixtures.ts';
@@ -7,13 +7,15 @@ import { IptablesBackend } from './backend.ts';
 import { CHAINS } from './names.ts';
 
 const at = (n: number) => ({ ip: `10.244.1.${n}`, port: 53, local: false });
-const port = (protocol: 'tcp' | 'udp', ...ends: ReturnType<typeof at>[]): ServicePort =>
+const port = (protocol: ServicePort['protocol'], ...ends: ReturnType<typeof at>[]): ServicePort =>
   servicePort({ id: 'ns/dns:', protocol, clusterIP: '10.96.0.10', port: 53, ...endpoints(...ends) });
 
 /** A kernel that notes what it is told. */
 let calls: string[];
 let restores: string[];
 let restoreCode: number;
+/** Rules that it has no part for. */
+let unknown: RegExp | undefined;
 let chains: string;
 let checkCode: number;
 let parameter: string;
@@ -27,7 +29,7 @@ const exec: Exec = async (command, args, options) => {
     if (/^-C /m.test(input))
       return result(checkCode, [...input.matchAll(/^-S (.*)/gm)].map((m) => `-A ${m[1]} -j X\n`).join(''));
     restores.push(input);
-    return result(restoreCode);
+    return result(unknown?.test(input) ? 4 : restoreCode);
   }
   if (command === 'sysctl') return args[0] === '-n' ? result(0, parameter) : result(parameterCode);
   if (args.includes('-C')) return result(checkCode);
@@ -41,6 +43,7 @@ beforeEach(() => {
   calls = [];
   restores = [];
   restoreCode = 0;
+  unknown = undefined;
   chains = '';
   checkCode = 0;
   parameter = '0\n';
@@ -127,4 +130,41 @@ test('cleanup removes every chain of ours', async () => {
     ['-X COX-SERVICES'],
     ['-X COX-SERVICES'],
   ]);
+});
+
+describe('Services of SCTP', () => {
+  const sctp = servicePort({ id: 'ns/sig:', protocol: 'sctp', clusterIP: '10.96.0.11', ...endpoints(at(2)) });
+  const probes = (): string[] => restores.filter((r) => r.includes(`-A ${CHAINS.probe}`));
+
+  test('a kernel that takes rules for them is asked once, and keeps nothing of that', async () => {
+    await backend.apply(table(sctp));
+    await backend.apply(table(sctp, port('tcp', at(1))));
+    expect([probes().length, warnings]).toEqual([1, 0]);
+    expect(restores[1]).toContain(`-X ${CHAINS.probe}`);
+    expect(restores.join()).toContain('-p sctp -m sctp -j DNAT --to-destination 10.244.1.2:53');
+  });
+
+  test('in one that does not they disturb no others; it is asked again when everything is written anew', async () => {
+    unknown = /sctp/;
+    await backend.apply(table(sctp, port('tcp', at(1))));
+    await backend.apply(table(sctp, port('tcp', at(3))));
+    expect(restores.at(-1)).toContain('10.244.1.3:53');
+    expect([probes().length, warnings]).toEqual([2, 1]);
+    unknown = undefined;
+    checkCode = 1;
+    await backend.intact();
+    await backend.apply(table(sctp));
+    expect(restores.at(-1)).toContain('-p sctp');
+  });
+
+  test('a restore that fails for another reason is told of as ever', async () => {
+    restoreCode = 1;
+    await expect(backend.apply(table(sctp))).rejects.toThrow('iptables-restore failed: sorry');
+    expect(warnings).toBe(0);
+  });
+
+  test('where there are none, nothing is asked', async () => {
+    await backend.apply(table(port('tcp', at(1))));
+    expect(probes()).toEqual([]);
+  });
 });

@@ -42,6 +42,8 @@ export class IptablesBackend implements ProxyBackend {
   readonly #iptables: Iptables;
   #applied: Rendered | undefined;
   readonly #known: Known = new WeakMap();
+  /** Whether the kernel takes rules for SCTP; undefined: it was not asked since everything was written last. */
+  #sctp: boolean | undefined;
 
   constructor(options: IptablesOptions) {
     this.#o = options;
@@ -49,8 +51,9 @@ export class IptablesBackend implements ProxyBackend {
   }
 
   async apply(table: ServiceTable): Promise<void> {
-    const wanted = render(table, this.#o, this.#known);
     const first = this.#applied === undefined;
+    if (first) this.#sctp = undefined;
+    const wanted = render(await this.#possible(table), this.#o, this.#known);
     const input = first ? await this.#fullRestore(wanted) : incremental(this.#applied as Rendered, wanted);
     if (input !== '') await this.#restore(input);
     if (first) {
@@ -58,6 +61,32 @@ export class IptablesBackend implements ProxyBackend {
       if (this.#o.family === 'IPv4') await routeLoopback(this.#o);
     }
     this.#applied = wanted;
+  }
+
+  /** Without what the kernel has no part for: with one such rule it would refuse all others. */
+  async #possible(table: ServiceTable): Promise<ServiceTable> {
+    const ports = table.ports.filter((p) => p.protocol !== 'sctp');
+    if (ports.length === table.ports.length) return table;
+    if (this.#sctp === undefined) {
+      // What it does not take of TCP either is no fault of SCTP's, and the rules as a whole will tell.
+      this.#sctp = (await this.#takes('sctp')) || !(await this.#takes('tcp'));
+      const { family, logger } = this.#o;
+      if (!this.#sctp) logger.warn({ family }, 'this kernel has no xt_sctp: Services of SCTP get no rules');
+    }
+    return this.#sctp ? table : { ...table, ports };
+  }
+
+  /** Tries a rule for a protocol in a chain that nothing leads to. */
+  async #takes(protocol: 'sctp' | 'tcp'): Promise<boolean> {
+    const probe = new Map([[CHAINS.probe, [`-p ${protocol} -m ${protocol} --dport 1 -j RETURN`]]]);
+    const restored = (input: string): Promise<boolean> =>
+      this.#iptables.restore(input).then(
+        () => true,
+        () => false,
+      );
+    const taken = await restored(chainsText('nat', probe));
+    await restored(chainsText('nat', new Map(), [CHAINS.probe]));
+    return taken;
   }
 
   /** After a flush or at start: every chain is written, and chains of a former life are removed, in one transaction. */

@@ -12,6 +12,8 @@ export const CHAINS = {
   forward: `${PREFIX}FORWARD`,
   ranges: `${PREFIX}RANGES`,
   firewall: `${PREFIX}FIREWALL`,
+  /** To find out what rules the kernel takes; it is there for a moment only. */
+  probe: `${PREFIX}PROBE`,
 } as const;
 
 /** Marks packets that must be masqueraded on their way out. */
