@@ -2,8 +2,11 @@ import { DockerStreams } from '#agent/runtime/docker-streams.ts';
 import { reviewedAccess } from '#agent/server/reviews.ts';
 import { type ServingCertificate, startAgentServer } from '#agent/server/server.ts';
 import { containerMetrics } from '#agent/stats/container-metrics.ts';
+import { FileUse } from '#agent/stats/file-use.ts';
 import { resourceMetrics } from '#agent/stats/resource-metrics.ts';
 import { briefSummary, summary } from '#agent/stats/summary.ts';
+import { filesOf } from '#agent/volumes/volumes.ts';
+import { systemExec } from '#process/exec.ts';
 import { startHealthServer } from '#process/health.ts';
 import { processRegistry } from '#process/metrics.ts';
 import type { Base } from './base.ts';
@@ -19,6 +22,11 @@ export async function openPorts(base: Base): Promise<Ports> {
   const { f, checked, client, clock, logger, runtime, view, pods, stats } = base;
   const registry = processRegistry();
   const health = await startHealthServer({ address: f.healthAddress, checks: {}, registry });
+  const files = new FileUse({ runtime, exec: systemExec, clock, filesOf: (uid, v) => filesOf(f.rootDir, uid, v) });
+  const withFiles = async () => {
+    const usage = await stats.measure();
+    return [usage, await files.of(usage.pods)] as const;
+  };
   const server = await startAgentServer({
     address: f.address,
     port: f.port,
@@ -31,9 +39,9 @@ export async function openPorts(base: Base): Promise<Ports> {
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
     metricPages: {
       resource: async () => resourceMetrics(await stats.measure()),
-      cadvisor: async () => containerMetrics(await stats.measure()),
+      cadvisor: async () => containerMetrics(...(await withFiles())),
     },
-    stats: async (brief) => (brief ? briefSummary(await stats.rates()) : summary(await stats.measure())),
+    stats: async (brief) => (brief ? briefSummary(await stats.rates()) : summary(...(await withFiles()))),
   });
   return {
     reload: (tls) => server.reload(tls, checked.clientCa),

@@ -20,6 +20,10 @@ const cluster = useCluster('e2e-agent-metrics', {
 
 const node = () => cluster().nodes[0] as NonNullable<ReturnType<typeof cluster>['nodes'][0]>;
 const CPU = { requests: { cpu: '100m', memory: '32Mi' }, limits: { cpu: '200m', memory: '64Mi' } };
+const MIB = 2 ** 20;
+const END = 'trap "exit 0" TERM; sleep 3600 & wait';
+// biome-ignore lint/suspicious/noExplicitAny: what a summary holds is what is asked
+type Json = any;
 /** Works as hard as it may, until it is told to rest. */
 const BUSY = 'trap "exit 0" TERM; while :; do [ -e /tmp/rest ] && sleep 0.2; done';
 
@@ -130,6 +134,34 @@ test("the agent's port opens to tokens that may do what they ask: 401, 403, 200"
   expect((await askAgent('/pods', bearer(may))).code).toBe(403);
   // Whoever may read metrics must not run commands.
   expect((await askAgent('/exec/default/two/busy?command=id', { method: 'POST', ...bearer(may) })).code).toBe(403);
+});
+
+test('what a pod has written is told: of containers, volumes and all together', async () => {
+  const script = `dd if=/dev/zero of=/x bs=1M count=3; dd if=/dev/zero of=/v/x bs=1M count=2; echo told; ${END}`;
+  const main = shell(script, { volumeMounts: [{ name: 'v', mountPath: '/v' }] });
+  await apply(cluster(), pod('writer', main, { volumes: [{ name: 'v', emptyDir: {} }] }));
+  await podUntil(cluster(), 'writer', isReady);
+  await waitFor('it has written', async () => (await cluster().kubectlOk(['logs', 'writer'])).includes('told'));
+  const summary = JSON.parse(
+    await cluster().kubectlOk(['get', '--raw', `/api/v1/nodes/${node().name}/proxy/stats/summary`]),
+  );
+  const { containers, volume, ...of } = summary.pods.find((p: Json) => p.podRef.name === 'writer');
+  const [{ rootfs, logs }] = containers;
+  expect(rootfs.usedBytes).toBeGreaterThanOrEqual(3 * MIB);
+  expect(logs.usedBytes).toBeGreaterThan(0);
+  const { imageFs } = summary.node.runtime;
+  for (const disk of [rootfs, logs])
+    expect(disk).toMatchObject({ capacityBytes: imageFs.capacityBytes, inodes: imageFs.inodes });
+  const [kept, token] = ['v', /^kube-api-access-/].map((name) => volume.find((v: Json) => v.name.match(name)));
+  expect(kept.usedBytes).toBeGreaterThanOrEqual(2 * MIB);
+  expect(kept.inodesUsed).toBe(2);
+  expect(token.usedBytes).toBeGreaterThan(0);
+  const { 'ephemeral-storage': all } = of;
+  expect(all.usedBytes).toBe(rootfs.usedBytes + logs.usedBytes + kept.usedBytes);
+  expect(all.capacityBytes).toBe(summary.node.fs.capacityBytes);
+  const metrics = await cluster().kubectlOk(['get', '--raw', `/api/v1/nodes/${node().name}/proxy/metrics/cadvisor`]);
+  const written = /^container_fs_usage_bytes\{.*namespace="default",pod="writer"\} (\d+) \d+$/m.exec(metrics)?.[1];
+  expect(Number(written)).toBe(rootfs.usedBytes);
 });
 
 test('an autoscaler follows the load of its pods, up and down again', async () => {

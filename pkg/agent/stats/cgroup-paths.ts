@@ -2,6 +2,8 @@
 export interface CgroupDirs {
   readonly cpu: string;
   readonly memory: string;
+  /** Of what is read from disks and written to them, where it is counted. */
+  readonly io?: string;
   readonly unified: boolean;
 }
 
@@ -40,10 +42,11 @@ export function cgroupDirs(procCgroup: string, mountinfo: string): CgroupDirs | 
   };
   const cpu = find('cpuacct');
   const memory = find('memory');
-  if (cpu && memory) return { cpu, memory, unified: false };
+  const io = find('blkio');
+  if (cpu && memory) return { cpu, memory, ...(io ? { io } : {}), unified: false };
   const path = lines.find(([id, list]) => id === '0' && list === '')?.[2];
   const [h] = hierarchies(mountinfo, 'cgroup2');
   if (path === undefined || !h) return undefined;
   const dir = dirIn(h, path);
-  return { cpu: dir, memory: dir, unified: true };
+  return { cpu: dir, memory: dir, io: dir, unified: true };
 }

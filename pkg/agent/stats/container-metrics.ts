@@ -1,3 +1,4 @@
+import type { PodFiles } from './file-use.ts';
 import type { NodeUsage, PodUsage } from './node-stats.ts';
 import { family } from './prometheus-text.ts';
 import type { NetworkUsage, Usage } from './usage.ts';
@@ -12,6 +13,8 @@ const CONTAINERS: readonly PerContainer[] = [
   ['container_memory_usage_bytes', 'gauge', 'Current memory usage in bytes.', (u) => u.memory],
   ['container_memory_working_set_bytes', 'gauge', 'Current working set in bytes.', (u) => u.workingSet],
   ['container_memory_rss', 'gauge', 'Size of RSS in bytes.', (u) => u.rss],
+  ['container_fs_reads_bytes_total', 'counter', 'Cumulative count of bytes read.', (u) => u.readBytes],
+  ['container_fs_writes_bytes_total', 'counter', 'Cumulative count of bytes written.', (u) => u.writtenBytes],
 ];
 
 const NETWORK: readonly (readonly [name: string, help: string, value: (n: NetworkUsage) => number])[] = [
@@ -23,12 +26,19 @@ const NETWORK: readonly (readonly [name: string, help: string, value: (n: Networ
 
 const podLabels = ({ pod: { metadata } }: PodUsage) => ({ namespace: metadata.namespace ?? '', pod: metadata.name });
 
-/** `/metrics/cadvisor`: usage of each container, and of each pod's network, in Prometheus' text format. Pure. */
-export function containerMetrics({ at, machine, pods }: NodeUsage): string {
+/**
+ * `/metrics/cadvisor`: usage of each container, and of each pod's network, in Prometheus' text format. Pure.
+ * @param files what pods have written, by UID, as far as it is known
+ */
+export function containerMetrics(
+  { at, machine, pods, imageDisk }: NodeUsage,
+  files: ReadonlyMap<string, PodFiles> = new Map(),
+): string {
   const containers = pods.flatMap((p) =>
     p.containers.map(({ record, usage }) => ({
       record,
       usage,
+      written: files.get(p.pod.metadata.uid)?.containers.get(record.name),
       labels: { container: record.name, id: record.id, image: record.image, ...podLabels(p) },
     })),
   );
@@ -41,6 +51,14 @@ export function containerMetrics({ at, machine, pods }: NodeUsage): string {
         { name, type, help },
         containers.map(({ labels, usage }) => ({ labels, value: value(usage), at: usage.at })),
       ),
+    ),
+    family(
+      { name: 'container_fs_usage_bytes', type: 'gauge', help: 'Bytes that the container has written into its layer.' },
+      containers.flatMap(({ labels, written }) => (written ? [{ labels, value: written.layer, at }] : [])),
+    ),
+    family(
+      { name: 'container_fs_limit_bytes', type: 'gauge', help: 'Bytes that the disk of its layer has.' },
+      containers.map(({ labels }) => ({ labels, value: imageDisk.capacity, at })),
     ),
     family(
       { name: 'container_start_time_seconds', type: 'gauge', help: 'Start time of the container since unix epoch.' },

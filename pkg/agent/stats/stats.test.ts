@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { FakeClock } from '#async/fake-clock.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
 import { cgroupDirs } from './cgroup-paths.ts';
 import { containerMetrics } from './container-metrics.ts';
+import { FileUse, type PodFiles } from './file-use.ts';
 import { busyNs } from './machine.ts';
-import type { NodeUsage } from './node-stats.ts';
+import type { NodeUsage, PodUsage } from './node-stats.ts';
 import { resourceMetrics } from './resource-metrics.ts';
 import { briefSummary, summary } from './summary.ts';
-import { networkUsage, rateBase, type Usage } from './usage.ts';
+import { networkUsage, rateBase, trafficOf, type Usage } from './usage.ts';
 
 const V1_MOUNTS = `33 31 0:30 ROOT /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
 35 31 0:32 ROOT /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory
@@ -71,6 +73,8 @@ const usage = (more: Partial<Usage> = {}): Usage => ({
   pageFaults: 7,
   majorPageFaults: 1,
   processes: 2,
+  readBytes: 11,
+  writtenBytes: 12,
   ...more,
 });
 
@@ -132,6 +136,79 @@ test('the summary', () => {
   });
 });
 
+const WRITTEN: PodFiles = {
+  at: AT - 9000,
+  containers: new Map([
+    ['a', { layer: 1000, log: 20 }],
+    ['b', { layer: 3, log: 0 }],
+  ]),
+  volumes: [
+    { name: 'kept', used: 500, inodes: 4, ephemeral: true, disk: NODE.disk },
+    { name: 'token', used: 7, inodes: 2, ephemeral: false, disk: { ...NODE.disk, capacity: 5 } },
+  ],
+};
+
+test('the summary tells what is written by containers, into volumes, and by a pod in all', () => {
+  const { pods } = summary(NODE, new Map([['u', WRITTEN]])) as { pods: object[] };
+  const time = '2026-01-01T23:59:51Z';
+  const on = { time, availableBytes: 10, capacityBytes: 70, inodesFree: 4, inodes: 9 };
+  expect(pods[0]).toMatchObject({
+    containers: [{ name: 'a', rootfs: { ...on, usedBytes: 1000 }, logs: { ...on, usedBytes: 20 } }, { name: 'b' }],
+    volume: [
+      { name: 'kept', time, usedBytes: 500, inodesUsed: 4, capacityBytes: 50 },
+      { name: 'token', usedBytes: 7, capacityBytes: 5 },
+    ],
+    'ephemeral-storage': { time, availableBytes: 20, capacityBytes: 50, inodesFree: 8, inodes: 9, usedBytes: 1523 },
+  });
+});
+
+test('files are counted when somebody asks, once in a minute', async () => {
+  const clock = new FakeClock();
+  let looks = 0;
+  const [first] = NODE.pods;
+  const pod = {
+    ...first?.pod,
+    spec: {
+      volumes: [
+        { name: 'v', emptyDir: {} },
+        { name: 'h', hostPath: {} },
+      ],
+    },
+  };
+  const asked: string[][] = [];
+  const use = new FileUse({
+    ...{ clock, filesOf: () => '/tmp' },
+    runtime: { diskUse: async (id) => ({ layer: id === 'i' ? 5 : 6, log: ++looks }) },
+    exec: async (_program, args) => {
+      asked.push([...args]);
+      return { code: 1, stdout: args.includes('--inodes') ? '3\t/tmp\n' : '8\t/tmp\n', stderr: 'some went' };
+    },
+  });
+  const pods = [{ ...(first as PodUsage), pod: pod as unknown as Stored<Pod> }];
+  await use.of(pods);
+  expect(looks).toBe(2);
+  await clock.advance(59_000);
+  const files = (await use.of(pods)).get('u');
+  expect(looks).toBe(2);
+  expect(files?.containers.get('b')?.layer).toBe(6);
+  expect(files?.volumes).toMatchObject([{ name: 'v', used: 8192, inodes: 3, ephemeral: true }]);
+  expect(asked).toEqual([
+    ['-skx', '/tmp'],
+    ['-sx', '--inodes', '/tmp'],
+  ]);
+  await clock.advance(1_000);
+  await use.of(pods);
+  expect(looks).toBe(4);
+});
+
+test.each([
+  ['254:0 Read 100\n254:0 Write 7\n254:16 Read 1\n254:0 Total 107\nTotal 108\n', 101, 7],
+  ['254:0 rbytes=100 wbytes=7 rios=1 wios=1 dbytes=9\n254:16 rbytes=1 wbytes=0\n', 101, 7],
+  ['', 0, 0],
+])('what went from and to disks: %j', (stat, readBytes, writtenBytes) => {
+  expect(trafficOf(stat)).toEqual({ readBytes, writtenBytes });
+});
+
 test('resource metrics, with times', () => {
   const text = resourceMetrics(NODE);
   expect(text).toContain(`container_cpu_usage_seconds_total{container="a",namespace="ns",pod="p"} 2 ${AT}\n`);
@@ -156,9 +233,12 @@ test('what the metrics API reads', () => {
 });
 
 test('metrics of containers, with image and id', () => {
-  const text = containerMetrics(NODE);
+  const text = containerMetrics(NODE, new Map([['u', WRITTEN]]));
   const a = 'container="a",id="i",image="x:1",namespace="ns",pod="p"';
   expect(text).toContain(`container_memory_rss{${a}} 100 ${AT}\n`);
+  expect(text).toContain(`container_fs_usage_bytes{${a}} 1000 ${AT}\n`);
+  expect(text).toContain(`container_fs_limit_bytes{${a}} 70 ${AT}\n`);
+  expect(text).toContain(`container_fs_writes_bytes_total{${a}} 12 ${AT}\n`);
   expect(text).toContain(`container_spec_memory_limit_bytes{${a}} 1000 ${AT}\n`);
   expect(text).toContain(`container_network_transmit_bytes_total{interface="eth0",namespace="ns",pod="p"} 2 ${AT}\n`);
 });

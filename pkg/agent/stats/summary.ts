@@ -1,4 +1,5 @@
 import { apiTime } from '#api/meta/time.ts';
+import type { PodFiles } from './file-use.ts';
 import type { DiskUsage } from './machine.ts';
 import type { NodeUsage, PodUsage } from './node-stats.ts';
 import type { Usage } from './usage.ts';
@@ -36,6 +37,8 @@ export function total(all: readonly Usage[]): Usage | undefined {
         pageFaults: a.pageFaults + b.pageFaults,
         majorPageFaults: a.majorPageFaults + b.majorPageFaults,
         processes: a.processes + b.processes,
+        readBytes: a.readBytes + b.readBytes,
+        writtenBytes: a.writtenBytes + b.writtenBytes,
       }),
       first,
     )
@@ -46,7 +49,35 @@ export function total(all: readonly Usage[]): Usage | undefined {
 export const podTotal = (p: PodUsage): Usage | undefined =>
   total([...p.containers.map((c) => c.usage), ...(p.overhead ? [p.overhead] : [])]);
 
-function podSummary(p: PodUsage) {
+const space = (d: DiskUsage) => ({
+  availableBytes: d.available,
+  capacityBytes: d.capacity,
+  inodesFree: d.inodesFree,
+  inodes: d.inodes,
+});
+
+/** Volumes, and what a pod has on the node's disk in all. */
+function podFiles(files: PodFiles | undefined, disk: DiskUsage) {
+  if (!files) return {};
+  const time = apiTime(files.at);
+  const volume = files.volumes.map((v) => ({
+    ...{ time, ...space(v.disk), usedBytes: v.used, inodesUsed: v.inodes, name: v.name },
+  }));
+  const written = [...files.containers.values()].map((c) => c.layer + c.log);
+  const kept = files.volumes.filter((v) => v.ephemeral).map((v) => v.used);
+  const usedBytes = [...written, ...kept].reduce((a, b) => a + b, 0);
+  return { ...(volume.length > 0 ? { volume } : {}), 'ephemeral-storage': { time, ...space(disk), usedBytes } };
+}
+
+/** Layer and log of a container, both on the disk of images. */
+function containerFiles(files: PodFiles | undefined, name: string, disk: DiskUsage) {
+  const written = files?.containers.get(name);
+  if (!files || !written) return {};
+  const on = { time: apiTime(files.at), ...space(disk) };
+  return { rootfs: { ...on, usedBytes: written.layer }, logs: { ...on, usedBytes: written.log } };
+}
+
+function podSummary(p: PodUsage, files: PodFiles | undefined, n: Pick<NodeUsage, 'disk' | 'imageDisk'>) {
   const { name, namespace, uid } = p.pod.metadata;
   const all = podTotal(p);
   return {
@@ -57,7 +88,9 @@ function podSummary(p: PodUsage) {
       startTime: apiTime(record.startedAt),
       cpu: cpu(usage.at, usage.cpuNs, usage.cpuRate),
       memory: memory(usage, record.limits?.memoryBytes ?? 0),
+      ...containerFiles(files, record.name, n.imageDisk),
     })),
+    ...podFiles(files, n.disk),
     ...(all
       ? {
           cpu: cpu(all.at, all.cpuNs, all.cpuRate),
@@ -88,8 +121,11 @@ const fileSystem = (at: number, disk: DiskUsage) => ({
   inodesUsed: disk.inodes - disk.inodesFree,
 });
 
-/** `/stats/summary` (kubelet stats v1alpha1). Pure. */
-export function summary(n: NodeUsage): object {
+/**
+ * `/stats/summary` (kubelet stats v1alpha1). Pure.
+ * @param files what pods have written, by UID, as far as it is known
+ */
+export function summary(n: NodeUsage, files: ReadonlyMap<string, PodFiles> = new Map()): object {
   const { machine: m } = n;
   const imageFs = fileSystem(n.at, n.imageDisk);
   return {
@@ -107,7 +143,7 @@ export function summary(n: NodeUsage): object {
       runtime: { imageFs, containerFs: imageFs },
       rlimit: { time: apiTime(n.at), maxpid: m.maxProcesses, curproc: m.processes },
     },
-    pods: n.pods.map(podSummary),
+    pods: n.pods.map((p) => podSummary(p, files.get(p.pod.metadata.uid), n)),
   };
 }
 

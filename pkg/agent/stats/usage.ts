@@ -21,6 +21,9 @@ export interface Usage {
   readonly pageFaults: number;
   readonly majorPageFaults: number;
   readonly processes: number;
+  /** From and to disks. */
+  readonly readBytes: number;
+  readonly writtenBytes: number;
 }
 
 export interface NetworkUsage {
@@ -54,6 +57,19 @@ function cpuTime(d: CgroupDirs): number {
   return (tableOf(readFileSync(join(d.cpu, 'cpu.stat'), 'utf8')).get('usage_usec') ?? 0) * US;
 }
 
+/** Bytes read and written of all disks together: of `io.stat`, or the blkio controller's file. Pure. */
+export function trafficOf(stat: string): Pick<Usage, 'readBytes' | 'writtenBytes'> {
+  const sum = (of: RegExp): number => [...stat.matchAll(of)].reduce((n, [, bytes]) => n + Number(bytes), 0);
+  return { readBytes: sum(/(?:rbytes=| Read )(\d+)/g), writtenBytes: sum(/(?:wbytes=| Write )(\d+)/g) };
+}
+
+/** Nothing where it is not counted. */
+async function diskTraffic({ io, unified }: CgroupDirs): Promise<ReturnType<typeof trafficOf>> {
+  if (io === undefined) return trafficOf('');
+  const file = join(io, unified ? 'io.stat' : 'blkio.throttle.io_service_bytes_recursive');
+  return trafficOf(await text(file).catch(() => ''));
+}
+
 async function readOne(d: CgroupDirs, clock: Clock): Promise<Reading> {
   const stat = await table(join(d.memory, 'memory.stat'));
   const of = (name: string): number => stat.get(d.unified ? name : `total_${name}`) ?? 0;
@@ -69,7 +85,15 @@ async function readOne(d: CgroupDirs, clock: Clock): Promise<Reading> {
     pageFaults: of('pgfault'),
     majorPageFaults: of('pgmajfault'),
     processes,
+    ...(await diskTraffic(d)),
   };
+}
+
+/** Memory of a cgroup and all below it, without what the kernel can take back at once, bytes. @throws Error where it is not */
+export async function workingSetOf(dir: string, unified: boolean): Promise<number> {
+  const stat = await table(join(dir, 'memory.stat'));
+  const used = await number(join(dir, unified ? 'memory.current' : 'memory.usage_in_bytes'));
+  return Math.max(0, used - (stat.get(unified ? 'inactive_file' : 'total_inactive_file') ?? 0));
 }
 
 interface Known {

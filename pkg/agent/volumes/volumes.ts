@@ -47,6 +47,13 @@ const isConfidential = (v: Volume): boolean => v.configMap === undefined;
 const isReadOnly = (v: Volume | undefined): boolean =>
   Boolean(v?.configMap ?? v?.secret ?? v?.downwardAPI ?? v?.projected ?? v?.persistentVolumeClaim?.readOnly);
 
+const volumeDirOf = (rootDir: string, uid: string, name: string): string => join(rootDir, 'pods', uid, 'volumes', name);
+const memoryOf = (rootDir: string): string => join(rootDir, 'memory');
+
+/** Where the files lie that an agent made for a volume; what is confidential is in memory. */
+export const filesOf = (rootDir: string, uid: string, v: Volume): string =>
+  v.emptyDir || !isConfidential(v) ? volumeDirOf(rootDir, uid, v.name) : join(memoryOf(rootDir), uid, v.name);
+
 /** Makes the volumes of pods on this node and takes them away again. */
 export class Volumes {
   readonly #d: VolumeDeps;
@@ -64,12 +71,12 @@ export class Volumes {
   }
 
   volumeDir(uid: string, name: string): string {
-    return join(this.podDir(uid), 'volumes', name);
+    return volumeDirOf(this.#d.rootDir, uid, name);
   }
 
   /** One tmpfs for the secrets of all pods. */
   get #memory(): string {
-    return join(this.#d.rootDir, 'memory');
+    return memoryOf(this.#d.rootDir);
   }
 
   /** Before anything else: gives secrets their place in memory. */
@@ -114,7 +121,7 @@ export class Volumes {
     }
     const files = await contentOf({ objects, tokens: this.#tokens, allocatable }, pod, v, place);
     if (!files) throw new VolumeError('this kind of volume is not supported on this node');
-    const target = isConfidential(v) ? join(this.#memory, uid, v.name) : dir;
+    const target = filesOf(this.#d.rootDir, uid, v);
     await writeAtomically(target, files, fsGroup);
     return target;
   }
