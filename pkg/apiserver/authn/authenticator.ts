@@ -23,48 +23,59 @@ export const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:
 const withAuthenticated = (u: UserInfo): UserInfo =>
   u.groups.includes('system:authenticated') ? u : { ...u, groups: [...u.groups, 'system:authenticated'] };
 
+/** The token of the Authorization header; undefined: it has none, or speaks of something else, which is no claim to anything. */
+function bearerToken({ headers }: IncomingMessage): string | undefined {
+  const [scheme, token] = headers.authorization?.trim().split(' ', 2) ?? [];
+  return scheme?.toLowerCase() === 'bearer' && token ? token : undefined;
+}
+
 /**
- * Who sends this request: what a front proxy says, then a bearer token, then the client certificate, then the token among a
- * WebSocket's sub-protocols, else anonymous.
- * @param proxied the user that a front proxy speaks for; undefined: no proxy is asking
+ * Who sends this request, in the order of Kubernetes' authenticators: what a front proxy says, then the client certificate,
+ * then a bearer token, then the token among a WebSocket's sub-protocols, else anonymous. The first that knows somebody
+ * decides; a claim that fails refuses the request only when no other succeeds.
+ * @param proxied the user that a front proxy speaks for; undefined: no proxy is asking; 'invalid': the certificate is a
+ *   front proxy's alone, and it names nobody or must not be believed
  */
 export function authenticator(
   tokens: readonly TokenAuthenticator[],
-  proxied?: (request: IncomingMessage) => UserInfo | undefined,
+  proxied?: (request: IncomingMessage) => UserInfo | 'invalid' | undefined,
 ): (request: IncomingMessage) => UserInfo | Promise<UserInfo> {
   const certified = new WeakMap<UserInfo, UserInfo>();
 
-  const byToken = async (token: string): Promise<UserInfo> => {
+  const userOfToken = async (token: string): Promise<UserInfo | undefined> => {
     for (const t of tokens) {
       const found = await t(token);
       if (!found) continue;
       const { audiences: _ours, ...user } = found;
       return withAuthenticated(user);
     }
-    throw errors.unauthorized();
+    return undefined;
+  };
+
+  const byTokens = async (bearer: string | undefined, request: IncomingMessage): Promise<UserInfo> => {
+    const user = bearer && (await userOfToken(bearer));
+    if (user) return user;
+    const offered = subprotocolToken(request);
+    const other = offered && (await userOfToken(offered));
+    if (!other) throw errors.unauthorized();
+    return other;
   };
 
   return (request) => {
     const spokenFor = proxied?.(request);
-    if (spokenFor) return withAuthenticated(spokenFor);
-    const { authorization } = request.headers;
-    if (authorization !== undefined) {
-      const [scheme, token] = authorization.split(' ', 2);
-      if (scheme?.toLowerCase() === 'bearer' && token) return byToken(token);
-      throw errors.unauthorized();
+    if (spokenFor && spokenFor !== 'invalid') return withAuthenticated(spokenFor);
+    const user = spokenFor ?? userOfCertificate(request.socket as TLSSocket, systemClock.now());
+    if (user && user !== 'invalid') {
+      let full = certified.get(user);
+      if (!full) {
+        full = withAuthenticated(user);
+        certified.set(user, full);
+      }
+      return full;
     }
-    const user = userOfCertificate(request.socket as TLSSocket, systemClock.now());
-    if (!user || user === 'invalid') {
-      const token = subprotocolToken(request);
-      if (token) return byToken(token);
-      if (user) throw errors.unauthorized();
-      return ANONYMOUS;
-    }
-    let full = certified.get(user);
-    if (!full) {
-      full = withAuthenticated(user);
-      certified.set(user, full);
-    }
-    return full;
+    const bearer = bearerToken(request);
+    if (bearer || subprotocolToken(request)) return byTokens(bearer, request);
+    if (user) throw errors.unauthorized();
+    return ANONYMOUS;
   };
 }

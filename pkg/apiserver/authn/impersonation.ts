@@ -3,12 +3,14 @@ import { errors } from '#api/meta/errors.ts';
 import { refusal } from '../authz/authorize.ts';
 import type { AuthorizationRequest, Authorizer } from '../authz/rules.ts';
 import type { UserInfo } from '../request/context.ts';
+import { unescaped } from './request-header.ts';
 import { serviceAccountGroups } from './service-account.ts';
 
 const USER = 'impersonate-user';
 const GROUP = 'impersonate-group';
 const UID = 'impersonate-uid';
 const EXTRA = 'impersonate-extra-';
+const UNAUTHENTICATED = 'system:unauthenticated';
 const AUTHENTICATION = 'authentication.k8s.io';
 
 /** Values of a header that may be repeated; Node joins those it does not know. */
@@ -19,6 +21,12 @@ const accountOf = (name: string): { namespace: string; name: string } | undefine
   const m = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
   return m ? { namespace: m[1] ?? '', name: m[2] ?? '' } : undefined;
 };
+
+/** Whether any header speaks of it: one that asks for a part without a user is refused. */
+function asksFor(headers: IncomingMessage['headers']): boolean {
+  for (const name in headers) if (name.startsWith('impersonate-')) return true;
+  return false;
+}
 
 /** What the headers ask for, and the permission each part needs. */
 function wanted(request: IncomingMessage): { user: UserInfo; asks: AuthorizationRequest[] } | undefined {
@@ -49,7 +57,7 @@ function wanted(request: IncomingMessage): { user: UserInfo; asks: Authorization
   if (uid !== undefined) asks.push(ask({ group: AUTHENTICATION, resource: 'uids', name: uid }));
   const extra: Record<string, readonly string[]> = {};
   for (const header of extras) {
-    const key = decodeURIComponent(header.slice(EXTRA.length));
+    const key = unescaped(header.slice(EXTRA.length));
     extra[key] = valuesOf(request, header);
     for (const value of extra[key] ?? []) {
       asks.push(ask({ group: AUTHENTICATION, resource: 'userextras', subresource: key, name: value }));
@@ -71,7 +79,8 @@ function groupsOf(
   account: { namespace: string } | undefined,
 ): readonly string[] {
   const own = account && given.length === 0 ? serviceAccountGroups(account.namespace) : given;
-  const state = name === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
+  if (own.includes(UNAUTHENTICATED)) return own;
+  const state = name === 'system:anonymous' ? UNAUTHENTICATED : 'system:authenticated';
   return own.includes(state) ? own : [...own, state];
 }
 
@@ -95,7 +104,7 @@ export function impersonating(
   return (request) => {
     const real = authenticate(request);
     // The rule: nobody acts for anybody.
-    if (!('impersonate-user' in request.headers || 'impersonate-group' in request.headers)) return real;
+    if (!asksFor(request.headers)) return real;
     return real instanceof Promise ? real.then((u) => act(u, request)) : act(real, request);
   };
 }

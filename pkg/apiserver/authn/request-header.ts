@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { errors } from '#api/meta/errors.ts';
 import { certificatesIn } from '#pki/bundle.ts';
 import type { UserInfo } from '../request/context.ts';
 
@@ -17,7 +16,8 @@ export interface RequestHeaderOptions {
   readonly extraPrefixes: readonly string[];
 }
 
-function unescaped(key: string): string {
+/** The key of an extra, whose name of a header is escaped like a URL; one that is not is meant as it stands. */
+export function unescaped(key: string): string {
   try {
     return decodeURIComponent(key);
   } catch {
@@ -45,31 +45,41 @@ export function claimedIdentity(
   return { name, groups, ...(uid ? { uid } : {}), ...more };
 }
 
+/** What a certificate is good for. */
+interface Verdict {
+  /** The headers say who is asking. */
+  readonly believed: boolean;
+  /** What is known when they name nobody: whether it may be a client's certificate, too. */
+  readonly else: 'invalid' | undefined;
+}
+
+const OTHER: Verdict = { believed: false, else: undefined };
+
 /**
  * Believes the identity that an authenticating proxy with a certificate of the right authority claims ("Authenticating
- * Proxy"). @returns undefined for requests of anybody else. @throws StatusError 401 for a proxy that names nobody or must
- * not be believed: its certificate is for nothing else
+ * Proxy"). @returns undefined for requests of anybody else; 'invalid' for a proxy that names nobody or must not be believed,
+ * if its certificate is for nothing else
  */
 export function requestHeaders(
   o: RequestHeaderOptions,
   clientCa: Buffer,
-): (request: IncomingMessage) => UserInfo | undefined {
+): (request: IncomingMessage) => UserInfo | 'invalid' | undefined {
   const authorities = certificatesIn(o.ca.toString());
   const clients = certificatesIn(clientCa.toString());
   /** Verdicts by connection: a handshake is looked at once. */
-  const known = new WeakMap<object, 'proxy' | 'other' | 'refused'>();
+  const known = new WeakMap<object, Verdict>();
 
-  const look = (socket: TLSSocket): 'proxy' | 'other' | 'refused' => {
+  const look = (socket: TLSSocket): Verdict => {
     const peer = typeof socket.getPeerCertificate === 'function' ? socket.getPeerCertificate() : undefined;
-    if (!peer?.raw || !socket.authorized) return 'other';
+    if (!peer?.raw || !socket.authorized) return OTHER;
     const certificate = new X509Certificate(peer.raw);
     const issuedBy = (cas: readonly X509Certificate[]): boolean =>
       cas.some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
-    if (!issuedBy(authorities)) return 'other';
+    if (!issuedBy(authorities)) return OTHER;
     const { CN } = peer.subject as unknown as { CN?: string | string[] };
     const name = Array.isArray(CN) ? CN[0] : CN;
-    if (o.allowedNames.length === 0 || (name !== undefined && o.allowedNames.includes(name))) return 'proxy';
-    return issuedBy(clients) ? 'other' : 'refused';
+    const believed = o.allowedNames.length === 0 || (name !== undefined && o.allowedNames.includes(name));
+    return { believed, else: issuedBy(clients) ? undefined : 'invalid' };
   };
 
   return (request) => {
@@ -78,9 +88,7 @@ export function requestHeaders(
       verdict = look(request.socket as TLSSocket);
       known.set(request.socket, verdict);
     }
-    if (verdict === 'other') return undefined;
-    const user = verdict === 'proxy' ? claimedIdentity(request.headersDistinct, o) : undefined;
-    if (!user) throw errors.unauthorized();
-    return user;
+    const user = verdict.believed ? claimedIdentity(request.headersDistinct, o) : undefined;
+    return user ?? verdict.else;
   };
 }

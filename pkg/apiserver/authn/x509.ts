@@ -32,6 +32,7 @@ function inspect(socket: TLSSocket): Known {
   if (!socket.authorized) return INVALID;
   const subject = cert.subject as unknown as Record<string, string | string[] | undefined>;
   const name = asList(subject.CN)[0];
-  if (!name) return INVALID;
+  // One that names nobody says nothing.
+  if (!name) return NONE;
   return { user: { name, groups: asList(subject.O) }, until: Date.parse(cert.valid_to) };
 }

@@ -359,7 +359,16 @@ describe('a front proxy before this server', () => {
     expect(body.status).toMatchObject({
       userInfo: { username: 'carol', groups: ['crew', 'system:authenticated'], extra: { rank: ['mate'] } },
     });
+  });
+
+  test('is nobody of its own, but may show a token', async () => {
+    const server = cluster().apiservers[0] ?? '';
     expect((await as('front-proxy-client').raw('GET', '/api', { server })).code).toBe(401);
+    await wire.ok('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'shown' } });
+    const authorization = `Bearer ${(await cluster().kubectlOk(['create', 'token', 'shown'])).trim()}`;
+    const by = { body: review, headers: { authorization, 'content-type': 'application/json' }, server };
+    const { body } = await as('front-proxy-client').ask('POST', path, by);
+    expect(body.status).toMatchObject({ userInfo: { username: 'system:serviceaccount:default:shown' } });
   });
 
   test('nobody else is', async () => {

@@ -1,6 +1,8 @@
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Status } from '#api/meta/errors.ts';
+import { loadKubeconfig } from '#client/kubeconfig.ts';
+import { createAuthority } from '#pki/issue.ts';
 import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
 import { type AskOptions, type Obj, Wire } from './http.ts';
@@ -79,6 +81,40 @@ describe('impersonation', () => {
     expect(await refused({ 'impersonate-user': 'jane', 'impersonate-group': 'system:masters' })).toContain(
       'groups "system:masters" is forbidden',
     );
+  });
+});
+
+describe('several claims in one request', () => {
+  const admin = { username: 'kubernetes-admin' };
+  let own = '';
+  beforeAll(async () => {
+    own = (await cluster().kubectlOk(['create', 'token', 'default'])).trim();
+  });
+
+  test('the certificate goes before the token, and a bad one beside it does no harm', async () => {
+    expect(await whoami({ authorization: `Bearer ${own}` })).toMatchObject(admin);
+    expect(await whoami({ authorization: 'Bearer made-up' })).toMatchObject(admin);
+  });
+
+  test('a certificate that is not believed does no harm to a good token', async () => {
+    const pair = await createAuthority('elsewhere', Date.now());
+    const [cert, key] = [Buffer.from(pair.cert), Buffer.from(pair.key)];
+    const stranger = wire.speaking({ ca: (await loadKubeconfig(cluster().kubeconfig)).ca, cert, key });
+    const by = { headers: { authorization: `Bearer ${own}`, 'content-type': 'application/json' } };
+    const { status } = await stranger.ok<Who>('POST', REVIEW, {}, by);
+    expect(status.userInfo.username).toBe('system:serviceaccount:default:default');
+    expect((await stranger.raw('GET', '/api')).code).toBe(401);
+  });
+
+  test('what is no bearer token claims nothing', async () => {
+    const refused = await wire.fails('GET', '/api', { anonymous: true, headers: { authorization: 'Basic eDp5' } });
+    expect(refused.message).toContain('User "system:anonymous" cannot get path "/api"');
+  });
+
+  test('nobody is impersonated in part', async () => {
+    for (const header of ['impersonate-uid', 'impersonate-group', 'impersonate-extra-a']) {
+      expect((await wire.fails('GET', '/api', { headers: { [header]: 'x' } })).code).toBe(500);
+    }
   });
 });
 
