@@ -6,8 +6,10 @@ import { Deployments } from './apps/deployment.ts';
 import { ReplicaSets } from './apps/replicaset.ts';
 import { StatefulSets } from './apps/statefulset.ts';
 import { CronJobs } from './batch/cronjob.ts';
+import { HorizontalPodAutoscalers } from './autoscaling/horizontalpodautoscaler.ts';
 import { Jobs } from './batch/job.ts';
 import { Leases } from './coordination/lease.ts';
+import { Nodes } from './core/node/node.ts';
 import { dropDisabled } from './core/pod/disabled-fields.ts';
 import { Pods } from './core/pod/pod.ts';
 import { PodTemplates } from './core/pod/pod-template.ts';
@@ -16,6 +18,7 @@ import { ReplicationControllers } from './core/replicationcontroller.ts';
 import { EndpointSlices } from './discovery/endpointslice.ts';
 import { created, set, updated } from './fixtures.ts';
 import { CSIDrivers } from './storage/csidriver.ts';
+import { VolumeAttachments } from './storage/volumeattachment.ts';
 
 const container = { name: 'c', image: 'i', volumeMounts: [{ name: 'v', mountPath: '/v' }], lifecycle: { preStop: {} } };
 const volumes = [{ name: 'v', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }];
@@ -99,6 +102,14 @@ test.each<[string, Kind, object, string, unknown]>([
     [{ name: 'n' }],
   ],
   ['a limit that changes', CSIDrivers as never, { spec: {} }, 'spec.nodeAllocatableUpdatePeriodSeconds', 10],
+  [
+    'a tolerance',
+    HorizontalPodAutoscalers as never,
+    { spec: { behavior: { scaleUp: { policies: [] } } } },
+    'spec.behavior.scaleUp.tolerance',
+    '0.1',
+  ],
+  ['a configuration by object', Nodes as never, { spec: {} }, 'spec.configSource', { configMap: {} }],
 ])('%s is not taken, unless it is there', (_what, kind, good, path, value) => {
   const want = created(kind, good).object;
   const asking = structuredClone(good);
@@ -109,4 +120,37 @@ test.each<[string, Kind, object, string, unknown]>([
   const old = structuredClone(want) as KubeObject;
   ask(old);
   expect(updated(kind, old, () => {}).object).toEqual(old);
+});
+
+test.each<[string, Kind, object, string, unknown]>([
+  ['pods that are being ended', Deployments as never, {}, 'terminatingReplicas', 1],
+  ['pods of a set that are being ended', ReplicaSets as never, { replicas: 1 }, 'terminatingReplicas', 1],
+  ['the code of an error', VolumeAttachments as never, { attachError: { message: 'm' } }, 'attachError.errorCode', 5],
+  ['the code of another error', VolumeAttachments as never, { detachError: {} }, 'detachError.errorCode', 5],
+  ['a configuration in use', Nodes as never, {}, 'config', { error: 'e' }],
+])('of what is known, %s are not taken, unless they are there', (_what, kind, status, path, value) => {
+  const old = { metadata: {}, status } as KubeObject;
+  const next = structuredClone(old);
+  set(next, `status.${path}`, value);
+  const asked = structuredClone(next);
+  kind.prepareStatus?.(next, old);
+  expect(next).toEqual(old);
+  kind.prepareStatus?.(asked, structuredClone(asked));
+  expect(asked).not.toEqual(old);
+});
+
+test('claims of a pod are known if it makes some, the health of its devices never; what is shared is not touched', () => {
+  const ready = { name: 'c', ready: true, restartCount: 0, image: 'i', imageID: '' };
+  const health = { allocatedResourcesStatus: [{ name: 'x.io/gpu', resources: [] }] };
+  const claims = { resourceClaimStatuses: [{ name: 'r', resourceClaimName: 'x' }] };
+  const status = { containerStatuses: [{ ...ready, ...health }], initContainerStatuses: [{ ...ready, ...health }] };
+  const prepared = (spec: PodSpec): unknown => {
+    const pod = { metadata: {}, spec, status: Object.freeze({ ...status, ...claims }) };
+    Pods.prepareStatus?.(pod, { metadata: {}, spec });
+    return pod.status;
+  };
+  const plainly = { containerStatuses: [ready], initContainerStatuses: [ready] };
+  expect(prepared(plain)).toEqual(plainly);
+  expect(prepared({ ...plain, resourceClaims: [{ name: 'r' }] })).toEqual({ ...plainly, ...claims });
+  expect(status.containerStatuses[0]).toHaveProperty('allocatedResourcesStatus');
 });

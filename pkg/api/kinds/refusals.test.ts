@@ -10,6 +10,7 @@ import { IngressClasses } from './networking/ingressclass.ts';
 import { NetworkPolicies } from './networking/networkpolicy.ts';
 import { RuntimeClasses } from './node/runtimeclass.ts';
 import { PriorityClasses } from './scheduling/priorityclass.ts';
+import { CSIDrivers } from './storage/csidriver.ts';
 import { CSINodes } from './storage/csinode.ts';
 import { CSIStorageCapacities } from './storage/csistoragecapacity.ts';
 import { VolumeAttachments } from './storage/volumeattachment.ts';
@@ -47,6 +48,8 @@ const docker = { metadata, type: 'kubernetes.io/dockerconfigjson', data: { '.doc
 const hpa = { metadata, spec: { scaleTargetRef: { kind: 'Deployment', name: 'd' }, maxReplicas: 3 } };
 const P = 'spec.ingress[0].ports[0]';
 
+const TOKEN = 'spec.tokenRequests[0]';
+
 const cases: readonly KindCase[] = [
   [
     'CSINode',
@@ -71,6 +74,16 @@ const cases: readonly KindCase[] = [
       [{ 'spec.drivers[0].topologyKeys': ['a', 'a'] }, DUPLICATE, 'spec.drivers[0]', '"a"'],
       [{ 'spec.drivers[0].topologyKeys': ['a b'] }, INVALID, 'spec.drivers[0]', 'name part must consist of'],
       [{ 'spec.drivers': [driver, driver] }, DUPLICATE, 'spec.drivers[1].name', 'd.example.com'],
+    ],
+  ],
+  [
+    'CSIDriver',
+    CSIDrivers as unknown as Kind,
+    { metadata: { name: 'd.example.com' }, spec: { tokenRequests: [{ audience: 'a', expirationSeconds: 600 }] } },
+    [
+      [{ [`${TOKEN}.expirationSeconds`]: 599 }, INVALID, `${TOKEN}.expirationSeconds`, 'less than 10 minutes'],
+      [{ [`${TOKEN}.expirationSeconds`]: 2 ** 32 + 1 }, INVALID, `${TOKEN}.expirationSeconds`, 'larger than 2^32'],
+      [{ 'spec.tokenRequests[1]': { audience: 'a' } }, DUPLICATE, 'spec.tokenRequests[1].audience', '"a"'],
     ],
   ],
   [

@@ -24,6 +24,7 @@ import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { dropTerminating } from '../disabled-fields.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
 
@@ -170,6 +171,7 @@ export const Deployments = defineKind<Deployment>({
       o.status = {};
     },
   }),
+  prepareStatus: dropTerminating,
   validate: validateDeployment,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: validateDeploymentStatus,

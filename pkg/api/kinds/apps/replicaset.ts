@@ -11,6 +11,7 @@ import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { dropTerminating } from '../disabled-fields.ts';
 import { ageColumn, nameColumn, numberColumn } from '../print/columns.ts';
 import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
 
@@ -80,6 +81,7 @@ export const ReplicaSets = defineKind<ReplicaSet>({
       o.status = { replicas: 0 };
     },
   }),
+  prepareStatus: dropTerminating,
   validate: validateReplicaSet,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   validateStatus: (o) => validateCounts(o.status),

@@ -14,6 +14,7 @@ import {
   time,
 } from '../../schema/schema.ts';
 import { ConditionStatus } from '../core/values.ts';
+import { dropDisabledFields } from '../disabled-fields.ts';
 import { ageColumn, column, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
 import { defaultAutoscaler } from './hpa-defaults.ts';
 import { targetsText } from './hpa-table.ts';
@@ -91,6 +92,14 @@ export const HorizontalPodAutoscalerSchema = topLevel(
 );
 export type HorizontalPodAutoscaler = TypeOf<typeof HorizontalPodAutoscalerSchema>;
 
+/** A tolerance of its own (HPAConfigurableTolerance) is off in v1.33. */
+function dropTolerance({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): void {
+  const before = old?.spec?.behavior;
+  for (const k of ['scaleUp', 'scaleDown'] as const) {
+    dropDisabledFields(spec?.behavior?.[k], before?.[k], ['tolerance']);
+  }
+}
+
 export const HorizontalPodAutoscalers = defineKind<HorizontalPodAutoscaler>({
   group: 'autoscaling',
   version: 'v2',
@@ -103,8 +112,10 @@ export const HorizontalPodAutoscalers = defineKind<HorizontalPodAutoscaler>({
   schema: HorizontalPodAutoscalerSchema,
   defaults: defaultAutoscaler,
   prepareCreate: (o) => {
+    dropTolerance(o);
     o.status = { currentMetrics: [], desiredReplicas: 0 };
   },
+  prepareUpdate: dropTolerance,
   validate: validateAutoscaler,
   columns: [
     nameColumn,

@@ -2,6 +2,7 @@ import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, forbidden, invalid } from '../../meta/fielderrors.ts';
 import { f, int32, microTime, objectsIn, str, type TypeOf } from '../../schema/schema.ts';
 import { nonNegative } from '../check/check.ts';
+import { dropDisabledFields } from '../disabled-fields.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.coordination.v1';
@@ -43,11 +44,8 @@ function validateLease(o: Lease): FieldError[] {
 }
 
 /** The election that these are for (CoordinatedLeaderElection) is off in v1.33: they are not taken, unless they are there. */
-function dropElection(o: Lease, old?: Lease): void {
-  for (const k of ['strategy', 'preferredHolder'] as const) {
-    if (o.spec?.[k] !== undefined && old?.spec?.[k] === undefined) delete o.spec[k];
-  }
-}
+const dropElection = (o: Lease, old?: Lease): void =>
+  dropDisabledFields(o.spec, old?.spec, ['strategy', 'preferredHolder']);
 
 export const Leases = defineKind<Lease>({
   group: 'coordination.k8s.io',

@@ -1,7 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import type { FieldError } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError, invalid } from '../../meta/fielderrors.ts';
 import { arr, bool, f, int64, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
 import { immutable, oneOfOptional } from '../check/check.ts';
+import { dropDisabledFields } from '../disabled-fields.ts';
 import { ageColumn, boolColumn, column, NONE, nameColumn, UNSET } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
@@ -35,6 +36,22 @@ export const CSIDriverSchema = topLevel(PKG, 'CSIDriver', 'A CSI driver of the c
 });
 export type CSIDriver = TypeOf<typeof CSIDriverSchema>;
 
+const MIN_TOKEN_SECONDS = 600;
+const MAX_TOKEN_SECONDS = 2 ** 32;
+
+function validateTokenRequests(path: string, requests: readonly CSITokenRequest[]): FieldError[] {
+  const audiences = new Set<string>();
+  return requests.flatMap(({ audience, expirationSeconds: seconds }, i) => {
+    if (audiences.has(audience)) return [duplicate(`${path}[${i}].audience`, audience)];
+    audiences.add(audience);
+    if (seconds === undefined) return [];
+    const at = `${path}[${i}].expirationSeconds`;
+    if (seconds < MIN_TOKEN_SECONDS) return [invalid(at, seconds, 'may not specify a duration less than 10 minutes')];
+    const why = 'may not specify a duration larger than 2^32 seconds';
+    return seconds > MAX_TOKEN_SECONDS ? [invalid(at, seconds, why)] : [];
+  });
+}
+
 function validateDriver(o: CSIDriver, old?: CSIDriver): FieldError[] {
   const found: FieldError[] = [];
   for (const [i, m] of (o.spec?.volumeLifecycleModes ?? []).entries()) {
@@ -43,20 +60,19 @@ function validateDriver(o: CSIDriver, old?: CSIDriver): FieldError[] {
   found.push(
     ...oneOfOptional('spec.fsGroupPolicy', o.spec?.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType']),
   );
+  found.push(...validateTokenRequests('spec.tokenRequests', o.spec?.tokenRequests ?? []));
   if (!old) return found;
   return [
     ...found,
-    ...immutable('spec.attachRequired', o.spec?.attachRequired, old.spec?.attachRequired),
+    // Kubernetes says "attached" here.
+    ...immutable('spec.attachedRequired', o.spec?.attachRequired, old.spec?.attachRequired),
     ...immutable('spec.volumeLifecycleModes', o.spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes),
   ];
 }
 
 /** A limit of volumes that changes (MutableCSINodeAllocatableCount) is off in v1.33. */
-function dropUpdatePeriod(o: CSIDriver, old?: CSIDriver): void {
-  if (o.spec && old?.spec?.nodeAllocatableUpdatePeriodSeconds === undefined) {
-    delete o.spec.nodeAllocatableUpdatePeriodSeconds;
-  }
-}
+const dropUpdatePeriod = (o: CSIDriver, old?: CSIDriver): void =>
+  dropDisabledFields(o.spec, old?.spec, ['nodeAllocatableUpdatePeriodSeconds']);
 
 export const CSIDrivers = defineKind<CSIDriver>({
   group: 'storage.k8s.io',

@@ -5,6 +5,7 @@ import { bool, f, int32, map, objectsIn, req, str, type TypeOf, time } from '../
 import { driverName, immutable, invalidFor } from '../check/check.ts';
 import { PersistentVolumeSpec } from '../core/volume/volume.ts';
 import { validateInlineVolume } from '../core/volume/volume-validation.ts';
+import { dropDisabledFields } from '../disabled-fields.ts';
 import { ageColumn, boolColumn, column, nameColumn } from '../print/columns.ts';
 
 const PKG = 'io.k8s.api.storage.v1';
@@ -91,6 +92,12 @@ export const VolumeAttachments = defineKind<VolumeAttachment>({
   schema: VolumeAttachmentSchema,
   prepareCreate: (o) => {
     o.status = { attached: false };
+  },
+  prepareStatus: ({ status }, { status: before }) => {
+    // Codes of errors (MutableCSINodeAllocatableCount) are off in v1.33.
+    for (const k of ['attachError', 'detachError'] as const) {
+      dropDisabledFields(status?.[k], before?.[k], ['errorCode']);
+    }
   },
   validate: validateAttachment,
   validateStatus,

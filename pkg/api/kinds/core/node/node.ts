@@ -5,6 +5,7 @@ import { familyOf } from '../../../meta/ip.ts';
 import { labelValue, qualifiedName } from '../../../meta/names.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
 import { cidr, invalidFor, isCidr, oneOfRequired } from '../../check/check.ts';
+import { dropDisabledFields } from '../../disabled-fields.ts';
 import { ageColumn, column, NONE, nameColumn, UNKNOWN, wide } from '../../print/columns.ts';
 import { TAINT_EFFECTS } from '../pod/scheduling-validation.ts';
 import type { Taint } from './spec.ts';
@@ -95,6 +96,10 @@ export const Nodes = defineKind<Node>({
   subresources: ['proxy'],
   schema: NodeSchema,
   defaults: defaultNode,
+  // A configuration that is an object of the API is no more since v1.24 (DynamicKubeletConfig).
+  prepareCreate: ({ spec }) => dropDisabledFields(spec, undefined, ['configSource']),
+  prepareUpdate: ({ spec }, old) => dropDisabledFields(spec, old.spec, ['configSource']),
+  prepareStatus: ({ status }, old) => dropDisabledFields(status, old.status, ['config']),
   validate: validateNode,
   fields: { 'spec.unschedulable': (o) => String(o.spec?.unschedulable ?? false) },
   columns: [

@@ -1,3 +1,4 @@
+import type { Pod } from './pod.ts';
 import type { PodSpec } from './spec.ts';
 
 /**
@@ -73,6 +74,22 @@ const FEATURES: Readonly<Record<string, Feature>> = {
 export function dropDisabled(spec: PodSpec | undefined, old?: PodSpec): void {
   if (!spec) return;
   for (const { isUsed, drop } of Object.values(FEATURES)) if (isUsed(spec) && !(old && isUsed(old))) drop(spec);
+}
+
+/**
+ * The same for what is known of a pod: claims made for it (DynamicResourceAllocation), and how devices are
+ * (ResourceHealthStatus), which Kubernetes does not even keep.
+ */
+export function dropDisabledStatus(pod: Pod, { spec: old }: Pod): void {
+  if (pod.status?.resourceClaimStatuses && !old?.resourceClaims?.length) {
+    const { resourceClaimStatuses: _, ...status } = pod.status;
+    pod.status = status;
+  }
+  for (const k of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const) {
+    const list = pod.status?.[k];
+    if (!list?.some((c) => c.allocatedResourcesStatus)) continue;
+    pod.status = { ...pod.status, [k]: list.map(({ allocatedResourcesStatus: _, ...c }) => c) };
+  }
 }
 
 interface Prepared<T> {

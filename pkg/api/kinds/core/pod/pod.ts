@@ -1,6 +1,6 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
-import { preparingPods } from './disabled-fields.ts';
+import { dropDisabledStatus, preparingPods } from './disabled-fields.ts';
 import { mergeLabelKeys } from './label-keys.ts';
 import { isFinal } from './phase.ts';
 import { defaultPod } from './pod-defaults.ts';
@@ -70,6 +70,7 @@ export const Pods = defineKind<Pod>({
   ...preparingPods((o: Pod) => o.spec, {
     prepareCreate: preparePod,
   }),
+  prepareStatus: dropDisabledStatus,
   validate: validatePod,
   warnings: ({ metadata, spec }) => podWarnings({ path: '', metadata, spec }),
   validateStatus: validatePodStatus,

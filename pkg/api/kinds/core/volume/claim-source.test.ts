@@ -20,11 +20,7 @@ test.each<[string, object, object]>([
     { dataSource: foreign, dataSourceRef: other },
     { dataSource: other, dataSourceRef: other },
   ],
-  [
-    'another namespace',
-    { dataSourceRef: { ...other, namespace: 'n' } },
-    { dataSourceRef: { ...other, namespace: 'n' } },
-  ],
+  ['another namespace, which is off', { dataSourceRef: { ...other, namespace: 'n' } }, {}],
 ])('a source given by %s', (_, given, want) => {
   const { object, problems } = created(PersistentVolumeClaims, { ...claim, spec: { ...claim.spec, ...given } });
   expect(texts(problems)).toEqual([]);
@@ -39,6 +35,17 @@ test('a client that knows one field only can write back what it has read', () =>
   });
   expect(texts(problems)).toEqual([]);
   expect(object.spec?.dataSourceRef).toEqual(foreign);
+});
+
+test('a source in another namespace stays where there was one', () => {
+  const old = created(PersistentVolumeClaims, claim).object;
+  const far = { ...foreign, namespace: 'n' };
+  const ask = (o: typeof old) => {
+    if (o.spec) o.spec.dataSourceRef = { ...far };
+  };
+  expect(updated(PersistentVolumeClaims, old, ask).object.spec?.dataSourceRef).toBeUndefined();
+  ask(old);
+  expect(updated(PersistentVolumeClaims, old, () => {}).object.spec?.dataSourceRef).toEqual(far);
 });
 
 test.each<[Record<string, unknown>, RegExp]>([

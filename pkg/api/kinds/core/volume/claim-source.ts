@@ -18,6 +18,11 @@ export function dropForeignSource(spec: PersistentVolumeClaimSpec): void {
   if (spec.dataSource && !isClaimOrSnapshot(spec.dataSource)) delete spec.dataSource;
 }
 
+/** A source in another namespace (CrossNamespaceVolumeDataSource) is off in v1.33, and is not taken where there was none. */
+export function dropFarSource(spec: PersistentVolumeClaimSpec): void {
+  if (spec.dataSourceRef?.namespace) delete spec.dataSourceRef;
+}
+
 /** Each of the two fields is filled from the other, unless the source is in another namespace. */
 export function alignSources(spec: PersistentVolumeClaimSpec): void {
   const { dataSource, dataSourceRef: ref } = spec;

@@ -3,7 +3,7 @@ import { arr, f, map, mapList, objectsIn, oneOf, req, str, type TypeOf, time } f
 import { ageColumn, column, nameColumn, UNSET, wide } from '../../print/columns.ts';
 import { accessModesText } from '../../print/volume.ts';
 import { ConditionStatus, PersistentVolumeAccessMode, ResourceList } from '../values.ts';
-import { alignSources, dropForeignSource } from './claim-source.ts';
+import { alignSources, dropFarSource, dropForeignSource } from './claim-source.ts';
 import { PersistentVolumeClaimSpec } from './claim-spec.ts';
 import { validateClaim } from './claim-validation.ts';
 
@@ -64,11 +64,13 @@ export const PersistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   prepareCreate: (o) => {
     o.status = { phase: 'Pending' };
     if (!o.spec) return;
+    dropFarSource(o.spec);
     dropForeignSource(o.spec);
     alignSources(o.spec);
   },
   prepareUpdate: (o, { spec: before }) => {
     if (!o.spec) return;
+    if (!before?.dataSourceRef) dropFarSource(o.spec);
     if (!before?.dataSource && !before?.dataSourceRef) dropForeignSource(o.spec);
     alignSources(o.spec);
   },
