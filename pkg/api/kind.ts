@@ -80,10 +80,10 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly ttlSeconds?: number;
   /** Fills what the schema's constant defaults cannot. Runs on every write. */
   readonly defaults?: (o: T) => void;
-  /** Adjusts a new object before validation (drop status, allocate constants …). */
-  readonly prepareCreate?: (o: T) => void;
-  /** Adjusts an update before validation. */
-  readonly prepareUpdate?: (o: T, old: T) => void;
+  /** Adjusts a new object before validation (drop status, allocate constants …). `asked` is the version of the request. */
+  readonly prepareCreate?: (o: T, asked: string) => void;
+  /** Adjusts an update before validation. `asked` is the version of the request. */
+  readonly prepareUpdate?: (o: T, old: T, asked: string) => void;
   /** Adjusts a status write before validation. */
   readonly prepareStatus?: (o: T, old: T) => void;
   /** All problems of the object (and, when `old` is given, of the change). `metadata` is checked generically before. */

@@ -23,7 +23,7 @@ export function created<T extends KubeObject>(kind: Kind<T>, object: object): { 
   const o = structuredClone(object) as T;
   applyDefaults(kind.schema, o);
   kind.defaults?.(o);
-  kind.prepareCreate?.(o);
+  kind.prepareCreate?.(o, kind.version);
   return { object: o, problems: kind.validate?.(o) ?? [] };
 }
 
@@ -37,7 +37,7 @@ export function updated<T extends KubeObject>(
   change(o);
   applyDefaults(kind.schema, o);
   kind.defaults?.(o);
-  kind.prepareUpdate?.(o, old);
+  kind.prepareUpdate?.(o, old, kind.version);
   return { object: o, problems: kind.validate?.(o, old) ?? [] };
 }
 

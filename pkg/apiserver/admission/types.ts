@@ -25,6 +25,11 @@ export interface Attributes {
   readonly name: string;
   /** The new object; mutating plugins change it in place. Absent for DELETE. */
   readonly object?: KubeObject;
+  /**
+   * Is told when the object was changed, by whoever may change objects of any kind. Plugins that change those of certain
+   * built-in kinds need not tell.
+   */
+  readonly onChange?: () => void;
   readonly oldObject?: Stored<KubeObject>;
   /** Kind of the object, where it is not the resource's: of connections, bindings, evictions. */
   readonly objectKind?: ObjectKind;

@@ -1,3 +1,4 @@
+import { MANDATORY_FLOWS as FLOWS, MANDATORY_LEVELS as LEVELS } from '#api/kinds/flowcontrol/mandatory.ts';
 import type { FlowSchema, FlowSubject, PolicyRulesWithSubjects, PriorityLevelConfiguration } from '#api/kinds/index.ts';
 
 /** The objects every cluster has, as "API Priority and Fairness" lists them. */
@@ -70,19 +71,12 @@ const level = (name: string, { shares, lendable, queues }: Share): PriorityLevel
   },
 });
 
-/** Always there and always like this. */
-export const MANDATORY_LEVELS: readonly PriorityLevelConfiguration[] = [
-  {
-    metadata: { name: 'exempt' },
-    spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } },
-  },
-  level('catch-all', { shares: 5, lendable: 0 }),
-];
+const named = <T>(specs: Readonly<Record<string, T>>) =>
+  Object.entries(specs).map(([name, spec]) => ({ metadata: { name }, spec }));
 
-export const MANDATORY_FLOWS: readonly FlowSchema[] = [
-  flow({ name: 'exempt', level: 'exempt', precedence: 1, subjects: [group('system:masters')] }),
-  flow({ name: 'catch-all', level: 'catch-all', precedence: 10_000, by: 'ByUser', subjects: ANYBODY }),
-];
+export const MANDATORY_LEVELS: readonly PriorityLevelConfiguration[] = named(LEVELS);
+
+export const MANDATORY_FLOWS: readonly FlowSchema[] = named(FLOWS);
 
 /** Kept up to date unless somebody has made one of them his own. */
 export const SUGGESTED_LEVELS: readonly PriorityLevelConfiguration[] = [

@@ -1,4 +1,5 @@
 import type { Kind } from '#api/kind.ts';
+import { isLevelAsFixed } from '#api/kinds/flowcontrol/mandatory.ts';
 import {
   type FlowSchema,
   FlowSchemas,
@@ -30,6 +31,7 @@ export interface FlowObjectsDeps {
 }
 
 type Spec = { spec?: unknown };
+type LevelSpec = NonNullable<PriorityLevelConfiguration['spec']>;
 type Wanted = KubeObject & Spec;
 
 /** Says whether the server keeps an object's spec as it suggests it. */
@@ -40,6 +42,12 @@ function isOurs({ metadata }: Stored<KubeObject>): boolean {
   const said = metadata.annotations?.[AUTO_UPDATE];
   return said === undefined ? metadata.generation === 1 : said === 'true';
 }
+
+/** The level without limits may lend others what the administrator likes. */
+const isExempt = (held: KubeObject & Spec, wanted: Wanted): boolean =>
+  (wanted.spec as Partial<LevelSpec>)?.type === 'Exempt' &&
+  (held.spec as LevelSpec).exempt !== undefined &&
+  isLevelAsFixed(wanted.spec as LevelSpec, held.spec as LevelSpec);
 
 const DANGLING = 'Dangling';
 
@@ -134,7 +142,7 @@ export class FlowObjects {
       return;
     }
     if (!mandatory && !isOurs(held)) return;
-    const right = sameJson((held as Spec).spec, wanted.spec);
+    const right = sameJson((held as Spec).spec, wanted.spec) || isExempt(held, wanted);
     if (right && held.metadata.annotations?.[AUTO_UPDATE] === 'true') return;
     await this.#deps.writes
       .change(target, (old) => {

@@ -86,6 +86,7 @@ export class Writer {
     applyDefaults(kind.schema, object);
     kind.defaults?.(object);
     const name = object.metadata?.name ?? '';
+    const seen = { isChanged: false };
     const attributes = {
       operation: 'CREATE' as const,
       resource,
@@ -94,17 +95,19 @@ export class Writer {
       namespace: target.namespace,
       name,
       object,
+      onChange: () => {
+        seen.isChanged = true;
+      },
       user,
       dryRun: options.dryRun,
       warnings: options.warnings,
       annotations: options.annotations,
     };
-    const asArrived = checkedBefore(target) ? copyJson(object) : undefined;
     await this.deps.admission.admit(attributes);
-    const problems = await this.#changedProblems(target, object, asArrived);
-    kind.prepareCreate?.(object);
+    const problems = seen.isChanged ? await this.#changedProblems(target, object) : [];
+    kind.prepareCreate?.(object, askedVersion(target));
     if (kind.hasGeneration && object.metadata) object.metadata.generation = 1;
-    if (!asArrived) problems.push(...(kind.validate?.(object) ?? []));
+    if (!checkedBefore(target)) problems.push(...(kind.validate?.(object) ?? []));
     this.#reject(resource, object, [...validateObjectMeta(kind, object), ...problems]);
     await this.deps.admission.validate(attributes);
     options.warnings.push(...(kind.warnings?.(object) ?? []));
@@ -155,6 +158,7 @@ export class Writer {
       applyDefaults(kind.schema, object);
       kind.defaults?.(object);
     }
+    const seen = { isChanged: false };
     const attributes = {
       operation: 'UPDATE' as const,
       resource,
@@ -163,6 +167,9 @@ export class Writer {
       namespace: target.namespace,
       name: target.name,
       object,
+      onChange: () => {
+        seen.isChanged = true;
+      },
       oldObject: old,
       user: target.user,
       dryRun: options.dryRun,
@@ -171,10 +178,9 @@ export class Writer {
     };
     // A binding was admitted as what it is.
     const admission = target.subresource === 'binding' ? undefined : this.deps.admission;
-    const asArrived = checkedBefore(target) ? copyJson(object) : undefined;
     await admission?.admit(attributes);
-    const changedProblems = await this.#changedProblems(target, object, asArrived, old);
-    if (target.subresource === '') kind.prepareUpdate?.(object, old);
+    const changedProblems = seen.isChanged ? await this.#changedProblems(target, object, old) : [];
+    if (target.subresource === '') kind.prepareUpdate?.(object, old, askedVersion(target));
     else if (target.subresource === 'status') kind.prepareStatus?.(object, old);
     const asked = kind.hasGeneration || kind.warnings !== undefined;
     const changed = asked && target.subresource !== 'status' && !sameDesiredState(object, old);
@@ -182,7 +188,7 @@ export class Writer {
       object.metadata.generation = (old.metadata.generation ?? 0) + (changed ? 1 : 0);
     }
     const problems = [...validateObjectMetaUpdate(object, old), ...changedProblems];
-    if (asArrived) problems.push(...validateObjectMeta(kind, object));
+    if (checkedBefore(target)) problems.push(...validateObjectMeta(kind, object));
     else if (target.subresource === 'status') problems.push(...(kind.validateStatus?.(object, old) ?? []));
     else if (part) problems.push(...part.validate(object, old));
     // A binding sets what no other update may: its handler has checked all there is to check.
@@ -197,14 +203,9 @@ export class Writer {
   }
 
   /** By the schema of the custom version asked for, what admission has made of an object that had been checked by it. */
-  async #changedProblems(
-    { asked }: Target,
-    object: KubeObject,
-    asArrived: KubeObject | undefined,
-    old?: Stored<KubeObject>,
-  ): Promise<FieldError[]> {
-    if (!asArrived || !asked?.storedAs || sameJson(object, asArrived)) return [];
-    const { kind, storedAs } = asked;
+  async #changedProblems(target: Target, object: KubeObject, old?: Stored<KubeObject>): Promise<FieldError[]> {
+    if (!checkedBefore(target) || !target.asked?.storedAs) return [];
+    const { kind, storedAs } = target.asked;
     const shown = await storedAs.fromStored(copyJson(object) as Stored<KubeObject>);
     return kind.validate?.(shown, old && (await storedAs.fromStored(old))) ?? [];
   }
@@ -320,6 +321,8 @@ export class Writer {
 
 /** The version the client asked for has a schema of its own, which alone decides; that of the stored version is not asked. */
 const checkedBefore = ({ asked }: Target): boolean => asked?.kind.custom === true;
+
+const askedVersion = ({ asked, resource }: Target): string => (asked ?? resource).kind.version;
 
 type Identity = Pick<ObjectMeta, 'uid' | 'resourceVersion'>;
 

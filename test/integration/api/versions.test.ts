@@ -121,6 +121,28 @@ test('discovery.k8s.io/v1beta1 puts zone and node into the topology', async () =
   });
 });
 
+test('topology of other kinds is kept by v1 as long as it leaves the endpoints alone, and made by v1beta1 only', async () => {
+  const [beta, v1] = [
+    path('discovery.k8s.io/v1beta1', 'endpointslices'),
+    path('discovery.k8s.io/v1', 'endpointslices'),
+  ];
+  const slice = (name: string, addresses: string[], more: object) => ({
+    metadata: { name },
+    addressType: 'IPv4',
+    endpoints: [{ addresses, ...more }],
+    ports: [],
+  });
+  const endpointOf = (o: Obj) => (o as unknown as { endpoints: object[] }).endpoints[0];
+  const deprecatedTopology = { rack: 'r' };
+  await wire.ok('POST', beta, slice('t', ['10.0.0.1'], { topology: deprecatedTopology }));
+  const labelled = await wire.ok('PATCH', `${v1}/t`, { metadata: { labels: { a: 'b' } } });
+  expect(endpointOf(labelled)).toMatchObject({ deprecatedTopology });
+  const moved = await wire.ok('PUT', `${v1}/t`, slice('t', ['10.0.0.2'], { deprecatedTopology }));
+  expect(endpointOf(moved)).toEqual({ addresses: ['10.0.0.2'], conditions: {} });
+  const made = await wire.ok('POST', v1, slice('u', ['10.0.0.1'], { deprecatedTopology }));
+  expect(endpointOf(made)).toEqual({ addresses: ['10.0.0.1'], conditions: {} });
+});
+
 test('batch/v1beta1 and policy/v1beta1', async () => {
   const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i:1' }] } };
   const cron = { metadata: { name: 'c' }, spec: { schedule: '* * * * *', jobTemplate: { spec: { template } } } };

@@ -52,6 +52,6 @@ export const MutatingWebhookConfigurations = defineKind<MutatingWebhookConfigura
   namespaced: false,
   hasGeneration: true,
   schema: MutatingWebhookConfigurationSchema,
-  validate: (o) => validateWebhooks(o.webhooks),
+  validate: validateWebhooks,
   columns: [nameColumn, numberColumn('Webhooks', 'Number of webhooks.', (o) => (o.webhooks ?? []).length), ageColumn],
 });

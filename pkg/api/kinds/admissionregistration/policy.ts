@@ -1,6 +1,7 @@
 import { compilePolicy } from '../../expressions/policy.ts';
 import { defineKind, topLevel } from '../../kind.ts';
 import { Condition } from '../../meta/condition.ts';
+import { sameJson } from '../../meta/equal.ts';
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../meta/fielderrors.ts';
 import { dns1035Label, dnsSubdomain, qualifiedName } from '../../meta/names.ts';
 import { arr, f, int64, mapList, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
@@ -161,7 +162,15 @@ function validateParamKind(path: string, { apiVersion = '', kind = '' }: ParamKi
   return wrong.length > 0 ? [...found, invalid(`${path}.kind`, kind, why)] : found;
 }
 
-function validatePolicy(o: ValidatingAdmissionPolicy): FieldError[] {
+const CONDITIONS = 'spec.matchConditions';
+
+/** Conditions that are as they were may stay wrong: rules that came later must not keep anybody from updating the rest. */
+const keepsConditions = ({ spec }: ValidatingAdmissionPolicy, old?: ValidatingAdmissionPolicy): boolean =>
+  old !== undefined &&
+  sameJson(spec?.paramKind, old.spec?.paramKind) &&
+  sameJson(spec?.matchConditions ?? [], old.spec?.matchConditions ?? []);
+
+function validatePolicy(o: ValidatingAdmissionPolicy, old?: ValidatingAdmissionPolicy): FieldError[] {
   const { spec } = o;
   const found: FieldError[] = [];
   if (!spec?.validations?.length && !spec?.auditAnnotations?.length) {
@@ -176,10 +185,12 @@ function validatePolicy(o: ValidatingAdmissionPolicy): FieldError[] {
     if (!constraints.resourceRules?.length) found.push(required('spec.matchConstraints.resourceRules'));
   }
   if (spec?.paramKind) found.push(...validateParamKind('spec.paramKind', spec.paramKind));
+  const lax = keepsConditions(o, old);
+  const problems = (spec ? compilePolicy(spec).problems : []).filter((p) => !lax || !p.field.startsWith(CONDITIONS));
   return [
     ...found,
-    ...(spec ? compilePolicy(spec).problems.map((p) => invalid(p.field, p.expression, p.why)) : []),
-    ...validateConditions('spec.matchConditions', spec?.matchConditions),
+    ...problems.map((p) => invalid(p.field, p.expression, p.why)),
+    ...(lax ? [] : validateConditions(CONDITIONS, spec?.matchConditions)),
     ...oneOfOptional('spec.failurePolicy', spec?.failurePolicy, ['Fail', 'Ignore']),
   ];
 }

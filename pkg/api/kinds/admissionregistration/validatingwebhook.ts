@@ -48,6 +48,6 @@ export const ValidatingWebhookConfigurations = defineKind<ValidatingWebhookConfi
   namespaced: false,
   hasGeneration: true,
   schema: ValidatingWebhookConfigurationSchema,
-  validate: (o) => validateWebhooks(o.webhooks),
+  validate: validateWebhooks,
   columns: [nameColumn, numberColumn('Webhooks', 'Number of webhooks.', (o) => (o.webhooks ?? []).length), ageColumn],
 });

@@ -1,4 +1,5 @@
 import { compileConditions } from '../../expressions/policy.ts';
+import { sameJson } from '../../meta/equal.ts';
 import { duplicate, type FieldError, forbidden, invalid, required, tooMany } from '../../meta/fielderrors.ts';
 import { type LabelSelectorLike, validateLabelSelector } from '../../meta/labels.ts';
 import { dns1035Label, dnsSubdomain, pathSegment, qualifiedName } from '../../meta/names.ts';
@@ -10,6 +11,7 @@ import type { ValidatingWebhook } from './validatingwebhook.ts';
 
 const REVIEW_VERSIONS = ['v1', 'v1beta1'];
 const SIDE_EFFECTS = ['None', 'NoneOnDryRun'];
+const ALL_SIDE_EFFECTS = [...SIDE_EFFECTS, 'Some', 'Unknown'];
 const MAX_TIMEOUT_SECONDS = 30;
 const EXCLUSIVE = 'name and selector are mutually exclusive';
 const MAX_CONDITIONS = 64;
@@ -37,36 +39,62 @@ function fullyQualifiedName(path: string, name: string): FieldError[] {
   return name.split('.').length < 3 ? [invalid(path, name, short)] : [];
 }
 
-function validateVersions(path: string, versions: readonly string[]): FieldError[] {
+const isKnown = (versions: readonly string[] | undefined): boolean =>
+  versions?.some((v) => REVIEW_VERSIONS.includes(v)) ?? false;
+
+function validateVersions(path: string, versions: readonly string[], isLax: boolean): FieldError[] {
   if (versions.length === 0) return [required(path, `must specify one of ${REVIEW_VERSIONS.join(', ')}`)];
   const found = versions.flatMap((v, i) => {
     const at = `${path}[${i}]`;
     return versions.indexOf(v) < i ? [invalid(at, v, 'duplicate version')] : invalidFor(at, v, dns1035Label(v));
   });
-  if (versions.some((v) => REVIEW_VERSIONS.includes(v))) return found;
+  if (isLax || isKnown(versions)) return found;
   return [...found, invalid(path, versions, `must include at least one of ${REVIEW_VERSIONS.join(', ')}`)];
 }
 
-function validateSideEffects(path: string, effects: string | undefined): FieldError[] {
-  if (effects === undefined) return [required(path, `must specify one of ${SIDE_EFFECTS.join(', ')}`)];
-  return oneOfOptional(path, effects, SIDE_EFFECTS);
+function validateSideEffects(path: string, effects: string | undefined, allowed: readonly string[]): FieldError[] {
+  if (effects === undefined) return [required(path, `must specify one of ${allowed.join(', ')}`)];
+  return oneOfOptional(path, effects, allowed);
 }
 
-function validateWebhook(path: string, w: ValidatingWebhook): FieldError[] {
+/** What was wrong before may stay wrong: rules that came later must not keep anybody from updating the rest. */
+interface Laxity {
+  readonly conditions: boolean;
+  readonly sideEffects: boolean;
+  readonly versions: boolean;
+  readonly names: boolean;
+}
+
+const STRICT: Laxity = { conditions: false, sideEffects: false, versions: false, names: false };
+
+const laxityOf = (list: readonly ValidatingWebhook[], old: readonly ValidatingWebhook[]): Laxity => ({
+  conditions:
+    list.length === old.length &&
+    list.every((w, i) => sameJson(w.matchConditions ?? [], old[i]?.matchConditions ?? [])),
+  sideEffects: !old.every((w) => SIDE_EFFECTS.includes(w.sideEffects ?? '')),
+  versions: !old.every((w) => isKnown(w.admissionReviewVersions)),
+  names: new Set(old.map((w) => w.name)).size < old.length,
+});
+
+/** Conditions under which somebody is asked, by form and by content. */
+const validateMatchConditions = (path: string, list: readonly MatchCondition[] | undefined): FieldError[] => [
+  ...validateConditions(path, list),
+  ...compileConditions(path, list).problems.map((p) => invalid(p.field, p.expression, p.why)),
+];
+
+function validateWebhook(path: string, w: ValidatingWebhook, lax: Laxity): FieldError[] {
   const found = fullyQualifiedName(`${path}.name`, w.name);
-  found.push(...validateVersions(`${path}.admissionReviewVersions`, w.admissionReviewVersions ?? []));
+  const effects = lax.sideEffects ? ALL_SIDE_EFFECTS : SIDE_EFFECTS;
+  found.push(...validateVersions(`${path}.admissionReviewVersions`, w.admissionReviewVersions ?? [], lax.versions));
   found.push(
     ...(w.rules ?? []).flatMap((r, i) => validateOperations(`${path}.rules[${i}]`, r)),
     ...oneOfOptional(`${path}.failurePolicy`, w.failurePolicy, ['Fail', 'Ignore']),
     ...oneOfOptional(`${path}.matchPolicy`, w.matchPolicy, ['Equivalent', 'Exact']),
-    ...validateSideEffects(`${path}.sideEffects`, w.sideEffects),
+    ...validateSideEffects(`${path}.sideEffects`, w.sideEffects, effects),
     ...validateLabelSelector(w.namespaceSelector, `${path}.namespaceSelector`),
     ...validateLabelSelector(w.objectSelector, `${path}.objectSelector`),
     ...validateClientConfig(`${path}.clientConfig`, w.clientConfig),
-    ...validateConditions(`${path}.matchConditions`, w.matchConditions),
-    ...compileConditions(`${path}.matchConditions`, w.matchConditions).problems.map((p) =>
-      invalid(p.field, p.expression, p.why),
-    ),
+    ...(lax.conditions ? [] : validateMatchConditions(`${path}.matchConditions`, w.matchConditions)),
   );
   const seconds = w.timeoutSeconds;
   if (seconds !== undefined && (seconds < 1 || seconds > MAX_TIMEOUT_SECONDS)) {
@@ -80,13 +108,18 @@ interface WithReinvocation {
   reinvocationPolicy?: string;
 }
 
+interface Configuration {
+  readonly webhooks?: readonly (ValidatingWebhook & WithReinvocation)[];
+}
+
 /** The webhooks of a configuration, changing or validating. */
-export function validateWebhooks(list: readonly (ValidatingWebhook & WithReinvocation)[] | undefined): FieldError[] {
+export function validateWebhooks({ webhooks: list = [] }: Configuration, old?: Configuration): FieldError[] {
   const names = new Set<string>();
-  return (list ?? []).flatMap((w, i) => {
+  const lax = old ? laxityOf(list, old.webhooks ?? []) : STRICT;
+  return list.flatMap((w, i) => {
     const path = `webhooks[${i}]`;
-    const found = validateWebhook(path, w);
-    if (w.name && names.has(w.name)) found.push(duplicate(`${path}.name`, w.name));
+    const found = validateWebhook(path, w, lax);
+    if (!lax.names && w.name && names.has(w.name)) found.push(duplicate(`${path}.name`, w.name));
     names.add(w.name);
     return [...found, ...oneOfOptional(`${path}.reinvocationPolicy`, w.reinvocationPolicy, ['IfNeeded', 'Never'])];
   });

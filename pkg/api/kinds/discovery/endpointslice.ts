@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { defineKind, topLevel } from '../../kind.ts';
+import { sameJson } from '../../meta/equal.ts';
 import { duplicate, type FieldError, invalid, required, tooMany } from '../../meta/fielderrors.ts';
 import { validateLabels } from '../../meta/labels.ts';
 import { dnsLabel, dnsSubdomain, labelValue, portNumber, qualifiedName } from '../../meta/names.ts';
@@ -151,6 +152,12 @@ function dropNodeHints(o: EndpointSlice, old?: EndpointSlice): void {
   for (const { hints } of o.endpoints ?? []) delete hints?.forNodes;
 }
 
+/** What v1beta1 called topology is none of v1's: who writes endpoints by that does not keep it. */
+function dropTopology(o: EndpointSlice, asked: string, old?: EndpointSlice): void {
+  if (asked === 'v1beta1' || (old && sameJson(o.endpoints, old.endpoints))) return;
+  for (const e of o.endpoints ?? []) delete e.deprecatedTopology;
+}
+
 export const EndpointSlices = defineKind<EndpointSlice>({
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -158,8 +165,14 @@ export const EndpointSlices = defineKind<EndpointSlice>({
   plural: 'endpointslices',
   hasGeneration: true,
   schema: EndpointSliceSchema,
-  prepareCreate: (o) => dropNodeHints(o),
-  prepareUpdate: dropNodeHints,
+  prepareCreate: (o, asked) => {
+    dropNodeHints(o);
+    dropTopology(o, asked);
+  },
+  prepareUpdate: (o, old, asked) => {
+    dropNodeHints(o, old);
+    dropTopology(o, asked, old);
+  },
   validate: validateSlice,
   columns: [
     nameColumn,

@@ -5,6 +5,7 @@ import { arr, bool, f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, 
 import { invalidFor, oneOfRequired } from '../check/check.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 import { validateFlowRule } from './flow-rule-validation.ts';
+import { validateMandatoryFlow } from './mandatory.ts';
 
 const PKG = 'io.k8s.api.flowcontrol.v1';
 const obj = objectsIn(PKG);
@@ -118,7 +119,8 @@ function validateFlowSchema(o: FlowSchema): FieldError[] {
   else found.push(...invalidFor(at, level, dnsSubdomain(level)));
   const method = spec?.distinguisherMethod;
   if (method) found.push(...oneOfRequired('spec.distinguisherMethod.type', method.type, ['ByNamespace', 'ByUser']));
-  return [...found, ...(spec?.rules ?? []).flatMap((r, i) => validateFlowRule(r, `spec.rules[${i}]`))];
+  found.push(...(spec?.rules ?? []).flatMap((r, i) => validateFlowRule(r, `spec.rules[${i}]`)));
+  return [...found, ...validateMandatoryFlow(o)];
 }
 
 function missingLevel(o: FlowSchema): string {

@@ -3,6 +3,7 @@ import { type FieldError, forbidden, invalid, required } from '../../meta/fielde
 import { f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { oneOfRequired } from '../check/check.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
+import { validateMandatoryLevel } from './mandatory.ts';
 
 const PKG = 'io.k8s.api.flowcontrol.v1';
 const obj = objectsIn(PKG);
@@ -147,7 +148,7 @@ function validateLevel(o: PriorityLevelConfiguration): FieldError[] {
       found.push(required(`${path}.queuing`, 'must not be empty if limited.limitResponse.type is Limited'));
     }
   }
-  return found;
+  return [...found, ...validateMandatoryLevel(o)];
 }
 
 const queuing = (o: PriorityLevelConfiguration, k: 'queues' | 'handSize' | 'queueLengthLimit'): string =>

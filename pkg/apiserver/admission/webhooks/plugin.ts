@@ -144,6 +144,7 @@ async function replace(a: Attributes, { resource, objectKind }: Attributes, next
   const object = a.object as Record<string, unknown>;
   for (const k of Object.keys(object)) delete object[k];
   Object.assign(object, decoded);
+  a.onChange?.();
 }
 
 /**
