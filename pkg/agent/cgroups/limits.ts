@@ -1,7 +1,7 @@
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { Container, Pod } from '#api/kinds/index.ts';
 import { milliValue, wholeValue } from '#api/meta/quantity.ts';
 import { boundsOf } from '../pods/container-config.ts';
-import { isSidecar } from '../pods/plan.ts';
 import type { CgroupLimits } from '../runtime/types.ts';
 
 type Amount = (c: Container) => number | undefined;

@@ -1,6 +1,6 @@
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { Container, Pod } from '#api/kinds/index.ts';
 import { wholeValue } from '#api/meta/quantity.ts';
-import { isSidecar } from '../pods/plan.ts';
 
 /** How many devices of each of these resources a container asks for; those it wants none of are left out. Pure. */
 export function wantedBy(c: Container, isDevice: (resource: string) => boolean): Map<string, number> {

@@ -1,4 +1,5 @@
 import { isFinal } from '#api/kinds/core/pod/phase.ts';
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import { type Container, type Pod, Pods } from '#api/kinds/index.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
@@ -133,8 +134,7 @@ function runtimeOf(pod: Stored<Pod>, startedAt: number, endedAt: number | undefi
   const ended = endedAt === undefined ? undefined : { code: TERMINATED, at: endedAt };
   const containers = new Map<string, ContainerRecord[]>();
   for (const c of pod.spec?.initContainers ?? []) {
-    const isSidecar = c.restartPolicy === 'Always';
-    containers.set(c.name, [record(c, isSidecar ? ended : { code: 0, at: startedAt })]);
+    containers.set(c.name, [record(c, isSidecar(c) ? ended : { code: 0, at: startedAt })]);
   }
   for (const c of pod.spec?.containers ?? []) containers.set(c.name, [record(c, ended)]);
   return { sandbox: { ...sandbox, sandboxId: '' }, staleSandboxes: [], containers };

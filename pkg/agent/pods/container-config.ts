@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { Container, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { milliValue, wholeValue } from '#api/meta/quantity.ts';
@@ -7,7 +8,6 @@ import type { CgroupLimits, ContainerConfig, Mount, SandboxConfig } from '../run
 import { qosOf } from './containers.ts';
 import { ConfigError, expand } from './env.ts';
 import { fqdnOf, hostnameOf } from './etc-files.ts';
-import { isSidecar } from './plan.ts';
 import { sysctlName } from './sysctls.ts';
 
 /** Identifies the part of a container's spec that can change in place: a new image means a new container. */

@@ -1,3 +1,4 @@
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { Container, Pod } from '#api/kinds/index.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
 import type { PodRuntime } from '../runtime/view.ts';
@@ -72,8 +73,6 @@ export function restarts(policy: string | undefined, exitCode: number): boolean 
   if (policy === 'Never') return false;
   return policy === 'OnFailure' ? exitCode !== 0 : true;
 }
-
-export const isSidecar = (c: Container): boolean => c.restartPolicy === 'Always';
 
 const inits = (p: PlanInput): readonly Container[] => p.pod.spec?.initContainers ?? [];
 const apps = (p: PlanInput): readonly Container[] => p.pod.spec?.containers ?? [];

@@ -1,4 +1,5 @@
 import { isFinal } from '#api/kinds/core/pod/phase.ts';
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { Pod, PodStatus } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
@@ -154,7 +155,7 @@ export class PodWorker {
         this.#ended(r);
         const isInit = pod.spec?.initContainers?.includes(c as never) ?? false;
         const policy = c.restartPolicy ?? pod.spec?.restartPolicy;
-        const done = isInit && r.exitCode === 0 && c.restartPolicy !== 'Always';
+        const done = isInit && r.exitCode === 0 && !isSidecar(c);
         if (done || !restarts(policy, r.exitCode)) continue;
         const news = this.#pod.restarts.ended(c, r, { pod: this.#pod.label, now: clock.now() });
         if (news?.reason === 'CrashLoopBackOff')

@@ -1,9 +1,9 @@
+import { lastingContainers } from '#api/kinds/core/pod/sidecars.ts';
 import type { Container, Pod, PodCondition } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { milliValue, wholeValue } from '#api/meta/quantity.ts';
 import type { CgroupLimits, ContainerRecord } from '../runtime/types.ts';
 import { cgroupLimits } from './container-config.ts';
-import { isSidecar } from './plan.ts';
 
 type Amounts = Readonly<Record<string, string>>;
 
@@ -18,14 +18,8 @@ export interface PendingResize {
   readonly message: string;
 }
 
-/** Containers that run as long as the pod does. */
-const lasting = (pod: Pod): readonly Container[] => [
-  ...(pod.spec?.initContainers ?? []).filter(isSidecar),
-  ...(pod.spec?.containers ?? []),
-];
-
 function requested(pod: Pod, resource: string, of: (q: string) => number): number {
-  const amounts = lasting(pod).map((c) => c.resources?.requests?.[resource]);
+  const amounts = lastingContainers(pod.spec).map((c) => c.resources?.requests?.[resource]);
   return amounts.reduce((sum, q) => sum + (q === undefined ? 0 : of(q)), 0);
 }
 

@@ -1,9 +1,9 @@
 import { isFinal } from '#api/kinds/core/pod/phase.ts';
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { PodCondition, PodStatus } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { allContainers } from '../pods/containers.ts';
 import type { Failure } from '../pods/deadline.ts';
-import { isSidecar } from '../pods/plan.ts';
 import { resizeConditions, resizeOf } from '../pods/resize.ts';
 import type { ContainerStatuses, StatusInput } from './input.ts';
 

@@ -1,7 +1,8 @@
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { Container, ContainerStatus } from '#api/kinds/index.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { statusOf } from '../pods/containers.ts';
-import { isSidecar, restarts } from '../pods/plan.ts';
+import { restarts } from '../pods/plan.ts';
 import { resizeOf } from '../pods/resize.ts';
 import type { ContainerRecord } from '../runtime/types.ts';
 import type { StatusInput } from './input.ts';

@@ -1,5 +1,5 @@
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { ContainerStatus, Pod, PodStatus } from '#api/kinds/index.ts';
-import { isSidecar } from '../pods/plan.ts';
 import type { ContainerStatuses } from './input.ts';
 
 export type Phase = NonNullable<PodStatus['phase']>;

@@ -1,4 +1,5 @@
 import type { Pod } from '../kinds/core/pod/pod.ts';
+import { isSidecar } from '../kinds/core/pod/sidecars.ts';
 import { sameJson } from '../meta/equal.ts';
 import { milliValue } from '../meta/quantity.ts';
 
@@ -97,7 +98,7 @@ function compute(pod: Pod): PodRequests {
     memory += a.get('memory') || ASSUMED_MEMORY_BYTES;
   }
   for (const c of spec?.initContainers ?? []) {
-    if (c.restartPolicy === 'Always') {
+    if (isSidecar(c)) {
       addInto(sidecars, lasting(c));
       raiseTo(peak, sidecars);
     } else {

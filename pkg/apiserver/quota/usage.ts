@@ -1,5 +1,6 @@
 import { type Kind, qualifiedName } from '#api/kind.ts';
 import { isFinal } from '#api/kinds/core/pod/phase.ts';
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { addQuantities, compareQuantities, subtractQuantities } from '#api/meta/quantity.ts';
@@ -52,8 +53,8 @@ function podTotal(spec: PodSpec, of: (c: Container) => Amounts | undefined): Amo
   let peak: Amounts = {};
   for (const c of (spec.initContainers ?? []) as Container[]) {
     const own = of(c) ?? {};
-    if (c.restartPolicy === 'Always') sidecars = sumOf(sidecars, own);
-    peak = greaterOf(peak, c.restartPolicy === 'Always' ? sidecars : sumOf(sidecars, own));
+    if (isSidecar(c)) sidecars = sumOf(sidecars, own);
+    peak = greaterOf(peak, isSidecar(c) ? sidecars : sumOf(sidecars, own));
   }
   const together = (spec.containers ?? []).reduce((sum, c) => sumOf(sum, of(c) ?? {}), sidecars);
   return sumOf(greaterOf(together, peak), spec.overhead ?? {});

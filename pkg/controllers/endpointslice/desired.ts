@@ -1,5 +1,6 @@
 import { podAddresses } from '#api/kinds/core/pod/pod-addresses.ts';
-import type { EndpointSlice, Pod, Service } from '#api/kinds/index.ts';
+import { lastingContainers } from '#api/kinds/core/pod/sidecars.ts';
+import type { EndpointSlice, Pod, Service, ServicePort } from '#api/kinds/index.ts';
 import { ofFamily } from '#api/meta/families.ts';
 import { familyOf, type IpFamily } from '#api/meta/ip.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
@@ -15,8 +16,6 @@ export interface PortGroup {
   readonly endpoints: readonly SliceEndpoint[];
 }
 
-type ServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
-
 /**
  * The container port a service's port leads to in a pod: a name is looked up with the protocol, in what runs as long as the
  * pod does. undefined: the pod has no such named port.
@@ -26,8 +25,7 @@ function targetPort(
   { port, targetPort: target = port, protocol = 'TCP' }: ServicePort,
 ): number | undefined {
   if (typeof target === 'number') return target;
-  const sidecars = (spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
-  for (const c of [...(spec?.containers ?? []), ...sidecars]) {
+  for (const c of lastingContainers(spec)) {
     const found = c.ports?.find((p) => p.name === target && (p.protocol ?? 'TCP') === protocol);
     if (found) return found.containerPort;
   }

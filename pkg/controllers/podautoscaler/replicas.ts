@@ -1,3 +1,4 @@
+import { lastingContainers } from '#api/kinds/core/pod/sidecars.ts';
 import type { MetricSpec, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { milliValue } from '#api/meta/quantity.ts';
@@ -49,9 +50,8 @@ const usedBy = (usage: Usage, { resource, container }: PodMetric): number =>
 /** @throws RangeError for a pod that requests nothing of the resource */
 function requestedBy(pod: Stored<Pod>, { resource, container }: PodMetric): number {
   let sum = 0;
-  const { containers = [], initContainers = [] } = pod.spec ?? {};
   // Sidecars run beside the others: what they use is measured with them.
-  for (const c of [...containers, ...initContainers.filter((i) => i.restartPolicy === 'Always')]) {
+  for (const c of lastingContainers(pod.spec)) {
     if (container && c.name !== container) continue;
     const request = c.resources?.requests?.[resource];
     if (request === undefined)

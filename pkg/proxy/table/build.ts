@@ -1,10 +1,8 @@
 import { endpointsOfPort, type PortEndpoint, usableEndpoints } from '#api/discovery/endpoints.ts';
-import type { EndpointSlice, Service } from '#api/kinds/index.ts';
+import type { EndpointSlice, ServicePort as PortSpec, Service } from '#api/kinds/index.ts';
 import { FAMILIES, ofFamily } from '#api/meta/families.ts';
 import { canonicalAddress, contains, familyOf, type IpFamily, parseNetwork } from '#api/meta/ip.ts';
 import type { Endpoint, HealthCheck, ServicePort } from './types.ts';
-
-type PortSpec = NonNullable<NonNullable<Service['spec']>['ports']>[number];
 
 interface Candidate extends PortEndpoint {
   readonly local: boolean;

@@ -8,8 +8,13 @@ import type { Storage } from '../snapshot/storage.ts';
 
 const TOO_MANY: readonly Reason[] = [{ text: 'node(s) exceed max volume count' }];
 
+interface CsiVolume {
+  readonly driver: string;
+  readonly id: string;
+}
+
 /** Driver and identity of the CSI volume behind a claim; a claim without volume will get one of its class's driver. */
-function csiVolume(key: string, storage: Storage): { driver: string; id: string } | undefined {
+function csiVolume(key: string, storage: Storage): CsiVolume | undefined {
   const claim = storage.claim(key);
   if (!claim) return undefined;
   const volume = storage.volumeOf(claim);
@@ -21,26 +26,21 @@ function csiVolume(key: string, storage: Storage): { driver: string; id: string 
   return driver ? { driver, id: `claim ${key}` } : undefined;
 }
 
-/** Driver → identities of the volumes behind the claims. */
-function byDriver(keys: Iterable<string>, storage: Storage): Map<string, Set<string>> {
+/** Driver → identities of its volumes. */
+function byDriver(volumes: readonly (CsiVolume | undefined)[]): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
-  for (const key of keys) {
-    const volume = csiVolume(key, storage);
-    if (volume) found.set(volume.driver, (found.get(volume.driver) ?? new Set<string>()).add(volume.id));
-  }
+  for (const v of volumes) if (v) found.set(v.driver, (found.get(v.driver) ?? new Set<string>()).add(v.id));
   return found;
 }
 
-/** What the node holds of each driver: volumes of its pods, and those that are still attached after theirs. */
-function held(node: NodeInfo, storage: Storage): Map<string, Set<string>> {
-  const found = byDriver([...node.claims.values()].flat(), storage);
-  for (const { spec } of storage.attachmentsOf(node.name)) {
+/** What the node holds: volumes of its pods, and those that are still attached after theirs. */
+const heldBy = (node: NodeInfo, storage: Storage): (CsiVolume | undefined)[] => [
+  ...[...node.claims.values()].flat().map((key) => csiVolume(key, storage)),
+  ...storage.attachmentsOf(node.name).map(({ spec }) => {
     const csi = storage.volume(spec?.source?.persistentVolumeName ?? '')?.spec?.csi;
-    if (!csi || !spec) continue;
-    found.set(spec.attacher, (found.get(spec.attacher) ?? new Set<string>()).add(csi.volumeHandle));
-  }
-  return found;
-}
+    return spec && csi && { driver: spec.attacher, id: csi.volumeHandle };
+  }),
+];
 
 const usesClaims = (pod: Stored<Pod>): boolean => claimKeys(pod).length > 0;
 
@@ -59,7 +59,7 @@ export const nodeVolumeLimits: Plugin = {
   prepare(pod, { storage }) {
     const keys = claimKeys(pod);
     if (keys.length === 0) return null;
-    const wanted = byDriver(keys, storage);
+    const wanted = byDriver(keys.map((key) => csiVolume(key, storage)));
     if (wanted.size === 0) return null;
     return {
       filter(node) {
@@ -67,7 +67,7 @@ export const nodeVolumeLimits: Plugin = {
         for (const { name, allocatable } of storage.csiNode(node.name)?.spec?.drivers ?? []) {
           const mine = wanted.get(name);
           if (!mine || allocatable?.count === undefined) continue;
-          there ??= held(node, storage);
+          there ??= byDriver(heldBy(node, storage));
           // A volume that is attached already takes no further place.
           if (new Set([...(there.get(name) ?? []), ...mine]).size > allocatable.count) return TOO_MANY;
         }

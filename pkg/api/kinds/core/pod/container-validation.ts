@@ -7,6 +7,7 @@ import { validateLocalPath } from './local-path.ts';
 import { validateProbes } from './probe-validation.ts';
 import { validateResizePolicies, validateResources } from './resource-validation.ts';
 import { validateContainerSecurity } from './security-validation.ts';
+import { isSidecar } from './sidecars.ts';
 import type { PodSpec } from './spec.ts';
 import type { Volume } from './volumes.ts';
 
@@ -160,7 +161,7 @@ function validateInit(path: string, context: PodContext, names: Set<string>): Fi
   const found: FieldError[] = [];
   for (const [i, c] of (context.spec.initContainers ?? []).entries()) {
     const at = `${path}[${i}]`;
-    const sidecar = c.restartPolicy === 'Always';
+    const sidecar = isSidecar(c);
     found.push(...validateCommon(at, c, context));
     if (c.restartPolicy && !sidecar) found.push(...oneOfRequired(`${at}.restartPolicy`, c.restartPolicy, ['Always']));
     if (c.name && names.has(c.name)) found.push(duplicate(`${at}.name`, c.name));

@@ -6,6 +6,7 @@ import type { Container } from './container.ts';
 import type { Pod } from './pod.ts';
 import { qosClass } from './pod-qos.ts';
 import { validatePodSpec } from './pod-validation.ts';
+import { isSidecar } from './sidecars.ts';
 import type { PodSpec } from './spec.ts';
 
 const EMPTY: PodSpec = { containers: [] };
@@ -64,7 +65,7 @@ function validateResize(pod: Pod, old: Pod): FieldError[] {
   for (const [i, c] of (before.initContainers ?? []).entries()) {
     const next = now.initContainers?.[i] ?? c;
     const at = `spec.initContainers[${i}]`;
-    if (c.restartPolicy === 'Always') found.push(...validateContainer(at, next, c));
+    if (isSidecar(c)) found.push(...validateContainer(at, next, c));
     else if (!sameJson(next.resources, c.resources))
       found.push(forbidden(`${at}.resources`, 'resources for non-sidecar init containers are immutable'));
   }

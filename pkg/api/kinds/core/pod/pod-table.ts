@@ -3,6 +3,7 @@ import { ageColumn, column, NONE, nameColumn, wide } from '../../print/columns.t
 import { humanDuration } from '../../print/duration.ts';
 import { isFinal } from './phase.ts';
 import type { Pod } from './pod.ts';
+import { isSidecar, lastingContainers } from './sidecars.ts';
 import type { ContainerStatus } from './status.ts';
 
 /** What `kubectl get pods` says of a pod in its first columns. */
@@ -54,7 +55,7 @@ function heldUpBy(s: ContainerStatus, sidecar: boolean, position: string): strin
 
 function initProgress(pod: Pod): InitProgress {
   const specs = pod.spec?.initContainers ?? [];
-  const sidecars = new Set(specs.filter((c) => c.restartPolicy === 'Always').map((c) => c.name));
+  const sidecars = new Set(specs.filter(isSidecar).map((c) => c.name));
   const progress = { all: new Restarts(), sidecars: new Restarts(), ready: 0 };
   for (const [i, s] of (pod.status?.initContainerStatuses ?? []).entries()) {
     const sidecar = sidecars.has(s.name);
@@ -115,11 +116,8 @@ export function summarizePod(pod: Pod): PodSummary {
     // Some containers have ended well while others go on.
     if (status === 'Completed' && main.running) status = isTrue(pod, 'Ready') ? 'Running' : 'NotReady';
   }
-  const lasting =
-    (pod.spec?.containers ?? []).length +
-    (pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').length;
   return {
-    ready: `${ready}/${lasting}`,
+    ready: `${ready}/${lastingContainers(pod.spec).length}`,
     status: whenDeleted(pod, status),
     restarts: restarts.count,
     lastRestart: restarts.last,
