@@ -10,7 +10,7 @@ export type NameRule = 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegme
 /** One column of the server-printed table (`kubectl get`). */
 export interface Column<T> {
   readonly name: string;
-  readonly type?: 'string' | 'integer' | 'boolean' | 'date';
+  readonly type?: 'string' | 'integer' | 'number' | 'boolean' | 'date';
   /** OpenAPI format; "name" on the name column. */
   readonly format?: string;
   readonly description: string;

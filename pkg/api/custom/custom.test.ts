@@ -175,3 +175,8 @@ test('a kind lets pass what its definition has come to forbid since', () => {
   expect(fields({ ...old, count: 1 }, old)).toEqual([]);
   expect(fields(old)).toEqual(['word', 'word']);
 });
+
+test('values that are not listed are told in the order of the list', () => {
+  const found = validateValue({ type: 'string', enum: ['z', 'a'] }, 'x', 'spec.f');
+  expect(found.map(fieldErrorText)).toEqual(['spec.f: Unsupported value: "x": supported values: "z", "a"']);
+});

@@ -36,7 +36,7 @@ const MetaOnly = objectsIn('io.k8s.apimachinery.pkg.apis.meta.v1')('Object', 'An
 
 const TYPES: Readonly<Record<string, Column<KubeObject>['type']>> = {
   integer: 'integer',
-  number: 'integer',
+  number: 'number',
   boolean: 'boolean',
   date: 'date',
 };
@@ -54,7 +54,8 @@ function columnOf(c: CustomResourceColumnDefinition): Column<KubeObject> {
       const [value] = values;
       if (value === undefined || value === null) return null;
       if (c.type === 'date') return ageSince(String(value), now);
-      if (c.type === 'integer' || c.type === 'number') return typeof value === 'number' ? value : null;
+      if (c.type === 'integer') return typeof value === 'number' ? Math.trunc(value) : null;
+      if (c.type === 'number') return typeof value === 'number' ? value : null;
       if (c.type === 'boolean') return typeof value === 'boolean' ? value : null;
       return values.map((v) => (typeof v === 'object' ? JSON.stringify(v) : String(v))).join(',');
     },

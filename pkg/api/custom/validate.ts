@@ -1,14 +1,6 @@
 import type { JSONSchemaProps } from '../kinds/apiextensions/jsonschema.ts';
 import { sameJson } from '../meta/equal.ts';
-import {
-  duplicate,
-  type FieldError,
-  invalid,
-  notSupported,
-  required,
-  tooMany,
-  typeInvalid,
-} from '../meta/fielderrors.ts';
+import { duplicate, type FieldError, invalid, notListed, required, tooMany, typeInvalid } from '../meta/fielderrors.ts';
 import { hasFormat } from './formats.ts';
 import { correlated, isMap, itemsOf } from './structural.ts';
 
@@ -123,7 +115,7 @@ const ofSize: Check = (s, v, path) => {
 const ofEnum: Check = (s, v, path) => {
   if (!s.enum || s.enum.some((e) => sameJson(e, v))) return [];
   const allowed = s.enum.map((e) => (typeof e === 'string' ? e : JSON.stringify(e)));
-  return [notSupported(path, v, allowed)];
+  return [notListed(path, v, allowed)];
 };
 
 const inList: CheckWithin = (s, v, path, old) => {

@@ -19,7 +19,8 @@ export interface FieldError {
   readonly message: string;
 }
 
-const show = (value: unknown): string => JSON.stringify(value) ?? 'null';
+/** Nothing is shown as the word. */
+const show = (value: unknown): string => JSON.stringify(value ?? 'null');
 const withDetail = (head: string, detail?: string): string => (detail ? `${head}: ${detail}` : head);
 
 export const required = (field: string, detail?: string): FieldError => ({
@@ -48,12 +49,15 @@ export const forbidden = (field: string, detail: string): FieldError => ({
   message: `Forbidden: ${detail}`,
 });
 /** `supported` is listed in sorted order, quoted, as kubectl shows it. */
-export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
+export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError =>
+  notListed(field, value, [...supported].sort());
+/** The same, with the values in the order in which somebody listed them. */
+export const notListed = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
   type: 'FieldValueNotSupported',
   field,
   message: withDetail(
     `Unsupported value: ${show(value)}`,
-    supported.length > 0 ? `supported values: ${[...supported].sort().map(show).join(', ')}` : undefined,
+    supported.length > 0 ? `supported values: ${supported.map(show).join(', ')}` : undefined,
   ),
 });
 export const tooLong = (field: string, max: number): FieldError => ({

@@ -95,7 +95,8 @@ export function evictionHandler(deps: EvictionDeps): SubresourceHandler {
       const request = (body.deleteOptions ?? {}) as DeleteRequest;
       checkDeleteRequest(request);
       const asked = targetOf(ctx, resource);
-      const dryRun = asked.options.dryRun || (request.dryRun ?? []).includes('All');
+      // Whatever stands there: nothing must be deleted by a mistaken word.
+      const dryRun = asked.options.dryRun || (request.dryRun ?? []).length > 0;
       const target = { ...asked, options: { ...asked.options, dryRun } };
       const named = body.metadata?.name;
       if (named && named !== target.name) throw errors.badRequest('name in URL does not match name in Eviction object');

@@ -126,7 +126,7 @@ describe('objects', () => {
     ['a wrong type', { length: 'x' }, 'spec.length', 'spec.length in body must be of type integer: "string"'],
     ['too small', { length: 0 }, 'spec.length', 'should be greater than or equal to 1'],
     ['too large', { length: 500 }, 'spec.length', 'should be less than or equal to 400'],
-    ['not in the enum', { flag: 'blue' }, 'spec.flag', 'Unsupported value: "blue": supported values: "green", "red"'],
+    ['not in the enum', { flag: 'blue' }, 'spec.flag', 'Unsupported value: "blue": supported values: "red", "green"'],
     ['pattern', { name: 'A' }, 'spec.name', "should match '^[a-z]+$'"],
     ['too long', { name: 'abcdefghij' }, 'spec.name', 'Too long: may not be more than 8 bytes'],
     ['a null', { name: null }, 'spec.name', 'must be of type string: "null"'],

@@ -11,10 +11,15 @@ import { RoleBindings } from './rolebinding.ts';
 
 const REQUIRED = 'FieldValueRequired';
 const INVALID = 'FieldValueInvalid';
+const FORBIDDEN = 'FieldValueForbidden';
 const UNSUPPORTED = 'FieldValueNotSupported';
 const metadata = { name: 'r', namespace: 'default' };
 const rules = [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }];
 const roleRef = { kind: 'ClusterRole', name: 'view' };
+
+const F = 'spec.resourceAttributes.fieldSelector';
+const L = 'spec.resourceAttributes.labelSelector';
+const one = { key: 'a', operator: 'In', values: ['b'] };
 
 const cases: readonly KindCase[] = [
   [
@@ -120,8 +125,20 @@ const cases: readonly KindCase[] = [
         { 'spec.resourceAttributes': undefined },
         INVALID,
         'spec.resourceAttributes',
-        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+        'Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified',
       ],
+      [{ [F]: {} }, REQUIRED, `${F}.requirements`, 'requirements or rawSelector is required'],
+      [{ [F]: { rawSelector: 'a=b', requirements: [one] } }, INVALID, `${F}.rawSelector`, '"a=b": may not specified'],
+      [{ [F]: { requirements: [{ ...one, key: '' }] } }, REQUIRED, `${F}.requirements[0].key`, 'must be specified'],
+      [{ [F]: { requirements: [{ ...one, values: [] }] } }, REQUIRED, `${F}.requirements[0].values`, "'In' or 'NotIn'"],
+      [
+        { [L]: { requirements: [{ ...one, operator: 'Exists' }] } },
+        FORBIDDEN,
+        `${L}.requirements[0].values`,
+        "'Exists'",
+      ],
+      [{ [L]: { requirements: [{ ...one, key: 'a b' }] } }, INVALID, `${L}.requirements[0].key`, 'name part must'],
+      [{ [L]: { requirements: [{ ...one, values: ['a b'] }] } }, INVALID, `${L}.requirements[0].values[0]`, '"a b"'],
     ],
   ],
 ];
