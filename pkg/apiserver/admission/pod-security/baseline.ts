@@ -99,7 +99,10 @@ interface SeLinux {
   role?: string;
 }
 const seLinux: Check = (s, minor) => {
-  const isKnown = (type = ''): boolean => (SELINUX_TYPES.get(type) ?? Number.POSITIVE_INFINITY) <= minor;
+  const isKnown = (type = ''): boolean => {
+    const since = SELINUX_TYPES.get(type);
+    return since !== undefined && since <= minor;
+  };
   const all = [s.spec.securityContext?.seLinuxOptions, ...s.containers.map((c) => c.securityContext?.seLinuxOptions)];
   const options = all.filter((o): o is SeLinux => o !== undefined);
   const types = options.flatMap((o) => (isKnown(o.type) ? [] : [o.type ?? '']));

@@ -39,6 +39,9 @@ test.each<[string, object, string[]]>([
   ['restricted:v1.0', { volumes: [{ name: 'v', hostPath: { path: '/' } }] }, ['restricted volume types', ROOT]],
   ['baseline:v1.0', { volumes: [{ name: 'v', hostPath: { path: '/' } }] }, ['hostPath volumes']],
   ['baseline:v1.0', { hostNetwork: true }, ['host namespaces']],
+  ['restricted:v1.33', { hostNetwork: true }, ['host namespaces', ESCALATION, CAPABILITIES, ROOT, 'seccompProfile']],
+  ['restricted:latest', { hostNetwork: true }, ['host namespaces', ESCALATION, CAPABILITIES, ROOT, 'seccompProfile']],
+  ['restricted:latest', { ...windows, hostNetwork: true }, ['host namespaces', ROOT]],
   ['privileged:v1.0', { hostNetwork: true }, []],
   ['baseline:v1.0', sysctl('net.ipv4.tcp_syncookies'), []],
   ['baseline:latest', sysctl('kernel.msgmax'), ['forbidden sysctls']],
@@ -63,6 +66,22 @@ test('what restricted adds since a version, baseline has to say before', () => {
   expect(reasons('restricted:v1.21', {}, adding('NET_ADMIN'))).toContain('non-default capabilities');
   expect(reasons('restricted:v1.22', {}, adding('CHOWN'))).toContain(CAPABILITIES);
   expect(reasons('restricted:v1.25', windows, adding('NET_ADMIN'))).toEqual([ROOT]);
+});
+
+test.each<[string, object, object]>([
+  ['host namespaces', { hostPID: true }, {}],
+  ['privileged', {}, { securityContext: { privileged: true } }],
+  ['hostProcess', {}, { securityContext: { windowsOptions: { hostProcess: true } } }],
+  ['hostPort', {}, { ports: [{ containerPort: 1, hostPort: 1 }] }],
+  ['procMount', {}, { securityContext: { procMount: 'Unmasked' } }],
+  ['seLinuxOptions', { securityContext: { seLinuxOptions: { type: 'x' } } }, {}],
+  ['forbidden sysctls', sysctl('kernel.msgmax'), {}],
+])('what is never replaced, %s, is asked of each version of both levels', (reason, spec, container) => {
+  for (const level of ['baseline', 'restricted']) {
+    for (const version of ['v1.24', 'v1.33', 'latest']) {
+      expect(reasons(`${level}:${version}`, spec, container)).toContain(reason);
+    }
+  }
 });
 
 test('before seccomp had fields, its annotations count', () => {

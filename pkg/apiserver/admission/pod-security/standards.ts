@@ -20,8 +20,9 @@ export function violations({ level, version }: Standard, s: Subject): string[] {
   if (level === 'privileged') return [];
   const minor = minorOf(version);
   const isRestricted = level === 'restricted';
+  // The latest version is later than any number, so a rule that is never replaced must not be asked for one.
   const rules = [
-    ...BASELINE.filter((r) => !isRestricted || minor < (r.replacedSince ?? Number.POSITIVE_INFINITY)),
+    ...BASELINE.filter((r) => !isRestricted || r.replacedSince === undefined || minor < r.replacedSince),
     ...(isRestricted ? RESTRICTED.filter((r) => minor >= r.since) : []),
   ];
   return rules.flatMap(({ check }) => check(s, minor) ?? []);
