@@ -185,6 +185,20 @@ describe('PodSecurity', () => {
     await wire.ok('POST', in_(ns, 'pods'), pod('p'));
   });
 
+  test('a pod from before the rule may change, but gets no new image', async () => {
+    const ns = await namespace();
+    const path = `${in_(ns, 'pods')}/p`;
+    await wire.ok('POST', in_(ns, 'pods'), pod('p'));
+    const enforce = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+    await wire.ok('PATCH', `/api/v1/namespaces/${ns}`, { metadata: { labels: enforce } });
+    await wire.settled();
+    await wire.ok('PATCH', path, { metadata: { labels: { a: 'b' } } });
+    const headers = { 'content-type': 'application/strategic-merge-patch+json' };
+    const body = { spec: { containers: [{ name: 'c', image: 'img:2' }] } };
+    const refused = await wire.fails('PATCH', path, { body, headers });
+    expect(refused).toMatchObject({ code: 403, message: expect.stringContaining('violates PodSecurity "restricted') });
+  });
+
   test('warns of templates, by the rules of the version that is named', async () => {
     const ns = await namespace({
       'pod-security.kubernetes.io/warn': 'restricted',

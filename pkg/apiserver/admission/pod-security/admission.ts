@@ -3,6 +3,7 @@ import { errors } from '#api/meta/errors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
 import type { Lookup } from '../lookup.ts';
 import { type AdmissionPlugin, type Attributes, concerns } from '../types.ts';
+import { SECCOMP_CONTAINER } from './baseline.ts';
 import { type Subject, subjectOf } from './checks.ts';
 import { validateNamespace } from './namespaces.ts';
 import { LABEL, type Mode, nameOf, standardOf, violations } from './standards.ts';
@@ -28,6 +29,21 @@ function subjectIn(a: Attributes): Subject | undefined {
   return found && subjectOf(found);
 }
 
+/** What of a container, or of all, makes a pod another one: images, and the profiles that annotations once named. */
+function traits(pod: Pod): readonly string[] {
+  const s = subjectOf(pod);
+  const profile = (name: string): string => pod.metadata?.annotations?.[SECCOMP_CONTAINER + name] ?? '';
+  return s?.containers.map((c) => JSON.stringify([c.name, c.image, profile(c.name)])) ?? [];
+}
+
+/** New pods, new containers in them, and new images: other updates of a pod that is there cannot make it worse. */
+function isJudged(a: Attributes): boolean {
+  if (a.operation === 'CREATE') return a.subresource === '';
+  if (a.subresource !== '' && a.subresource !== 'ephemeralcontainers') return false;
+  const before = new Set(traits(a.oldObject as Pod));
+  return traits(a.object as Pod).some((t) => !before.has(t));
+}
+
 /**
  * Holds pods to the standard a namespace's labels name: `enforce` refuses pods, `warn` tells the client, of pods and of
  * templates; `audit` annotates the audit log ("Pod Security Admission"), each by the rules of the version the labels name. The
@@ -49,9 +65,7 @@ export function podSecurity(lookup: Lookup): AdmissionPlugin {
       if (concerns(a, '', 'namespaces', 'CREATE', 'UPDATE')) return validateNamespace(a, lookup);
       if (!a.namespace || !a.object || a.operation === 'DELETE') return;
       const isPod = a.resource.kind.group === '' && a.resource.kind.plural === 'pods';
-      const added =
-        isPod && (a.operation === 'CREATE' ? a.subresource === '' : a.subresource === 'ephemeralcontainers');
-      if (!added && (isPod || a.subresource !== '')) return;
+      if (isPod ? !isJudged(a) : a.subresource !== '') return;
       const s = isPod ? subjectOf(a.object as Pod) : subjectIn(a);
       if (!s) return;
       const { labels = {} } = (await lookup.find(Namespaces, '', a.namespace))?.metadata ?? {};

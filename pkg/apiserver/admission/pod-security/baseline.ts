@@ -37,7 +37,8 @@ const LATER_SYSCTLS: ReadonlyMap<string, number> = new Map([
 /** Since then seccomp profiles have fields; before, they had annotations. */
 const SECCOMP_FIELDS = 19;
 const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
-const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
+/** Names the profile of a container before there were fields. */
+export const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
 const APPARMOR_ANNOTATION = 'container.apparmor.security.beta.kubernetes.io/';
 
 const hostNamespaces: Check = ({ spec }) => {
