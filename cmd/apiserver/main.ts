@@ -125,9 +125,9 @@ function audit(f: Flags): { audit?: AuditOptions } {
   if (!f.auditLogPath || !f.auditPolicyFile) {
     throw new UserError('--audit-policy-file and --audit-log-path belong together: give both or neither');
   }
-  const rules = loadPolicy(f.auditPolicyFile);
+  const policy = loadPolicy(f.auditPolicyFile);
   const maxBytes = f.auditLogMaxsize * 2 ** 20;
-  return { audit: { path: f.auditLogPath, rules, maxBytes, backups: f.auditLogMaxbackup } };
+  return { audit: { path: f.auditLogPath, policy, maxBytes, backups: f.auditLogMaxbackup } };
 }
 
 /** The store, with what the encryption configuration asks for laid over it. */

@@ -10,7 +10,7 @@ import type { Admission } from './admission/types.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
 import { relay } from './aggregation/relay.ts';
 import type { AuditAnnotations } from './audit/annotations.ts';
-import type { AuditLog } from './audit/log.ts';
+import type { Audited, AuditLog, Begun } from './audit/log.ts';
 import { ANONYMOUS } from './authn/authenticator.ts';
 import { type IssuerDocuments, issuerRoutes } from './authn/issuer.ts';
 import { authorize } from './authz/authorize.ts';
@@ -115,7 +115,7 @@ function nonResourceRoutes(app: FastifyInstance, deps: ServerDeps): void {
       });
       user = await deps.authenticate(request.raw);
       classified(deps, reply, user, info);
-      annotations = deps.audit?.annotationsFor(user, info);
+      annotations = begun(deps, reply, { request: request.raw, user, info, received });
       await authorize(deps.authorizer, { user, info, query, annotations });
       const elsewhere = documentElsewhere(deps, info.path);
       if (elsewhere) return handOver(deps, { name: elsewhere, user, body: NO_BODY }, request, reply);
@@ -157,6 +157,23 @@ async function handOver(
   return reply;
 }
 
+/** Writes down that a request came; its answer tells under what name. */
+function begun({ audit }: ServerDeps, reply: FastifyReply, what: Begun): AuditAnnotations | undefined {
+  const annotations = audit?.begin(what);
+  if (annotations) reply.raw.setHeader('audit-id', annotations.auditID);
+  return annotations;
+}
+
+/** Has it written down when the answer of a stream begins, which lasts. */
+function tellStart({ audit }: ServerDeps, { raw }: FastifyReply, what: Omit<Audited, 'answer' | 'code'>): void {
+  if (!audit) return;
+  const writeHead = raw.writeHead.bind(raw) as (code: number, ...rest: unknown[]) => typeof raw;
+  raw.writeHead = ((code: number, ...rest: unknown[]) => {
+    audit.started({ ...what, code });
+    return writeHead(code, ...rest);
+  }) as typeof raw.writeHead;
+}
+
 /** The flow of a request; its answer tells which flow schema and priority level it belonged to. */
 function classified({ flow }: ServerDeps, reply: FastifyReply, user: UserInfo, info: RequestInfo): Classified {
   const found = flow.classify(user, info);
@@ -179,7 +196,7 @@ function resourceHandler(deps: ServerDeps) {
     try {
       user = await deps.authenticate(request.raw);
       const flow = classified(deps, reply, user, info);
-      annotations = deps.audit?.annotationsFor(user, info);
+      annotations = begun(deps, reply, { request: request.raw, user, info, received });
       await authorize(deps.authorizer, { user, info, query, annotations });
       const elsewhere = deps.aggregator.find(info.group, info.version);
       if (elsewhere) {
@@ -194,6 +211,7 @@ function resourceHandler(deps: ServerDeps) {
         return await passOn(deps, ctx, request, reply);
       }
       if (info.verb === 'watch' || info.subresource === 'log') {
+        tellStart(deps, reply, { info, user, request: request.raw, body, received, annotations });
         await stream(deps, ctx, flow, reply);
         code = reply.raw.statusCode;
         return reply;

@@ -38,7 +38,7 @@ export async function handleUpgrade(deps: ServerDeps, upgrade: Upgrade): Promise
   let code = 500;
   try {
     const user = await deps.authenticate(request);
-    ctx = { ...ctx, user, annotations: deps.audit?.annotationsFor(user, info) };
+    ctx = { ...ctx, user, annotations: deps.audit?.begin({ request, user, info, received }) };
     // Both POST (SPDY) and GET (WebSocket) open a session: the permission asked for is "create".
     await authorize(deps.authorizer, { ...ctx, info: isConnect(info) ? { ...info, verb: 'create' } : info });
     code = await answer(deps, ctx, upgrade);

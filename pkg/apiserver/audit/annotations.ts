@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Level } from './policy.ts';
 
 /**
@@ -7,10 +8,14 @@ import type { Level } from './policy.ts';
 export class AuditAnnotations extends Map<string, string> {
   /** How much of the request is written down. */
   readonly level: Level;
+  /** What all entries of the request have in common. */
+  readonly auditID: string;
 
-  constructor(level: Level) {
+  /** @param auditID default: a new one */
+  constructor(level: Level, auditID: string = randomUUID()) {
     super();
     this.level = level;
+    this.auditID = auditID;
   }
 
   /** Are the objects of the request written down, too? */

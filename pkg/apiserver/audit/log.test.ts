@@ -11,7 +11,7 @@ test('a log that cannot be put aside grows on, until it can', () => {
   const dir = mkdtempSync(join(tmpdir(), 'coxswain-audit-log-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const path = join(dir, 'audit.log');
-  const log = new AuditLog({ path, rules: [{ level: 'Metadata' }], maxBytes: 1, backups: 1 }, silentLogger);
+  const log = new AuditLog({ path, policy: { rules: [{ level: 'Metadata' }] }, maxBytes: 1, backups: 1 }, silentLogger);
   const request = { url: '/', headers: {}, socket: {} } as unknown as IncomingMessage;
   const record = (name: string): void => {
     const info = parseRequestInfo('GET', `/api/v1/namespaces/${name}`, false);

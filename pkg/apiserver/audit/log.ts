@@ -1,16 +1,17 @@
-import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { apiMicroTime } from '#api/meta/time.ts';
 import type { Logger } from '#process/logger.ts';
+import { ANONYMOUS } from '../authn/authenticator.ts';
+import { actorOf } from '../authn/impersonation.ts';
 import type { UserInfo } from '../request/context.ts';
 import type { RequestInfo } from '../request/info.ts';
 import { AuditAnnotations } from './annotations.ts';
-import { type AuditRule, levelOf } from './policy.ts';
+import { type AuditPolicy, type Stage, type Verdict, verdictOf } from './policy.ts';
 
 export interface AuditOptions {
   readonly path: string;
-  readonly rules: readonly AuditRule[];
+  readonly policy: AuditPolicy;
   /** A file that has grown beyond this is put aside. */
   readonly maxBytes: number;
   /** How many that were put aside are kept: path.1 is the youngest. */
@@ -31,7 +32,29 @@ export interface Audited {
   readonly received: number;
 }
 
+/** A request at one of its stages. */
+type Moment = Omit<Audited, 'code'> & { readonly code?: number };
+/** A request of which nothing is known but who asks for what. */
+export type Begun = Pick<Audited, 'info' | 'user' | 'request' | 'received'>;
+
 const MAX_OBJECT_BYTES = 256 << 10;
+/** What a client calls its request is cut off after so many characters. */
+const MAX_ID = 64;
+const NO_BODY = Buffer.alloc(0);
+
+const userIn = ({ name, uid, groups, extra }: UserInfo) => ({ username: name, uid, groups, extra });
+
+/** An object, or a list of them, without the notes on who set which field. */
+function withoutManagedFields(o: unknown): unknown {
+  if (typeof o !== 'object' || o === null) return o;
+  const { metadata, items, ...rest } = o as { metadata?: { managedFields?: unknown }; items?: unknown };
+  const { managedFields: _, ...kept } = metadata ?? {};
+  return {
+    ...rest,
+    ...(metadata ? { metadata: kept } : {}),
+    ...(Array.isArray(items) ? { items: items.map(withoutManagedFields) } : {}),
+  };
+}
 
 /** JSON of a body, when it is some and not too long to keep. */
 function objectIn(body: Buffer | string | undefined): unknown {
@@ -63,28 +86,56 @@ export class AuditLog {
     return file;
   }
 
-  /** Where to note what is worth an entry; undefined for a request that will not be written down. */
-  annotationsFor(user: UserInfo, info: RequestInfo): AuditAnnotations | undefined {
-    const level = levelOf(this.#o.rules, user, info);
-    return level === 'None' ? undefined : new AuditAnnotations(level);
+  /**
+   * Writes down that a request came from somebody known.
+   * @returns where to note what is worth an entry; undefined for a request that will not be written down
+   */
+  begin(r: Begun): AuditAnnotations | undefined {
+    const verdict = this.#verdict(r);
+    if (verdict.level === 'None') return undefined;
+    const given = r.request.headers['audit-id'];
+    const annotations = new AuditAnnotations(
+      verdict.level,
+      typeof given === 'string' ? given.slice(0, MAX_ID) : undefined,
+    );
+    this.#event({ ...r, body: NO_BODY, annotations }, verdict, 'RequestReceived');
+    return annotations;
+  }
+
+  /** Writes down that a stream, which may last, has begun. */
+  started(r: Omit<Audited, 'answer'>): void {
+    this.#event(r, this.#verdict(r), 'ResponseStarted');
   }
 
   /** Writes one request down as the policy says. A log that cannot be written is reported, and holds nothing up. */
   record(r: Audited): void {
-    const level = r.annotations?.level ?? levelOf(this.#o.rules, r.user, r.info);
-    if (level === 'None') return;
+    this.#event(r, this.#verdict(r), 'ResponseComplete');
+  }
+
+  /** The policy speaks of who really asks. */
+  #verdict({ request, user, info }: Begun): Verdict {
+    return verdictOf(this.#o.policy, actorOf(request) ?? user, info);
+  }
+
+  #event(r: Moment, { level, omitStages, omitManagedFields }: Verdict, stage: Stage): void {
+    if (level === 'None' || omitStages.includes(stage)) return;
     const { info, user, request, code } = r;
     const { resource, subresource, namespace, name, group, version } = info;
+    const actor = actorOf(request);
     const withRequest = level === 'Request' || level === 'RequestResponse';
+    const object = (body: Buffer | string | undefined): unknown =>
+      omitManagedFields ? withoutManagedFields(objectIn(body)) : objectIn(body);
     const event = {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
       level,
-      auditID: randomUUID(),
-      stage: 'ResponseComplete',
+      auditID: (r.annotations ?? new AuditAnnotations(level)).auditID,
+      stage,
       requestURI: request.url,
       verb: info.verb,
-      user: { username: user.name, uid: user.uid, groups: user.groups, extra: user.extra },
+      user: userIn(actor ?? user),
+      // Who may not act for others is nobody else.
+      impersonatedUser: actor && user !== ANONYMOUS ? userIn(user) : undefined,
       sourceIPs: [request.socket.remoteAddress],
       userAgent: request.headers['user-agent'],
       objectRef: info.isResource
@@ -97,9 +148,9 @@ export class AuditLog {
             subresource: subresource || undefined,
           }
         : undefined,
-      responseStatus: { metadata: {}, code },
-      requestObject: withRequest ? objectIn(r.body) : undefined,
-      responseObject: level === 'RequestResponse' ? objectIn(r.answer) : undefined,
+      responseStatus: code === undefined ? undefined : { metadata: {}, code },
+      requestObject: withRequest ? object(r.body) : undefined,
+      responseObject: level === 'RequestResponse' ? object(r.answer) : undefined,
       requestReceivedTimestamp: apiMicroTime(r.received),
       stageTimestamp: apiMicroTime(Date.now()),
       annotations: r.annotations?.size ? Object.fromEntries(r.annotations) : undefined,

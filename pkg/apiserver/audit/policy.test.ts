@@ -1,6 +1,9 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { parseRequestInfo } from '../request/info.ts';
-import { type AuditRule, levelOf } from './policy.ts';
+import { type AuditPolicy, type AuditRule, loadPolicy, verdictOf } from './policy.ts';
 
 const rules: AuditRule[] = [
   { level: 'None', users: ['system:kube-scheduler'], verbs: ['get'] },
@@ -27,5 +30,42 @@ test.each<[string, string, string, string[], string]>([
   ['GET', '/healthz/etcd', 'jane', ['auditors'], 'None'],
   ['GET', '/metrics', 'jane', ['auditors'], 'RequestResponse'],
 ])('%s %s by %s %j', (method, path, name, groups, want) => {
-  expect(levelOf(rules, { name, groups }, parseRequestInfo(method, path, false))).toBe(want);
+  expect(verdictOf({ rules }, { name, groups }, parseRequestInfo(method, path, false)).level).toBe(want);
+});
+
+test('what the rule omits comes to what the policy omits, and its word on managed fields goes before', () => {
+  const policy: AuditPolicy = {
+    omitStages: ['RequestReceived'],
+    omitManagedFields: true,
+    rules: [
+      { level: 'Metadata', verbs: ['watch'], omitStages: ['ResponseStarted'], omitManagedFields: false },
+      { level: 'Metadata' },
+    ],
+  };
+  const of = (watch: boolean) => {
+    const info = parseRequestInfo('GET', '/api/v1/pods', watch);
+    const { omitStages, omitManagedFields } = verdictOf(policy, { name: 'j', groups: [] }, info);
+    return [omitStages, omitManagedFields];
+  };
+  expect(of(true)).toEqual([['RequestReceived', 'ResponseStarted'], false]);
+  expect(of(false)).toEqual([['RequestReceived'], true]);
+});
+
+test('a rule of namespaces is none of paths, one of no paths is', () => {
+  const level = (rule: object) =>
+    verdictOf(
+      { rules: [{ level: 'Metadata', ...rule }] },
+      { name: 'j', groups: [] },
+      parseRequestInfo('GET', '/x', false),
+    ).level;
+  expect(level({ namespaces: ['a'] })).toBe('None');
+  expect(level({ nonResourceURLs: [] })).toBe('Metadata');
+});
+
+test('a stage that is none is refused', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'coxswain-audit-policy-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, 'policy.yaml');
+  writeFileSync(path, 'kind: Policy\nrules: [{level: None, omitStages: [Later]}]\n');
+  expect(() => loadPolicy(path)).toThrow(/rules\[0\]\.omitStages\[0\] "Later" is none of RequestReceived/);
 });

@@ -8,6 +8,10 @@ import type { RequestInfo } from '../request/info.ts';
 export const LEVELS = ['None', 'Metadata', 'Request', 'RequestResponse'] as const;
 export type Level = (typeof LEVELS)[number];
 
+/** Moments at which a request may be written down. */
+export const STAGES = ['RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic'] as const;
+export type Stage = (typeof STAGES)[number];
+
 interface GroupResources {
   readonly group?: string;
   readonly resources?: readonly string[];
@@ -23,6 +27,24 @@ export interface AuditRule {
   readonly resources?: readonly GroupResources[];
   readonly namespaces?: readonly string[];
   readonly nonResourceURLs?: readonly string[];
+  /** Beside those the policy omits. */
+  readonly omitStages?: readonly Stage[];
+  /** Default: the policy's. */
+  readonly omitManagedFields?: boolean;
+}
+
+/** audit.k8s.io/v1 Policy */
+export interface AuditPolicy {
+  readonly rules: readonly AuditRule[];
+  readonly omitStages?: readonly Stage[];
+  readonly omitManagedFields?: boolean;
+}
+
+/** What a policy says of a request. */
+export interface Verdict {
+  readonly level: Level;
+  readonly omitStages: readonly Stage[];
+  readonly omitManagedFields: boolean;
 }
 
 const matchesResource = (list: readonly GroupResources[], info: RequestInfo): boolean =>
@@ -44,18 +66,32 @@ function ruleMatches(r: AuditRule, user: UserInfo, info: RequestInfo): boolean {
   const has = (list: readonly string[] | undefined, value: string): boolean => !list?.length || list.includes(value);
   if (!has(r.users, user.name) || !has(r.verbs, info.verb)) return false;
   if (r.userGroups?.length && !r.userGroups.some((g) => user.groups.includes(g))) return false;
-  if (!info.isResource) return r.nonResourceURLs ? matchesUrl(r.nonResourceURLs, info.path) : !r.resources?.length;
-  if (r.nonResourceURLs?.length) return false;
+  const ofResources = Boolean(r.namespaces?.length || r.resources?.length);
+  if (!info.isResource) return !ofResources && (!r.nonResourceURLs?.length || matchesUrl(r.nonResourceURLs, info.path));
+  if (r.nonResourceURLs?.length && !ofResources) return false;
   return has(r.namespaces, info.namespace) && (!r.resources?.length || matchesResource(r.resources, info));
 }
 
-/** The level of the first rule that matches; without one nothing is written ("Auditing", audit policy). */
-export const levelOf = (rules: readonly AuditRule[], user: UserInfo, info: RequestInfo): Level =>
-  rules.find((r) => ruleMatches(r, user, info))?.level ?? 'None';
+/** By the first rule that matches; without one nothing is written ("Auditing", audit policy). */
+export function verdictOf(policy: AuditPolicy, user: UserInfo, info: RequestInfo): Verdict {
+  const rule = policy.rules.find((r) => ruleMatches(r, user, info));
+  return {
+    level: rule?.level ?? 'None',
+    omitStages: [...(policy.omitStages ?? []), ...(rule?.omitStages ?? [])],
+    omitManagedFields: rule?.omitManagedFields ?? policy.omitManagedFields ?? false,
+  };
+}
+
+function checkStages(path: string, stages: unknown): void {
+  for (const [i, stage] of ((stages ?? []) as Stage[]).entries()) {
+    if (STAGES.includes(stage)) continue;
+    throw new UserError(`--audit-policy-file: ${path}[${i}] "${stage}" is none of ${STAGES.join(', ')}`);
+  }
+}
 
 /** @throws UserError saying what is wrong with the file */
-export function loadPolicy(path: string): readonly AuditRule[] {
-  let policy: { kind?: string; rules?: AuditRule[] } | null;
+export function loadPolicy(path: string): AuditPolicy {
+  let policy: (AuditPolicy & { kind?: string }) | null;
   try {
     policy = parseYaml(readFileSync(path, 'utf8')) as typeof policy;
   } catch (e) {
@@ -70,6 +106,8 @@ export function loadPolicy(path: string): readonly AuditRule[] {
         `--audit-policy-file: ${path}: rules[${i}].level "${r.level}" is none of ${LEVELS.join(', ')}`,
       );
     }
+    checkStages(`${path}: rules[${i}].omitStages`, r.omitStages);
   }
-  return policy.rules;
+  checkStages(`${path}: omitStages`, policy.omitStages);
+  return policy;
 }

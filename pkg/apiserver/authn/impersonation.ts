@@ -84,6 +84,11 @@ function groupsOf(
   return own.includes(state) ? own : [...own, state];
 }
 
+const actors = new WeakMap<IncomingMessage, UserInfo>();
+
+/** Who really sent a request that is made, or was to be made, as somebody else; undefined: nobody else was asked for. */
+export const actorOf = (request: IncomingMessage): UserInfo | undefined => actors.get(request);
+
 /**
  * Lets those who may act for others do so ("User impersonation"): the request goes on as the user its headers name.
  * @throws StatusError 403 when any part is not permitted
@@ -95,6 +100,7 @@ export function impersonating(
   const act = (real: UserInfo, request: IncomingMessage): UserInfo => {
     const found = wanted(request);
     if (!found) return real;
+    actors.set(request, real);
     for (const r of found.asks) {
       if (authorizer.allows(real, r)) continue;
       throw errors.forbidden({ group: r.group, plural: r.resource, kind: r.resource }, r.name, refusal(real, r));

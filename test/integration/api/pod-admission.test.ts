@@ -13,6 +13,7 @@ writeFileSync(
   policy,
   `apiVersion: audit.k8s.io/v1
 kind: Policy
+omitStages: [RequestReceived]
 rules:
 - level: Metadata
   verbs: [create]

@@ -14,7 +14,8 @@ const policyFile = join(dir, 'policy.yaml');
 const logFile = join(dir, 'audit.log');
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const rules = [{ level: 'Metadata', resources: [{ group: '', resources: ['configmaps'] }] }];
-writeFileSync(policyFile, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules }));
+const omitStages = ['RequestReceived'];
+writeFileSync(policyFile, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages, rules }));
 const cluster = useCluster('integration-policies', {
   apiservers: 2,
   without: ['scheduler'],
