@@ -1,8 +1,8 @@
+import { isSidecar } from '#api/kinds/core/pod/sidecars.ts';
 import type { Container, Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { addQuantities, compareQuantities, wholeValue } from '#api/meta/quantity.ts';
 import type { Exec } from '#process/exec.ts';
-import { isSidecar } from '../pods/plan.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { RuntimeView } from '../runtime/view.ts';
 
