@@ -9,6 +9,8 @@ interface Parsed {
   /** Value × 10⁹, rounded up. */
   readonly nano: bigint;
   readonly format: Format;
+  /** Made when first asked for. */
+  canonical?: string;
 }
 
 const NANO = 1_000_000_000n;
@@ -59,7 +61,7 @@ function parse(text: string): Parsed {
   let nano = exact >= 0n ? mantissa * 10n ** exact : divideUp(mantissa, 10n ** -exact);
   if (nano > MAX_NANO) nano = MAX_NANO;
   if (sign === '-') nano = -nano;
-  const parsed = { nano, format };
+  const parsed: Parsed = { nano, format };
   if (memo.size >= MEMO_LIMIT) memo.clear();
   memo.set(text, parsed);
   return parsed;
@@ -142,6 +144,7 @@ function format(nano: bigint, as: Format): string {
 
 /** The canonical text: no fraction, the largest suffix that keeps it exact. @throws RangeError */
 export function canonicalQuantity(text: string): string {
-  const { nano, format: as } = parse(text);
-  return format(nano, as);
+  const parsed = parse(text);
+  parsed.canonical ??= format(parsed.nano, parsed.format);
+  return parsed.canonical;
 }

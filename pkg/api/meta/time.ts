@@ -34,11 +34,17 @@ export function formatTime(t: Instant, micro = false): string {
   return micro ? `${text}.${String(Math.floor(t.nanos / 1000)).padStart(6, '0')}Z` : `${text}Z`;
 }
 
+/** The time that was found canonical last: most objects have the same one several times. */
+let found = { text: '', micro: false };
+
 /** The canonical text of a time, or undefined when it is none. */
 export function canonicalTime(text: string, micro = false): string | undefined {
+  if (text === found.text && micro === found.micro) return text;
   const t = parseTime(text);
   if (!t) return undefined;
-  return (micro ? CANONICAL_MICRO : CANONICAL).test(text) ? text : formatTime(t, micro);
+  if (!(micro ? CANONICAL_MICRO : CANONICAL).test(text)) return formatTime(t, micro);
+  found = { text, micro };
+  return text;
 }
 
 /** The second that was written last: a write needs it several times. */

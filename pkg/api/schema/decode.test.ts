@@ -121,6 +121,8 @@ test('a canonical object comes out as it went in, sharing nothing', () => {
 });
 
 describe('duplicate keys', () => {
+  const duplicates = (text: string): string[] => findDuplicateKeys(text, JSON.parse(text));
+
   test.each<[string, string[]]>([
     ['{"a":1,"b":{"a":2}}', []],
     ['{"a":1,"a":2}', ['duplicate field "a"']],
@@ -129,17 +131,26 @@ describe('duplicate keys', () => {
     ['{"x":[[1,{"k":1,"k":2}]]}', ['duplicate field "x[0][1].k"']],
     ['{"a\\\\":1,"a":2,"\\u0061":3}', ['duplicate field "a"']],
     [' { "a" : "," , "b" : "}" , "a" : [ ] } ', ['duplicate field "a"']],
+    ['{"__proto__":1,"__proto__":2}', ['duplicate field "__proto__"']],
+    ['{"a":{"b":{"c":1,"d":2}},"a":3}', ['duplicate field "a"']],
+    ['{"a:b":":","c":"\\":"}', []],
     ['[]', []],
     ['"x"', []],
-  ])('%s', (text, want) => expect(findDuplicateKeys(Buffer.from(text))).toEqual(want));
+  ])('%s', (text, want) => expect(duplicates(text)).toEqual(want));
 
   test('none in what JSON.stringify makes', () => {
-    fc.assert(fc.property(fc.jsonValue(), (v) => findDuplicateKeys(Buffer.from(JSON.stringify(v))).length === 0));
+    fc.assert(fc.property(fc.jsonValue(), (v) => duplicates(JSON.stringify(v)).length === 0));
+  });
+
+  test('one that is nested deeper than anybody nests', () => {
+    const deep = `${'['.repeat(5000)}{"k":1,"k":2}${']'.repeat(5000)}`;
+    expect(duplicates(deep)).toEqual([expect.stringContaining('].k"')]);
+    expect(duplicates(`${'['.repeat(5000)}${']'.repeat(5000)}`)).toEqual([]);
   });
 
   test('one among many', () => {
     const keys = Array.from({ length: 200 }, (_, i) => `"k${i}":1`);
-    expect(findDuplicateKeys(Buffer.from(`{${keys.join(',')},"k7":2}`))).toEqual(['duplicate field "k7"']);
+    expect(duplicates(`{${keys.join(',')},"k7":2}`)).toEqual(['duplicate field "k7"']);
   });
 });
 

@@ -22,7 +22,11 @@ export interface Decoded {
 /** What a decode carries along. */
 interface State {
   readonly unknown: string[];
+  /** Whether places are kept, which takes longer than all else. Nobody wants to know them unless something is wrong. */
+  readonly placed: boolean;
 }
+
+const SOMEWHERE: Place = { owner: '', path: '' };
 
 function decodeValue(schema: Schema, v: unknown, place: Place, s: State): unknown {
   const resolved = resolveLazy(schema);
@@ -41,11 +45,15 @@ function decodeValue(schema: Schema, v: unknown, place: Place, s: State): unknow
 function decodeList(schema: ArraySchema, v: unknown, place: Place, s: State): unknown[] {
   if (!Array.isArray(v)) mismatch(v, place, goType(schema));
   const items = resolveLazy(schema.items);
-  return v.map((item, i) => {
-    if (item === null) return items.kind === 'raw' ? null : zeroOf(items);
-    return decodeValue(items, item, { owner: place.owner, path: `${place.path}[${i}]` }, s);
-  });
+  const out: unknown[] = [];
+  for (let i = 0; i < v.length; i++) {
+    const at = s.placed ? { owner: place.owner, path: `${place.path}[${i}]` } : SOMEWHERE;
+    out.push(v[i] === null ? nullItem(items) : decodeValue(items, v[i], at, s));
+  }
+  return out;
 }
+
+const nullItem = (items: Schema): unknown => (resolveLazy(items).kind === 'raw' ? null : zeroOf(items));
 
 function decodeMap(schema: MapSchema, v: unknown, place: Place, s: State): Record<string, unknown> {
   if (typeof v !== 'object' || v === null || Array.isArray(v)) mismatch(v, place, goType(schema));
@@ -54,7 +62,7 @@ function decodeMap(schema: MapSchema, v: unknown, place: Place, s: State): Recor
   const deep = values.kind === 'object' || values.kind === 'array' || values.kind === 'map';
   const out: Record<string, unknown> = {};
   for (const [k, item] of Object.entries(v)) {
-    const at = deep ? { owner: place.owner, path: `${place.path}.${k}` } : place;
+    const at = deep && s.placed ? { owner: place.owner, path: `${place.path}.${k}` } : place;
     setOwn(out, k, item === null ? zeroOf(values) : decodeValue(values, item, at, s));
   }
   return out;
@@ -147,10 +155,11 @@ function decodeFields(schema: ObjectSchema, v: unknown, place: Place, s: State):
   for (const name in v) {
     const value = (v as Record<string, unknown>)[name];
     const field = fields[name];
-    const at = path ? `${path}.${name}` : name;
+    const at = !s.placed ? '' : path ? `${path}.${name}` : name;
     if (!field) s.unknown.push(`unknown field "${at}"`);
     else if (value !== null && value !== undefined) {
-      const decoded = decodeValue(field.schema, value, { owner: schema.name, path: at }, s);
+      const below = s.placed ? { owner: schema.name, path: at } : SOMEWHERE;
+      const decoded = decodeValue(field.schema, value, below, s);
       if (field.required || !isEmpty(field.schema, decoded)) out[name] = decoded;
     }
   }
@@ -165,15 +174,28 @@ function introduced(e: unknown, schema: ObjectSchema, json: unknown): unknown {
   return errors.badRequest(`${kind} in version "${version}" cannot be handled as a ${schema.name}: ${e.message}`);
 }
 
+/** @returns undefined when something is wrong and the places were not kept that tell where */
+function decoded(schema: ObjectSchema, json: unknown, placed: boolean): Decoded | undefined {
+  const s: State = { unknown: [], placed };
+  try {
+    const object = decodeFields(schema, json, { owner: schema.name, path: '' }, s);
+    return s.unknown.length > 0 && !placed ? undefined : { object, unknownFields: s.unknown };
+  } catch (e) {
+    if (placed || !(e instanceof StatusError)) throw e;
+    return undefined;
+  }
+}
+
 /**
  * Checks JSON against a schema as Go's decoder would: wrong types are errors, unknown fields are reported and dropped,
  * null means absent, quantities and times become canonical. The result shares nothing with `json` but what is opaque.
  * @throws StatusError 400
  */
 export function decodeObject(schema: ObjectSchema, json: unknown): Decoded {
-  const s: State = { unknown: [] };
+  const first = decoded(schema, json, false);
+  if (first) return first;
   try {
-    return { object: decodeFields(schema, json, { owner: schema.name, path: '' }, s), unknownFields: s.unknown };
+    return decoded(schema, json, true) as Decoded;
   } catch (e) {
     throw introduced(e, schema, json);
   }

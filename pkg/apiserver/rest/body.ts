@@ -17,10 +17,11 @@ export const mediaType = (ctx: RequestContext): string =>
   (ctx.headers['content-type'] ?? MEDIA.json).split(';')[0]?.trim().toLowerCase() ?? MEDIA.json;
 
 /** Parses JSON or YAML text. @throws StatusError 400 with the parser's position. */
-export function parseText(body: Buffer, type: string): unknown {
+export function parseText(body: Buffer | string, type: string): unknown {
+  const text = typeof body === 'string' ? body : body.toString();
   try {
-    if (type === MEDIA.yaml) return parseYaml(body.toString(), { version: '1.1', merge: true, maxAliasCount: 100 });
-    return JSON.parse(body.toString());
+    if (type === MEDIA.yaml) return parseYaml(text, { version: '1.1', merge: true, maxAliasCount: 100 });
+    return JSON.parse(text);
   } catch (e) {
     throw errors.badRequest(`the object provided is unrecognized: ${(e as Error).message}`);
   }
@@ -45,8 +46,9 @@ function readRaw(ctx: RequestContext, { custom, schema }: Kind): Raw {
     );
   }
   if (ctx.body.length === 0) throw errors.badRequest('the request body is empty');
-  const value = parseText(ctx.body, type);
-  return { value, duplicates: type === MEDIA.json ? findDuplicateKeys(ctx.body) : [] };
+  const text = ctx.body.toString();
+  const value = parseText(text, type);
+  return { value, duplicates: type === MEDIA.json ? findDuplicateKeys(text, value) : [] };
 }
 
 /** Turns unknown and duplicate fields into an error, warnings, or nothing: "Field validation" in the API concepts. */
