@@ -27,7 +27,7 @@ export interface ApplyRequest {
 }
 
 export interface Applied {
-  /** Shares unchanged parts with `live` and `applied`. */
+  /** Shares parts with `applied` when there is no live object. */
   readonly object: KubeObject;
   readonly managedFields: ManagedFieldsEntry[];
 }
@@ -53,6 +53,7 @@ function entriesOf(r: ApplyRequest): readonly ManagedFieldsEntry[] {
 
 /** `merged` without what the manager applied before and neither it nor anybody else owns any more. */
 function pruned(r: ApplyRequest, merged: KubeObject, last: FieldSet, owned: readonly FieldSet[]): KubeObject {
+  if (isEmptySet(last)) return merged;
   const dropped = difference(
     withNamedFields(r.schema, last, merged),
     withNamedFields(r.schema, owned.reduce(union, ALWAYS), merged),
@@ -120,5 +121,5 @@ export function applyPatch(r: ApplyRequest): Applied {
   const result = keepLastApplied(r, object);
   const managedFields = settle(storedEntries([entry, ...left]));
   // The caller may change what it gets; `live` is a cached object.
-  return { object: copyJson(result), managedFields };
+  return { object: r.live ? copyJson(result) : result, managedFields };
 }

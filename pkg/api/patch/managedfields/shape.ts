@@ -7,7 +7,12 @@ export const isObject = (v: unknown): v is Json => typeof v === 'object' && v !=
 
 /** How server-side apply takes a value apart: by fields, by keys, by items, or not at all. */
 export type Shape =
-  | { readonly by: 'fields'; readonly fields: Readonly<Record<string, AnyField>> }
+  | {
+      readonly by: 'fields';
+      readonly fields: Readonly<Record<string, AnyField>>;
+      /** Path element of each field: made once, for V8 has to look up every new text that is to be a key. */
+      readonly elements: Readonly<Record<string, string>>;
+    }
   | { readonly by: 'keys'; readonly values: Schema }
   | { readonly by: 'items'; readonly list: ArraySchema }
   | undefined;
@@ -16,11 +21,18 @@ const fieldsShapes = new WeakMap<ObjectSchema, Shape>();
 function fieldsShape(schema: ObjectSchema): Shape {
   let shape = fieldsShapes.get(schema);
   if (!shape) {
-    shape = { by: 'fields', fields: jsonFields(schema) };
+    const fields = jsonFields(schema);
+    const elements: Record<string, string> = Object.create(null);
+    for (const name in fields) elements[name] = `f:${name}`;
+    shape = { by: 'fields', fields, elements };
     fieldsShapes.set(schema, shape);
   }
   return shape;
 }
+
+/** The path element that names the field or key `k`. */
+export const fieldElement = (shape: NonNullable<Shape>, k: string): string =>
+  (shape.by === 'fields' ? shape.elements[k] : undefined) ?? `f:${k}`;
 
 /** Undefined: the value is owned and replaced as a whole. */
 export function shapeOf(schema: Schema | undefined, value: unknown): Shape {
@@ -42,6 +54,8 @@ export const schemaUnder = (shape: NonNullable<Shape>, key: string): Schema | un
 
 interface Key {
   readonly name: string;
+  /** The name in JSON, with a colon. */
+  readonly label: string;
   readonly preset: unknown;
 }
 
@@ -54,6 +68,7 @@ function listKeys(list: ArraySchema): readonly Key[] {
     const fields = items.kind === 'object' ? jsonFields(items) : {};
     keys = [...(list.mapKeys ?? [])].sort().map((name) => ({
       name,
+      label: `${JSON.stringify(name)}:`,
       // A required scalar's zero is no name for an item.
       preset: fields[name]?.required ? undefined : fields[name]?.default,
     }));
@@ -66,15 +81,15 @@ function listKeys(list: ArraySchema): readonly Key[] {
 export function itemElement(list: ArraySchema, item: unknown): string | undefined {
   if (list.listType === 'set') return `v:${JSON.stringify(item)}`;
   if (!isObject(item)) return undefined;
-  const named: Json = {};
+  let named = '';
   let any = false;
-  for (const { name, preset } of listKeys(list)) {
+  for (const { name, label, preset } of listKeys(list)) {
     const value = item[name] ?? preset;
     if (value === undefined) continue;
-    named[name] = value;
+    named += `${named ? ',' : ''}${label}${JSON.stringify(value)}`;
     any ||= item[name] !== undefined;
   }
-  return any ? `k:${JSON.stringify(named)}` : undefined;
+  return any ? `k:{${named}}` : undefined;
 }
 
 /** Items that share their keys: legal in some lists (environment variables), owned as one value. */

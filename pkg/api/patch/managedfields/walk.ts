@@ -1,7 +1,16 @@
 import { sameJson } from '../../meta/equal.ts';
 import type { Schema } from '../../schema/schema.ts';
 import { type FieldSet, isEmptySet, isMember, LEAF, withSelf } from './fieldset.ts';
-import { Duplicates, isObject, itemElement, itemsByElement, type Shape, schemaUnder, shapeOf } from './shape.ts';
+import {
+  Duplicates,
+  fieldElement,
+  isObject,
+  itemElement,
+  itemsByElement,
+  type Shape,
+  schemaUnder,
+  shapeOf,
+} from './shape.ts';
 
 type Json = Record<string, unknown>;
 type Growing = Record<string, FieldSet>;
@@ -23,11 +32,12 @@ export function appliedSet(schema: Schema | undefined, value: unknown): FieldSet
     }
     return noneOf(set);
   }
-  for (const [k, v] of Object.entries(value as Json)) {
+  for (const k in value as Json) {
+    const v = (value as Json)[k];
     if (v === undefined) continue;
     const below = appliedSet(schemaUnder(shape, k), v);
     const node = shape.by === 'keys' || (isObject(v) && isEmptySet(below)) ? withSelf(below) : below;
-    if (node) set[`f:${k}`] = node;
+    if (node) set[fieldElement(shape, k)] = node;
   }
   return noneOf(set);
 }
@@ -38,18 +48,17 @@ function wholeSet(schema: Schema | undefined, value: unknown): FieldSet {
   if (!shape) return LEAF;
   const set: Growing = { '.': LEAF };
   let any = false;
-  const add = (element: string, node: FieldSet): void => {
-    set[element] = node;
-    any = true;
-  };
   if (shape.by === 'items') {
     for (const [element, item] of itemsByElement(shape.list, value as unknown[])) {
-      add(element, item instanceof Duplicates ? LEAF : wholeSet(shape.list.items, item));
+      set[element] = item instanceof Duplicates ? LEAF : wholeSet(shape.list.items, item);
+      any = true;
     }
   } else {
     for (const k in value as Json) {
       const v = (value as Json)[k];
-      if (v !== undefined) add(`f:${k}`, wholeSet(schemaUnder(shape, k), v));
+      if (v === undefined) continue;
+      set[fieldElement(shape, k)] = wholeSet(schemaUnder(shape, k), v);
+      any = true;
     }
   }
   return any ? set : LEAF;
@@ -60,8 +69,9 @@ export function createdSet(schema: Schema | undefined, value: unknown): FieldSet
   const shape = shapeOf(schema, value);
   if (shape?.by !== 'fields') return wholeSet(schema, value);
   const set: Growing = {};
-  for (const [k, v] of Object.entries(value as Json)) {
-    if (v !== undefined) set[`f:${k}`] = createdSet(shape.fields[k]?.schema, v);
+  for (const k in value as Json) {
+    const v = (value as Json)[k];
+    if (v !== undefined) set[fieldElement(shape, k)] = createdSet(shape.fields[k]?.schema, v);
   }
   return set;
 }
@@ -98,8 +108,8 @@ export function compare(schema: Schema | undefined, a: unknown, b: unknown): Com
   else {
     const x = (a ?? {}) as Json;
     const y = b as Json;
-    for (const k in y) visit(`f:${k}`, schemaUnder(shape, k), x[k], y[k]);
-    for (const k in x) if (y[k] === undefined) visit(`f:${k}`, schemaUnder(shape, k), x[k], undefined);
+    for (const k in y) visit(fieldElement(shape, k), schemaUnder(shape, k), x[k], y[k]);
+    for (const k in x) if (y[k] === undefined) visit(fieldElement(shape, k), schemaUnder(shape, k), x[k], undefined);
   }
   return { changed, removed };
 }
