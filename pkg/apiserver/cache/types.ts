@@ -29,6 +29,11 @@ export class EventFrames {
     return frame;
   }
 
+  /** One that `of` has made already. */
+  known(form: string): Buffer | undefined {
+    return this.#made?.get(form);
+  }
+
   /** Those who follow have theirs; whoever comes back for history has them made again. */
   forget(): void {
     this.#made = undefined;

@@ -35,3 +35,17 @@ test('bytes somebody else wrote get their version too', () => {
     metadata: { name: 'a', resourceVersion: '7' },
   });
 });
+
+test('the answer to a write and the cache share their bytes, unless they are of different objects or large', () => {
+  const one = encodingOf(Deployments);
+  const bytes = encode(object());
+  const answer = one.withVersion(bytes, 5);
+  expect(one.withVersion(Buffer.from(bytes), 5)).toBe(answer);
+  for (const other of [object({ spec: {} }), object({}, { name: 'b' })]) {
+    one.withVersion(bytes, 6);
+    const stored = encode(other);
+    expect(one.withVersion(stored, 6)).toEqual(encodingOf(Deployments).withVersion(stored, 6));
+  }
+  const large = encode(object({}, { labels: { l: 'x'.repeat(1 << 20) } }));
+  expect(one.withVersion(large, 7)).not.toBe(one.withVersion(large, 7));
+});

@@ -45,12 +45,16 @@ const bookmarkMeta = (revision: number, initialEventsEnd: boolean): Record<strin
 
 function plainEncoder(kind: Kind): FrameEncoder {
   const typeMeta = { kind: kind.kind, apiVersion: apiVersionOf(kind) };
+  const { apiVersion } = typeMeta;
+  const forms = { ADDED: `${apiVersion} ADDED`, MODIFIED: `${apiVersion} MODIFIED`, DELETED: `${apiVersion} DELETED` };
   return {
     type: JSON_TYPE,
     error: errorFrame,
     live(e, { type, entry, left }) {
       if (!entry) return jsonFrame(type, left);
-      return e.frames.of(`${typeMeta.apiVersion} ${type}`, () => plainFrame(type, entry.bytes));
+      const form = forms[type];
+      // All watchers but the first get it made: for them nothing is put together, not even the name of the form.
+      return e.frames.known(form) ?? e.frames.of(form, () => plainFrame(type, entry.bytes));
     },
     initial: (entry) => plainFrame('ADDED', entry.bytes),
     bookmark: (revision, end = false) => jsonFrame('BOOKMARK', { ...typeMeta, metadata: bookmarkMeta(revision, end) }),

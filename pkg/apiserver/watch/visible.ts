@@ -27,7 +27,7 @@ const restamp = (o: Stored<KubeObject>, revision: number): Stored<KubeObject> =>
  * @returns undefined when the watcher does not see the event.
  */
 export function visibleEvent(e: CacheEvent, match: Match | undefined): VisibleEvent | undefined {
-  if (!match) return { type: e.type, entry: e.entry };
+  if (!match) return e;
   const now = match(e.entry.object);
   if (e.type === 'DELETED') return now ? { type: 'DELETED', entry: e.entry } : undefined;
   const before = e.previous !== undefined && match(e.previous.object);
