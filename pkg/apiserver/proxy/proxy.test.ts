@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { StatusError } from '#api/meta/errors.ts';
+import { type Clock, systemClock } from '#async/clock.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import { createAuthority, issueCertificate } from '#pki/issue.ts';
 import type { BackendTarget } from './backend.ts';
@@ -21,6 +22,7 @@ let target: BackendTarget;
 /** The apiserver under test: passes everything to `target`. */
 let front: HttpServer;
 let failure: unknown;
+let clock: Clock = systemClock;
 let pending = 0;
 
 const listen = async (server: HttpServer | HttpsServer | ReturnType<typeof createServer>): Promise<number> => {
@@ -61,7 +63,7 @@ beforeAll(async () => {
   front.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     pending++;
     failure = undefined;
-    pipeUpgrade({ request: incoming, socket, head }, target)
+    pipeUpgrade({ request: incoming, socket, head }, target, clock)
       .catch((error: unknown) => {
         failure = error;
         socket.destroy();
@@ -158,6 +160,37 @@ describe('pipeUpgrade', () => {
       setImmediate(() => socket.destroy());
     };
     await client().ended;
+  });
+
+  test('a client that leaves while the agent takes nothing of what it sent is known to be gone', async () => {
+    const fake = new FakeClock();
+    clock = fake;
+    onTestFinished(() => {
+      clock = systemClock;
+    });
+    let closed = false;
+    onUpgrade = (_, socket) => {
+      socket.write(SWITCH);
+      socket.pause();
+      // Where nothing is read, writing tells of a peer that is gone: what agents do all the time.
+      const probe = setInterval(() => socket.write('.'), 20);
+      socket.once('close', () => {
+        clearInterval(probe);
+        closed = true;
+      });
+    };
+    const { socket, received } = client();
+    await vi.waitFor(() => expect(received()).toContain('101'), { timeout: 30_000 });
+    // More than the kernel keeps on the way.
+    for (let n = 0; n < 14; n++) socket.write(Buffer.alloc(1 << 20));
+    socket.end();
+    await vi.waitFor(
+      async () => {
+        await fake.advance(1_000);
+        expect(closed).toBe(true);
+      },
+      { timeout: 30_000 },
+    );
   });
 
   test('a program that speaks plain HTTP is spoken to so', async () => {

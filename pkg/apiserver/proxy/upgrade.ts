@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '#async/clock.ts';
 import type { Upgrade } from '#websocket/acceptor.ts';
 import { askBackend, type BackendAnswer, type BackendTarget } from './backend.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
+import { ReadAhead } from './read-ahead.ts';
 
 /** How long one side may take to close after the other has. */
 const LINGER_MS = 15_000;
@@ -63,8 +64,11 @@ async function tunnel(
   // Two pipelines put a dozen listeners on each end, which is no leak.
   for (const end of [socket, backend]) end.setMaxListeners(TUNNEL_LISTENERS);
   // Ends are passed on, so that the last bytes arrive; anything else (a reset, a write to a dead peer) ends both.
-  const directions = [pipeline(backend, socket), pipeline(socket, backend)].map((done) => done.catch(destroyBoth));
-  await Promise.race(directions);
+  const there = pipeline(socket, new ReadAhead(agent.clock), backend);
+  const directions = [pipeline(backend, socket), there].map((done) => done.catch(destroyBoth));
+  // The last bytes of a client that is gone may find nobody who takes them.
+  const left = new Promise<void>((resolve) => socket.once('end', resolve));
+  await Promise.race([...directions, left]);
   const giveUp = agent.clock.after(LINGER_MS, destroyBoth, { unref: true });
   await Promise.all(directions);
   giveUp.cancel();
