@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -140,6 +140,9 @@ describe('kubectl debug', () => {
   });
 });
 
+/** Processes of the pod that sleep so long, those that wait for one included. */
+const sleeping = (seconds: string) => exec(cluster(), 'plain', `ps | grep -c "[s]leep ${seconds}"; true`);
+
 describe('streams', () => {
   test('attach speaks to the process, once', async () => {
     const r = await cluster().kubectl(['attach', '-i', 'cat'], { input: 'one\ntwo\n' });
@@ -164,13 +167,37 @@ describe('streams', () => {
   test('a command whose client is gone ends, with what it started', async () => {
     const command = ['exec', 'plain', '--', 'sh', '-c', 'sleep 4711; true'];
     const child = spawn('kubectl', ['--kubeconfig', cluster().kubeconfig, ...command], { stdio: 'ignore' });
-    const left = () => exec(cluster(), 'plain', 'ps | grep -c "[s]leep 4711"; true');
+    const left = () => sleeping('4711');
     try {
       await waitFor('the command runs', async () => (await left()) === '2\n', { everyMs: 500 });
     } finally {
       child.kill('SIGKILL');
     }
     await waitFor('nothing is left of it', async () => (await left()) === '0\n', { everyMs: 500 });
+  });
+
+  test('the client of one that reads nothing floods it, and is killed', async () => {
+    const command = ['exec', '-i', 'plain', '--', 'sleep', '4712'];
+    const zero = openSync('/dev/zero', 'r');
+    const child = spawn('kubectl', ['--kubeconfig', cluster().kubeconfig, ...command], {
+      stdio: [zero, 'ignore', 'ignore'],
+    });
+    closeSync(zero);
+    const read = () => /^rchar: (\d+)$/m.exec(readFileSync(`/proc/${child.pid}/io`, 'utf8'))?.[1];
+    let before: string | undefined;
+    try {
+      await waitFor('the command runs', async () => (await sleeping('4712')) === '1\n', { everyMs: 500 });
+      const stuck = () => {
+        const now = read();
+        const same = now === before;
+        before = now;
+        return same;
+      };
+      await waitFor('nothing goes through any more', stuck, { everyMs: 1000 });
+    } finally {
+      child.kill('SIGKILL');
+    }
+    expect(await sleeping('4712')).toBe('1\n');
   });
 
   test('cp there and back', async () => {
@@ -292,4 +319,11 @@ test('three images are pulled at a time, a fourth when one of them is there', as
   writeFileSync(join(node().dir, 'registry/go'), '');
   for (const name of names) await until(name, isReady);
   expect(asked()).toBe(4);
+});
+
+test('the command whose client flooded it and was killed has ended too', async () => {
+  await waitFor('nothing is left of it', async () => (await sleeping('4712')) === '0\n', {
+    timeoutMs: 120_000,
+    everyMs: 500,
+  });
 });
