@@ -1,4 +1,5 @@
 import type { IpFamily } from '#api/meta/ip.ts';
+import type { Clock } from '#async/clock.ts';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
 import { Announcer } from './announcer.ts';
@@ -24,7 +25,7 @@ export class FamilyProxy {
   #awake = false;
   #first = true;
 
-  constructor(modes: FamilyModes, o: { readonly exec: Exec; readonly logger: Logger }) {
+  constructor(modes: FamilyModes, o: { readonly exec: Exec; readonly logger: Logger; readonly clock?: Clock }) {
     const { family, backend } = modes;
     this.#m = modes;
     this.#logger = o.logger;

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { systemClock } from '#async/clock.ts';
 import type { Exec, ExecResult } from '#process/exec.ts';
 import { type Logger, silentLogger } from '#process/logger.ts';
 import { dns, line } from './flow-fixtures.ts';
@@ -13,6 +14,7 @@ function kernel(
   kind: FlowKind,
   flows: string,
   answer: (verb: string) => Promise<Partial<ExecResult>> = async () => ({}),
+  sleep: (ms: number) => Promise<void> = async () => {},
 ) {
   const calls: string[] = [];
   const warnings: unknown[] = [];
@@ -24,7 +26,11 @@ function kernel(
     return { code: 0, stdout: args[0] === '-L' ? flows : '', stderr: '', ...(await answer(args[0] ?? '')) };
   };
   const logger = { ...silentLogger, warn: (o: unknown) => warnings.push(o) } as Logger;
-  return { calls, warnings, stale: new StaleFlows(kind, { exec, logger, family: 'IPv4' }) };
+  return {
+    calls,
+    warnings,
+    stale: new StaleFlows(kind, { exec, logger, family: 'IPv4', clock: { ...systemClock, sleep } }),
+  };
 }
 const NONE_LEFT = { code: 1, stderr: 'conntrack v1.4.7 (conntrack-tools): 0 flow entries have been deleted.\n' };
 
@@ -104,6 +110,28 @@ describe('attempts to connect', () => {
     resolve();
     await done;
     expect(calls).toEqual([LIST, LIST]);
+  });
+
+  test('one that may still be answered is left alone: the kernel is asked later, and what goes meanwhile has its turn next', async () => {
+    const pauses: PromiseWithResolvers<void>[] = [];
+    const slept: number[] = [];
+    const { calls, stale } = kernel(TCP_ATTEMPTS, BOTH, undefined, (ms) => {
+      slept.push(ms);
+      const pause = Promise.withResolvers<void>();
+      pauses.push(pause);
+      return pause.promise;
+    });
+    const done = stale.reconcile([web('10.1.0.1', '10.1.0.2')]);
+    void stale.reconcile([web('10.1.0.2')]);
+    expect([calls, slept]).toEqual([[], [250]]);
+    pauses[0]?.resolve();
+    await vi.waitFor(() => expect(slept).toEqual([250, 250]));
+    expect(calls.splice(0)).toEqual([LIST]);
+    // It is back before its turn comes.
+    void stale.reconcile([web('10.1.0.1', '10.1.0.2')]);
+    pauses[1]?.resolve();
+    await done;
+    expect(calls).toEqual([LIST]);
   });
 
   test('an endpoint that came while it looked is missed when it goes', async () => {

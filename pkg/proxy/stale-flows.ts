@@ -1,4 +1,5 @@
 import type { IpFamily } from '#api/meta/ip.ts';
+import { type Clock, systemClock } from '#async/clock.ts';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
 import { ended, endStaleFlows, endsOf, frontsOf } from './flows.ts';
@@ -13,19 +14,23 @@ export interface FlowKind {
   readonly chosenBy: readonly string[];
   /** @param old undefined: the service came @param now undefined: it went */
   readonly leavesStale: (old: ServicePort | undefined, now: ServicePort | undefined) => boolean;
+  /** How old a flow is by then that was begun before the change, and is still of the kind, milliseconds. */
+  readonly ageMs: number;
 }
 
 /**
  * UDP has no connection that ends: the kernel goes on sending a client's packets where the first one went (lessons.md). That
  * may be nowhere, if it came before the service or its first endpoint.
  */
-export const UDP: FlowKind = { protocol: 'udp', chosenBy: ['-p', 'udp'], leavesStale: () => true };
+export const UDP: FlowKind = { protocol: 'udp', chosenBy: ['-p', 'udp'], leavesStale: () => true, ageMs: 0 };
 
 /**
  * A connection that was asked for and not answered is remembered by the kernel for two minutes, and whatever the client sends
  * from the same port keeps it: further tries, and also another connection that happens to get that port. All of it goes where
  * the first packet went, which may be an endpoint that went without a word (its node was lost), or nowhere, if it came before
- * the address led to the first endpoint. Connections that stand are left alone.
+ * the address led to the first endpoint. Connections that stand are left alone, and so are those that are just being made: to an
+ * endpoint that is still there for its last second, say. Were one forgotten between its first packet and the next, that would be
+ * sent to another endpoint, which refuses it. Who was not answered tries again after a second: it is early enough before that.
  */
 export const TCP_ATTEMPTS: FlowKind = {
   protocol: 'tcp',
@@ -37,7 +42,23 @@ export const TCP_ATTEMPTS: FlowKind = {
     };
     return lost(endsOf, old, now) || lost(frontsOf, now, old);
   },
+  ageMs: 250,
 };
+
+/** A service port with the endpoints it had and those it has. */
+function ofEither(old: ServicePort | undefined, now: ServicePort): ServicePort {
+  if (!old || old === now) return now;
+  const all = (key: 'cluster' | 'internal' | 'external') => [...old[key], ...now[key]];
+  return { ...now, cluster: all('cluster'), internal: all('internal'), external: all('external') };
+}
+
+export interface StaleFlowsOptions {
+  readonly exec: Exec;
+  readonly logger: Logger;
+  readonly family: IpFamily;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+}
 
 /**
  * Makes the kernel forget the flows of one kind that lead to no endpoint any more: what comes next is sent elsewhere. The
@@ -46,6 +67,7 @@ export const TCP_ATTEMPTS: FlowKind = {
 export class StaleFlows {
   readonly #exec: Exec;
   readonly #logger: Logger;
+  readonly #clock: Clock;
   readonly #kind: FlowKind;
   readonly #chosenBy: readonly string[];
   #first = true;
@@ -56,11 +78,12 @@ export class StaleFlows {
   #looking: Promise<void> | undefined;
   #failing = false;
 
-  constructor(kind: FlowKind, o: { readonly exec: Exec; readonly logger: Logger; readonly family: IpFamily }) {
+  constructor(kind: FlowKind, o: StaleFlowsOptions) {
     this.#kind = kind;
     this.#chosenBy = ['-f', o.family.toLowerCase(), ...kind.chosenBy];
     this.#exec = o.exec;
     this.#logger = o.logger;
+    this.#clock = o.clock ?? systemClock;
   }
 
   /** Called after every sync; looks at the kernel's flows at first, and if a service changed so that some may be stale. */
@@ -89,11 +112,22 @@ export class StaleFlows {
     return false;
   }
 
+  /** What is wanted when flows from before the last change are as old as they must be: what went since then has its turn next. */
+  async #oldEnough(): Promise<Services> {
+    const { ageMs } = this.#kind;
+    if (ageMs === 0) return this.#wanted;
+    const before = this.#wanted;
+    await this.#clock.sleep(ageMs);
+    const both = new Map(before);
+    for (const [id, s] of this.#wanted) both.set(id, ofEither(before.get(id), s));
+    return both;
+  }
+
   async #look(): Promise<void> {
     try {
       while (this.#due) {
         this.#due = false;
-        const wanted = this.#wanted;
+        const wanted = await this.#oldEnough();
         // Addresses that a service had and has no more belong to nobody, or to one that comes after it here.
         const former = [...this.#settled.values()].filter((s) => wanted.get(s.id) !== s).map(ended);
         await endStaleFlows(this.#exec, this.#chosenBy, [...former, ...wanted.values()]);
