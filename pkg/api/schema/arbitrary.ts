@@ -53,13 +53,20 @@ function valueIn(schema: Schema, depth: number): fc.Arbitrary<unknown> {
   }
 }
 
+/** What a field that is neither a pointer nor always written would leave out. */
+const isZero = (v: unknown): boolean => v === '' || v === 0 || v === false;
+
 function objectIn(schema: ObjectSchema, depth: number): fc.Arbitrary<Record<string, unknown>> {
   const fields: Record<string, fc.Arbitrary<unknown>> = {};
   const inlined: fc.Arbitrary<Record<string, unknown>>[] = [];
   for (const [name, field] of Object.entries(schema.fields)) {
     const inner = resolveLazy(field.schema);
     if (field.inline && inner.kind === 'object') inlined.push(objectIn(inner, depth));
-    else if (field.num > 0) fields[name] = valueIn(field.schema, depth - 1);
+    else if (field.num > 0) {
+      const value = valueIn(field.schema, depth - 1);
+      fields[name] =
+        field.required || field.ptr ? value : value.filter((v) => !isZero(v) || inner.kind === 'intOrString');
+    }
   }
   const own = fc.record(fields, { requiredKeys: [], noNullPrototype: true });
   return fc.tuple(own, ...inlined).map((parts) => Object.assign({}, ...parts) as Record<string, unknown>);

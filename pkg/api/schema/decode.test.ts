@@ -40,6 +40,7 @@ const Thing = obj('Thing', '', {
   any: f(12, raw, ''),
   byName: f(13, map(Port), ''),
   names: f(14, arr(str), ''),
+  off: f(15, bool, '', { ptr: true }),
 });
 const decode = (json: unknown): object => decodeObject(Thing, json).object;
 
@@ -67,7 +68,8 @@ test.each<[object, object]>([
   [{ at: '2026-11-20T10:00:00.5+02:00' }, { at: '2026-11-20T08:00:00Z' }],
   [{ precise: '2026-11-20T10:00:00Z' }, { precise: '2026-11-20T10:00:00.000000Z' }],
   [{ blob: 'YWJj\nYWJj' }, { blob: 'YWJjYWJj' }],
-  [{ blob: '' }, { blob: '' }],
+  [{ blob: '', big: 0, ratio: 0, on: false, name: '', ports: [{ port: 0 }] }, { ports: [{ port: 0 }] }],
+  [{ off: false }, { off: false }],
   [{ names: ['a', null] }, { names: ['a', ''] }],
   [{ ports: [null] }, { ports: [{}] }],
   [{ labels: { a: null } }, { labels: { a: '' } }],
@@ -155,10 +157,11 @@ describe('duplicate keys', () => {
 });
 
 describe('defaults', () => {
-  test('only absent fields are filled, and lists, maps and zero values are respected', () => {
-    const o = decode({ ports: [{ port: 0, protocol: '' }], byName: { a: {} } });
+  test('only absent fields are filled, wherever they are; zero is absent where there is no pointer', () => {
+    const o = decode({ ports: [{ port: 0, protocol: '' }, { protocol: 'UDP' }], byName: { a: {} } });
     applyDefaults(Thing, o);
-    expect(o).toEqual({ ports: [{ port: 0, protocol: '' }], byName: { a: { port: 0, protocol: 'TCP' } } });
+    const tcp = { port: 0, protocol: 'TCP' };
+    expect(o).toEqual({ ports: [tcp, { port: 0, protocol: 'UDP' }], byName: { a: tcp } });
   });
 
   test('a default that is an object is not shared', () => {

@@ -13,7 +13,7 @@ import {
 export { findDuplicateKeys } from './duplicates.ts';
 
 export interface Decoded {
-  /** A new object holding only known fields; nulls are absent, and so are optional lists and maps without items. */
+  /** A new object holding only known fields; nulls are absent, and so is what Go's encoder would leave out. */
   readonly object: Record<string, unknown>;
   /** `unknown field "spec.replicaz"`, one per unknown field, in order. */
   readonly unknownFields: string[];
@@ -139,13 +139,21 @@ export function jsonFields(schema: ObjectSchema): Readonly<Record<string, AnyFie
   return fields;
 }
 
-/** An empty list or map where Go's encoder leaves it out ("omitempty"): the same as none. */
-function isEmpty(schema: Schema, decoded: unknown): boolean {
+/**
+ * What Go's encoder leaves out ("omitempty"): an empty list or map, and the zero of a scalar that is no pointer. To Go it is
+ * the same as none: it gets the field's default, and is not written back.
+ */
+function isEmpty({ schema, ptr }: AnyField, decoded: unknown): boolean {
   if (Array.isArray(decoded)) return decoded.length === 0;
-  if (typeof decoded !== 'object' || decoded === null || resolveLazy(schema).kind !== 'map') return false;
-  for (const _ in decoded) return false;
-  return true;
+  if (typeof decoded === 'object' && decoded !== null) {
+    if (resolveLazy(schema).kind !== 'map') return false;
+    for (const _ in decoded) return false;
+    return true;
+  }
+  return !ptr && (decoded === '' || decoded === 0 || decoded === false) && SCALARS.has(schema.kind);
 }
+
+const SCALARS: ReadonlySet<Schema['kind']> = new Set(['string', 'int32', 'int64', 'double', 'bool', 'bytes']);
 
 function decodeFields(schema: ObjectSchema, v: unknown, place: Place, s: State): Record<string, unknown> {
   if (typeof v !== 'object' || v === null || Array.isArray(v)) mismatch(v, place, goType(schema));
@@ -160,7 +168,7 @@ function decodeFields(schema: ObjectSchema, v: unknown, place: Place, s: State):
     else if (value !== null && value !== undefined) {
       const below = s.placed ? { owner: schema.name, path: at } : SOMEWHERE;
       const decoded = decodeValue(field.schema, value, below, s);
-      if (field.required || !isEmpty(field.schema, decoded)) out[name] = decoded;
+      if (field.required || !isEmpty(field, decoded)) out[name] = decoded;
     }
   }
   return out;
@@ -188,7 +196,7 @@ function decoded(schema: ObjectSchema, json: unknown, placed: boolean): Decoded 
 
 /**
  * Checks JSON against a schema as Go's decoder would: wrong types are errors, unknown fields are reported and dropped,
- * null means absent, quantities and times become canonical. The result shares nothing with `json` but what is opaque.
+ * null and zero mean absent, quantities and times become canonical. The result shares nothing with `json` but what is opaque.
  * @throws StatusError 400
  */
 export function decodeObject(schema: ObjectSchema, json: unknown): Decoded {

@@ -220,7 +220,9 @@ test('a job gets a selector by its UID, and the labels of its template', () => {
     'batch.kubernetes.io/job-name': 'j',
     'job-name': 'j',
   };
-  expect(object.metadata?.labels).toEqual({ app: 'x' });
+  expect(object.metadata?.labels).toEqual({ app: 'x', ...own });
+  const labelled = spoiled(job, { 'metadata.labels': { app: 'y' } });
+  expect(created(Jobs, labelled).object.metadata?.labels).toEqual({ app: 'y' });
   expect(object.spec).toMatchObject({
     completions: 1,
     parallelism: 1,
@@ -232,6 +234,13 @@ test('a job gets a selector by its UID, and the labels of its template', () => {
     selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': 'u1' } },
     template: { metadata: { labels: { app: 'x', ...own } } },
   });
+});
+
+test('the job template of a CronJob has the defaults of its pods, and no others', () => {
+  const { object } = created(CronJobs, structuredClone(cron));
+  const { template: pods, ...others } = object.spec?.jobTemplate?.spec ?? {};
+  expect(others).toEqual({});
+  expect(pods?.spec).toMatchObject({ dnsPolicy: 'ClusterFirst', containers: [{ imagePullPolicy: 'Always' }] });
 });
 
 test('a copy of another job is refused, for its pods would be taken for those of the other', () => {

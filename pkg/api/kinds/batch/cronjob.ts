@@ -4,13 +4,13 @@ import { ObjectMeta } from '../../meta/objectmeta.ts';
 import { arr, bool, f, int32, int64, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { nonNegative, oneOfRequired } from '../check/check.ts';
 import { preparingPods } from '../core/pod/disabled-fields.ts';
+import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
 import { ObjectReference } from '../core/references.ts';
 import { ageColumn, column, NONE, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
 import { ageSince } from '../print/duration.ts';
 import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
 import { JobSpec } from './job.ts';
-import { defaultJobSpec } from './job-defaults.ts';
 import { validateJobSpec } from './job-validation.ts';
 import { validateSchedule, validateTimeZone } from './schedule-validation.ts';
 
@@ -85,7 +85,7 @@ export const CronJobs = defineKind<CronJob>({
   categories: ['all'],
   hasStatus: true,
   schema: CronJobSchema,
-  defaults: (o) => defaultJobSpec(o.spec?.jobTemplate?.spec),
+  defaults: (o) => defaultPodSpec(o.spec?.jobTemplate?.spec?.template?.spec),
   ...preparingPods((o: CronJob) => o.spec?.jobTemplate?.spec?.template?.spec, {
     prepareCreate: (o) => {
       o.status = {};

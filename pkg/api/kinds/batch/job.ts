@@ -21,7 +21,7 @@ import { ConditionStatus } from '../core/values.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import { humanDuration } from '../print/duration.ts';
 import { selectorColumn, selectorText, templateColumns } from '../print/workload.ts';
-import { defaultJob, prepareJob } from './job-defaults.ts';
+import { defaultJob, labelLikePods, prepareJob } from './job-defaults.ts';
 import { validateJob } from './job-validation.ts';
 import { PodFailurePolicy, SuccessPolicy } from './pod-failure.ts';
 
@@ -41,11 +41,8 @@ export const JobSpec = obj('JobSpec', 'What a job shall run.', {
   manualSelector: f(5, bool, 'The selector is given by the user.', { ptr: true }),
   template: req(6, PodTemplateSpec, 'The pods to make.'),
   ttlSecondsAfterFinished: f(8, int32, 'Seconds after the end when the job is deleted.', { ptr: true }),
-  completionMode: f(9, oneOf('Indexed', 'NonIndexed'), 'Whether pods are numbered.', {
-    ptr: true,
-    default: 'NonIndexed',
-  }),
-  suspend: f(10, bool, 'No pods are made while true.', { ptr: true, default: false }),
+  completionMode: f(9, oneOf('Indexed', 'NonIndexed'), 'Whether pods are numbered.', { ptr: true }),
+  suspend: f(10, bool, 'No pods are made while true.', { ptr: true }),
   podReplacementPolicy: f(14, oneOf('Failed', 'TerminatingOrFailed'), 'When a pod that ends is replaced.', {
     ptr: true,
   }),
@@ -124,6 +121,7 @@ export const Jobs = defineKind<Job>({
   defaults: defaultJob,
   ...preparingPods((o: Job) => o.spec?.template?.spec, {
     prepareCreate: prepareJob,
+    prepareUpdate: labelLikePods,
   }),
   validate: validateJob,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),

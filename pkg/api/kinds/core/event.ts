@@ -97,6 +97,8 @@ export const Events = defineKind<Event>({
   version: 'v1',
   kind: 'Event',
   plural: 'events',
+  // Kubernetes looks no closer at its name.
+  nameRule: 'pathSegment',
   shortNames: ['ev'],
   ttlSeconds: 3600,
   createOnUpdate: true,

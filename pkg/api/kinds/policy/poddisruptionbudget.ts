@@ -87,6 +87,8 @@ export const PodDisruptionBudgets = defineKind<PodDisruptionBudget>({
   kind: 'PodDisruptionBudget',
   plural: 'poddisruptionbudgets',
   shortNames: ['pdb'],
+  // Kubernetes looks no closer at its name.
+  nameRule: 'pathSegment',
   hasStatus: true,
   schema: PodDisruptionBudgetSchema,
   prepareCreate: (o) => {

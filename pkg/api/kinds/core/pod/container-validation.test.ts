@@ -53,6 +53,42 @@ const bad: BadInput[] = [
     `${C}.lifecycle.preStop.sleep`,
     'must be non-negative and less than terminationGracePeriodSeconds (30)',
   ],
+  ...[
+    ['limits.cpu', '2', '1m and 1 are supported with the cpu resource'],
+    ['requests.memory', '2', '1Pi, 1Ei are supported with the memory resource'],
+    ['limits.ephemeral-storage', '1m', '1Pi, 1Ei are supported with the local ephemeral storage resource'],
+    ['limits.hugepages-2Mi', '7', '1Pi, 1Ei are supported with the hugepages resource'],
+  ].map(
+    ([resource, divisor, said]): BadInput => [
+      { [`${C}.env`]: [{ name: 'A', valueFrom: { resourceFieldRef: { resource, divisor } } }] },
+      INVALID,
+      `${C}.env[0].valueFrom.resourceFieldRef.divisor`,
+      said as string,
+    ],
+  ),
+  ...['configMapKeyRef', 'secretKeyRef'].map(
+    (ref): BadInput => [
+      { [`${C}.env`]: [{ name: 'A', valueFrom: { [ref]: { name: 'A_b', key: 'k' } } }] },
+      INVALID,
+      `${C}.env[0].valueFrom.${ref}.name`,
+      '"A_b": a lowercase RFC 1123 subdomain',
+    ],
+  ),
+  ...['configMapRef', 'secretRef'].map(
+    (ref): BadInput => [
+      { [`${C}.envFrom`]: [{ [ref]: { name: 'A_b' } }] },
+      INVALID,
+      `${C}.envFrom[0].${ref}.name`,
+      '"A_b": a lowercase RFC 1123 subdomain',
+    ],
+  ),
+  // What is wrong with an amount does not hide what is wrong with two.
+  [
+    { [`${C}.resources`]: { requests: { cpu: '1' }, limits: { cpu: '-1' } } },
+    INVALID,
+    `${C}.resources.requests`,
+    'must be less than or equal to cpu limit of -1',
+  ],
 ];
 
 test.each(bad)('%j: %s %s', (...input) => {
@@ -65,6 +101,8 @@ test.each<Record<string, unknown>>([
   { [`${MOUNT}.recursiveReadOnly`]: 'Disabled' },
   { [`${C}.resizePolicy`]: [memory, { resourceName: 'cpu', restartPolicy: 'NotRequired' }] },
   { [`${C}.lifecycle`]: { preStop: { sleep: { seconds: 0 } } } },
+  { [`${C}.env`]: [{ name: 'A', valueFrom: { resourceFieldRef: { resource: 'limits.memory', divisor: '1Mi' } } }] },
+  { 'spec.imagePullSecrets': [{}] },
 ])('good: %j', (changes) => {
   expect(texts(created(Pods, spoiled(good, changes)).problems)).toEqual([]);
 });

@@ -45,24 +45,26 @@ function validatePorts(path: string, c: Container, hostNetwork: boolean): FieldE
   return found;
 }
 
-function validateMount(path: string, m: VolumeMount, context: PodContext, c: Container): FieldError[] {
+/** @param list where the mounts stand: Kubernetes blames it, without the mount's index, for paths and propagation */
+function validateMount(list: string, i: number, m: VolumeMount, context: PodContext, c: Container): FieldError[] {
+  const path = `${list}[${i}]`;
   const found: FieldError[] = [];
   const volume = context.volumes.get(m.name);
   if (!m.name) found.push(required(`${path}.name`));
-  else if (!volume) found.push(notFound(`${path}.name`, m.name));
+  if (!volume) found.push(notFound(`${path}.name`, m.name ?? ''));
   if (!m.mountPath) found.push(required(`${path}.mountPath`));
-  if (m.subPath) found.push(...validateLocalPath(`${path}.subPath`, m.subPath));
+  if (m.subPath) found.push(...validateLocalPath(`${list}.subPath`, m.subPath));
   if (m.subPathExpr) {
     if (m.subPath)
       found.push(invalid(`${path}.subPathExpr`, m.subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
-    found.push(...validateLocalPath(`${path}.subPathExpr`, m.subPathExpr));
+    found.push(...validateLocalPath(`${list}.subPathExpr`, m.subPathExpr));
   }
   const propagation = m.mountPropagation;
-  found.push(...oneOfOptional(`${path}.mountPropagation`, propagation, PROPAGATION));
+  found.push(...oneOfOptional(`${list}.mountPropagation`, propagation, PROPAGATION));
   if (propagation === 'Bidirectional' && !c.securityContext?.privileged) {
     found.push(
       forbidden(
-        `${path}.mountPropagation`,
+        `${list}.mountPropagation`,
         'Bidirectional mount propagation is available only to privileged containers',
       ),
     );
@@ -87,9 +89,9 @@ function validateMounts(path: string, c: Container, context: PodContext): FieldE
   const found: FieldError[] = [];
   const paths = new Set<string>();
   for (const [i, m] of (c.volumeMounts ?? []).entries()) {
-    const at = `${path}.volumeMounts[${i}]`;
-    found.push(...validateMount(at, m, context, c));
-    if (paths.has(m.mountPath)) found.push(invalid(`${at}.mountPath`, m.mountPath, 'must be unique'));
+    found.push(...validateMount(`${path}.volumeMounts`, i, m, context, c));
+    if (paths.has(m.mountPath))
+      found.push(invalid(`${path}.volumeMounts[${i}].mountPath`, m.mountPath, 'must be unique'));
     paths.add(m.mountPath);
   }
   for (const [i, d] of (c.volumeDevices ?? []).entries()) {

@@ -1,5 +1,6 @@
 import { type FieldError, invalid, notSupported, required } from '../../../meta/fielderrors.ts';
-import { configMapKey, qualifiedName } from '../../../meta/names.ts';
+import { configMapKey, dnsSubdomain, qualifiedName } from '../../../meta/names.ts';
+import { compareQuantities } from '../../../meta/quantity.ts';
 import { invalidFor } from '../../check/check.ts';
 import type { Container } from './container.ts';
 import type { EnvFromSource, EnvVar, ObjectFieldSelector, ResourceFieldSelector } from './env.ts';
@@ -50,12 +51,41 @@ export function validateFieldRef(path: string, ref: ObjectFieldSelector, allowed
   return [notSupported(`${path}.fieldPath`, ref.fieldPath, allowed)];
 }
 
+const PROCESSOR_DIVISORS = ['1m', '1'];
+const BYTE_DIVISORS = [
+  '1',
+  ...['k', 'M', 'G', 'T', 'P', 'E', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'].map((unit) => `1${unit}`),
+];
+/** What a resource may be divided by, and how it is called then. */
+const DIVISORS: Readonly<Record<string, readonly [allowed: readonly string[], said: string]>> = {
+  cpu: [PROCESSOR_DIVISORS, `${PROCESSOR_DIVISORS.join(' and ')} are supported with the cpu resource`],
+  memory: [BYTE_DIVISORS, `${BYTE_DIVISORS.join(', ')} are supported with the memory resource`],
+  'ephemeral-storage': [
+    BYTE_DIVISORS,
+    `${BYTE_DIVISORS.join(', ')} are supported with the local ephemeral storage resource`,
+  ],
+  hugepages: [BYTE_DIVISORS, `${BYTE_DIVISORS.join(', ')} are supported with the hugepages resource`],
+};
+
+function validateDivisor(path: string, { resource, divisor }: ResourceFieldSelector): FieldError[] {
+  if (divisor === undefined || compareQuantities(divisor, '0') === 0) return [];
+  const [, name = ''] = /^(?:limits|requests)\.(hugepages(?=-)|.*)/.exec(resource) ?? [];
+  const [allowed, said] = DIVISORS[name] ?? [];
+  return allowed && !allowed.includes(divisor)
+    ? [invalid(`${path}.divisor`, resource, `only divisor's values ${said}`)]
+    : [];
+}
+
 /** A reference to a limit or request of a container; volumes must name the container. */
 export function validateResourceRef(path: string, ref: ResourceFieldSelector, inVolume: boolean): FieldError[] {
-  if (inVolume && !ref.containerName) return [required(`${path}.containerName`)];
-  if (!ref.resource) return [required(`${path}.resource`)];
-  if (ENV_RESOURCES.includes(ref.resource) || /^(limits|requests)\.hugepages-/.test(ref.resource)) return [];
-  return [notSupported(`${path}.resource`, ref.resource, ENV_RESOURCES)];
+  const { resource } = ref;
+  const found: FieldError[] = [];
+  if (inVolume && !ref.containerName) found.push(required(`${path}.containerName`));
+  else if (!resource) found.push(required(`${path}.resource`));
+  else if (!ENV_RESOURCES.includes(resource) && !/^(limits|requests)\.hugepages-/.test(resource)) {
+    found.push(notSupported(`${path}.resource`, resource, ENV_RESOURCES));
+  }
+  return [...found, ...validateDivisor(path, ref)];
 }
 
 interface KeyRef {
@@ -64,7 +94,7 @@ interface KeyRef {
 }
 
 function validateKeyRef(path: string, ref: KeyRef): FieldError[] {
-  const found = ref.name ? [] : [required(`${path}.name`)];
+  const found = invalidFor(`${path}.name`, ref.name ?? '', dnsSubdomain(ref.name ?? ''));
   if (!ref.key) found.push(required(`${path}.key`));
   else found.push(...invalidFor(`${path}.key`, ref.key, configMapKey(ref.key)));
   return found;
@@ -91,16 +121,21 @@ function validateValueFrom(path: string, env: EnvVar): FieldError[] {
   return found;
 }
 
-function validateEnvFrom(path: string, from: EnvFromSource): FieldError[] {
+const validateSourceName = (path: string, name: string | undefined): FieldError[] =>
+  name ? invalidFor(path, name, dnsSubdomain(name)) : [required(path)];
+
+/** @param list where the sources stand: it is blamed for those that are none, or two */
+function validateEnvFrom(list: string, i: number, from: EnvFromSource): FieldError[] {
+  const path = `${list}[${i}]`;
   const found: FieldError[] = [];
   if (from.prefix && !VARIABLE_NAME.test(from.prefix))
     found.push(invalid(`${path}.prefix`, from.prefix, VARIABLE_MESSAGE));
   const { configMapRef, secretRef } = from;
-  if (configMapRef && !configMapRef.name) found.push(required(`${path}.configMapRef.name`));
-  if (secretRef && !secretRef.name) found.push(required(`${path}.secretRef.name`));
+  if (configMapRef) found.push(...validateSourceName(`${path}.configMapRef.name`, configMapRef.name));
+  if (secretRef) found.push(...validateSourceName(`${path}.secretRef.name`, secretRef.name));
   const sources = [configMapRef, secretRef].filter(Boolean).length;
-  if (sources === 0) found.push(invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
-  if (sources > 1) found.push(invalid(path, '', 'may not have more than one field specified at a time'));
+  if (sources === 0) found.push(invalid(list, '', 'must specify one of: `configMapRef` or `secretRef`'));
+  if (sources > 1) found.push(invalid(list, '', 'may not have more than one field specified at a time'));
   return found;
 }
 
@@ -113,6 +148,6 @@ export function validateEnvironment(path: string, c: Container): FieldError[] {
     else if (!VARIABLE_NAME.test(env.name)) found.push(invalid(`${at}.name`, env.name, VARIABLE_MESSAGE));
     found.push(...validateValueFrom(`${at}.valueFrom`, env));
   }
-  for (const [i, from] of (c.envFrom ?? []).entries()) found.push(...validateEnvFrom(`${path}.envFrom[${i}]`, from));
+  for (const [i, from] of (c.envFrom ?? []).entries()) found.push(...validateEnvFrom(`${path}.envFrom`, i, from));
   return found;
 }

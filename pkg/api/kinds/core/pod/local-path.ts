@@ -1,9 +1,10 @@
 import { type FieldError, invalid } from '../../../meta/fielderrors.ts';
 
+export const backsteps = (path: string, value: string): FieldError[] =>
+  value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : [];
+
 /** A path inside a folder, such as a volume, may not lead out of it. */
-export function validateLocalPath(path: string, value: string): FieldError[] {
-  const found: FieldError[] = [];
-  if (value.startsWith('/')) found.push(invalid(path, value, 'must be a relative path'));
-  if (value.split('/').includes('..')) found.push(invalid(path, value, "must not contain '..'"));
-  return found;
-}
+export const validateLocalPath = (path: string, value: string): FieldError[] => [
+  ...(value.startsWith('/') ? [invalid(path, value, 'must be a relative path')] : []),
+  ...backsteps(path, value),
+];

@@ -106,9 +106,9 @@ const bad: BadInput[] = [
   ],
   [
     { [`${C}.env[0]`]: { name: 'A', valueFrom: { configMapKeyRef: { key: 'k' } } } },
-    REQUIRED,
+    INVALID,
     `${C}.env[0].valueFrom.configMapKeyRef.name`,
-    'Required value',
+    '"": a lowercase RFC 1123 subdomain',
   ],
   [
     { [`${C}.env[0]`]: { name: 'A', valueFrom: { secretKeyRef: { name: 's', key: '' } } } },
@@ -116,7 +116,7 @@ const bad: BadInput[] = [
     `${C}.env[0].valueFrom.secretKeyRef.key`,
     'Required value',
   ],
-  [{ [`${C}.envFrom`]: [{}] }, INVALID, `${C}.envFrom[0]`, 'must specify one of: `configMapRef` or `secretRef`'],
+  [{ [`${C}.envFrom`]: [{}] }, INVALID, `${C}.envFrom`, 'must specify one of: `configMapRef` or `secretRef`'],
   [{ [`${C}.envFrom`]: [{ secretRef: {} }] }, REQUIRED, `${C}.envFrom[0].secretRef.name`, 'Required value'],
   // resources
   [{ [`${C}.resources.limits.cpu`]: '-1' }, INVALID, `${C}.resources.limits[cpu]`, NEGATIVE],
@@ -197,14 +197,24 @@ const bad: BadInput[] = [
     'less than terminationGracePeriodSeconds (30)',
   ],
   // security
-  [{ [`${C}.securityContext`]: { runAsUser: -1 } }, INVALID, `${C}.securityContext.runAsUser`, NEGATIVE],
+  [
+    { [`${C}.securityContext`]: { runAsUser: -1 } },
+    INVALID,
+    `${C}.securityContext.runAsUser`,
+    'between 0 and 2147483647',
+  ],
   [
     { [`${C}.securityContext`]: { privileged: true, allowPrivilegeEscalation: false } },
     INVALID,
     `${C}.securityContext`,
     'cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
   ],
-  [{ 'spec.securityContext': { fsGroup: -1 } }, INVALID, 'spec.securityContext.fsGroup', NEGATIVE],
+  [
+    { 'spec.securityContext': { fsGroup: 2 ** 31 } },
+    INVALID,
+    'spec.securityContext.fsGroup',
+    'between 0 and 2147483647',
+  ],
   [
     { 'spec.hostPID': true, 'spec.shareProcessNamespace': true },
     INVALID,
@@ -251,7 +261,6 @@ const bad: BadInput[] = [
   [{ 'spec.hostname': 'A_b' }, INVALID, 'spec.hostname', 'RFC 1123 label'],
   [{ 'spec.serviceAccountName': 'X' }, INVALID, 'spec.serviceAccountName', 'RFC 1123 subdomain'],
   [{ 'spec.nodeName': 'N_1' }, INVALID, 'spec.nodeName', 'RFC 1123 subdomain'],
-  [{ 'spec.imagePullSecrets': [{}] }, REQUIRED, 'spec.imagePullSecrets[0].name', 'Required value'],
   [{ 'spec.hostAliases': [{ ip: '1.2.3' }] }, INVALID, 'spec.hostAliases[0].ip', 'must be a valid IP address'],
   [{ 'spec.schedulingGates': [{ name: 'a' }, { name: 'a' }] }, DUPLICATE, 'spec.schedulingGates[1]', '"a"'],
   [

@@ -89,16 +89,14 @@ function validateGates(path: string, spec: PodSpec): FieldError[] {
 
 /** A pod spec at `path`: of a pod or of a template. */
 export function validatePodSpec(path: string, spec: PodSpec): FieldError[] {
+  const volumes = validateVolumes(`${path}.volumes`, spec.volumes);
   const found = [
-    ...validateVolumes(`${path}.volumes`, spec.volumes),
-    ...validateContainers(path, { spec, volumes: new Map((spec.volumes ?? []).map((v) => [v.name, v])) }),
+    ...volumes.found,
+    ...validateContainers(path, { spec, volumes: volumes.usable }),
     ...oneOfRequired(`${path}.restartPolicy`, spec.restartPolicy, RESTART_POLICIES),
     ...validateDns(path, spec),
     ...validateLabels(spec.nodeSelector, `${path}.nodeSelector`),
     ...validatePodSecurity(path, spec),
-    ...(spec.imagePullSecrets ?? []).flatMap((s, i) =>
-      s.name ? [] : [required(`${path}.imagePullSecrets[${i}].name`)],
-    ),
     ...optionalSubdomain(`${path}.serviceAccountName`, spec.serviceAccountName),
     ...optionalSubdomain(`${path}.nodeName`, spec.nodeName),
     ...optionalSubdomain(`${path}.priorityClassName`, spec.priorityClassName),

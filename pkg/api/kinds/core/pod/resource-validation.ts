@@ -58,7 +58,6 @@ export function validateResources(path: string, r: ResourceRequirements | undefi
   if (!r) return [];
   const limits = r.limits ?? {};
   const found = [...validateAmounts(`${path}.limits`, limits), ...validateAmounts(`${path}.requests`, r.requests)];
-  if (found.length > 0) return found;
   for (const [name, request] of Object.entries(r.requests ?? {})) {
     found.push(...validateRequest(path, name, request, limits));
   }

@@ -1,7 +1,7 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../../meta/fielderrors.ts';
 import { type LabelSelectorLike, validateLabelSelector } from '../../../meta/labels.ts';
-import { labelValue, qualifiedName } from '../../../meta/names.ts';
-import { invalidFor, oneOfOptional, oneOfRequired } from '../../check/check.ts';
+import { dnsLabel, dnsSubdomain, labelValue, qualifiedName } from '../../../meta/names.ts';
+import { invalidFor, oneOfOptional } from '../../check/check.ts';
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../selectors.ts';
 import type { Affinity, NodeAffinity, PodAffinityTerm, Toleration, TopologySpreadConstraint } from './affinity.ts';
 import type { PodSpec } from './spec.ts';
@@ -60,7 +60,9 @@ function validateFieldRequirement(path: string, r: NodeSelectorRequirement): Fie
       );
     }
   } else found.push(invalid(`${path}.operator`, r.operator ?? '', 'not a valid selector operator'));
-  if (r.key !== 'metadata.name') found.push(invalid(`${path}.key`, r.key, 'not a valid field selector key'));
+  if (r.key !== 'metadata.name') return [...found, invalid(`${path}.key`, r.key, 'not a valid field selector key')];
+  for (const [i, v] of (r.values ?? []).entries())
+    found.push(...invalidFor(`${path}.values[${i}]`, v, dnsSubdomain(v)));
   return found;
 }
 
@@ -106,6 +108,7 @@ function validatePodTerm(path: string, t: PodAffinityTerm | undefined): FieldErr
   const found = [
     ...validateLabelSelector(t?.labelSelector, `${path}.labelSelector`),
     ...validateLabelSelector(t?.namespaceSelector, `${path}.namespaceSelector`),
+    ...(t?.namespaces ?? []).flatMap((name) => invalidFor(`${path}.namespace`, name, dnsLabel(name))),
     ...validateLabelKeys(`${path}.matchLabelKeys`, t?.matchLabelKeys, t?.labelSelector),
     ...validateLabelKeys(`${path}.mismatchLabelKeys`, t?.mismatchLabelKeys, t?.labelSelector),
     ...keysTwice(path, t),
@@ -115,8 +118,9 @@ function validatePodTerm(path: string, t: PodAffinityTerm | undefined): FieldErr
     const why = 'exists in both matchLabelKeys and mismatchLabelKeys';
     found.push(invalid(`${path}.matchLabelKeys[${i}]`, key, why));
   }
-  if (!t?.topologyKey) found.push(required(`${path}.topologyKey`, 'can not be empty'));
-  else found.push(...invalidFor(`${path}.topologyKey`, t.topologyKey, qualifiedName(t.topologyKey)));
+  const { topologyKey = '' } = t ?? {};
+  if (!topologyKey) found.push(required(`${path}.topologyKey`, 'can not be empty'));
+  found.push(...invalidFor(`${path}.topologyKey`, topologyKey, qualifiedName(topologyKey)));
   return found;
 }
 
@@ -154,7 +158,8 @@ const positive = (path: string, n: number): FieldError[] =>
 function validateSpread(path: string, c: TopologySpreadConstraint): FieldError[] {
   const found = positive(`${path}.maxSkew`, c.maxSkew);
   if (!c.topologyKey) found.push(required(`${path}.topologyKey`, 'can not be empty'));
-  found.push(...oneOfRequired(`${path}.whenUnsatisfiable`, c.whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']));
+  const ways = ['DoNotSchedule', 'ScheduleAnyway'];
+  found.push(...oneOfOptional(`${path}.whenUnsatisfiable`, c.whenUnsatisfiable ?? '', ways));
   if (c.minDomains !== undefined) {
     found.push(...positive(`${path}.minDomains`, c.minDomains));
     if (c.whenUnsatisfiable !== 'DoNotSchedule') {
@@ -175,13 +180,16 @@ function validateSpread(path: string, c: TopologySpreadConstraint): FieldError[]
   return found;
 }
 
-function validateSpreads(path: string, list: readonly TopologySpreadConstraint[] | undefined): FieldError[] {
-  const seen = new Set<string>();
-  return (list ?? []).flatMap((c, i) => {
+const spreadKey = (c: TopologySpreadConstraint): string => `{${c.topologyKey}, ${c.whenUnsatisfiable}}`;
+
+/** Of two that are alike the first is blamed. */
+function validateSpreads(path: string, list: readonly TopologySpreadConstraint[] = []): FieldError[] {
+  return list.flatMap((c, i) => {
     const found = validateSpread(`${path}[${i}]`, c);
-    const key = `{${c.topologyKey}, ${c.whenUnsatisfiable}}`;
-    if (seen.has(key)) found.push(duplicate(`${path}[${i}].{topologyKey, whenUnsatisfiable}`, key));
-    seen.add(key);
+    const key = spreadKey(c);
+    if (list.slice(i + 1).some((other) => spreadKey(other) === key)) {
+      found.push(duplicate(`${path}[${i}].{topologyKey, whenUnsatisfiable}`, key));
+    }
     return found;
   });
 }

@@ -50,6 +50,27 @@ bad.push(
   [{ [`${C}.procMount`]: 'x' }, UNSUPPORTED, `${C}.procMount`, '"Default", "Unmasked"'],
   [{ [`${C}.procMount`]: 'Unmasked' }, INVALID, `${C}.procMount`, '`hostUsers` must be false to use `Unmasked`'],
   [{ 'spec.hostUsers': false, 'spec.hostPID': true }, FORBIDDEN, 'spec.hostPID', 'when `pod.Spec.HostUsers` is false'],
+  ...[`${POD}.runAsUser`, `${POD}.runAsGroup`, `${C}.runAsUser`, `${C}.runAsGroup`].flatMap((at) =>
+    [-1, 2 ** 31].map((id): BadInput => [{ [at]: id }, INVALID, at, 'must be between 0 and 2147483647, inclusive']),
+  ),
+  [
+    { [`${POD}.supplementalGroups`]: [2 ** 31] },
+    INVALID,
+    `${POD}.supplementalGroups[0]`,
+    'must be between 0 and 2147483647, inclusive',
+  ],
+  [
+    { [`${POD}.sysctls`]: [{ name: 'a'.repeat(254), value: '1' }] },
+    INVALID,
+    `${POD}.sysctls[0].name`,
+    'must have at most 253 characters',
+  ],
+  [
+    { [`${POD}.seccompProfile`]: { localhostProfile: 'a' } },
+    INVALID,
+    `${POD}.seccompProfile.localhostProfile`,
+    'can only be set when seccomp type is Localhost',
+  ],
   [{ 'spec.os': { name: '' } }, REQUIRED, 'spec.os.name', 'cannot be empty'],
   [{ 'spec.os': { name: 'plan9' } }, UNSUPPORTED, 'spec.os', '"linux", "windows"'],
   [

@@ -1,13 +1,19 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../../meta/fielderrors.ts';
-import { nonNegative, oneOfOptional } from '../../check/check.ts';
+import { oneOfOptional } from '../../check/check.ts';
 import type { Container } from './container.ts';
 import { validateLocalPath } from './local-path.ts';
 import type { AppArmorProfile, SeccompProfile } from './security.ts';
 import type { PodSpec } from './spec.ts';
 
 const SYSCTL = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
+const MAX_SYSCTL = 253;
+const MAX_ID = 2 ** 31 - 1;
 const PROFILES = ['Localhost', 'RuntimeDefault', 'Unconfined'];
 const SYSTEMS = ['linux', 'windows'];
+
+/** The number of a user or a group. */
+const validateId = (path: string, id: number | undefined): FieldError[] =>
+  id !== undefined && (id < 0 || id > MAX_ID) ? [invalid(path, id, `must be between 0 and ${MAX_ID}, inclusive`)] : [];
 
 function validateProfile(
   path: string,
@@ -17,14 +23,16 @@ function validateProfile(
   if (!profile) return [];
   const { localhostProfile: file } = profile;
   const type: string | undefined = profile.type;
-  if (!type) return [required(`${path}.type`, `type is required when ${path.split('.').at(-1)} is set`)];
-  const found = PROFILES.includes(type) ? [] : [notSupported(`${path}.type`, type, PROFILES)];
+  const found: FieldError[] = [];
+  if (!type) found.push(required(`${path}.type`, `type is required when ${path.split('.').at(-1)} is set`));
+  else if (!PROFILES.includes(type)) found.push(notSupported(`${path}.type`, type, PROFILES));
   const at = `${path}.localhostProfile`;
   if (type !== 'Localhost') {
     if (file !== undefined) found.push(invalid(at, file, `can only be set when ${what} type is Localhost`));
-  } else if (!file) found.push(required(at, `must be set when ${what} type is Localhost`));
-  else if (what === 'seccomp') found.push(...validateLocalPath(at, file));
-  else if (file.trim() !== file) found.push(invalid(at, file, 'must not be padded with whitespace'));
+  } else if (what === 'seccomp' ? file === undefined : !file)
+    found.push(required(at, `must be set when ${what} type is Localhost`));
+  else if (what === 'seccomp') found.push(...validateLocalPath(at, file ?? ''));
+  else if (file?.trim() !== file) found.push(invalid(at, file, 'must not be padded with whitespace'));
   return found;
 }
 
@@ -44,8 +52,8 @@ function validateSysctls(path: string, list: readonly { name: string }[] | undef
     const again = names.has(name);
     names.add(name);
     if (!name) return [required(at)];
-    if (!SYSCTL.test(name)) {
-      return [invalid(at, name, `must have at most 253 characters and match regex ${SYSCTL.source}`)];
+    if (name.length > MAX_SYSCTL || !SYSCTL.test(name)) {
+      return [invalid(at, name, `must have at most ${MAX_SYSCTL} characters and match regex ${SYSCTL.source}`)];
     }
     return again ? [duplicate(at, name)] : [];
   });
@@ -73,10 +81,10 @@ export function validatePodSecurity(path: string, spec: PodSpec): FieldError[] {
   const sc = spec.securityContext ?? {};
   const at = `${path}.securityContext`;
   const found = [
-    ...nonNegative(`${at}.runAsUser`, sc.runAsUser),
-    ...nonNegative(`${at}.runAsGroup`, sc.runAsGroup),
-    ...nonNegative(`${at}.fsGroup`, sc.fsGroup),
-    ...(sc.supplementalGroups ?? []).flatMap((g, i) => nonNegative(`${at}.supplementalGroups[${i}]`, g)),
+    ...validateId(`${at}.runAsUser`, sc.runAsUser),
+    ...validateId(`${at}.runAsGroup`, sc.runAsGroup),
+    ...validateId(`${at}.fsGroup`, sc.fsGroup),
+    ...(sc.supplementalGroups ?? []).flatMap((g, i) => validateId(`${at}.supplementalGroups[${i}]`, g)),
     ...oneOfOptional(`${at}.fsGroupChangePolicy`, sc.fsGroupChangePolicy, ['Always', 'OnRootMismatch']),
     ...oneOfOptional(`${at}.supplementalGroupsPolicy`, sc.supplementalGroupsPolicy, ['Merge', 'Strict']),
     ...validateConfinement(at, sc),
@@ -97,8 +105,8 @@ export function validateContainerSecurity(path: string, c: Container, spec: PodS
   const sc = c.securityContext;
   if (!sc) return [];
   const found = [
-    ...nonNegative(`${path}.runAsUser`, sc.runAsUser),
-    ...nonNegative(`${path}.runAsGroup`, sc.runAsGroup),
+    ...validateId(`${path}.runAsUser`, sc.runAsUser),
+    ...validateId(`${path}.runAsGroup`, sc.runAsGroup),
     ...validateConfinement(path, sc),
     ...oneOfOptional(`${path}.procMount`, sc.procMount, ['Default', 'Unmasked']),
   ];

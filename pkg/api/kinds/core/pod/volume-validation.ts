@@ -1,9 +1,11 @@
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../../meta/fielderrors.ts';
+import { dnsSubdomain } from '../../../meta/names.ts';
 import { compareQuantities } from '../../../meta/quantity.ts';
-import { oneOfOptional, requiredLabel } from '../../check/check.ts';
+import { driverName, invalidFor, oneOfOptional, requiredLabel } from '../../check/check.ts';
 import { validateClaimSpec } from '../volume/claim-validation.ts';
 import { validateFieldRef, validateResourceRef } from './env-validation.ts';
-import { validateLocalPath } from './local-path.ts';
+import { backsteps, validateLocalPath } from './local-path.ts';
+import { NETWORK_CHECKS } from './network-volume-validation.ts';
 import type { DownwardAPIVolumeFile, KeyToPath, VolumeProjection } from './volume-sources.ts';
 import { type Volume, VolumeSource } from './volumes.ts';
 
@@ -46,9 +48,9 @@ function validateInside(path: string, value: string): FieldError[] {
   return found;
 }
 
-function validateFiles(path: string, items: readonly DownwardAPIVolumeFile[] | undefined): FieldError[] {
-  return (items ?? []).flatMap((file, i) => {
-    const at = `${path}[${i}]`;
+/** @param at the volume itself: Kubernetes names no item */
+function validateFiles(at: string, items: readonly DownwardAPIVolumeFile[] | undefined): FieldError[] {
+  return (items ?? []).flatMap((file) => {
     const found: FieldError[] = file.path ? validateInside(`${at}.path`, file.path) : [required(`${at}.path`)];
     if (file.fieldRef) {
       found.push(...validateFieldRef(`${at}.fieldRef`, file.fieldRef, VOLUME_FIELDS));
@@ -62,18 +64,37 @@ function validateFiles(path: string, items: readonly DownwardAPIVolumeFile[] | u
   });
 }
 
-function validateProjection(path: string, p: VolumeProjection): FieldError[] {
+/** Paths that several sources, or one of them twice, would write. */
+class Paths {
+  readonly #taken = new Set<string>();
+
+  /** @param who the object it comes from, or the path itself where there is none */
+  take(volume: string, path: string | undefined, who = path ?? ''): FieldError[] {
+    if (!path) return [];
+    if (this.#taken.has(path)) return [invalid(volume, who, 'conflicting duplicate paths')];
+    this.#taken.add(path);
+    return [];
+  }
+}
+
+function validateProjection(volume: string, i: number, p: VolumeProjection, paths: Paths): FieldError[] {
+  const path = `${volume}.sources[${i}]`;
   const found: FieldError[] = [];
   const { secret, configMap, downwardAPI, serviceAccountToken: token, clusterTrustBundle: bundle } = p;
   if (secret) {
     if (!secret.name) found.push(required(`${path}.secret.name`));
     found.push(...validateItems(`${path}.secret`, secret.items));
+    found.push(...(secret.items ?? []).flatMap((item) => paths.take(volume, item.path, secret.name)));
   }
   if (configMap) {
     if (!configMap.name) found.push(required(`${path}.configMap.name`));
     found.push(...validateItems(`${path}.configMap`, configMap.items));
+    found.push(...(configMap.items ?? []).flatMap((item) => paths.take(volume, item.path, configMap.name)));
   }
-  if (downwardAPI) found.push(...validateFiles(`${path}.downwardAPI`, downwardAPI.items));
+  if (downwardAPI) {
+    found.push(...validateFiles(`${path}.downwardAPI`, downwardAPI.items));
+    found.push(...(downwardAPI.items ?? []).flatMap((file) => paths.take(volume, file.path)));
+  }
   if (token) {
     const at = `${path}.serviceAccountToken`;
     const seconds = token.expirationSeconds ?? 3600;
@@ -81,24 +102,19 @@ function validateProjection(path: string, p: VolumeProjection): FieldError[] {
       found.push(invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes'));
     if (seconds > 2 ** 32)
       found.push(invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration larger than 2^32 seconds'));
-    if (!token.path) found.push(required(`${at}.path`));
-    else found.push(...validateInside(`${at}.path`, token.path));
+    if (!token.path) found.push(required(`${volume}.path`));
+    else found.push(...validateInside(`${volume}.path`, token.path));
   }
   const count = [secret, configMap, downwardAPI, token, bundle].filter(Boolean).length;
-  if (count === 0) found.push(required(path, 'may not be an empty projection'));
   if (count > 1) found.push(forbidden(path, 'may not specify more than 1 volume type'));
   return found;
 }
 
-const absolute = (path: string, value: string): FieldError[] => {
-  if (!value) return [required(path)];
-  return value.startsWith('/') ? [] : [invalid(path, value, 'must be an absolute path')];
-};
-
-const backsteps = (path: string, value: string): FieldError[] =>
-  value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : [];
-
 type Check<K extends keyof Volume> = (path: string, source: NonNullable<Volume[K]>) => FieldError[];
+
+/** Kubernetes blames the driver's own name, and with a space in it when there is no secret's. */
+const validateSecretName = (at: string, name: string): FieldError[] =>
+  name ? invalidFor(`${at}.name`, name, dnsSubdomain(name)) : [required(`${at}.nodePublishSecretRef .name`)];
 
 /** Checks by source; sources without one are taken as they are. */
 const CHECKS: { [K in keyof Volume]?: Check<K> } = {
@@ -120,22 +136,24 @@ const CHECKS: { [K in keyof Volume]?: Check<K> } = {
     ...validateMode(`${at}.defaultMode`, s.defaultMode),
     ...validateItems(at, s.items),
   ],
-  downwardAPI: (at, s) => [
-    ...validateMode(`${at}.defaultMode`, s.defaultMode),
-    ...validateFiles(`${at}.items`, s.items),
-  ],
-  projected: (at, s) => [
-    ...validateMode(`${at}.defaultMode`, s.defaultMode),
-    ...(s.sources ?? []).flatMap((p, i) => validateProjection(`${at}.sources[${i}]`, p)),
-  ],
+  downwardAPI: (at, s) => [...validateMode(`${at}.defaultMode`, s.defaultMode), ...validateFiles(at, s.items)],
+  projected: (at, s) => {
+    const paths = new Paths();
+    return [
+      ...validateMode(`${at}.defaultMode`, s.defaultMode),
+      ...(s.sources ?? []).flatMap((p, i) => validateProjection(at, i, p, paths)),
+    ];
+  },
   persistentVolumeClaim: (at, s) => (s.claimName ? [] : [required(`${at}.claimName`)]),
-  nfs: (at, s) => [...(s.server ? [] : [required(`${at}.server`)]), ...absolute(`${at}.path`, s.path)],
-  csi: (at, s) => (s.driver ? [] : [required(`${at}.driver`)]),
+  csi: (at, s) => [
+    ...driverName(`${at}.driver`, s.driver),
+    ...(s.nodePublishSecretRef ? validateSecretName(at, s.nodePublishSecretRef.name ?? '') : []),
+  ],
   ephemeral: (at, s) =>
     s.volumeClaimTemplate
       ? validateClaimSpec(`${at}.volumeClaimTemplate.spec`, s.volumeClaimTemplate.spec ?? {})
       : [required(`${at}.volumeClaimTemplate`)],
-  gitRepo: (at, s) => (s.repository ? [] : [required(`${at}.repository`)]),
+  ...NETWORK_CHECKS,
 };
 
 /** In the order in which Kubernetes looks: of two sources the later one is the one too many. */
@@ -158,14 +176,18 @@ function validateSource(path: string, v: Volume): FieldError[] {
   return found;
 }
 
-/** The volumes of a pod. */
-export function validateVolumes(path: string, volumes: readonly Volume[] | undefined): FieldError[] {
-  const names = new Set<string>();
-  return (volumes ?? []).flatMap((v, i) => {
+/** The volumes of a pod; those that are right are what its containers can mount, by name. */
+export function validateVolumes(
+  path: string,
+  volumes: readonly Volume[] | undefined,
+): { readonly found: FieldError[]; readonly usable: ReadonlyMap<string, Volume> } {
+  const usable = new Map<string, Volume>();
+  const found = (volumes ?? []).flatMap((v, i) => {
     const at = `${path}[${i}]`;
-    const found = [...validateSource(at, v), ...requiredLabel(`${at}.name`, v.name)];
-    if (names.has(v.name)) found.push(duplicate(`${at}.name`, v.name));
-    names.add(v.name);
-    return found;
+    const wrong = [...validateSource(at, v), ...requiredLabel(`${at}.name`, v.name)];
+    if (usable.has(v.name)) wrong.push(duplicate(`${at}.name`, v.name));
+    if (wrong.length === 0) usable.set(v.name, v);
+    return wrong;
   });
+  return { found, usable };
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { podWarnings, templateWarnings } from './warnings.ts';
 
+const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
+const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution';
 const container = { name: 'c', image: 'i' };
 
 test('a pod of today', () => {
@@ -31,11 +33,29 @@ test('what is taken, but not liked', () => {
       },
     ],
   };
+  const term = { topologyKey: 'zone' };
+  const odd = {
+    ...spec,
+    imagePullSecrets: [{ name: 's' }, {}],
+    volumes: [{ name: 'v', rbd: { monitors: [], image: 'i' } }],
+    topologySpreadConstraints: [{ maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule' as const, ...term }],
+    affinity: {
+      podAffinity: { [REQUIRED]: [{ ...term, labelSelector: {} }, term] },
+      podAntiAffinity: { [PREFERRED]: [{ weight: 1, podAffinityTerm: term }] },
+    },
+  };
   const metadata = { annotations: { 'container.apparmor.security.beta.kubernetes.io/c': 'x' } };
-  expect(templateWarnings('spec.template', () => ({ metadata, spec }))({})).toEqual([
+  expect(templateWarnings('spec.template', () => ({ metadata, spec: odd }))({})).toEqual([
     'spec.template.metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since v1.30; use the "appArmorProfile" field instead',
     'spec.template.spec.nodeSelector[beta.kubernetes.io/arch]: deprecated since v1.14; use "kubernetes.io/arch" instead',
     'spec.template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1',
+    'spec.template.spec.imagePullSecrets[1].name: invalid empty name ""',
+    'spec.template.spec.volumes[0].rbd: deprecated in v1.28, non-functional in v1.31+',
+    ...[
+      'topologySpreadConstraints[0].labelSelector',
+      `affinity.podAffinity.${REQUIRED}[1].labelSelector`,
+      `affinity.podAntiAffinity.${PREFERRED}[0].podAffinityTerm.labelSelector`,
+    ].map((at) => `spec.template.spec.${at}: a null labelSelector results in matching no pod`),
     'spec.template.spec.initContainers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer',
     'spec.template.spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
     'spec.template.spec.containers[0].ports[1]: duplicate port definition with spec.template.spec.containers[0].ports[0]',

@@ -11,6 +11,17 @@ const RENAMED: ReadonlyMap<string, readonly [since: string, now: string]> = new 
   ['failure-domain.beta.kubernetes.io/region', ['v1.17', 'topology.kubernetes.io/region']],
   ['failure-domain.beta.kubernetes.io/zone', ['v1.17', 'topology.kubernetes.io/zone']],
 ]);
+/** Sources of volumes that are gone or will be. */
+const DEPRECATED = [
+  ['gitRepo', 'deprecated in v1.11'],
+  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+] as const;
 const SECCOMP = 'seccomp.security.alpha.kubernetes.io/pod';
 const SECCOMP_PREFIX = 'container.seccomp.security.alpha.kubernetes.io/';
 const APPARMOR_PREFIX = 'container.apparmor.security.beta.kubernetes.io/';
@@ -40,6 +51,25 @@ function* ofResources(c: Container, path: string): Generator<string> {
       const value = c.resources?.[part]?.[name];
       if (value === undefined || !isQuantity(value) || nanoValue(value) % WHOLE === 0n) continue;
       yield `${path}.resources.${part}[${name}]: fractional byte value "${value}" is invalid, must be an integer`;
+    }
+  }
+}
+
+const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
+const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution';
+
+/** Where a selector of pods is missing that would have to be there to select any. */
+function* withoutSelector(spec: PodSpec | undefined): Generator<string> {
+  for (const [i, c] of (spec?.topologySpreadConstraints ?? []).entries()) {
+    if (!c.labelSelector) yield `topologySpreadConstraints[${i}].labelSelector`;
+  }
+  for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
+    const terms = spec?.affinity?.[kind];
+    for (const [i, t] of (terms?.[REQUIRED] ?? []).entries()) {
+      if (!t.labelSelector) yield `affinity.${kind}.${REQUIRED}[${i}].labelSelector`;
+    }
+    for (const [i, w] of (terms?.[PREFERRED] ?? []).entries()) {
+      if (!w.podAffinityTerm?.labelSelector) yield `affinity.${kind}.${PREFERRED}[${i}].podAffinityTerm.labelSelector`;
     }
   }
 }
@@ -77,9 +107,14 @@ export function podWarnings(t: Template): string[] {
       `${at}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`,
     );
   }
-  for (const [i, v] of (spec?.volumes ?? []).entries()) {
-    if ('gitRepo' in v && v.gitRepo) found.push(`${at}.volumes[${i}].gitRepo: deprecated in v1.11`);
+  for (const [i, s] of (spec?.imagePullSecrets ?? []).entries()) {
+    if (!s.name) found.push(`${at}.imagePullSecrets[${i}].name: invalid empty name ""`);
   }
+  for (const [i, v] of (spec?.volumes ?? []).entries()) {
+    for (const [source, since] of DEPRECATED) if (v[source]) found.push(`${at}.volumes[${i}].${source}: ${since}`);
+  }
+  for (const where of withoutSelector(spec))
+    found.push(`${at}.${where}: a null labelSelector results in matching no pod`);
   for (const kind of ['initContainers', 'containers'] as const) {
     for (const [i, c] of (spec?.[kind] ?? []).entries()) found.push(...ofContainer(c, `${at}.${kind}[${i}]`));
   }
