@@ -1,4 +1,5 @@
 import type { CertificateSigningRequest } from '#api/kinds/index.ts';
+import { sameJson } from '#api/meta/equal.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { Authorizer } from '../authz/rules.ts';
 import type { AdmissionPlugin, Attributes } from './types.ts';
@@ -64,7 +65,11 @@ export function certificateAdmission(authorizer: Authorizer): AdmissionPlugin {
       const old = a.oldObject as CertificateSigningRequest | undefined;
       const now = a.object as CertificateSigningRequest;
       const signer = old?.spec?.signerName ?? '';
-      const signs = a.subresource === 'status' && now.status?.certificate !== old?.status?.certificate;
+      // That it failed is the signer's word, too.
+      const signs =
+        a.subresource === 'status' &&
+        (now.status?.certificate !== old?.status?.certificate ||
+          !sameJson(now.status?.conditions ?? [], old?.status?.conditions ?? []));
       const verb = a.subresource === 'approval' ? 'approve' : signs ? 'sign' : undefined;
       if (verb === undefined || may(a, verb, signer)) return;
       const why = `user not permitted to ${verb} requests with signerName "${signer}"`;

@@ -1,4 +1,12 @@
-import { type Node, type Pod, Pods, type TokenRequest } from '#api/kinds/index.ts';
+import {
+  CSIDrivers,
+  type Node,
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  type Pod,
+  Pods,
+  type TokenRequest,
+} from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { errors } from '#api/meta/errors.ts';
 import { nodeOf } from '../authz/node.ts';
@@ -36,6 +44,24 @@ const changedLabels = (now: Readonly<Record<string, string>>, before: Readonly<R
     .filter((k) => now[k] !== before[k] && isReserved(k))
     .sort();
 
+/** A mirror pod belongs to its node, and to nobody else whose pods it could be taken for. */
+function ownerRefusal(pod: Pod, node: string): string | undefined {
+  const [owner, ...others] = pod.metadata?.ownerReferences ?? [];
+  const can = `node "${node}" can only create pods with`;
+  if (others.length > 0) return `${can} a single owner reference set to itself`;
+  if (owner?.apiVersion !== 'v1' || owner.kind !== 'Node' || owner.name !== node) {
+    return `${can} an owner reference set to itself`;
+  }
+  if (!owner.controller) return `${can} a controller owner reference set to itself`;
+  return owner.blockOwnerDeletion ? `node "${node}" must not set blockOwnerDeletion on an owner reference` : undefined;
+}
+
+/** Whether a pod has a token for an audience mounted; "" is that of the API server. */
+const mounts = (pod: Pod, audience: string): boolean =>
+  (pod.spec?.volumes ?? []).some((v) =>
+    v.projected?.sources?.some((s) => s.serviceAccountToken && (s.serviceAccountToken.audience ?? '') === audience),
+  );
+
 /** Why the change of a pod is refused; undefined: it is fine. */
 function podRefusal(a: Attributes, node: string): string | undefined {
   const old = a.oldObject as Pod | undefined;
@@ -57,6 +83,8 @@ function podRefusal(a: Attributes, node: string): string | undefined {
     return `pod does not have "${MIRROR}" annotation, node "${node}" can only create mirror pods`;
   }
   if (pod.spec?.nodeName !== node) return `node "${node}" can only create pods with spec.nodeName set to itself`;
+  const foreign = ownerRefusal(pod, node);
+  if (foreign) return foreign;
   const refs = referencesOf(pod);
   for (const [what, names] of Object.entries(refs) as [string, ReadonlySet<string>][]) {
     if (names.size > 0) return `node "${node}" can not create pods that reference ${what}`;
@@ -94,9 +122,24 @@ export function nodeRestriction(lookup: Lookup): AdmissionPlugin {
     if (!ref.uid) return 'node requested token with a pod binding without a uid';
     const pod = await lookup.find(Pods, a.namespace, ref.name);
     if (!pod || pod.metadata.uid !== ref.uid) return `node requested token for a pod that is not there: ${ref.name}`;
-    return pod.spec?.nodeName === node
-      ? undefined
-      : 'node requested token bound to a pod scheduled on a different node';
+    if (pod.spec?.nodeName !== node) return 'node requested token bound to a pod scheduled on a different node';
+    const [audience = '', ...more] = (a.object as TokenRequest).spec?.audiences ?? [];
+    if (more.length > 0) return 'node may only request 0 or 1 audiences';
+    if (mounts(pod, audience) || (await wantedByDriver(pod, a.namespace, audience))) return undefined;
+    return `audience "${audience}" not found in pod spec volume`;
+  };
+
+  /** Whether the CSI driver of one of the pod's volumes asks for tokens for the audience. */
+  const wantedByDriver = async (pod: Pod, namespace: string, audience: string): Promise<boolean> => {
+    for (const v of pod.spec?.volumes ?? []) {
+      const claimName = v.persistentVolumeClaim?.claimName ?? (v.ephemeral && `${pod.metadata?.name}-${v.name}`);
+      const claim = claimName && (await lookup.find(PersistentVolumeClaims, namespace, claimName));
+      const volume = claim && (await lookup.find(PersistentVolumes, '', claim.spec?.volumeName ?? ''));
+      const name = v.csi?.driver ?? (volume ? volume.spec?.csi?.driver : undefined);
+      const driver = name && (await lookup.find(CSIDrivers, '', name));
+      if (driver && (driver.spec?.tokenRequests ?? []).some((t) => (t.audience ?? '') === audience)) return true;
+    }
+    return false;
   };
 
   const evictionRefusal = async (a: Attributes, node: string): Promise<string | undefined> => {
@@ -119,6 +162,10 @@ export function nodeRestriction(lookup: Lookup): AdmissionPlugin {
         const own = a.namespace === 'kube-node-lease' && (a.name || a.object?.metadata?.name) === node;
         return own ? undefined : `can only access node lease with the same name as the requesting node`;
       }
+      case 'storage.k8s.io/csinodes':
+        return (a.name || a.object?.metadata?.name) === node
+          ? undefined
+          : 'can only access CSINode with the same name as the requesting node';
       default:
         return undefined;
     }

@@ -22,6 +22,15 @@ export const SYSTEM_PRIORITY_CLASSES: readonly PriorityClass[] = [
 const DEFAULT_PRIORITY = 0;
 const DEFAULT_POLICY = 'PreemptLowerPriority';
 
+/** What was given on creation stays with who writes the pod back without it. */
+function keepPriority(a: Attributes): void {
+  const { spec } = a.object as Pod;
+  const before = (a.oldObject as Pod | undefined)?.spec;
+  if (!spec || !before) return;
+  if (before.priority !== undefined) spec.priority ??= before.priority;
+  if (before.preemptionPolicy !== undefined) spec.preemptionPolicy ??= before.preemptionPolicy;
+}
+
 /** Gives pods the number behind their class, and lets only one class be the default ("Pod Priority and Preemption"). */
 export function priorityAdmission(lookup: Lookup): AdmissionPlugin {
   /** Of several defaults, which only a race can make, the lowest counts. */
@@ -61,6 +70,7 @@ export function priorityAdmission(lookup: Lookup): AdmissionPlugin {
     name: 'Priority',
     async admit(a) {
       if (concerns(a, '', 'pods', 'CREATE')) await admitPod(a);
+      else if (concerns(a, '', 'pods', 'UPDATE')) keepPriority(a);
     },
     validate(a) {
       if (!concerns(a, 'scheduling.k8s.io', 'priorityclasses', 'CREATE', 'UPDATE')) return;
