@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ensureLoaded } from '../../deploy/images/store.ts';
 import { workloadImages } from '../../deploy/images/workloads.ts';
 import { run } from '../../deploy/run.ts';
+import { createGuest, type GuestOptions } from './guest/node.ts';
 import { createLan, type Lan, removeLan } from './lan.ts';
 import { type BedLease, takeBed } from './lease.ts';
 import { BEDS } from './machine/bare.ts';
@@ -27,6 +28,8 @@ export interface BedOptions {
   readonly dualStack?: boolean;
   /** Machines as a user has them before `make up`, without dockerd and images; default false. */
   readonly bare?: boolean;
+  /** The last one is a virtual machine. */
+  readonly guest?: GuestOptions | undefined;
   /** A fixed network such as "10.89.0" instead of one of the bed's own. */
   readonly network?: { readonly bed: number; readonly prefix: string };
 }
@@ -59,6 +62,7 @@ export async function createBed(options: BedOptions): Promise<Bed> {
           cgroupRoot: `${cgroupOf(number)}/${name}`,
           bare,
         };
+        if (options.guest && n === numbers.at(-1)) return createGuest(spec, options.guest);
         const node = await createNode(spec);
         if (images) await ensureLoaded(images, node.dockerHost);
         return node;

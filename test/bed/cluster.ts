@@ -7,6 +7,7 @@ import { build } from '../../deploy/build.ts';
 import { type Bed, createBed } from './bed.ts';
 import { type ClusterNode, clusterNode } from './cluster-node.ts';
 import { type ControlPlane, coxswain, type ExtraFlags, etcdMembers, loadBalancer } from './control-plane.ts';
+import type { GuestOptions } from './guest/node.ts';
 import { KUBECTL_ENV } from './kubectls.ts';
 import { type EtcdAccess, etcdAccess, type Families, type Layout, layOut, rangesOf, repository } from './layout.ts';
 import type { BedNode } from './node.ts';
@@ -23,6 +24,8 @@ export interface ClusterOptions {
   readonly members?: 1 | 3;
   /** Machines of the test bed on which nothing runs: a test may make nodes of them; default 0. */
   readonly spares?: number;
+  /** The last of `nodes` is a virtual machine with another kernel than this one's, and flags of its own. */
+  readonly guest?: Omit<GuestOptions, 'shared'> & { readonly flags: ExtraFlags };
   /** Of pods, Services and nodes; default IPv4 only. */
   readonly families?: Families;
   /** Short lease and election times, data in memory where there is room: for tests, not for measuring; default true. */
@@ -91,7 +94,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const dir = options.dir ?? newFolder(fast);
   mkdirSync(join(dir, 'logs'), { recursive: true, mode: 0o700 });
   const machines = (options.nodes ?? 0) + (options.spares ?? 0);
-  const bed = machines > 0 ? await createBed({ nodes: machines, dualStack: families !== 'IPv4' }) : undefined;
+  const guest = options.guest && { ...options.guest, shared: dir };
+  const bed = machines > 0 ? await createBed({ nodes: machines, dualStack: families !== 'IPv4', guest }) : undefined;
   const parts = new Parts(options.dir === undefined ? dir : undefined, bed);
   try {
     const layout = await layOut({
@@ -106,7 +110,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const members = bed?.nodes.slice(0, options.nodes) ?? [];
     await certificates(layout, members);
     const flags = flagsOf(options, bed);
-    const nodes = members.map((machine) => clusterNode(layout, machine, flags));
+    const nodes = members.map((machine, i) => {
+      const isGuest = options.guest !== undefined && i === members.length - 1;
+      return clusterNode(layout, machine, isGuest ? { ...flags, ...options.guest.flags } : flags);
+    });
     await startAll(layout, nodes, { options, flags, parts });
     const cluster = { ...describe(layout, nodes, parts), spares: bed?.nodes.slice(members.length) ?? [] };
     if (!options.without?.includes('node-agent')) await nodesReady(cluster);

@@ -17,6 +17,10 @@ export interface Lan {
   address6(node: number): string | undefined;
   /** Plugs a new namespace into the switch. Whatever had the same number before is gone. */
   plug(node: number): Promise<void>;
+  /** The same for a virtual machine, which has a tap named `port<node>` in the switch's namespace. */
+  plugTap(node: number): Promise<void>;
+  /** Namespace of the switch. */
+  readonly name: string;
   /** Pulls its cable: what it still says while it ends is heard by nobody. */
   unplug(node: number): Promise<void>;
   /** A way for a node to the network of the machine outside. @returns the file of that namespace */
@@ -25,7 +29,7 @@ export interface Lan {
 }
 
 /** The service range has to be routable somewhere for a connection from the node itself to reach the rules at all. */
-const SERVICES = '10.96.0.0/16';
+export const SERVICES = '10.96.0.0/16';
 const SERVICES6 = 'fd00:10:96::/112';
 
 const ip = (lines: readonly string[], namespace?: string): Promise<string> =>
@@ -49,6 +53,7 @@ export async function createLan(bed: number, prefix: string, dualStack: boolean)
   const address = (node: number): string => `${prefix}.${10 + node}`;
   const address6 = (node: number): string | undefined => prefix6 && `${prefix6}::${(10 + node).toString(16)}`;
   return {
+    name: lan,
     gateway,
     gateway6,
     namespace,
@@ -62,6 +67,10 @@ export async function createLan(bed: number, prefix: string, dualStack: boolean)
       const file = `/run/netns/${nameOf(bed, 'outside')}`;
       if (!existsSync(file)) await run('ip', ['netns', 'attach', nameOf(bed, 'outside'), String(process.pid)]);
       return file;
+    },
+    async plugTap(node) {
+      await run('ip', ['-n', lan, 'link', 'del', `port${node}`]).catch(() => undefined);
+      await ip([`tuntap add dev port${node} mode tap`, `link set port${node} up master br0`], lan);
     },
     async plug(node) {
       const ns = namespace(node);

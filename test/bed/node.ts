@@ -146,7 +146,7 @@ function dockerInside(spec: NodeSpec): Inside {
   };
 }
 
-function dockerConfig({ dir, cgroupRoot }: NodeSpec): object {
+export function dockerConfig({ dir, cgroupRoot }: NodeSpec): object {
   return {
     hosts: [`unix://${join(dir, 'docker.sock')}`],
     'data-root': join(dir, 'docker'),

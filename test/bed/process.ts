@@ -117,6 +117,11 @@ export class ManagedProcess {
     return this.spec.wrapped && pid !== undefined ? onlyChild(pid) : pid;
   }
 
+  /** The words it was started with. @throws Error when it does not run */
+  get words(): readonly string[] {
+    return readFileSync(`/proc/${this.pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  }
+
   /** Sends a signal; for one that ends the process, `exited` tells when. */
   signal(signal: NodeJS.Signals): void {
     this.leaveAlone();

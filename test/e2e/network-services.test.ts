@@ -7,6 +7,7 @@ import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 import { isSilent } from './network/attempt.ts';
 import { echoServer, sliceOf, Talk, udpServer } from './network/servers.ts';
+import { nodePort, service, who } from './network/services.ts';
 import { flagAs, restartWith } from './restart.ts';
 
 describe.each(['iptables', 'nftables'])('%s', (mode) => {
@@ -29,17 +30,6 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
   /** This machine as the nodes see it: a client outside the cluster. */
   const outside = (): string => node(0).address.replace(/\d+$/, '1');
 
-  const service = (name: string, spec: object): string =>
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name },
-      spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 'http' }], ...spec },
-    });
-  const nodePort = (port: number): object => ({
-    type: 'NodePort',
-    ports: [{ port: 80, targetPort: 'http', nodePort: port }],
-  });
   const loadBalancer = (port: number, spec: object): object => ({
     type: 'LoadBalancer',
     // Of another make than the nodes' own: the tests give the addresses.
@@ -48,15 +38,6 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     ...spec,
   });
 
-  /** What a web server says of its client: its address, and who answered. Undefined when nobody does within 2 s. */
-  async function who(address: string, port: number): Promise<{ client: string; pod: string } | undefined> {
-    try {
-      const [client = '', pod = ''] = (await probe(`http://${address}:${port}/cgi-bin/whoami`)).trim().split(' ');
-      return { client, pod };
-    } catch {
-      return undefined;
-    }
-  }
   /** Whether a connection is refused, rather than left without an answer. */
   const refused = (address: string, port: number): Promise<boolean> =>
     probe(`http://${address}:${port}/`).then(

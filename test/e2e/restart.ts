@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { ClusterNode } from '../bed/cluster-node.ts';
 import { probe } from '../bed/net.ts';
 import type { ManagedProcess } from '../bed/process.ts';
@@ -22,7 +21,7 @@ export const flagAs =
 
 /** Ends a process of a node and starts it again, changed. */
 export async function restartWith(node: ClusterNode, running: ManagedProcess, c: Change): Promise<ManagedProcess> {
-  const [command = '', ...had] = readFileSync(`/proc/${running.pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  const [command = '', ...had] = running.words;
   await running.stop();
   const next = node.process({
     ...{ name: running.name, command, args: c.args(had), logFile: running.logFile },

@@ -1,7 +1,7 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** What keeps a processor busy from beginning to end, while others mostly wait; their size says nothing of it. */
-const BUSY = ['cox-parity', 'agent-cgroups', 'network-ipvs'];
+const BUSY = ['cox-parity', 'agent-cgroups', 'network-ipvs', 'network-ipvs-node'];
 /** What takes more than a minute and a half, the longest first: were one of them last, the others would wait for it. */
 const LONG = ['up', 'cox-cluster', 'chaos', 'network-services', 'agent-pressure', 'agent-lifecycle', 'network-dual'];
 /** Files beside each busy one, which takes three to five times as long as they do. */

@@ -25,7 +25,7 @@ const ROOT_MODULES = ['crc32c_generic', 'virtio_pci', '9pnet_virtio', '9p', 'ove
 /** What of the package's modules is taken, below kernel/. */
 const FOLDERS = [
   ...['net', 'lib', 'crypto', 'arch/x86/crypto', 'fs/9p', 'fs/fscache', 'fs/netfs', 'fs/overlayfs', 'drivers/virtio'],
-  ...['drivers/net/veth.ko', 'drivers/net/dummy.ko'],
+  ...['veth', 'dummy', 'net_failover', 'virtio_net'].map((m) => `drivers/net/${m}.ko`),
 ];
 
 /** Kernel, first file system and programs for the guest. */
@@ -170,5 +170,5 @@ if [ -e /new/run/out/units ]; then
   for d in system-generators system-environment-generators; do mount -t tmpfs t /new/usr/lib/systemd/$d; done
   exec switch_root /new /usr/lib/systemd/systemd --unit=guest.target
 fi
-chroot /new /bin/sh /run/out/main
+exec switch_root /new /bin/sh /run/out/main
 `;

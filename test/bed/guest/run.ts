@@ -70,30 +70,36 @@ function read(folder: string, name: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
-async function boot(folder: string, { kernel, initrd }: GuestKernel): Promise<string> {
-  const share = (tag: string, path: string, more: string): string[] => [
-    '-virtfs',
-    `local,path=${path},mount_tag=${tag},security_model=none${more}`,
+/** Folders of this machine that the guest mounts, by their tags: each with what qemu is to know besides. */
+export type Shares = Readonly<Record<string, { readonly path: string; readonly more?: string }>>;
+
+/**
+ * What makes qemu emulate the machine; its console goes to a file, and its root directory is this machine's.
+ */
+export function emulation({ kernel, initrd }: GuestKernel, consoleFile: string, shares: Shares): string[] {
+  const all = { host: { path: '/', more: ',readonly=on,multidevs=remap' }, ...shares };
+  return [
+    // One processor: with two, what they must tell each other (of pages, of grace periods) costs as much again as the work.
+    ...['-M', 'q35', '-accel', 'tcg', '-cpu', 'max', '-smp', '1', '-m', String(MEMORY_MB)],
+    ...['-nographic', '-no-reboot', '-nodefaults', '-serial', `file:${consoleFile}`],
+    ...['-kernel', kernel, '-initrd', initrd],
+    // On a busy machine the guest's timers come late, which is no fault of theirs; of AppArmor it has no profiles; against
+    // the faults of real processors nothing need be done.
+    ...['-append', 'console=ttyS0 quiet panic=-1 no_timer_check apparmor=0 selinux=0 mitigations=off'],
+    ...Object.entries(all).flatMap(([tag, { path, more = '' }]) => [
+      '-virtfs',
+      `local,path=${path},mount_tag=${tag},security_model=none${more}`,
+    ]),
   ];
+}
+
+async function boot(folder: string, kernel: GuestKernel): Promise<string> {
   const failed = (what: string): Error =>
     new Error(
       `${what}\n${read(folder, 'console').slice(-1500)}\n${read(folder, 'log').slice(-3000)}${read(folder, 'results')}`,
     );
-  const ended = await systemExec(
-    'qemu-system-x86_64',
-    [
-      // One processor: with two, what they must tell each other (of pages, of grace periods) costs as much again as the work.
-      ...['-M', 'q35', '-accel', 'tcg', '-cpu', 'max', '-smp', '1', '-m', String(MEMORY_MB)],
-      ...['-nographic', '-no-reboot', '-nodefaults', '-serial', `file:${join(folder, 'console')}`],
-      ...['-kernel', kernel, '-initrd', initrd],
-      // On a busy machine the guest's timers come late, which is no fault of theirs; of AppArmor it has no profiles; against
-      // the faults of real processors nothing need be done.
-      ...['-append', 'console=ttyS0 quiet panic=-1 no_timer_check apparmor=0 selinux=0 mitigations=off'],
-      ...share('host', '/', ',readonly=on,multidevs=remap'),
-      ...share('out', folder, ''),
-    ],
-    { timeoutMs: GUEST_MS },
-  ).catch((e: Error) => {
+  const args = emulation(kernel, join(folder, 'console'), { out: { path: folder } });
+  const ended = await systemExec('qemu-system-x86_64', args, { timeoutMs: GUEST_MS }).catch((e: Error) => {
     throw new SlowGuest(failed(e.message).message);
   });
   if (read(folder, 'code').trim() === '0') return read(folder, 'log');
