@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import {
+  ofAllocatable,
   parseReclaims,
   parseThresholds,
   type Reclaims,
@@ -120,11 +121,13 @@ async function check(f: Flags): Promise<Checked> {
       `--network-backend ${f.networkBackend} is not known; use ${NETWORK_BACKENDS.join(', ')} or none`,
     );
   }
+  const hard = told('--eviction-hard', () => parseThresholds(f.evictionHard));
   return {
     tls: await servingCertificate(f),
     clientCa: read('--client-ca-file', f.clientCaFile),
     thresholds: [
-      ...told('--eviction-hard', () => parseThresholds(f.evictionHard)),
+      ...hard,
+      ...(f.enforceNodeAllocatable ? ofAllocatable(hard) : []),
       ...told('--eviction-soft', () => softThresholds(f.evictionSoft, f.evictionSoftGracePeriod)),
     ],
     reclaims: told('--eviction-minimum-reclaim', () => parseReclaims(f.evictionMinimumReclaim)),

@@ -28,6 +28,11 @@ test('what a node takes of images, logs and processes has bounds of its own', ()
   });
 });
 
+test('pods are kept to what is reserved for others, or not', () => {
+  expect(parse().enforceNodeAllocatable).toBe(true);
+  expect(parse('--enforce-node-allocatable', 'none').enforceNodeAllocatable).toBe(false);
+});
+
 test('what pods may do to the kernel, and how often others are asked', () => {
   const told = { registryQps: 5, registryBurst: 10, eventQps: 50, eventBurst: 100 };
   expect(parse()).toMatchObject({ allowedUnsafeSysctls: [], ...told });
@@ -47,6 +52,7 @@ test.each([
   ['--allowed-unsafe-sysctls', 'vm.swappiness', '"vm.swappiness" is not of a pod alone'],
   ['--registry-qps', '-1', 'a whole number'],
   ['--event-burst', 'x', 'a whole number'],
+  ['--enforce-node-allocatable', 'kube-reserved', 'pods or none'],
   ['--pod-max-pids', '-2', 'a whole number from -1'],
 ])('%s %s is refused', (flag, value, words) => {
   let said: unknown;

@@ -62,6 +62,8 @@ export interface Flags {
   devicePluginDir: string;
   systemReserved: Record<string, string>;
   kubeReserved: Record<string, string>;
+  /** Whether pods are kept to what is left. */
+  enforceNodeAllocatable: boolean;
   /** Percent. */
   imageGcHighThreshold: number;
   imageGcLowThreshold: number;
@@ -114,6 +116,12 @@ function amountsFlag(text: string): Record<string, string> {
   return amounts;
 }
 
+/** @throws InvalidArgumentError for what is neither pods nor none */
+function enforcedFlag(text: string): boolean {
+  if (text !== 'pods' && text !== 'none' && text !== '') throw new InvalidArgumentError('pods or none');
+  return text === 'pods';
+}
+
 function machineFlags(program: Command): Command {
   return program
     .option('--docker-host <url>', 'Docker socket', 'unix:///var/run/docker.sock')
@@ -128,6 +136,12 @@ function machineFlags(program: Command): Command {
       {},
     )
     .option('--kube-reserved <list>', 'the same for this agent and its like; both add up', amountsFlag, {})
+    .option(
+      '--enforce-node-allocatable <list>',
+      'who is kept to what is reserved: pods (the others have what these leave), or none',
+      enforcedFlag,
+      true,
+    )
     .option('--cgroups-per-qos [bool]', 'cgroups of pods and classes of pods, where this can be', boolFlag, true)
     .option('--pod-manifest-path <dir>', 'folder with manifests of static pods; empty: none', '')
     .option(

@@ -12,7 +12,7 @@ import { type MainContext, runMain, UserError } from '#process/main.ts';
 import { addressesOf, type Base, baseOf, hostsOf } from './base.ts';
 import { keepersOf } from './certificates.ts';
 import { agentFlags, type Flags } from './flags.ts';
-import { type Parts, partsOf } from './parts.ts';
+import { type Parts, partsOf, podsShare } from './parts.ts';
 import { openPorts, type Ports } from './ports.ts';
 
 const SYSTEMD_MS = 2_000;
@@ -57,7 +57,7 @@ const nodeExec =
 
 async function cgroupsOf({ f, logger }: Base, info: RuntimeInfo): Promise<PodCgroups | undefined> {
   if (!f.cgroupsPerQos) return undefined;
-  return openPodCgroups({
+  const made = await openPodCgroups({
     root: f.cgroupRoot,
     driver: info.cgroupDriver,
     logger,
@@ -65,6 +65,11 @@ async function cgroupsOf({ f, logger }: Base, info: RuntimeInfo): Promise<PodCgr
     exec: nodeExec(f),
     podPidsLimit: f.podMaxPids,
   });
+  if (made && f.enforceNodeAllocatable)
+    await made
+      .enforce(podsShare(f))
+      .catch((err: unknown) => logger.warn({ err }, 'pods are not kept to what is left for them'));
+  return made;
 }
 
 /** Runs the parts until the signal aborts or one of them fails. */

@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { PodCgroups } from '#agent/cgroups/pod-cgroups.ts';
 import { PluginNetworks } from '#agent/cni/plugin-networks.ts';
@@ -10,7 +10,8 @@ import { LocalStorage } from '#agent/eviction/local-storage.ts';
 import { ImageGc } from '#agent/images/image-gc.ts';
 import { Images } from '#agent/images/images.ts';
 import { PullSecrets } from '#agent/images/pull-secrets.ts';
-import type { NodeFacts } from '#agent/node/facts.ts';
+import { forPods, type NodeFacts } from '#agent/node/facts.ts';
+import type { NodeNews } from '#agent/node/node-events.ts';
 import { NodeRegistration } from '#agent/node/registration.ts';
 import { NodeShutdown, SHUTTING_DOWN, shutdownRefusal } from '#agent/node/shutdown.ts';
 import { AdmittedPods } from '#agent/pods/admitted-pods.ts';
@@ -41,6 +42,7 @@ import { UserError } from '#process/main.ts';
 import { NftSession } from '#process/nft-session.ts';
 import { nftOnce } from '#process/nftables.ts';
 import { type Base, DOCKER_NETWORK } from './base.ts';
+import type { Flags } from './flags.ts';
 
 const NODE_MS = 8_000;
 
@@ -162,7 +164,15 @@ function imageGcOf({ f, runtime, pods, stats, clock, logger }: Base): ImageGc {
   });
 }
 
-function evictionOf(base: Base, parts: Pick<Parts, 'volumes' | 'imageGc' | 'report'>): Eviction {
+/** What all pods may have together. */
+export const podsShare = ({ systemReserved, kubeReserved }: Flags) =>
+  forPods([systemReserved, kubeReserved], { cpuMilli: cpus().length * 1000, memoryBytes: totalmem() });
+
+function evictionOf(
+  base: Base,
+  parts: Pick<Parts, 'volumes' | 'imageGc' | 'report' | 'events'>,
+  cgroups: PodCgroups | undefined,
+): Eviction {
   const { f, checked, stats, pods, runtime, view, clock, logger, late } = base;
   const { volumes, imageGc } = parts;
   const volumeDir = (uid: string, name: string) => volumes.volumeDir(uid, name);
@@ -172,6 +182,10 @@ function evictionOf(base: Base, parts: Pick<Parts, 'volumes' | 'imageGc' | 'repo
     pods: pods.lister,
     thresholds: checked.thresholds,
     reclaims: checked.reclaims,
+    allocatableMemory: async () => {
+      const [capacity, used] = [podsShare(f).memoryBytes, await cgroups?.workingSet()];
+      return used === undefined ? undefined : { capacity, available: Math.max(0, capacity - used) };
+    },
     transitionMs: f.evictionPressureTransitionPeriod,
     clock,
     logger,
@@ -184,6 +198,10 @@ function evictionOf(base: Base, parts: Pick<Parts, 'volumes' | 'imageGc' | 'repo
     cleaned: (uid) => late.manager?.cleaned(uid) ?? true,
     reclaimDisk: async () => (await late.manager?.removeSpent()) || imageGc.reclaim(),
     changed: () => parts.report(),
+    reclaiming: (resource) => {
+      const message = `Attempting to reclaim ${resource}`;
+      tellerOf(base, parts)({ type: 'Warning', reason: 'EvictionThresholdMet', message });
+    },
   });
 }
 
@@ -261,6 +279,14 @@ function managerOf(
   );
 }
 
+/** Tells what becomes of the node; its name stands for its UID, as the kubelet has it. */
+const tellerOf =
+  ({ f: { nodeName } }: Base, { events }: Pick<Parts, 'events'>) =>
+  ({ type, reason, message }: NodeNews): void => {
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } };
+    events.event(node, type, reason, message);
+  };
+
 const readiness = (problem: string | undefined) =>
   problem ? { ready: false, message: problem } : { ready: true, message: 'kubelet is posting ready status' };
 
@@ -271,7 +297,7 @@ function networkProblem({ networked, network, networks }: Network): string | und
 
 function registrationOf(
   base: Base,
-  parts: Network & Pick<Parts, 'eviction' | 'shutdown' | 'devices'>,
+  parts: Network & Pick<Parts, 'eviction' | 'shutdown' | 'devices' | 'events'>,
   facts: NodeFacts,
   images: Images,
 ) {
@@ -283,6 +309,7 @@ function registrationOf(
     logger,
     facts,
     leaseSeconds: f.nodeLeaseDuration,
+    tell: tellerOf(base, parts),
     devices: () => devices.amounts,
     images: () => images.list(),
     readiness: () => ({
@@ -317,7 +344,7 @@ export function partsOf(base: Base, { facts, ...machine }: Machine): Parts {
   };
   const network = networkOf(base, { nodeIps: facts.ips, changed: report });
   const devices = devicesOf(base, report);
-  const eviction = evictionOf(base, { volumes, imageGc, report });
+  const eviction = evictionOf(base, { ...seen, volumes, imageGc, report }, machine.cgroups);
   const shutdown = new NodeShutdown({
     stages: base.checked.shutdownStages,
     pods: () => late.manager?.running ?? [],
@@ -335,6 +362,12 @@ export function partsOf(base: Base, { facts, ...machine }: Machine): Parts {
     ? new StaticPods({ dir: f.podManifestPath, nodeName: f.nodeName, clock, logger, changed })
     : undefined;
   const registration = registrationOf(base, managed, facts, images);
+  const tell = tellerOf(base, seen);
+  tell({ type: 'Normal', reason: 'Starting', message: 'Starting kubelet.' });
+  if (machine.cgroups && f.enforceNodeAllocatable) {
+    const message = 'Updated Node Allocatable limit across pods';
+    tell({ type: 'Normal', reason: 'NodeAllocatableEnforced', message });
+  }
   seen.nodes.addHandlers({ onAdd: (n) => registration.seen(n), onUpdate: (_old, n) => registration.seen(n) });
   return { ...managed, imageGc, manager, statics, registration, report };
 }

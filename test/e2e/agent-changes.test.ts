@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Pod } from '#api/kinds/index.ts';
+import type { Node, Pod } from '#api/kinds/index.ts';
+import { wholeValue } from '#api/meta/quantity.ts';
 import { systemExec } from '#process/exec.ts';
 import { probe } from '../bed/net.ts';
 import { freePorts } from '../bed/ports.ts';
@@ -24,6 +25,9 @@ import {
   sleeper,
   startTarget,
 } from './agent/pods.ts';
+import { restartWith } from './restart.ts';
+
+const MIB = 2 ** 20;
 
 const cluster = useCluster('e2e-agent-changes', { nodes: 1, apiservers: 1 });
 const { node, until } = onlyNode(cluster);
@@ -319,6 +323,34 @@ test('three images are pulled at a time, a fourth when one of them is there', as
   writeFileSync(join(node().dir, 'registry/go'), '');
   for (const name of names) await until(name, isReady);
   expect(asked()).toBe(4);
+});
+
+test('pods that use more together than is left for them lose one, though the node has plenty', async () => {
+  const { capacity = {} } = (JSON.parse(await cluster().get('node', node().name, '-o', 'json')) as Node).status ?? {};
+  // Of 160Mi 100 are to be left.
+  const reserved = wholeValue(capacity.memory ?? '') - 160 * MIB;
+  const flags = ['--system-reserved', `cpu=500m,memory=${reserved}`];
+  const agent = await restartWith(node(), node().agent, { args: (had) => [...had, ...flags], ready: '10248/healthz' });
+  try {
+    const here = { nodeName: node().name };
+    await apply(cluster(), pod('small', sleeper(), here));
+    await until('small', isReady);
+    const script = 'x=$(head -c 90000000 /dev/zero | tr "\\0" x); trap "exit 0" TERM; sleep 3600 & wait';
+    await apply(cluster(), pod('large', shell(script), here));
+    const { status } = await until('large', (p) => p.status?.phase === 'Failed');
+    expect(status?.reason).toBe('Evicted');
+    expect(status?.message).toMatch(
+      /^The node was low on resource: memory\. Threshold quantity: 100Mi, available: \d+\w*\. Container main was using \d+\w*, request is 0/,
+    );
+    expect(isReady(await until('small', (p) => p.status))).toBe(true);
+    const weight = `/sys/fs/cgroup/cpu${node().cgroupRoot}/kubepods/cpu.shares`;
+    const cpus = Number(capacity.cpu) * 1000 - 500;
+    if (existsSync(weight)) expect(Number(readFileSync(weight, 'utf8'))).toBe(Math.floor((cpus * 1024) / 1000));
+  } finally {
+    await agent.stop();
+    await node().agent.start();
+  }
+  await cluster().kubectlOk(['delete', 'pod', 'large', 'small', '--timeout=60s']);
 });
 
 test('the command whose client flooded it and was killed has ended too', async () => {

@@ -63,6 +63,8 @@ test('a node back from a network cut is Ready at once', async () => {
   const since = Date.now();
   await waitFor('the node is Ready', async () => (await ready()).startsWith('True'), { everyMs: 50 });
   expect(Date.now() - since).toBeLessThan(40_000);
+  for (const reason of ['Starting', 'NodeHasSufficientMemory', 'NodeReady'])
+    await eventSaid(cluster(), node().name, reason);
 });
 
 test('a pod has a cgroup in that of its class, with what its containers may use together', async () => {

@@ -284,6 +284,8 @@ describe('a disk that fills up', () => {
     );
     expect(conditionOf(p, 'DisruptionTarget')).toMatchObject({ status: 'True', reason: 'TerminationByKubelet' });
     await waitFor('the node says so', async () => (await pressure()) === 'True');
+    for (const reason of ['NodeHasDiskPressure', 'EvictionThresholdMet'])
+      await eventSaid(cluster(), node().name, reason);
     await eventSaid(cluster(), 'greedy', 'Evicted');
     expect(isReady(await until('modest', (x) => x.status))).toBe(true);
   });

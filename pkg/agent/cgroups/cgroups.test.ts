@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -116,6 +116,32 @@ describe('the tree', () => {
     expect(read('two/r/kubepods/burstable/podb/c1/memory.oom.group')).toBe('1');
   });
 
+  test('all pods together have what is theirs, and what they use is known', async () => {
+    const [cpu, memory, point] = ['cpu', 'memory', 'unified'].map((name) => join(dir, 'all', name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const d of [cpu, memory, point]) mkdirSync(d, { recursive: true });
+    const all = { cpuMilli: 1500, memoryBytes: 1 << 30 };
+    const old = await open(mount(cpu, 'cgroup', 'cpu,cpuacct') + mount(memory, 'cgroup', 'memory'));
+    expect(await old?.workingSet()).toBeUndefined();
+    await old?.enforce(all);
+    expect(read('all/cpu/r/kubepods/cpu.shares')).toBe('1536');
+    // Of an OOM there each of their containers would hear.
+    expect(readdirSync(join(memory, 'r/kubepods'))).toEqual([]);
+    writeFileSync(join(memory, 'r/kubepods/memory.usage_in_bytes'), '1000\n');
+    writeFileSync(join(memory, 'r/kubepods/memory.stat'), 'inactive_file 1\ntotal_inactive_file 300\n');
+    expect(await old?.workingSet()).toBe(700);
+    const unified = await open(mount(point, 'cgroup2', ''));
+    await unified?.enforce(all);
+    expect(read('all/unified/r/kubepods/memory.max')).toBe(String(1 << 30));
+    expect(read('all/unified/r/kubepods/cpu.weight')).toBe('59');
+    writeFileSync(join(point, 'r/kubepods/memory.current'), '500\n');
+    writeFileSync(join(point, 'r/kubepods/memory.stat'), 'inactive_file 100\n');
+    expect(await unified?.workingSet()).toBe(400);
+  });
+
   test('a pod has no more processes than it may, in either version', async () => {
     const [cpu, memory, pids, point] = ['cpu', 'memory', 'pids', 'unified'].map((name) =>
       join(dir, 'bounded', name),
@@ -181,6 +207,19 @@ describe('slices of systemd', () => {
     await tree?.remove(UID);
     expect(calls[0]).toBe(`systemctl stop ${MINE}`);
     expect(calls.at(-1)).toBe('systemctl set-property --runtime mine-kubepods-burstable.slice CPUWeight=1');
+  });
+
+  test.each([
+    ['cgroup2', ' MemoryMax=1073741824'],
+    ['cgroup', ''],
+  ] as const)('one for all pods, with what is theirs: %s', async (type, memory) => {
+    const { tree, calls } = await opened({ state: 'running', type });
+    await tree?.enforce({ cpuMilli: 1500, memoryBytes: 1 << 30 });
+    expect(calls).toEqual([
+      'systemctl start mine-kubepods.slice',
+      `systemctl set-property --runtime mine-kubepods.slice CPUWeight=59 CPUQuota=${memory}`,
+    ]);
+    expect(await tree?.workingSet()).toBeUndefined();
   });
 
   test('a pod has no more tasks than it may', async () => {

@@ -24,8 +24,18 @@ export interface PodCgroups {
   loosen(pod: Stored<Pod>): Promise<void>;
   /** Removes what there is of a pod whose containers are gone. */
   remove(uid: string): Promise<void>;
+  /** Bounds all pods together ("--enforce-node-allocatable"). */
+  enforce(all: Enforced): Promise<void>;
+  /** Memory of all pods together, without what the kernel can take back at once; undefined where it is not counted. */
+  workingSet(): Promise<number | undefined>;
   /** UIDs of pods that there are cgroups of. */
   podUids(): Promise<Set<string>>;
+}
+
+/** What all pods may have together. */
+export interface Enforced {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
 }
 
 export interface PodCgroupsOptions {

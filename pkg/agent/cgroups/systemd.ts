@@ -4,12 +4,14 @@ import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Exec } from '#process/exec.ts';
 import { succeed } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
+import { boundsOf } from '../pods/container-config.ts';
 import type { CgroupLimits } from '../runtime/types.ts';
 import { hierarchies } from '../stats/cgroup-paths.ts';
+import { workingSetOf } from '../stats/usage.ts';
 import { ClassShares } from './class-shares.ts';
 import { podBounds } from './limits.ts';
 import { namesOf } from './names.ts';
-import type { PodCgroups } from './pod-cgroups.ts';
+import type { Enforced, PodCgroups } from './pod-cgroups.ts';
 import { weightOf } from './shares.ts';
 import { killWhole } from './whole.ts';
 
@@ -67,6 +69,8 @@ export class SystemdTree implements PodCgroups {
   readonly #pids: number;
   /** Where the unified hierarchy is to be seen, if it is the only one. */
   readonly #point: string | undefined;
+  /** Where memory is counted. */
+  readonly #memory: string | undefined;
   readonly #logger: Logger;
   /** Slices of pods, by UID. */
   readonly #known = new Map<string, string>();
@@ -80,6 +84,9 @@ export class SystemdTree implements PodCgroups {
     this.#logger = logger;
     this.#pids = podPidsLimit;
     this.#unified = hierarchies(mountinfo, 'cgroup').length === 0;
+    this.#memory = hierarchies(mountinfo, this.#unified ? 'cgroup2' : 'cgroup').find(
+      (h) => this.#unified || h.options.includes('memory'),
+    )?.point;
     this.#point = this.#unified ? hierarchies(mountinfo, 'cgroup2')[0]?.point : undefined;
   }
 
@@ -129,6 +136,18 @@ export class SystemdTree implements PodCgroups {
     this.#known.delete(uid);
     if (slice) await this.#systemctl('stop', slice).catch((e: unknown) => this.#warn(e));
     await this.#classes.drop(uid);
+  }
+
+  /** On version 1 memory is left to eviction, as in the tree of our own. */
+  async enforce({ cpuMilli, memoryBytes }: Enforced): Promise<void> {
+    const bounds = boundsOf({ cpuRequestMilli: cpuMilli, cpuLimitMilli: 0, memoryBytes });
+    await this.#set(this.#slice(['kubepods']), propertiesOf(bounds, { memory: this.#unified, pids: 0 }));
+  }
+
+  async workingSet(): Promise<number | undefined> {
+    if (this.#memory === undefined) return undefined;
+    const dir = join(this.#memory, ...foldersOf(this.#slice(['kubepods'])));
+    return workingSetOf(dir, this.#unified).catch(() => undefined);
   }
 
   async podUids(): Promise<Set<string>> {

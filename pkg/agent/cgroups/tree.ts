@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Logger } from '#process/logger.ts';
+import { boundsOf } from '../pods/container-config.ts';
 import { type Hierarchy, hierarchies } from '../stats/cgroup-paths.ts';
+import { workingSetOf } from '../stats/usage.ts';
 import { ClassShares } from './class-shares.ts';
 import { podBounds } from './limits.ts';
 import { namesOf } from './names.ts';
-import type { PodCgroups } from './pod-cgroups.ts';
+import type { Enforced, PodCgroups } from './pod-cgroups.ts';
 import { weightOf } from './shares.ts';
 import { killWhole } from './whole.ts';
 
@@ -111,6 +113,21 @@ export class CgroupTree implements PodCgroups {
     const paths = known ? [known] : CLASSES.map((c) => join(this.#base, c, `pod${uid}`));
     await Promise.all(this.#hierarchies.flatMap((h) => paths.map((path) => this.#drop(h.point + path))));
     await this.#classes.drop(uid);
+  }
+
+  /**
+   * On version 1 memory is left to eviction: there every container would hear of an OOM in the cgroup of all, and be called
+   * killed.
+   */
+  async enforce({ cpuMilli, memoryBytes }: Enforced): Promise<void> {
+    await this.#make(this.#base);
+    await this.#shares(this.#base, boundsOf({ cpuRequestMilli: cpuMilli, cpuLimitMilli: 0, memoryBytes }).cpuShares);
+    if (this.#unified) await this.#write('memory', this.#base, 'memory.max', memoryBytes || 'max');
+  }
+
+  async workingSet(): Promise<number | undefined> {
+    const point = this.#of('memory')?.point;
+    return point === undefined ? undefined : workingSetOf(point + this.#base, this.#unified).catch(() => undefined);
   }
 
   async podUids(): Promise<Set<string>> {

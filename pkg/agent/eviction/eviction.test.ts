@@ -10,7 +10,14 @@ import { Eviction } from './eviction.ts';
 import { LocalStorage } from './local-storage.ts';
 import { evictionMessage } from './message.ts';
 import { ranked } from './rank.ts';
-import { parseReclaims, parseThresholds, shortages, softThresholds, type Threshold } from './thresholds.ts';
+import {
+  ofAllocatable,
+  parseReclaims,
+  parseThresholds,
+  shortages,
+  softThresholds,
+  type Threshold,
+} from './thresholds.ts';
 
 const GIB = 2 ** 30;
 
@@ -104,6 +111,7 @@ test('a soft threshold evicts when it has been crossed for its time without a br
     stats: stats as unknown as NodeStats,
     pods: { get: () => pod, list: () => [], byIndex: () => [] },
     reclaims: {},
+    allocatableMemory: async () => undefined,
     thresholds: softThresholds('memory.available<1Gi', { 'memory.available': 60_000 }),
     transitionMs: 0,
     clock,
@@ -117,6 +125,7 @@ test('a soft threshold evicts when it has been crossed for its time without a br
     cleaned: () => cleaned,
     reclaimDisk: async () => false,
     changed: () => {},
+    reclaiming: () => {},
   });
   const running = eviction.run(off.signal);
   await clock.advance(50_000);
@@ -160,6 +169,7 @@ test('a pod whose files cannot be counted in time keeps nobody from being measur
     stats: stats as unknown as NodeStats,
     pods: { get: () => undefined, list: () => pods, byIndex: () => [] },
     reclaims: {},
+    allocatableMemory: async () => undefined,
     thresholds: parseThresholds('nodefs.available<10%'),
     transitionMs: 0,
     clock,
@@ -182,6 +192,7 @@ test('a pod whose files cannot be counted in time keeps nobody from being measur
     cleaned: () => true,
     reclaimDisk: async () => false,
     changed: () => {},
+    reclaiming: () => {},
   });
   await eviction.run(off.signal);
   expect(evicted).toEqual(['countless']);
@@ -218,6 +229,7 @@ test.each([
       stats: stats as unknown as NodeStats,
       pods: { get: () => undefined, list: () => [], byIndex: () => [] },
       reclaims: {},
+      allocatableMemory: async () => undefined,
       thresholds: parseThresholds(`${signal}<10%`),
       transitionMs: 0,
       clock: new FakeClock(),
@@ -240,6 +252,7 @@ test.each([
         return false;
       },
       changed: () => {},
+      reclaiming: () => {},
     });
     await eviction.run(off.signal);
     expect([evicted[0], asked]).toEqual([first, reclaimed]);
@@ -275,6 +288,17 @@ describe('the message of an eviction', () => {
     const shortage = { threshold: threshold as Threshold, available: 5000 * 1024, least: mibs(100) };
     expect(evictionMessage(shortage, p, new Map(Object.entries(used)))).toBe(head + expected);
   });
+});
+
+test('what must be left of memory is to be left of what pods may have, too; a soft threshold is of the node alone', () => {
+  const hard = parseThresholds('memory.available<1Gi,nodefs.available<10%');
+  const all = [...hard, ...ofAllocatable(hard)];
+  const memory = { available: 4 * GIB, capacity: 8 * GIB };
+  const ofPods = (available: number) => ({ 'allocatableMemory.available': { available, capacity: 2 * GIB } });
+  const short = (available: number) =>
+    shortages(all, { 'memory.available': memory, ...ofPods(available) }).map((s) => s.threshold.signal);
+  expect(short(GIB)).toEqual([]);
+  expect(short(GIB - 1)).toEqual(['allocatableMemory.available']);
 });
 
 test('what sidecars asked for counts, when it is looked who goes first', () => {

@@ -13,12 +13,14 @@ import { diskUse, inodeUse, type LocalStorage } from './local-storage.ts';
 import { evictionMessage } from './message.ts';
 import { ranked } from './rank.ts';
 import {
+  isOfMemory,
   type Pressure,
   type Reclaims,
   type Shortage,
   SIGNALS,
   type Signal,
   type Supplies,
+  type Supply,
   shortages,
   type Threshold,
 } from './thresholds.ts';
@@ -28,6 +30,8 @@ export interface EvictionDeps {
   readonly pods: Lister<Pod>;
   readonly thresholds: readonly Threshold[];
   readonly reclaims: Reclaims;
+  /** What pods may have, and what is left of it; undefined where it is not known. */
+  readonly allocatableMemory: () => Promise<Supply | undefined>;
   /** A pressure lasts at least this long, milliseconds. */
   readonly transitionMs: number;
   readonly clock: Clock;
@@ -44,6 +48,8 @@ export interface EvictionDeps {
   readonly cleaned: (podUid: string) => boolean;
   /** Frees what nobody uses: ended containers, and when there are none images. @returns whether that was anything */
   readonly reclaimDisk: () => Promise<boolean>;
+  /** Called when something is to be freed for want of this. */
+  readonly reclaiming: (resource: string) => void;
   /** Called when the set of pressures changed. */
   readonly changed: () => void;
 }
@@ -135,13 +141,16 @@ export class Eviction {
   async #look(): Promise<boolean> {
     const { stats, thresholds, reclaims } = this.#d;
     const left = await stats.machine();
-    const short = shortages(thresholds, suppliesOf(left), { crossed: this.#actedOn, reclaims });
+    const ofPods = await this.#d.allocatableMemory();
+    const supplies = { ...suppliesOf(left), ...(ofPods ? { 'allocatableMemory.available': ofPods } : {}) };
+    const short = shortages(thresholds, supplies, { crossed: this.#actedOn, reclaims });
     this.#note(short);
     const oversized = await this.#oversized();
     const due = this.#due(short);
     this.#actedOn = new Set(due.map((s) => s.threshold));
     const [worst] = due;
     if (!worst) return oversized;
+    this.#d.reclaiming(SIGNALS[worst.threshold.signal].resource);
     const on = holdersOf(worst.threshold.signal, left);
     if (on.layers && (await this.#d.reclaimDisk())) return true;
     return (await this.#evictFor(worst, (await stats.measure()).pods, on)) || oversized;
@@ -196,7 +205,7 @@ export class Eviction {
   }
 
   async #used(p: PodUsage, signal: Signal, on: Holders): Promise<number> {
-    if (signal === 'memory.available') return podTotal(p)?.workingSet ?? 0;
+    if (isOfMemory(signal)) return podTotal(p)?.workingSet ?? 0;
     if (signal === 'pid.available') return podTotal(p)?.processes ?? 0;
     const { exec, podDir, storage } = this.#d;
     const counted = isCounted(signal);

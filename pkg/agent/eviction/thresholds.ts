@@ -3,6 +3,8 @@ import { wholeValue } from '#api/meta/quantity.ts';
 /** What can run short on a node ("Node-pressure Eviction", eviction signals). */
 export const SIGNALS = {
   'memory.available': { condition: 'MemoryPressure', resource: 'memory' },
+  /** Of what pods may have. */
+  'allocatableMemory.available': { condition: 'MemoryPressure', resource: 'memory' },
   'nodefs.available': { condition: 'DiskPressure', resource: 'ephemeral-storage' },
   'nodefs.inodesFree': { condition: 'DiskPressure', resource: 'inodes' },
   'imagefs.available': { condition: 'DiskPressure', resource: 'ephemeral-storage' },
@@ -37,6 +39,15 @@ export interface Shortage {
   /** Less than this. */
   readonly least: number;
 }
+
+export const isOfMemory = (signal: Signal): boolean => SIGNALS[signal].resource === 'memory';
+
+/**
+ * What of memory must be left on the node at once is also to be left of what pods may have ("Reserve Compute Resources for
+ * System Daemons", enforcing node allocatable). Pure.
+ */
+export const ofAllocatable = (hard: readonly Threshold[]): Threshold[] =>
+  hard.filter((t) => t.signal === 'memory.available').map((t) => ({ ...t, signal: 'allocatableMemory.available' }));
 
 const isSignal = (s: string): s is Signal => s in SIGNALS;
 
@@ -81,9 +92,7 @@ export function shortages(
       const least = threshold.least(s.capacity);
       return s.available < least + more ? [{ threshold, available: s.available, least }] : [];
     })
-    .sort(
-      (a, b) => Number(b.threshold.signal === 'memory.available') - Number(a.threshold.signal === 'memory.available'),
-    );
+    .sort((a, b) => Number(isOfMemory(b.threshold.signal)) - Number(isOfMemory(a.threshold.signal)));
 }
 
 /**

@@ -65,6 +65,7 @@ export class HollowFleet {
     for (let k = 0; k < plan.count; k++) {
       const facts = factsOf(plan, k);
       const node = new NodeRegistration({
+        tell: () => {},
         ...{ client, clock, logger, facts, leaseSeconds: plan.leaseSeconds },
         readiness: () => READY,
         devices: () => ({ capacity: {}, allocatable: {} }),

@@ -51,6 +51,18 @@ export function reservedOf(o: {
   };
 }
 
+/** What all pods may have together: what is reserved for others is not theirs ("Node Allocatable"). Pure. */
+export function forPods(
+  reserved: readonly Readonly<Record<string, string>>[],
+  machine: { readonly cpuMilli: number; readonly memoryBytes: number },
+): { readonly cpuMilli: number; readonly memoryBytes: number } {
+  const r = reservedOf({ reserved, thresholds: [], memoryBytes: 0, diskBytes: 0 });
+  return {
+    cpuMilli: Math.max(0, machine.cpuMilli - r.cpuMilli),
+    memoryBytes: Math.max(0, machine.memoryBytes - r.memoryBytes),
+  };
+}
+
 /** Reads what the Node object says of this machine. */
 export async function gatherFacts(
   info: RuntimeInfo,

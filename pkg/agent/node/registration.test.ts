@@ -23,6 +23,7 @@ const nodeWith = (name: string, ready: string) =>
 function heart() {
   const clock = new FakeClock();
   const told = { leases: 0, statuses: 0, timeouts: new Set<number>(), conditions: [] as string[] };
+  const events: string[] = [];
   const server = { away: false };
   const runtime = { away: false };
   /** What somebody else makes of the Node, each time it was read. */
@@ -63,6 +64,7 @@ function heart() {
   } as unknown as Client;
   const stop = new AbortController();
   const registration = new NodeRegistration({
+    tell: (news) => events.push(news.reason),
     client,
     clock,
     logger: silentLogger,
@@ -80,7 +82,7 @@ function heart() {
     stop.abort();
     return ended;
   };
-  return { clock, told, server, runtime, others, shown, registration, end };
+  return { clock, told, events, server, runtime, others, shown, registration, end };
 }
 
 test('the lease is renewed every quarter, an unchanged status is not written again', async () => {
@@ -139,6 +141,22 @@ test('a node whose runtime is away for long is not ready until it is back; a res
   h.runtime.away = false;
   await h.clock.advance(20_000);
   expect(h.shown.at(-1)).toMatchObject({ status: 'True' });
+  await h.end();
+});
+
+test('what becomes of the node is told once it is written, and when it is cordoned', async () => {
+  const h = heart();
+  h.server.away = true;
+  await h.clock.advance(2000);
+  expect(h.events).toEqual([]);
+  h.server.away = false;
+  await h.clock.advance(3000);
+  expect(h.events.splice(0)).toEqual(['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID']);
+  for (const unschedulable of [false, true, true, false]) {
+    const node = { ...(nodeWith('n1', 'True') as object), spec: { unschedulable } };
+    h.registration.seen(node as never);
+  }
+  expect(h.events.slice(0, 2)).toEqual(['NodeNotSchedulable', 'NodeSchedulable']);
   await h.end();
 });
 

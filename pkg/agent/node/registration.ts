@@ -9,6 +9,7 @@ import type { Client } from '#client/types.ts';
 import type { Logger } from '#process/logger.ts';
 import type { DeviceAmounts } from '../devices/device-manager.ts';
 import type { ImageInfo } from '../runtime/types.ts';
+import { type NodeNews, schedulingNews, statusNews } from './node-events.ts';
 import { hasNewResource, type NodeFacts, nodeLabels, nodeStatus, type Readiness } from './node-object.ts';
 
 export interface RegistrationDeps {
@@ -22,6 +23,8 @@ export interface RegistrationDeps {
   readonly images: () => Promise<readonly ImageInfo[]>;
   /** How long the lease holds without being renewed, seconds; it is renewed every quarter of that. */
   readonly leaseSeconds: number;
+  /** Tells what became of the node. */
+  readonly tell: (news: NodeNews) => void;
 }
 
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -53,6 +56,8 @@ export class NodeRegistration {
   /** The API may hold another status than the one written last. */
   #doubtful = false;
   #images: readonly ImageInfo[] = [];
+  /** As it was seen last. */
+  #unschedulable = false;
   /** Since when the runtime does not answer, when it does not. */
   #awaySince: number | undefined;
   #hurry = new AbortController();
@@ -103,6 +108,9 @@ export class NodeRegistration {
   /** Takes notice of the Node as the API shows it: what is wrong there is put right at once. */
   seen(node: Node): void {
     if (node.metadata?.name !== this.#d.facts.name) return;
+    const { unschedulable = false } = node.spec ?? {};
+    if (unschedulable !== this.#unschedulable) this.#d.tell(schedulingNews(this.#d.facts.name, unschedulable));
+    this.#unschedulable = unschedulable;
     if (readinessOf(node) !== 'Unknown' && !hasNewResource(node, this.#d.devices())) return;
     this.#doubtful = true;
     this.#hurry.abort();
@@ -185,13 +193,15 @@ export class NodeRegistration {
   }
 
   /** What others say of the node is in the same lists: it is written upon what was read, else read again. */
-  async #write(make: (old: NonNullable<Node['status']>) => Node['status']): Promise<void> {
-    const { client, facts } = this.#d;
+  async #write(make: (old: NonNullable<Node['status']>) => NonNullable<Node['status']>): Promise<void> {
+    const { client, facts, tell } = this.#d;
     for (let tries = 1; ; tries++) {
       const { status = {}, metadata } = await client.get(Nodes, facts.name, undefined, this.#call);
-      const body = { metadata: { resourceVersion: metadata.resourceVersion }, status: make(status) };
+      const made = make(status);
+      const body = { metadata: { resourceVersion: metadata.resourceVersion }, status: made };
       try {
         await client.patch(Nodes, { name: facts.name, subresource: 'status' }, { type: 'merge', body }, this.#call);
+        for (const news of statusNews(facts.name, status, made)) tell(news);
         return;
       } catch (e) {
         if (!isConflict(e) || tries === STATUS_TRIES) throw e;

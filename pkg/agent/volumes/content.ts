@@ -81,7 +81,8 @@ class Content {
     for (const i of items) {
       const content = data[i.key];
       if (content) this.files.set(i.path, { content, mode: i.mode ?? this.#mode });
-      else if (!optional) throw new VolumeError(`references non-existent ${what} key: ${i.key}`);
+      else if (!optional)
+        throw new VolumeError(`references non-existent ${what === 'configmap' ? 'config' : what} key: ${i.key}`);
     }
   }
 
