@@ -166,13 +166,13 @@ export interface RuntimeInfo {
   readonly userNamespaces: boolean;
 }
 
-/** The verbs of CRI: sandbox, container, image. "Already so" is success. Errors carry the runtime's words. */
 /** Bytes that a container wrote into its layer and its log. */
 export interface ContainerFiles {
   readonly layer: number;
   readonly log: number;
 }
 
+/** The verbs of CRI: sandbox, container, image. "Already so" is success. Errors carry the runtime's words. */
 export interface Runtime {
   /** Every container of ours on this node, sandboxes included. */
   list(): Promise<ContainerRecord[]>;
