@@ -43,7 +43,6 @@ const crd = {
     versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
   },
 };
-const V = 'spec.versions[0].schema.openAPIV3Schema';
 const hpa = { metadata, spec: { scaleTargetRef: { kind: 'Deployment', name: 'd' }, maxReplicas: 3 } };
 const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'x' }] } };
 
@@ -282,33 +281,6 @@ const cases: readonly KindCase[] = [
         'webhooks[0].admissionReviewVersions',
         'must include at least one of v1, v1beta1',
       ],
-    ],
-  ],
-  [
-    'CustomResourceDefinition',
-    CustomResourceDefinitions as unknown as Kind,
-    crd,
-    [
-      [{ 'metadata.name': 'x' }, INVALID, 'metadata.name', 'must be spec.names.plural+"."+spec.group'],
-      [{ 'spec.group': 'x' }, INVALID, 'spec.group', 'should be a domain with at least one dot'],
-      [{ 'spec.scope': 'World' }, UNSUPPORTED, 'spec.scope', '"Cluster", "Namespaced"'],
-      [{ 'spec.names.plural': '' }, REQUIRED, 'spec.names.plural', 'Required value'],
-      [
-        { 'spec.versions[0].storage': false },
-        INVALID,
-        'spec.versions',
-        'must have exactly one version marked as storage version',
-      ],
-      [{ 'spec.versions[0].schema': undefined }, REQUIRED, V, 'schemas are required'],
-      [{ [`${V}.type`]: undefined }, REQUIRED, `${V}.type`, 'must not be empty at the root'],
-      [
-        { [`${V}.properties`]: { spec: {} } },
-        REQUIRED,
-        `${V}.properties[spec].type`,
-        'must not be empty for specified object fields',
-      ],
-      [{ [`${V}.properties`]: { l: { type: 'array' } } }, REQUIRED, `${V}.properties[l].items`, 'must be specified'],
-      [{ [`${V}.properties`]: { l: { type: 'list' } } }, UNSUPPORTED, `${V}.properties[l].type`, '"array"'],
     ],
   ],
 ];

@@ -38,9 +38,15 @@ function decodeValue(schema: Schema, v: unknown, place: Place, s: State): unknow
     case 'map':
       return decodeMap(resolved, v, place, s);
     default:
-      return decodeLeaf(resolved.kind, v, place);
+      return 'read' in resolved && resolved.read
+        ? decodeEither(resolved.read(v), v, s)
+        : decodeLeaf(resolved.kind, v, place);
   }
 }
+
+/** Go's types with a decoder of their own start afresh: their errors name no path to them, nor are unknown fields told. */
+const decodeEither = (schema: Schema | undefined, v: unknown, { placed }: State): unknown =>
+  schema && decodeValue(schema, v, SOMEWHERE, { unknown: [], placed });
 
 function decodeList(schema: ArraySchema, v: unknown, place: Place, s: State): unknown[] {
   if (!Array.isArray(v)) mismatch(v, place, goType(schema));
@@ -168,7 +174,7 @@ function decodeFields(schema: ObjectSchema, v: unknown, place: Place, s: State):
     else if (value !== null && value !== undefined) {
       const below = s.placed ? { owner: schema.name, path: at } : SOMEWHERE;
       const decoded = decodeValue(field.schema, value, below, s);
-      if (field.required || !isEmpty(field, decoded)) out[name] = decoded;
+      if (decoded !== undefined && (field.required || !isEmpty(field, decoded))) out[name] = decoded;
     }
   }
   return out;

@@ -14,7 +14,7 @@ const jsonType = (v: unknown): string =>
   Array.isArray(v) ? 'array' : typeof v === 'boolean' ? 'bool' : v === null ? 'null' : typeof v;
 
 const into = ({ owner, path }: Place): string =>
-  path ? `Go struct field ${owner}.${path.replaceAll(/\[\d+\]/g, '')}` : 'Go value';
+  path ? `Go struct field ${owner}.${path.replaceAll(/\[\d+\]/g, '').replace(/^\./, '')}` : 'Go value';
 
 /** The error Go's decoder gives for a value of the wrong type. @throws StatusError 400, always */
 export function mismatch(v: unknown, place: Place, want: string): never {

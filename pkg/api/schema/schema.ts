@@ -33,6 +33,12 @@ export interface ScalarSchema {
  */
 export interface SpecialSchema {
   readonly kind: 'quantity' | 'time' | 'microTime' | 'duration' | 'intOrString' | 'raw' | 'fieldsV1';
+  /**
+   * Of `raw` JSON that is one thing or another by its look (a schema or a truth value): what a value is, undefined where
+   * Go's decoder reads nothing from it.
+   * @throws StatusError 400 for what it may not be
+   */
+  readonly read?: (v: unknown) => Schema | undefined;
 }
 
 export interface ArraySchema {

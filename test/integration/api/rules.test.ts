@@ -91,7 +91,7 @@ describe('definitions', () => {
     wire.fails('POST', CRDS, { body: { ...definition(kite([rule])), metadata: { name: 'kites.sky.example' } } });
 
   test('a rule that does not compile, or costs too much, is refused at its path', async () => {
-    const path = 'spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule';
+    const path = 'spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule';
     const status = await refused({ rule: 'self.minimum > 1' });
     expect(status.code).toBe(422);
     expect(status.details?.causes?.map((c) => c.field)).toEqual([path]);
@@ -111,7 +111,7 @@ test('selectable fields must be there, and simple', async () => {
   const selectable = ['.spec.colour', '.spec.nope', '.spec', '.metadata.name', 'spec.min', '.spec.colour'];
   Object.assign(v1 ?? {}, { selectableFields: selectable.map((jsonPath) => ({ jsonPath })) });
   const status = await wire.fails('POST', CRDS, { body: made });
-  const at = (i: number): string => `spec.versions[0].selectableFields[${i}].jsonPath`;
+  const at = (i: number): string => `spec.selectableFields[${i}].jsonPath`;
   expect(status.details?.causes?.map((c) => [c.field, c.reason])).toEqual([
     [at(1), 'FieldValueInvalid'],
     [at(2), 'FieldValueInvalid'],

@@ -74,6 +74,8 @@ export const CustomResourceSubresources = obj('CustomResourceSubresources', 'Sub
   scale: f(2, CustomResourceSubresourceScale, 'The scale subresource.'),
 });
 
+export type CustomResourceSubresources = TypeOf<typeof CustomResourceSubresources>;
+
 export const CustomResourceDefinitionVersion = obj('CustomResourceDefinitionVersion', 'One version of a kind.', {
   name: req(1, str, 'Name of the version, e.g. v1.'),
   served: req(2, bool, 'The server offers it.'),
@@ -121,7 +123,7 @@ function defaultDefinition(o: CustomResourceDefinition): void {
   if (!spec) return;
   if (spec.names) {
     spec.names.singular ||= (spec.names.kind ?? '').toLowerCase();
-    spec.names.listKind ||= `${spec.names.kind ?? ''}List`;
+    if (spec.names.kind) spec.names.listKind ||= `${spec.names.kind}List`;
   }
   spec.conversion ??= { strategy: 'None' };
 }

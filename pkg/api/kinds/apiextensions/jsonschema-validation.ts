@@ -1,4 +1,5 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
+import { validateExtensions } from './extensions-validation.ts';
 import type { JSONSchemaProps } from './jsonschema.ts';
 import { validateBranches, validateDefault, validateHead } from './structure-validation.ts';
 
@@ -6,36 +7,20 @@ const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 /** Keywords that structural schemas do without. */
 const UNSUPPORTED = ['definitions', 'dependencies', 'id', '$ref', 'patternProperties', 'additionalItems'] as const;
 
-function validateType(path: string, s: JSONSchemaProps, root: boolean): FieldError[] {
-  const open = s['x-kubernetes-int-or-string'] || s['x-kubernetes-preserve-unknown-fields'];
-  if (!s.type) {
-    if (root) return [required(`${path}.type`, 'must not be empty at the root')];
-    return open ? [] : [required(`${path}.type`, 'must not be empty for specified object fields')];
-  }
-  if (root && s.type !== 'object') return [invalid(`${path}.type`, s.type, 'must be object at the root')];
-  return TYPES.includes(s.type) ? [] : [notSupported(`${path}.type`, s.type, TYPES)];
-}
+/** Where a schema stands: what is said of one without a type goes by it. */
+type Level = 'field' | 'item' | 'root';
+const NO_TYPE: Readonly<Record<Level, string>> = {
+  field: 'must not be empty for specified object fields',
+  item: 'must not be empty for specified array items',
+  root: 'must not be empty at the root',
+};
 
-function validateList(path: string, s: JSONSchemaProps): FieldError[] {
-  const listType = s['x-kubernetes-list-type'];
-  const keys = s['x-kubernetes-list-map-keys'] ?? [];
-  const found: FieldError[] = [];
-  if (listType !== undefined && !['atomic', 'map', 'set'].includes(listType)) {
-    found.push(notSupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'map', 'set']));
-  }
-  if (listType !== undefined && s.type !== 'array') {
-    found.push(invalid(`${path}.type`, s.type ?? '', 'must be array if x-kubernetes-list-type is specified'));
-  }
-  if (listType === 'map' && keys.length === 0) {
-    found.push(required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
-  }
-  if (s.uniqueItems) {
-    found.push(
-      forbidden(
-        `${path}.uniqueItems`,
-        'uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
-      ),
-    );
+function validateType(path: string, s: JSONSchemaProps, level: Level): FieldError[] {
+  const open = s['x-kubernetes-int-or-string'] || s['x-kubernetes-preserve-unknown-fields'];
+  if (!s.type) return open && level !== 'root' ? [] : [required(`${path}.type`, NO_TYPE[level])];
+  const found = TYPES.includes(s.type) ? [] : [notSupported(`${path}.type`, s.type, TYPES)];
+  if (level === 'root' && s.type !== 'object') {
+    found.push(invalid(`${path}.type`, s.type, 'must be object at the root'));
   }
   return found;
 }
@@ -46,13 +31,13 @@ function validateParts(path: string, s: JSONSchemaProps): FieldError[] {
     found.push(forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
   }
   for (const [name, p] of Object.entries(s.properties ?? {})) {
-    found.push(...validateSchema(`${path}.properties[${name}]`, p, false));
+    found.push(...validateSchema(`${path}.properties[${name}]`, p, 'field'));
   }
   if (typeof s.additionalProperties === 'object') {
-    found.push(...validateSchema(`${path}.additionalProperties`, s.additionalProperties, false));
+    found.push(...validateSchema(`${path}.additionalProperties`, s.additionalProperties, 'field'));
   }
   if (Array.isArray(s.items)) found.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'));
-  else if (s.items) found.push(...validateSchema(`${path}.items`, s.items, false));
+  else if (s.items) found.push(...validateSchema(`${path}.items`, s.items, 'item'));
   else if (s.type === 'array') found.push(required(`${path}.items`, 'must be specified'));
   if (s.pattern !== undefined) {
     try {
@@ -74,17 +59,17 @@ function validateParts(path: string, s: JSONSchemaProps): FieldError[] {
   return found;
 }
 
-function validateSchema(path: string, s: JSONSchemaProps, root: boolean): FieldError[] {
-  const found = validateType(path, s, root);
+function validateSchema(path: string, s: JSONSchemaProps, level: Level): FieldError[] {
+  const found = validateType(path, s, level);
   for (const k of UNSUPPORTED) {
     if (s[k] !== undefined) found.push(forbidden(`${path}.${k}`, `${k} is not supported`));
   }
-  return [...found, ...validateList(path, s), ...validateParts(path, s), ...validateBranches(path, s)];
+  return [...found, ...validateExtensions(path, s), ...validateParts(path, s), ...validateBranches(path, s)];
 }
 
 /** A structural schema: every value has a type, nothing is left open unless it says so. */
 export function validateStructure(path: string, s: JSONSchemaProps): FieldError[] {
-  const found = [...validateSchema(path, s, true), ...validateHead(path, s)];
+  const found = [...validateSchema(path, s, 'root'), ...validateHead(path, s)];
   // Values can be judged by a schema that is sound.
   return found.length > 0 ? found : validateDefaults(path, s);
 }

@@ -1,3 +1,4 @@
+import { errors } from '../../meta/errors.ts';
 import {
   arr,
   bool,
@@ -85,6 +86,20 @@ const self = lazy<JSONSchemaProps>((): Schema => JSONSchemaProps);
 /** Any JSON value, under the type it has once checked. */
 const json = <T>() => lazy<T>(() => raw);
 
+const isObject = (v: unknown): boolean => typeof v === 'object' && v !== null && !Array.isArray(v);
+
+/** A schema, or what else Go's decoder takes in its place. */
+const schemaOr = <T>(other: (v: unknown) => Schema | undefined) => {
+  const either: Schema = { kind: 'raw', read: (v) => (isObject(v) ? JSONSchemaProps : other(v)) };
+  return lazy<JSONSchemaProps | T>(() => either);
+};
+const orList = schemaOr<JSONSchemaProps[]>((v) => (Array.isArray(v) ? arr(self) : undefined));
+const orNames = schemaOr<string[]>((v) => (Array.isArray(v) ? arr(str) : undefined));
+const orTruth = schemaOr<boolean>((v) => {
+  if (typeof v !== 'boolean') throw errors.badRequest('boolean or JSON schema expected');
+  return bool;
+});
+
 export const JSONSchemaProps: ObjectSchema & Typed<JSONSchemaProps> = obj('JSONSchemaProps', 'A JSON schema.', {
   id: f(1, str, 'Identifies the schema.'),
   $schema: f(2, str, 'Dialect of the schema.'),
@@ -109,16 +124,16 @@ export const JSONSchemaProps: ObjectSchema & Typed<JSONSchemaProps> = obj('JSONS
   maxProperties: f(21, int64, 'Most properties.', { ptr: true }),
   minProperties: f(22, int64, 'Fewest properties.', { ptr: true }),
   required: f(23, arr(str), 'Properties that must be there.'),
-  items: f(24, json<JSONSchemaProps | JSONSchemaProps[]>(), 'Schema of the items.'),
+  items: f(24, orList, 'Schema of the items.'),
   allOf: f(25, arr(self), 'Schemas that must all hold.'),
   oneOf: f(26, arr(self), 'Schemas of which exactly one must hold.'),
   anyOf: f(27, arr(self), 'Schemas of which at least one must hold.'),
   not: f(28, self, 'A schema that must not hold.'),
   properties: f(29, map(self), 'Schemas of the properties.'),
-  additionalProperties: f(30, json<JSONSchemaProps | boolean>(), 'Schema of all other properties.'),
+  additionalProperties: f(30, orTruth, 'Schema of all other properties.'),
   patternProperties: f(31, map(self), 'Schemas of properties by pattern.'),
-  dependencies: f(32, json<Record<string, JSONSchemaProps | string[]>>(), 'What properties ask for.'),
-  additionalItems: f(33, json<JSONSchemaProps | boolean>(), 'Schema of all other items.'),
+  dependencies: f(32, map(orNames), 'What properties ask for.'),
+  additionalItems: f(33, orTruth, 'Schema of all other items.'),
   definitions: f(34, map(self), 'Schemas to refer to.'),
   externalDocs: f(35, ExternalDocumentation, 'Documentation elsewhere.'),
   example: f(36, json<unknown>(), 'An example.'),

@@ -101,7 +101,7 @@ test.each<[string, string | undefined, string | undefined, string]>([
       spec: {
         group,
         scope: 'Cluster',
-        names: { plural: 'things', kind: 'Thing' },
+        names: { plural: 'things', singular: 'thing', kind: 'Thing', listKind: 'ThingList' },
         versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
       },
     }) as unknown as CustomResourceDefinition;

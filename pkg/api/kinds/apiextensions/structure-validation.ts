@@ -96,5 +96,9 @@ export function validateDefault(path: string, s: JSONSchemaProps): FieldError[] 
   pruned(s, value, '', unknown);
   if (unknown.length > 0) return [invalid(at, value, `must not have unknown fields: ${unknown.join(', ')}`)];
   fillDefaults(s, value);
-  return validateValue(s, value, at);
+  // The default is judged as a value of its own: what is said names fields within it, where it is told is its place.
+  return validateValue(s, value, '').map((e) => {
+    const { field } = e;
+    return { ...e, field: field === '' || field.startsWith('[') ? `${at}${field}` : `${at}.${field}` };
+  });
 }

@@ -1,5 +1,10 @@
 import { GARBAGE, hook, type Sample, webhooks } from './shared.ts';
 
+const ROOT = 'spec.versions[0].schema.openAPIV3Schema';
+/** Where Kubernetes' internal form of a definition has what all its versions share. */
+const SHARED = 'spec.validation.openAPIV3Schema';
+const LIST = { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'] };
+
 /** What extends and guards the API. */
 export const EXTENSION: Readonly<Record<string, Sample>> = {
   'certificatesigningrequests.certificates.k8s.io': {
@@ -53,6 +58,18 @@ export const EXTENSION: Readonly<Record<string, Sample>> = {
       ['spec.versions[0].storage', false, 'spec.versions'],
       ['spec.names.kind', 'No_Good', 'spec.names.kind'],
       ['spec.names.plural', 'others', 'metadata.name'],
+      [`${ROOT}.properties`, { n: null }, `${SHARED}.properties[n].type`],
+      [`${ROOT}.properties`, { l: { type: 'array', items: 'x' } }, `${SHARED}.properties[l].items`],
+      [
+        `${ROOT}.properties`,
+        { l: { ...LIST, items: { type: 'object' } } },
+        `${SHARED}.properties[l].x-kubernetes-list-map-keys`,
+      ],
+      [
+        'spec.versions[0].additionalPrinterColumns',
+        [{ name: 'A', type: 'string', jsonPath: 'a' }],
+        'spec.additionalPrinterColumns[0].JSONPath',
+      ],
     ],
   },
   'apiservices.apiregistration.k8s.io': {
