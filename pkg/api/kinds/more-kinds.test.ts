@@ -17,6 +17,7 @@ import { StorageClasses } from './storage/storageclass.ts';
 const REQUIRED = 'FieldValueRequired';
 const INVALID = 'FieldValueInvalid';
 const FORBIDDEN = 'FieldValueForbidden';
+const DUPLICATE = 'FieldValueDuplicate';
 const UNSUPPORTED = 'FieldValueNotSupported';
 const metadata = { name: 'x', namespace: 'default' };
 
@@ -28,6 +29,16 @@ const volume = {
 const path = { path: '/', pathType: 'Prefix', backend: { service: { name: 's', port: { number: 80 } } } };
 const ingress = { metadata, spec: { rules: [{ host: 'a.example.com', http: { paths: [path] } }] } };
 const P = 'spec.rules[0].http.paths[0]';
+const to = (resource: object) => ({ [`${P}.backend`]: { resource } });
+const driven = (csi: object) => ({
+  'spec.hostPath': undefined,
+  'spec.csi': { driver: 'a.b', volumeHandle: 'h', ...csi },
+});
+const SECRET = 'spec.csi.nodePublishSecretRef';
+const topologies = (...terms: object[]) => ({
+  allowedTopologies: terms.map((e) => ({ matchLabelExpressions: [e].flat() })),
+});
+const TOPOLOGY = 'allowedTopologies[0].matchLabelExpressions';
 const webhook = {
   name: 'a.b.c',
   sideEffects: 'None',
@@ -71,6 +82,21 @@ const cases: readonly KindCase[] = [
     volume,
     [
       [{ 'spec.capacity': {} }, REQUIRED, 'spec.capacity', 'Required value'],
+      [{ 'spec.capacity': { cpu: '1' } }, UNSUPPORTED, 'spec.capacity', '"storage"'],
+      [{ 'spec.hostPath.type': 'Tape' }, UNSUPPORTED, 'spec.hostPath.type', '"BlockDevice"'],
+      [
+        { 'spec.hostPath': undefined, 'spec.local': { path: '../x' } },
+        INVALID,
+        'spec.local.path',
+        "must not contain '..'",
+      ],
+      [{ 'spec.nodeAffinity': {} }, REQUIRED, 'spec.nodeAffinity.required', 'must specify required node constraints'],
+      [driven({ driver: '' }), REQUIRED, 'spec.csi.driver', 'Required value'],
+      [driven({ driver: 'a b' }), INVALID, 'spec.csi.driver', 'RFC 1123 subdomain'],
+      [driven({ nodePublishSecretRef: {} }), REQUIRED, `${SECRET}.name`, 'Required value'],
+      [driven({ nodePublishSecretRef: { name: 'a b' } }), INVALID, `${SECRET}.name`, 'RFC 1123 subdomain'],
+      [driven({ nodePublishSecretRef: { name: 'a' } }), REQUIRED, `${SECRET}.namespace`, 'Required value'],
+      [driven({ nodePublishSecretRef: { namespace: 'a.b' } }), INVALID, `${SECRET}.namespace`, 'RFC 1123 label'],
       [{ 'spec.hostPath': undefined }, REQUIRED, 'spec', 'must specify a volume type'],
       [{ 'spec.nfs': { server: 's', path: '/' } }, FORBIDDEN, 'spec.nfs', 'may not specify more than 1 volume type'],
       [
@@ -105,7 +131,16 @@ const cases: readonly KindCase[] = [
       [{ [`${P}.pathType`]: 'Regex' }, UNSUPPORTED, `${P}.pathType`, '"Exact", "ImplementationSpecific", "Prefix"'],
       [{ [`${P}.path`]: 'x' }, INVALID, `${P}.path`, 'must be an absolute path'],
       [{ [`${P}.path`]: '/a//b' }, INVALID, `${P}.path`, "must not contain '//'"],
-      [{ [`${P}.backend`]: {} }, REQUIRED, `${P}.backend`, 'port or backend must be specified'],
+      [{ [`${P}.backend`]: {} }, INVALID, `${P}.backend`, '"": resource or service backend is required'],
+      [{ 'spec.ingressClassName': '' }, INVALID, 'spec.ingressClassName', 'RFC 1123 subdomain'],
+      [{ 'spec.tls': [{ hosts: ['A b'] }] }, INVALID, 'spec.tls[0].hosts[0]', 'RFC 1123 subdomain'],
+      [{ 'spec.rules[0].host': '1.2.3.4' }, INVALID, 'spec.rules[0].host', 'must be a DNS name, not an IP address'],
+      [{ [`${P}.pathType`]: '' }, UNSUPPORTED, `${P}.pathType`, '"Exact"'],
+      [{ [`${P}.pathType`]: undefined }, REQUIRED, `${P}.pathType`, 'pathType must be specified'],
+      [to({ apiGroup: 'a b', kind: 'K', name: 'n' }), INVALID, `${P}.backend.resource.apiGroup`, 'RFC 1123 subdomain'],
+      [to({ kind: 'a/b', name: 'n' }), INVALID, `${P}.backend.resource.kind`, "may not contain '/'"],
+      [to({ kind: 'K', name: '..' }), INVALID, `${P}.backend.resource.name`, "may not be '..'"],
+      [to({ kind: 'K', name: '' }), REQUIRED, `${P}.backend.resource.name`, 'name is required'],
       [{ [`${P}.backend.service.port`]: {} }, REQUIRED, `${P}.backend`, 'port name or number is required'],
       [
         { [`${P}.backend.service.port.name`]: 'http' },
@@ -204,31 +239,20 @@ const cases: readonly KindCase[] = [
     StorageClasses as unknown as Kind,
     { metadata: { name: 'x' }, provisioner: 'a/b' },
     [
+      [{ volumeBindingMode: '' }, UNSUPPORTED, 'volumeBindingMode', '"Immediate"'],
+      [topologies({ key: 'a b', values: ['b'] }), INVALID, `${TOPOLOGY}[0].key`, 'name part must consist of'],
+      [topologies({ key: 'a', values: [] }), REQUIRED, `${TOPOLOGY}[0].values`, 'Required value'],
+      [topologies({ key: 'a', values: ['b', 'b'] }), DUPLICATE, `${TOPOLOGY}[0].values[1]`, '"b"'],
+      [topologies([1, 2].map(() => ({ key: 'a', values: ['b'] }))), DUPLICATE, `${TOPOLOGY}[1].key`, '"a"'],
+      [
+        topologies({ key: 'a', values: ['b', 'c'] }, { key: 'a', values: ['c', 'b'] }),
+        DUPLICATE,
+        'allowedTopologies[1].matchLabelExpressions',
+        '""',
+      ],
+      [{ allowedTopologies: [{}] }, DUPLICATE, TOPOLOGY, '""'],
       [{ provisioner: '' }, REQUIRED, 'provisioner', 'Required value'],
       [{ volumeBindingMode: 'Late' }, UNSUPPORTED, 'volumeBindingMode', '"Immediate", "WaitForFirstConsumer"'],
-    ],
-  ],
-  [
-    'HorizontalPodAutoscaler',
-    HorizontalPodAutoscalers as unknown as Kind,
-    hpa,
-    [
-      [{ 'spec.minReplicas': 0 }, INVALID, 'spec.minReplicas', 'must be greater than or equal to 1'],
-      [{ 'spec.maxReplicas': 0 }, INVALID, 'spec.maxReplicas', 'must be greater than 0'],
-      [{ 'spec.minReplicas': 5 }, INVALID, 'spec.maxReplicas', 'must be greater than or equal to `minReplicas`'],
-      [{ 'spec.scaleTargetRef.name': '' }, REQUIRED, 'spec.scaleTargetRef.name', 'Required value'],
-      [
-        { 'spec.metrics': [{ type: 'Resource' }] },
-        REQUIRED,
-        'spec.metrics[0].resource',
-        'must populate information for the given metric source',
-      ],
-      [
-        { 'spec.behavior': { scaleUp: { selectPolicy: 'x' } } },
-        UNSUPPORTED,
-        'spec.behavior.scaleUp.selectPolicy',
-        'Max',
-      ],
     ],
   ],
   [

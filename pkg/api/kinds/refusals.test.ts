@@ -154,6 +154,12 @@ const cases: readonly KindCase[] = [
     RuntimeClasses as unknown as Kind,
     { metadata, handler: 'h', overhead: { podFixed: { cpu: '1' } } },
     [
+      [
+        { scheduling: { tolerations: [{ operator: 'Exists' }, { operator: 'Exists' }] } },
+        DUPLICATE,
+        'scheduling.tolerations[1]',
+        '"Exists"',
+      ],
       [{ 'overhead.podFixed.cpu': '-1' }, INVALID, 'overhead.limits[cpu]', 'must be greater than or equal to 0'],
       [{ 'overhead.podFixed': { 'hugepages-2Mi': '2Mi' } }, FORBIDDEN, 'overhead', 'HugePages require cpu or memory'],
     ],

@@ -75,6 +75,8 @@ const cases: readonly KindCase[] = [
     FlowSchemas as unknown as Kind,
     flow,
     [
+      [{ 'spec.rules[0].subjects[0]': {} }, UNSUPPORTED, 'spec.rules[0].subjects[0].kind', '"Group", "ServiceAccount"'],
+      [{ 'spec.distinguisherMethod': {} }, UNSUPPORTED, 'spec.distinguisherMethod.type', '"ByNamespace", "ByUser"'],
       [{ 'spec.matchingPrecedence': 1 }, INVALID, 'spec.matchingPrecedence', "only the schema named 'exempt' may have"],
       [
         { 'spec.priorityLevelConfiguration.name': 'A' },

@@ -149,8 +149,8 @@ export function jsonFields(schema: ObjectSchema): Readonly<Record<string, AnyFie
  * What Go's encoder leaves out ("omitempty"): an empty list or map, and the zero of a scalar that is no pointer. To Go it is
  * the same as none: it gets the field's default, and is not written back.
  */
-function isEmpty({ schema, ptr }: AnyField, decoded: unknown): boolean {
-  if (Array.isArray(decoded)) return decoded.length === 0;
+function isEmpty({ schema, ptr, keepEmpty }: AnyField, decoded: unknown): boolean {
+  if (Array.isArray(decoded)) return !keepEmpty && decoded.length === 0;
   if (typeof decoded === 'object' && decoded !== null) {
     if (resolveLazy(schema).kind !== 'map') return false;
     for (const _ in decoded) return false;

@@ -85,6 +85,8 @@ export interface FieldOptions {
   readonly default?: unknown;
   /** Go pointer: a zero value differs from absent. Matters for protobuf of scalars, where non-pointer zeros are dropped. */
   readonly ptr?: boolean;
+  /** A list given without items is not the same as none: what is not given is filled, this is refused. */
+  readonly keepEmpty?: boolean;
   /** Strategic merge of a struct or map field, e.g. "retainKeys" on `strategy`, "replace". */
   readonly patchStrategy?: string;
 }

@@ -56,7 +56,7 @@ export function validateOperations(path: string, r: RuleWithOperations): FieldEr
       found.push(invalid(`${path}.${k}`, list, `if '*' is present, must not specify other ${others}`));
     }
   }
-  found.push(...(r.operations ?? []).flatMap((op, i) => oneOfRequired(`${path}.operations[${i}]`, op, OPERATIONS)));
+  found.push(...(r.operations ?? []).flatMap((op, i) => oneOfOptional(`${path}.operations[${i}]`, op, OPERATIONS)));
   for (const [i, version] of (r.apiVersions ?? []).entries()) {
     if (!version) found.push(required(`${path}.apiVersions[${i}]`));
   }

@@ -142,7 +142,12 @@ const cases: readonly KindCase[] = [
       [columns({ jsonPath: 'a' }), INVALID, 'spec.additionalPrinterColumns[0].JSONPath', 'must be a simple json path'],
       [scale({ specReplicasPath: '.x' }), INVALID, 'spec.subresources.scale.specReplicasPath', 'under .spec'],
       [scale({ labelSelectorPath: 'x' }), INVALID, 'spec.subresources.scale.labelSelectorPath', 'simple json path'],
-      [scale({ labelSelectorPath: '.x' }), INVALID, 'spec.subresources.scale.labelSelectorPath', 'under .status'],
+      [
+        scale({ labelSelectorPath: '.x' }),
+        INVALID,
+        'spec.subresources.scale.labelSelectorPath',
+        'under either .spec or .status',
+      ],
       [
         {
           ...columns({}),

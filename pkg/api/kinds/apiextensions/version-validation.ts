@@ -67,16 +67,23 @@ function validateColumn(path: string, c: CustomResourceColumnDefinition): FieldE
   return found;
 }
 
+/** Where the paths of the scale subresource may lead. */
+const SCALE_PATHS = {
+  specReplicasPath: [['.spec.'], '.spec'],
+  statusReplicasPath: [['.status.'], '.status'],
+  labelSelectorPath: [['.spec.', '.status.'], 'either .spec or .status'],
+} as const;
+
 function validateSubresources(path: string, of: CustomResourceSubresources | undefined): FieldError[] {
   const { scale } = of ?? {};
   if (!scale) return [];
-  return (['specReplicasPath', 'statusReplicasPath', 'labelSelectorPath'] as const).flatMap((k) => {
+  return (Object.keys(SCALE_PATHS) as (keyof typeof SCALE_PATHS)[]).flatMap((k) => {
     const [at, value] = [`${path}.scale.${k}`, scale[k]];
     if (!value) return k === 'labelSelectorPath' ? [] : [required(at)];
     const found = simplePath(at, value);
-    const part = k === 'specReplicasPath' ? '.spec' : '.status';
-    if (found.length > 0 || value.startsWith(`${part}.`)) return found;
-    return [invalid(at, value, `should be a json path under ${part}`)];
+    const [parts, where] = SCALE_PATHS[k];
+    if (found.length > 0 || parts.some((p) => value.startsWith(p))) return found;
+    return [invalid(at, value, `should be a json path under ${where}`)];
   });
 }
 

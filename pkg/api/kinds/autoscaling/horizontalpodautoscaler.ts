@@ -34,7 +34,7 @@ export type HPAScalingPolicy = TypeOf<typeof HPAScalingPolicy>;
 export const HPAScalingRules = obj('HPAScalingRules', 'How fast to scale in one direction.', {
   stabilizationWindowSeconds: f(3, int32, 'Seconds of past advice to heed.', { ptr: true }),
   selectPolicy: f(1, oneOf('Disabled', 'Max', 'Min'), 'Which policy wins.', { ptr: true }),
-  policies: f(2, arr(HPAScalingPolicy), 'Bounds of the speed.'),
+  policies: f(2, arr(HPAScalingPolicy), 'Bounds of the speed.', { keepEmpty: true }),
   tolerance: f(4, quantity, 'Deviation that is ignored.', { ptr: true }),
 });
 export type HPAScalingRules = TypeOf<typeof HPAScalingRules>;

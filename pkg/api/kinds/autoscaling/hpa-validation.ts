@@ -2,8 +2,12 @@ import { type FieldError, forbidden, invalid, notSupported, required } from '../
 import { validateLabelSelector } from '../../meta/labels.ts';
 import { pathSegment } from '../../meta/names.ts';
 import { compareQuantities } from '../../meta/quantity.ts';
-import { invalidFor, oneOfOptional, oneOfRequired } from '../check/check.ts';
-import type { HorizontalPodAutoscaler, HPAScalingRules } from './horizontalpodautoscaler.ts';
+import { invalidFor, oneOfOptional } from '../check/check.ts';
+import type {
+  HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerSpec,
+  HPAScalingRules,
+} from './horizontalpodautoscaler.ts';
 import type { CrossVersionObjectReference, MetricSpec, MetricTarget } from './metrics.ts';
 
 /** The field that holds a metric of each type. */
@@ -51,8 +55,8 @@ function validateTarget(path: string, t: MetricTarget | undefined, choice: Choic
   const found: FieldError[] = [];
   const { type, averageUtilization } = t ?? {};
   if (!type) found.push(required(`${path}.type`, 'must specify a metric target type'));
-  else if (!TARGETS.includes(type)) {
-    found.push(invalid(`${path}.type`, type, 'must be either Utilization, Value, or AverageValue'));
+  if (!type || !TARGETS.includes(type)) {
+    found.push(invalid(`${path}.type`, type ?? '', 'must be either Utilization, Value, or AverageValue'));
   }
   for (const k of ['value', 'averageValue'] as const) {
     const amount = t?.[k];
@@ -70,9 +74,9 @@ function validateTarget(path: string, t: MetricTarget | undefined, choice: Choic
 }
 
 function validateMetric(path: string, m: MetricSpec): FieldError[] {
-  if (!m.type) return [required(`${path}.type`, 'must specify a metric source type')];
-  const field = Object.hasOwn(FIELD_OF, m.type) ? FIELD_OF[m.type] : undefined;
-  if (!field) return [notSupported(`${path}.type`, m.type, Object.keys(FIELD_OF))];
+  const missing = m.type ? [] : [required(`${path}.type`, 'must specify a metric source type')];
+  const field = Object.hasOwn(FIELD_OF, m.type ?? '') ? FIELD_OF[m.type] : undefined;
+  if (!field) return [...missing, notSupported(`${path}.type`, m.type ?? '', Object.keys(FIELD_OF))];
   const found: FieldError[] = [];
   if (!m[field]) found.push(required(`${path}.${field}`, 'must populate information for the given metric source'));
   for (const other of Object.values(FIELD_OF)) {
@@ -81,19 +85,22 @@ function validateMetric(path: string, m: MetricSpec): FieldError[] {
     }
   }
   const source = m[field];
-  return source ? [...found, ...validateSource(`${path}.${field}`, source, CHOICES[field])] : found;
+  return source ? [...found, ...validateSource(`${path}.${field}`, source, field)] : found;
 }
 
-function validateSource(path: string, source: NonNullable<MetricSpec[Field]>, choice: Choice): FieldError[] {
-  const found = validateTarget(`${path}.target`, source.target, choice);
-  if ('metric' in source) {
+/** What sources have, whichever it is. */
+type AnySource = NonNullable<MetricSpec['object']> & NonNullable<MetricSpec['containerResource']>;
+
+function validateSource(path: string, source: Partial<AnySource>, field: Field): FieldError[] {
+  const found = validateTarget(`${path}.target`, source.target, CHOICES[field]);
+  if (field === 'pods' || field === 'object' || field === 'external') {
     const { name, selector } = source.metric ?? {};
     if (!name) found.push(required(`${path}.metric.name`, 'must specify a metric name'));
     else found.push(...invalidFor(`${path}.metric.name`, name, pathSegment(name)));
     found.push(...validateLabelSelector(selector, `${path}.metric.selector`));
   } else if (!source.name) found.push(required(`${path}.name`, 'must specify a resource name'));
-  if ('describedObject' in source) found.push(...validateReference(`${path}.describedObject`, source.describedObject));
-  if ('container' in source && !source.container) {
+  if (field === 'object') found.push(...validateReference(`${path}.describedObject`, source.describedObject));
+  if (field === 'containerResource' && !source.container) {
     found.push(required(`${path}.container`, 'must specify a container'));
   }
   return found;
@@ -121,7 +128,7 @@ function validateRules(path: string, r: HPAScalingRules | undefined): FieldError
   if (!r.policies?.length) return [...found, required(`${path}.policies`, 'must specify at least one Policy')];
   for (const [i, p] of r.policies.entries()) {
     const here = `${path}.policies[${i}]`;
-    found.push(...oneOfRequired(`${here}.type`, p.type, ['Percent', 'Pods']));
+    found.push(...oneOfOptional(`${here}.type`, p.type ?? '', ['Percent', 'Pods']));
     if (p.value <= 0) found.push(invalid(`${here}.value`, p.value, 'must be greater than zero'));
     if (p.periodSeconds <= 0)
       found.push(invalid(`${here}.periodSeconds`, p.periodSeconds, 'must be greater than zero'));
@@ -134,21 +141,28 @@ function validateRules(path: string, r: HPAScalingRules | undefined): FieldError
   return found;
 }
 
+/** Without pods, only what is measured elsewhere can ask for some. */
+function validateIdle({ minReplicas, metrics }: Partial<HorizontalPodAutoscalerSpec>): FieldError[] {
+  if (minReplicas !== 0 || metrics?.some((m) => m.type === 'Object' || m.type === 'External')) return [];
+  const why = 'must specify at least one Object or External metric to support scaling to zero replicas';
+  return [forbidden('spec.metrics', why)];
+}
+
 export function validateAutoscaler(o: HorizontalPodAutoscaler): FieldError[] {
-  const { spec } = o;
-  if (!spec) return [required('spec.scaleTargetRef.kind')];
+  const spec: Partial<HorizontalPodAutoscalerSpec> = o.spec ?? {};
   const found: FieldError[] = [];
-  const { minReplicas: min, maxReplicas: max } = spec;
+  const { minReplicas: min, maxReplicas: max = 0 } = spec;
   if (min !== undefined && min < 1) {
     found.push(invalid('spec.minReplicas', min, 'must be greater than or equal to 1'));
   }
-  if (!(max >= 1)) found.push(invalid('spec.maxReplicas', max ?? 0, 'must be greater than 0'));
+  if (!(max >= 1)) found.push(invalid('spec.maxReplicas', max, 'must be greater than 0'));
   if (min !== undefined && max < min) {
     found.push(invalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`'));
   }
   return [
     ...found,
     ...validateReference('spec.scaleTargetRef', spec.scaleTargetRef),
+    ...validateIdle(spec),
     ...(spec.metrics ?? []).flatMap((m, i) => validateMetric(`spec.metrics[${i}]`, m)),
     ...validateRules('spec.behavior.scaleUp', spec.behavior?.scaleUp),
     ...validateRules('spec.behavior.scaleDown', spec.behavior?.scaleDown),

@@ -159,6 +159,8 @@ export const CertificateSigningRequests = defineKind<CertificateSigningRequest>(
   plural: 'certificatesigningrequests',
   shortNames: ['csr'],
   namespaced: false,
+  // Whatever a path can hold: kubelets' requests have names of their own making.
+  nameRule: 'pathSegment',
   hasStatus: true,
   hasGeneration: false,
   subresources: ['approval'],

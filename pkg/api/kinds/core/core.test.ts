@@ -40,6 +40,18 @@ const cases: [string, Kind<KubeObject>, object, BadInput[]][] = [
         'subsets[0].addresses[0].ip',
         'may not be in the link-local range',
       ],
+      [
+        { 'subsets[0].addresses[0].nodeName': 'a b' },
+        INVALID,
+        'subsets[0].addresses[0].nodeName',
+        'RFC 1123 subdomain',
+      ],
+      [
+        { 'subsets[0].ports[0].appProtocol': '' },
+        INVALID,
+        'subsets[0].ports[0].appProtocol',
+        'name part must be non-empty',
+      ],
       [{ 'subsets[0].ports[0].port': 0 }, INVALID, 'subsets[0].ports[0].port', PORTS],
       [{ 'subsets[0].ports[1]': { name: 'a', port: 1 } }, REQUIRED, 'subsets[0].ports[0].name', 'Required value'],
     ],
@@ -135,6 +147,7 @@ const cases: [string, Kind<KubeObject>, object, BadInput[]][] = [
         'spec.podCIDRs',
         'may specify no more than one CIDR for each IP family',
       ],
+      [{ 'spec.podCIDR': '10.0.0.0', 'spec.podCIDRs': ['10.0.0.0/24'] }, INVALID, 'spec.podCIDRs[0]', '"10.0.0.0"'],
       [{ 'spec.podCIDRs': ['10.0.0.0'] }, INVALID, 'spec.podCIDRs[0]', 'must be a valid CIDR value'],
     ],
   ],
@@ -281,4 +294,10 @@ test('field selectors of events', () => {
     'type',
   ]);
   expect(Events.fields['involvedObject.name']?.(event as unknown as Event)).toBe('p');
+});
+
+test('the older of the fields of a pod network wins', () => {
+  const spec = { podCIDR: '10.0.0.0/24', podCIDRs: ['10.0.1.0/24', 'fd00::/64'] };
+  const { object } = created(Nodes, { metadata: { name: 'n' }, spec });
+  expect(object.spec).toMatchObject({ podCIDR: '10.0.0.0/24', podCIDRs: ['10.0.0.0/24'] });
 });

@@ -1,7 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, required } from '../../meta/fielderrors.ts';
 import { hostPort } from '../../meta/ip.ts';
-import { dnsLabel, portNumber } from '../../meta/names.ts';
+import { dnsLabel, dnsSubdomain, portNumber, qualifiedName } from '../../meta/names.ts';
 import { arr, f, int32, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
 import { invalidFor, oneOfRequired } from '../check/check.ts';
 import { ageColumn, column, firstThree, NONE, nameColumn } from '../print/columns.ts';
@@ -48,6 +48,7 @@ export type Endpoints = TypeOf<typeof EndpointsSchema>;
 function validateAddress(path: string, a: EndpointAddress): FieldError[] {
   const found = validateExternalIp(`${path}.ip`, a.ip);
   if (a.hostname) found.push(...invalidFor(`${path}.hostname`, a.hostname, dnsLabel(a.hostname)));
+  if (a.nodeName !== undefined) found.push(...invalidFor(`${path}.nodeName`, a.nodeName, dnsSubdomain(a.nodeName)));
   return found;
 }
 
@@ -55,6 +56,8 @@ function validatePort(path: string, p: EndpointPort, many: boolean): FieldError[
   const found: FieldError[] = [];
   if (many && !p.name) found.push(required(`${path}.name`));
   else if (p.name) found.push(...invalidFor(`${path}.name`, p.name, dnsLabel(p.name)));
+  const app = p.appProtocol;
+  if (app !== undefined) found.push(...invalidFor(`${path}.appProtocol`, app, qualifiedName(app)));
   return [
     ...found,
     ...invalidFor(`${path}.port`, p.port, portNumber(p.port)),

@@ -5,7 +5,7 @@ import { duplicate, type FieldError, invalid, required, tooMany } from '../../me
 import { validateLabels } from '../../meta/labels.ts';
 import { dnsLabel, dnsSubdomain, labelValue, portNumber, qualifiedName } from '../../meta/names.ts';
 import { arr, bool, f, int32, map, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
-import { fullDomainName, immutable, invalidFor, oneOfRequired } from '../check/check.ts';
+import { fullDomainName, immutable, invalidFor, oneOfOptional, oneOfRequired } from '../check/check.ts';
 import { ObjectReference } from '../core/references.ts';
 import { validateExternalIp } from '../core/service/service-validation.ts';
 import { Protocol } from '../core/values.ts';
@@ -125,7 +125,7 @@ function validatePorts(ports: readonly EndpointSlicePort[]): FieldError[] {
     const found = name ? invalidFor(`${path}.name`, name, dnsLabel(name)) : [];
     if (names.has(name)) found.push(duplicate(`${path}.name`, name));
     names.add(name);
-    found.push(...oneOfRequired(`${path}.protocol`, p.protocol, ['TCP', 'UDP', 'SCTP']));
+    found.push(...oneOfOptional(`${path}.protocol`, p.protocol, ['TCP', 'UDP', 'SCTP']));
     if (p.appProtocol !== undefined) {
       found.push(...invalidFor(`${path}.appProtocol`, p.appProtocol, qualifiedName(p.appProtocol)));
     }

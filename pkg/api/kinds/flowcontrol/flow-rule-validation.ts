@@ -1,6 +1,6 @@
-import { type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/fielderrors.ts';
 import { dnsLabel, dnsSubdomain } from '../../meta/names.ts';
-import { invalidFor, oneOfRequired } from '../check/check.ts';
+import { invalidFor } from '../check/check.ts';
 import type { FlowSubject, NonResourcePolicyRule, PolicyRulesWithSubjects, ResourcePolicyRule } from './flowschema.ts';
 
 const ALL = '*';
@@ -18,7 +18,7 @@ function validateAccount(path: string, { name, namespace }: NonNullable<FlowSubj
 
 function validateSubject(s: FlowSubject, path: string): FieldError[] {
   const field = Object.hasOwn(SUBJECTS, s.kind ?? '') ? SUBJECTS[s.kind] : undefined;
-  if (!field) return oneOfRequired(`${path}.kind`, s.kind, Object.keys(SUBJECTS));
+  if (!field) return [notSupported(`${path}.kind`, s.kind ?? '', Object.keys(SUBJECTS))];
   const part = s[field];
   const found: FieldError[] = [];
   if (!part) found.push(required(`${path}.${field}`, `${field} is required when subject kind is '${s.kind}'`));
@@ -46,7 +46,7 @@ function validateNames(
 
 function validateVerbs(path: string, verbs: readonly string[] | undefined): FieldError[] {
   const found = validateNames(path, verbs, ['verbs', 'verbs must contain at least one value']);
-  if (verbs?.includes(ALL) || verbs?.every((v) => VERBS.includes(v))) return found;
+  if (!verbs || verbs.includes(ALL) || verbs.every((v) => VERBS.includes(v))) return found;
   const all = VERBS.map((v) => JSON.stringify(v)).join(', ');
   const message = `Unsupported value: ${JSON.stringify(verbs)}: supported values: ${all}`;
   return [...found, { type: 'FieldValueNotSupported', field: path, message }];

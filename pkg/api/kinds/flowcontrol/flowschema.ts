@@ -2,7 +2,7 @@ import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { dnsSubdomain } from '../../meta/names.ts';
 import { arr, bool, f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
-import { invalidFor, oneOfRequired } from '../check/check.ts';
+import { invalidFor, oneOfOptional } from '../check/check.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 import { validateFlowRule } from './flow-rule-validation.ts';
 import { validateMandatoryFlow } from './mandatory.ts';
@@ -70,9 +70,11 @@ export const PriorityLevelConfigurationReference = obj(
 );
 export type PriorityLevelConfigurationReference = TypeOf<typeof PriorityLevelConfigurationReference>;
 
+const DEFAULT_PRECEDENCE = 1000;
+
 export const FlowSchemaSpec = obj('FlowSchemaSpec', 'Which requests belong to a flow.', {
   priorityLevelConfiguration: req(1, PriorityLevelConfigurationReference, 'Priority level of the requests.'),
-  matchingPrecedence: req(2, int32, 'The lowest number that matches wins.', { default: 1000 }),
+  matchingPrecedence: req(2, int32, 'The lowest number that matches wins.', { default: DEFAULT_PRECEDENCE }),
   distinguisherMethod: f(3, FlowDistinguisherMethod, 'What tells flows apart.'),
   rules: f(4, arr(PolicyRulesWithSubjects), 'Which requests.'),
 });
@@ -118,7 +120,8 @@ function validateFlowSchema(o: FlowSchema): FieldError[] {
   if (!level) found.push(required(at, 'must reference a priority level'));
   else found.push(...invalidFor(at, level, dnsSubdomain(level)));
   const method = spec?.distinguisherMethod;
-  if (method) found.push(...oneOfRequired('spec.distinguisherMethod.type', method.type, ['ByNamespace', 'ByUser']));
+  if (method)
+    found.push(...oneOfOptional('spec.distinguisherMethod.type', method.type ?? '', ['ByNamespace', 'ByUser']));
   found.push(...(spec?.rules ?? []).flatMap((r, i) => validateFlowRule(r, `spec.rules[${i}]`)));
   return [...found, ...validateMandatoryFlow(o)];
 }
@@ -136,6 +139,9 @@ export const FlowSchemas = defineKind<FlowSchema>({
   namespaced: false,
   hasStatus: true,
   schema: FlowSchemaSchema,
+  defaults: ({ spec }) => {
+    if (spec) spec.matchingPrecedence ||= DEFAULT_PRECEDENCE;
+  },
   prepareCreate: (o) => {
     o.status = {};
   },

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
-import { dns1035Label, dnsSubdomain, portName, portNumber } from '../../meta/names.ts';
-import { invalidFor, oneOfRequired, optionalSubdomain } from '../check/check.ts';
+import { dns1035Label, dnsSubdomain, pathSegment, portName, portNumber } from '../../meta/names.ts';
+import { invalidFor, oneOfOptional, optionalSubdomain } from '../check/check.ts';
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule } from './ingress.ts';
 
 const FORBIDDEN_PARTS = ['//', '/./', '/../', '%2f', '%2F'];
@@ -11,9 +11,16 @@ function validateBackend(path: string, b: IngressBackend | undefined): FieldErro
   const { service, resource } = b ?? {};
   if (service && resource) return [invalid(path, b, 'cannot set both resource and service backends')];
   if (resource) {
-    return (['kind', 'name'] as const).flatMap((k) => (resource[k] ? [] : [required(`${path}.resource.${k}`)]));
+    const { apiGroup } = resource;
+    const group =
+      apiGroup === undefined ? [] : invalidFor(`${path}.resource.apiGroup`, apiGroup, dnsSubdomain(apiGroup));
+    const names = (['kind', 'name'] as const).flatMap((k) => {
+      const at = `${path}.resource.${k}`;
+      return resource[k] ? invalidFor(at, resource[k], pathSegment(resource[k])) : [required(at, `${k} is required`)];
+    });
+    return [...group, ...names];
   }
-  if (!service) return [required(path, 'port or backend must be specified')];
+  if (!service) return [invalid(path, '', 'resource or service backend is required')];
   const found = service.name
     ? invalidFor(`${path}.service.name`, service.name, dns1035Label(service.name))
     : [required(`${path}.service.name`)];
@@ -30,8 +37,8 @@ function validatePath(path: string, p: HTTPIngressPath): FieldError[] {
   const found: FieldError[] = [];
   const value = p.path ?? '';
   const type: string | undefined = p.pathType;
-  if (!type) found.push(required(`${path}.pathType`, 'pathType must be specified'));
-  else found.push(...oneOfRequired(`${path}.pathType`, type, ['Exact', 'ImplementationSpecific', 'Prefix']));
+  if (type === undefined) return [required(`${path}.pathType`, 'pathType must be specified')];
+  found.push(...oneOfOptional(`${path}.pathType`, type, ['Exact', 'ImplementationSpecific', 'Prefix']));
   if (type === 'Exact' || type === 'Prefix') {
     if (!value.startsWith('/')) found.push(invalid(`${path}.path`, value, 'must be an absolute path'));
     for (const part of FORBIDDEN_PARTS) {
@@ -48,14 +55,15 @@ const WILDCARD_MESSAGE =
   "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
 function validateHost(path: string, host: string): FieldError[] {
-  if (isIP(host)) return [invalid(path, host, 'must be a DNS name, not an IP address')];
   if (!host.includes('*')) return invalidFor(path, host, dnsSubdomain(host));
   const rest = host.startsWith('*.') ? host.slice(2) : '';
   return rest && dnsSubdomain(rest).length === 0 ? [] : [invalid(path, host, WILDCARD_MESSAGE)];
 }
 
 function validateRule(path: string, r: IngressRule): FieldError[] {
-  const found = r.host ? validateHost(`${path}.host`, r.host) : [];
+  const { host } = r;
+  const found = host ? validateHost(`${path}.host`, host) : [];
+  if (host && isIP(host)) found.unshift(invalid(`${path}.host`, host, 'must be a DNS name, not an IP address'));
   if (!r.http) return found;
   if (!r.http.paths?.length) return [...found, required(`${path}.http.paths`)];
   return [...found, ...r.http.paths.flatMap((p, i) => validatePath(`${path}.http.paths[${i}]`, p))];
@@ -83,7 +91,8 @@ export function validateIngress(o: Ingress, old?: Ingress): FieldError[] {
       ...optionalSubdomain(`spec.tls[${i}].secretName`, t.secretName),
     );
   }
-  return [...found, ...optionalSubdomain('spec.ingressClassName', spec?.ingressClassName)];
+  const name = spec?.ingressClassName;
+  return name === undefined ? found : [...found, ...invalidFor('spec.ingressClassName', name, dnsSubdomain(name))];
 }
 
 /** A load balancer's entry is an address or a name. */

@@ -1,4 +1,6 @@
 import { defineKind, topLevel } from '../../kind.ts';
+import { sameJson } from '../../meta/equal.ts';
+import { duplicate, type FieldError } from '../../meta/fielderrors.ts';
 import { validateLabels } from '../../meta/labels.ts';
 import { dnsLabel } from '../../meta/names.ts';
 import { arr, f, map, objectsIn, req, str, type TypeOf } from '../../schema/schema.ts';
@@ -30,6 +32,9 @@ export const RuntimeClassSchema = topLevel(PKG, 'RuntimeClass', 'A way to run co
 });
 export type RuntimeClass = TypeOf<typeof RuntimeClassSchema>;
 
+const repeatedTolerations = (path: string, list: readonly Toleration[]): FieldError[] =>
+  list.flatMap((t, i) => (list.slice(0, i).some((x) => sameJson(x, t)) ? [duplicate(`${path}[${i}]`, t)] : []));
+
 export const RuntimeClasses = defineKind<RuntimeClass>({
   group: 'node.k8s.io',
   version: 'v1',
@@ -43,6 +48,7 @@ export const RuntimeClasses = defineKind<RuntimeClass>({
     ...validateResources('overhead', { limits: o.overhead?.podFixed }),
     ...validateLabels(o.scheduling?.nodeSelector, 'scheduling.nodeSelector'),
     ...validateTolerations('scheduling.tolerations', o.scheduling?.tolerations),
+    ...repeatedTolerations('scheduling.tolerations', o.scheduling?.tolerations ?? []),
     ...(old ? immutable('handler', o.handler, old.handler) : []),
   ],
   columns: [nameColumn, column('Handler', "Name of the runtime's configuration.", (o) => o.handler), ageColumn],

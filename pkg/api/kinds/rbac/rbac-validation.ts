@@ -69,7 +69,8 @@ export function validateBinding(o: BindingLike, old: BindingLike | undefined, ki
 
 /** Users and groups are of the RBAC group unless they say otherwise; so is the role. */
 export function defaultBinding(o: BindingLike): void {
-  if (o.roleRef && !o.roleRef.apiGroup) o.roleRef.apiGroup = RBAC_GROUP;
+  o.roleRef ??= { apiGroup: '', kind: '', name: '' };
+  if (!o.roleRef.apiGroup) o.roleRef.apiGroup = RBAC_GROUP;
   for (const s of o.subjects ?? []) {
     if (!s.apiGroup && (s.kind === 'User' || s.kind === 'Group')) s.apiGroup = RBAC_GROUP;
   }

@@ -54,8 +54,8 @@ function validateTokenRequests(path: string, requests: readonly CSITokenRequest[
 
 function validateDriver(o: CSIDriver, old?: CSIDriver): FieldError[] {
   const found: FieldError[] = [];
-  for (const [i, m] of (o.spec?.volumeLifecycleModes ?? []).entries()) {
-    found.push(...oneOfOptional(`spec.volumeLifecycleModes[${i}]`, m, ['Ephemeral', 'Persistent']));
+  for (const m of o.spec?.volumeLifecycleModes ?? []) {
+    found.push(...oneOfOptional('spec.volumeLifecycleModes', m, ['Ephemeral', 'Persistent']));
   }
   found.push(
     ...oneOfOptional('spec.fsGroupPolicy', o.spec?.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType']),

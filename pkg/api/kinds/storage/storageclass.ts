@@ -1,10 +1,10 @@
 import { defineKind, topLevel } from '../../kind.ts';
 import { isDefaultStorageClass } from '../../meta/default-class.ts';
 import { sameJson } from '../../meta/equal.ts';
-import { type FieldError, forbidden, required } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError, forbidden, required } from '../../meta/fielderrors.ts';
 import { qualifiedName } from '../../meta/names.ts';
 import { arr, bool, f, map, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
-import { immutable, invalidFor, oneOfOptional, oneOfRequired } from '../check/check.ts';
+import { immutable, invalidFor, oneOfOptional } from '../check/check.ts';
 import { TopologySelectorTerm } from '../core/selectors.ts';
 import { PersistentVolumeReclaimPolicy } from '../core/values.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
@@ -28,13 +28,43 @@ export const StorageClassSchema = topLevel(PKG, 'StorageClass', 'A way to provid
 });
 export type StorageClass = TypeOf<typeof StorageClassSchema>;
 
+function validateTerm(path: string, term: TopologySelectorTerm): FieldError[] {
+  const keys = new Set<string>();
+  return (term.matchLabelExpressions ?? []).flatMap(({ key, values }, i) => {
+    const at = `${path}.matchLabelExpressions[${i}]`;
+    const found = values?.length ? [] : [required(`${at}.values`)];
+    const twice = (values ?? []).flatMap((v, j) => (values.indexOf(v) < j ? [duplicate(`${at}.values[${j}]`, v)] : []));
+    found.push(...twice, ...invalidFor(`${at}.key`, key, qualifiedName(key)));
+    if (keys.has(key)) found.push(duplicate(`${at}.key`, key));
+    keys.add(key);
+    return found;
+  });
+}
+
+/** Terms that allow the same are one too many; so is one that asks nothing (Kubernetes compares with none). */
+function validateTopologies(path: string, terms: readonly TopologySelectorTerm[]): FieldError[] {
+  const asked = new Set(['[]']);
+  return terms.flatMap((term, i) => {
+    const at = `${path}[${i}]`;
+    const found = validateTerm(at, term);
+    const pairs = (term.matchLabelExpressions ?? []).map(({ key, values }) =>
+      JSON.stringify([key, [...(values ?? [])].sort()]),
+    );
+    const form = JSON.stringify(pairs.sort());
+    if (asked.has(form)) found.push(duplicate(`${at}.matchLabelExpressions`, ''));
+    asked.add(form);
+    return found;
+  });
+}
+
 function validateStorageClass(o: StorageClass, old?: StorageClass): FieldError[] {
   const found: FieldError[] = o.provisioner
     ? invalidFor('provisioner', o.provisioner, qualifiedName(o.provisioner.toLowerCase()))
     : [required('provisioner')];
   found.push(
-    ...oneOfOptional('reclaimPolicy', o.reclaimPolicy, ['Delete', 'Retain']),
-    ...oneOfRequired('volumeBindingMode', o.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
+    ...oneOfOptional('reclaimPolicy', o.reclaimPolicy || undefined, ['Delete', 'Retain']),
+    ...oneOfOptional('volumeBindingMode', o.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
+    ...validateTopologies('allowedTopologies', o.allowedTopologies ?? []),
   );
   if (!old) return found;
   if (!sameJson(o.parameters, old.parameters))

@@ -63,7 +63,8 @@ function validateNode(o: Node, old?: Node): FieldError[] {
 function defaultNode(o: Node): void {
   if (o.status?.capacity && !o.status.allocatable) o.status.allocatable = { ...o.status.capacity };
   const { spec } = o;
-  if (spec?.podCIDR && !spec.podCIDRs?.length) spec.podCIDRs = [spec.podCIDR];
+  // What is older wins: who knows only that has changed it.
+  if (spec?.podCIDR && spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR];
   else if (spec?.podCIDRs?.[0] && !spec.podCIDR) spec.podCIDR = spec.podCIDRs[0];
 }
 

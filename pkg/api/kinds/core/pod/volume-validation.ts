@@ -10,7 +10,7 @@ import type { DownwardAPIVolumeFile, KeyToPath, VolumeProjection } from './volum
 import { type Volume, VolumeSource } from './volumes.ts';
 
 const MODE_MESSAGE = 'must be a number between 0 and 0777 (octal), both inclusive';
-const HOST_PATH_TYPES = [
+export const HOST_PATH_TYPES = [
   '',
   'DirectoryOrCreate',
   'Directory',

@@ -1,10 +1,42 @@
 import { sameJson } from '../../../meta/equal.ts';
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../../meta/fielderrors.ts';
+import { dnsSubdomain } from '../../../meta/names.ts';
 import { compareQuantities } from '../../../meta/quantity.ts';
-import { immutable, oneOfOptional, optionalSubdomain } from '../../check/check.ts';
+import {
+  driverName,
+  immutable,
+  invalidFor,
+  oneOfOptional,
+  optionalSubdomain,
+  requiredLabel,
+} from '../../check/check.ts';
 import { validateNodeSelector } from '../pod/scheduling-validation.ts';
+import { HOST_PATH_TYPES } from '../pod/volume-validation.ts';
+import type { SecretReference } from '../references.ts';
 import { VOLUME_MODES, validateModes } from './claim-validation.ts';
 import { type PersistentVolume, PersistentVolumeSource, type PersistentVolumeSpec } from './volume.ts';
+
+const withoutBacksteps = (path: string, value: string): FieldError[] =>
+  value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : [];
+
+const SECRETS = [
+  'controllerPublishSecretRef',
+  'controllerExpandSecretRef',
+  'nodePublishSecretRef',
+  'nodeExpandSecretRef',
+] as const;
+
+function validateSecret(path: string, { name, namespace }: Partial<SecretReference>): FieldError[] {
+  const ofName = name ? invalidFor(`${path}.name`, name, dnsSubdomain(name)) : [required(`${path}.name`)];
+  return [...ofName, ...requiredLabel(`${path}.namespace`, namespace)];
+}
+
+/** A volume of a CSI driver, and the secrets the driver is to have. */
+function validateCsi(path: string, csi: NonNullable<PersistentVolumeSpec['csi']>): FieldError[] {
+  const found = driverName(`${path}.driver`, csi.driver);
+  if (!csi.volumeHandle) found.push(required(`${path}.volumeHandle`));
+  return [...found, ...SECRETS.flatMap((k) => (csi[k] ? validateSecret(`${path}.${k}`, csi[k]) : []))];
+}
 
 function validateSource(spec: PersistentVolumeSpec): FieldError[] {
   const sources = (Object.keys(PersistentVolumeSource.fields) as (keyof PersistentVolumeSpec)[]).filter((k) => spec[k]);
@@ -12,26 +44,28 @@ function validateSource(spec: PersistentVolumeSpec): FieldError[] {
   const found = sources.slice(1).map((k) => forbidden(`spec.${k}`, 'may not specify more than 1 volume type'));
   if (spec.hostPath) {
     if (!spec.hostPath.path) found.push(required('spec.hostPath.path'));
-    else if (spec.hostPath.path.split('/').includes('..')) {
-      found.push(invalid('spec.hostPath.path', spec.hostPath.path, "must not contain '..'"));
+    else {
+      found.push(...withoutBacksteps('spec.hostPath.path', spec.hostPath.path));
+      found.push(...oneOfOptional('spec.hostPath.type', spec.hostPath.type, HOST_PATH_TYPES));
     }
   }
   if (spec.local) {
     if (!spec.local.path) found.push(required('spec.local.path'));
-    if (!spec.nodeAffinity?.required) found.push(required('spec.nodeAffinity', 'Local volume requires node affinity'));
+    found.push(...withoutBacksteps('spec.local.path', spec.local.path ?? ''));
+    if (!spec.nodeAffinity) found.push(required('spec.nodeAffinity', 'Local volume requires node affinity'));
   }
   if (spec.nfs && !spec.nfs.server) found.push(required('spec.nfs.server'));
   if (spec.nfs && !spec.nfs.path) found.push(required('spec.nfs.path'));
-  if (spec.csi && !spec.csi.driver) found.push(required('spec.csi.driver'));
-  if (spec.csi && !spec.csi.volumeHandle) found.push(required('spec.csi.volumeHandle'));
+  if (spec.csi) found.push(...validateCsi('spec.csi', spec.csi));
   return found;
 }
 
 function validateCapacity(capacity: Readonly<Record<string, string>> | undefined): FieldError[] {
   const storage = capacity?.storage;
-  if (Object.keys(capacity ?? {}).length === 0) return [required('spec.capacity')];
-  if (storage === undefined || Object.keys(capacity ?? {}).length > 1) {
-    return [notSupported('spec.capacity', capacity, ['storage'])];
+  const count = Object.keys(capacity ?? {}).length;
+  const found = count === 0 ? [required('spec.capacity')] : [];
+  if (storage === undefined || count > 1) {
+    return [...found, notSupported('spec.capacity', capacity ?? null, ['storage'])];
   }
   return compareQuantities(storage, '0') > 0
     ? []
@@ -68,6 +102,9 @@ export function validateVolume(o: PersistentVolume, old?: PersistentVolume): Fie
   ];
   const affinity = spec.nodeAffinity?.required;
   if (affinity) found.push(...validateNodeSelector('spec.nodeAffinity.required', affinity));
+  else if (spec.nodeAffinity) {
+    found.push(required('spec.nodeAffinity.required', 'must specify required node constraints'));
+  }
   return old?.spec ? [...found, ...validateVolumeUpdate(spec, old.spec)] : found;
 }
 

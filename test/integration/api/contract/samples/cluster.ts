@@ -71,7 +71,7 @@ export const CLUSTER: Readonly<Record<string, Sample>> = {
   },
   'csidrivers.storage.k8s.io': {
     good: { spec: { attachRequired: false } },
-    bad: [['spec.volumeLifecycleModes', ['Brief'], 'spec.volumeLifecycleModes[0]']],
+    bad: [['spec.volumeLifecycleModes', ['Brief'], 'spec.volumeLifecycleModes']],
   },
   'csinodes.storage.k8s.io': {
     good: { spec: { drivers: [{ name: 'd.example.com', nodeID: 'n' }] } },
