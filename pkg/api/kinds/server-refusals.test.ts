@@ -76,6 +76,7 @@ const cases: readonly KindCase[] = [
     flow,
     [
       [{ 'spec.rules[0].subjects[0]': {} }, UNSUPPORTED, 'spec.rules[0].subjects[0].kind', '"Group", "ServiceAccount"'],
+      [{ spec: undefined }, REQUIRED, 'spec.priorityLevelConfiguration.name', 'must reference a priority level'],
       [{ 'spec.distinguisherMethod': {} }, UNSUPPORTED, 'spec.distinguisherMethod.type', '"ByNamespace", "ByUser"'],
       [{ 'spec.matchingPrecedence': 1 }, INVALID, 'spec.matchingPrecedence', "only the schema named 'exempt' may have"],
       [
@@ -318,4 +319,15 @@ test.each<[string, string]>([
   const { problems } = created(CertificateSigningRequests, { metadata, spec: { signerName, usages: ['any'] } });
   const wanted: BadInput = [{}, INVALID, 'spec.signerName', message];
   expect(includesProblem(problems, wanted), texts(problems).join('\n')).toBe(true);
+});
+
+test('a certificate request may have any name of a path, and says what it is for', () => {
+  const { problems } = created(CertificateSigningRequests, { metadata, spec: {} });
+  expect(texts(problems)).toEqual(
+    expect.arrayContaining([
+      'FieldValueRequired spec.usages: Required value: usages must be provided',
+      'FieldValueRequired spec.signerName: Required value: signerName must be provided',
+    ]),
+  );
+  expect(CertificateSigningRequests.nameRule).toBe('pathSegment');
 });

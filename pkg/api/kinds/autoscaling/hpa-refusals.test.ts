@@ -1,4 +1,6 @@
+import { expect, test } from 'vitest';
 import type { Kind } from '../../kind.ts';
+import { decodeObject } from '../../schema/decode.ts';
 import { describeKinds, type KindCase } from '../fixtures.ts';
 import { HorizontalPodAutoscalers } from './horizontalpodautoscaler.ts';
 
@@ -65,3 +67,9 @@ const cases: readonly KindCase[] = [
 ];
 
 describeKinds(cases);
+
+test('policies given without any are not filled in: they are read as they were given', () => {
+  const spec = { ...hpa.spec, metrics: [], behavior: { scaleUp: { policies: [] } } };
+  const { object } = decodeObject(HorizontalPodAutoscalers.schema, { ...hpa, spec });
+  expect(object.spec).toEqual({ ...hpa.spec, behavior: { scaleUp: { policies: [] } } });
+});

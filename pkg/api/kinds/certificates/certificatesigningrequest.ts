@@ -123,12 +123,12 @@ function validateRequest(o: CertificateSigningRequest, old?: CertificateSigningR
   const found: FieldError[] = [];
   const problem = requestProblem(Buffer.from(request, 'base64').toString('latin1'));
   if (problem) found.push(invalid('spec.request', request, problem));
-  if (usages.length === 0) found.push(required('spec.usages'));
+  if (usages.length === 0) found.push(required('spec.usages', 'usages must be provided'));
   for (const [i, u] of usages.entries()) {
     if (!USAGES.includes(u)) found.push(notSupported(`spec.usages[${i}]`, u, USAGES));
     if (usages.indexOf(u) < i) found.push(duplicate(`spec.usages[${i}]`, u));
   }
-  if (!signerName) found.push(required('spec.signerName'));
+  if (!signerName) found.push(required('spec.signerName', 'signerName must be provided'));
   else found.push(...validateSigner('spec.signerName', signerName));
   if (signerName === LEGACY) {
     found.push(invalid('spec.signerName', signerName, 'the legacy signerName is not allowed via this API version'));

@@ -106,7 +106,7 @@ const EXEMPT = 'exempt';
 function validateFlowSchema(o: FlowSchema): FieldError[] {
   const { spec } = o;
   const found: FieldError[] = [];
-  const precedence = spec?.matchingPrecedence ?? 0;
+  const precedence = spec?.matchingPrecedence ?? DEFAULT_PRECEDENCE;
   if (precedence <= 0) found.push(invalid('spec.matchingPrecedence', precedence, 'must be a positive value'));
   if (precedence > MAX_PRECEDENCE) {
     found.push(invalid('spec.matchingPrecedence', precedence, `must not be greater than ${MAX_PRECEDENCE}`));

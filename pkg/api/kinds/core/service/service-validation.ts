@@ -62,7 +62,8 @@ function validatePort(path: string, p: ServicePort, many: boolean): FieldError[]
     ...oneOfRequired(`${path}.protocol`, p.protocol, ['TCP', 'UDP', 'SCTP']),
     ...portNumberOrName(`${path}.targetPort`, p.targetPort),
   );
-  if (p.appProtocol) found.push(...invalidFor(`${path}.appProtocol`, p.appProtocol, qualifiedName(p.appProtocol)));
+  if (p.appProtocol !== undefined)
+    found.push(...invalidFor(`${path}.appProtocol`, p.appProtocol, qualifiedName(p.appProtocol)));
   return found;
 }
 

@@ -52,6 +52,7 @@ const bad: BadInput[] = [
     'spec.ports[1]',
     '"port":1',
   ],
+  [{ 'spec.ports[0].appProtocol': '' }, INVALID, 'spec.ports[0].appProtocol', 'name part must be non-empty'],
   [{ 'spec.ports[0].name': 'Web' }, INVALID, 'spec.ports[0].name', 'RFC 1123 label'],
   [
     {

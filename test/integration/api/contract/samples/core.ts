@@ -35,7 +35,7 @@ export const CORE: Readonly<Record<string, Sample>> = {
   'nodes.': {
     good: { spec: { podCIDR: '10.9.0.0/24', podCIDRs: ['10.9.0.0/24'] } },
     bad: [
-      ['spec.podCIDRs', ['x'], 'spec.podCIDRs[0]'],
+      ['spec.podCIDR', 'x', 'spec.podCIDRs[0]'],
       ['spec.taints', [{ key: 'a', effect: 'Never' }], 'spec.taints[0].effect'],
       ['spec.taints', [{ key: 'a b', effect: 'NoSchedule' }], 'spec.taints[0].key'],
     ],
