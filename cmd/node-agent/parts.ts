@@ -15,6 +15,7 @@ import type { NodeNews } from '#agent/node/node-events.ts';
 import { NodeRegistration } from '#agent/node/registration.ts';
 import { NodeShutdown, SHUTTING_DOWN, shutdownRefusal } from '#agent/node/shutdown.ts';
 import { AdmittedPods } from '#agent/pods/admitted-pods.ts';
+import { portsOf } from '#agent/pods/container-config.ts';
 import { MirrorPods } from '#agent/pods/mirror-pods.ts';
 import { PodManager } from '#agent/pods/pod-manager.ts';
 import { PREEMPTED } from '#agent/pods/preemption.ts';
@@ -244,6 +245,7 @@ function managerOf(
       volumes: parts.volumes,
       devices: parts.devices,
       networks,
+      links: networked ? network.links : undefined,
       objects: parts.objects,
       events: parts.events,
       services: services.lister,
@@ -266,8 +268,9 @@ function managerOf(
       },
       attached: async (pod, ips) => {
         if (!networked) return;
-        // Nobody speaks to himself before he runs.
-        network.allowHairpin().catch((err: unknown) => logger.warn({ err }, 'pods may not reach themselves'));
+        // Who is linked by us was seen to, and nobody speaks to himself before he runs.
+        if (portsOf(pod).length > 0)
+          network.allowHairpin().catch((err: unknown) => logger.warn({ err }, 'pods may not reach themselves'));
         await policies.attached(pod, ips);
       },
       leaving: (ips) =>

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { type Node, Nodes } from '#api/kinds/index.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { FAMILIES, ofFamily } from '#api/meta/families.ts';
@@ -11,6 +12,7 @@ import type { Logger } from '#process/logger.ts';
 import { POD_BRIDGE } from './bridge.ts';
 import { allowForwarding } from './forwarding.ts';
 import { Hairpin } from './hairpin.ts';
+import { PodLinks } from './pod-links.ts';
 import { type PodRoute, parseRoutes, planRoutes, podCidrOf, ROUTE_PROTOCOL, wantedRoutes } from './routes.ts';
 import { FamilyRules } from './rules.ts';
 import { Vxlan } from './vxlan.ts';
@@ -56,6 +58,7 @@ export class PodNetwork {
   readonly #ready: Promise<void>;
   #resolveReady: () => void = () => {};
   readonly #hairpin: Hairpin;
+  readonly links: PodLinks;
 
   constructor(deps: PodNetworkDeps) {
     this.#d = deps;
@@ -63,6 +66,7 @@ export class PodNetwork {
     this.#rules = { IPv4: rules('IPv4'), IPv6: rules('IPv6') };
     this.#vxlan = new Vxlan(deps.exec);
     this.#hairpin = new Hairpin(deps.exec, POD_BRIDGE);
+    this.links = new PodLinks(deps.exec);
     this.#nodes = deps.informers.informer(Nodes);
     this.#ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
@@ -123,6 +127,10 @@ export class PodNetwork {
       this.#cidrs = cidrs;
       this.#resolveReady();
       logger.info({ cidrs: [...cidrs.values()] }, 'the pod network is ready');
+    } else if (await this.#bridgeGone()) {
+      logger.info({ bridge: POD_BRIDGE }, 'the bridge of the pods was removed by somebody and is put back');
+      await this.#setUp(cidrs);
+      await this.links.rejoin();
     }
     for (const [family, cidr] of cidrs) {
       if (await this.#rules[family].hold()) continue;
@@ -165,9 +173,17 @@ export class PodNetwork {
     return problems;
   }
 
+  /** Docker has it for unused ("docker network prune"). One with pods shows among the interfaces that work. */
+  async #bridgeGone(): Promise<boolean> {
+    if (!this.links.any || POD_BRIDGE in networkInterfaces()) return false;
+    return (await this.#d.exec('ip', ['link', 'show', 'dev', POD_BRIDGE])).code !== 0;
+  }
+
   async #setUp(cidrs: ReadonlyMap<IpFamily, string>): Promise<void> {
     const { exec, logger, backend, nodeIp, ensureBridge } = this.#d;
-    await ensureBridge([...cidrs.values()], backend === 'vxlan' ? await this.#vxlan.mtu(nodeIp) : undefined);
+    const mtu = backend === 'vxlan' ? await this.#vxlan.mtu(nodeIp) : undefined;
+    await ensureBridge([...cidrs.values()], mtu);
+    this.links.use([...cidrs.values()], mtu);
     for (const [family, cidr] of cidrs) {
       for (const problem of await allowForwarding(exec, family))
         logger.warn({ problem }, 'pods may not reach each other');

@@ -243,6 +243,22 @@ test('where containers outlive dockerd nothing is restarted, and all goes on whe
   await liveRestore(false);
 });
 
+test("pods reach each other again when Docker's unused networks were pruned, theirs among them", async () => {
+  const { podIP = '' } = (await getPod(cluster(), 'inits')).status ?? {};
+  const reached = () =>
+    waitFor('a pod answers', async () => {
+      const { code } = await cluster().kubectl(['exec', 'tmp', '--', 'ping', '-c', '1', '-W', '2', podIP]);
+      return code === 0;
+    });
+  await reached();
+  expect(await docker('network', 'prune', '-f')).toContain('coxswain');
+  await reached();
+  await node().agent.kill('SIGKILL');
+  expect(await docker('network', 'prune', '-f')).toContain('coxswain');
+  await node().agent.start();
+  await reached();
+});
+
 test('after dockerd died, pods run again in new sandboxes', async () => {
   const before = await getPod(cluster(), 'inits');
   await signalDocker('9');

@@ -2,6 +2,7 @@ import type { Node, Pod, Service } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Client, EventRecorder, Lister } from '#client/types.ts';
+import type { PodLinks } from '#network/pod-links.ts';
 import type { Logger } from '#process/logger.ts';
 import type { PodCgroups } from '../cgroups/pod-cgroups.ts';
 import type { PluginNetworks } from '../cni/plugin-networks.ts';
@@ -38,6 +39,8 @@ export interface PodWorkerDeps {
   /** Undefined: containers lie beside each other. */
   readonly cgroups: PodCgroups | undefined;
   readonly networks: Pick<PluginNetworks, 'first' | 'problem' | 'attach' | 'detach' | 'check' | 'release' | 'collect'>;
+  /** Undefined where others make the network of pods. */
+  readonly links: PodLinks | undefined;
   readonly devices: Pick<DeviceManager, 'admit' | 'grantsOf' | 'preStart'>;
   readonly services: Lister<Service>;
   /** All pods of this node. */
@@ -153,7 +156,10 @@ export class PodContext {
   /** What the runtime's list will show of something just made. */
   record(
     id: string,
-    more: Pick<ContainerRecord, 'name' | 'attempt' | 'hash' | 'sandboxId' | 'image' | 'limits'>,
+    more: Pick<
+      ContainerRecord,
+      'name' | 'attempt' | 'hash' | 'sandboxId' | 'image' | 'limits' | 'addresses' | 'linked'
+    >,
   ): ContainerRecord {
     const { namespace = '', name: pod } = this.pod.metadata;
     return {

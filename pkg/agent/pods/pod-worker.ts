@@ -384,6 +384,7 @@ export class PodWorker {
     // Whoever holds the pod back with a finalizer wants to know how it ended.
     if (!orphan && pod.metadata.finalizers?.length) await publisher.written(uid);
     publisher.forget(uid);
+    this.#d.links?.free(uid);
     if (!orphan) {
       try {
         await removePod(client, pod);

@@ -3,6 +3,7 @@ import { familyOf, otherFamily } from '#api/meta/ip.ts';
 import { abortable } from '#async/signals.ts';
 import { DeviceError } from '../devices/choice.ts';
 import { ImageError } from '../images/images.ts';
+import { isLinked } from '../runtime/docker-config.ts';
 import { StartError } from '../runtime/types.ts';
 import { VolumeError } from '../volumes/errors.ts';
 import { appArmorOf } from './apparmor.ts';
@@ -99,13 +100,19 @@ export class Starter {
     if (this.#pod.pod.spec?.hostUsers === false && !userNamespaces)
       throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
     const config = sandboxConfig(this.#pod.pod, attempt, dns.clusterDomain);
-    const { first } = this.#pod.deps.networks;
-    const asked = { ...config, empty: first, cgroupParent: cgroups?.pathOf(this.#pod.pod) };
+    const { networks, links } = this.#pod.deps;
+    const addresses = config.hostNetwork || networks.first ? undefined : links?.take(this.#pod.uid, view.addresses());
+    const linked = isLinked({ ...config, addresses });
+    const asked = {
+      ...{ ...config, addresses, empty: networks.first, cgroupParent: cgroups?.pathOf(this.#pod.pod) },
+      sysctls: { ...(linked && links?.sysctls(addresses ?? [])), ...config.sysctls },
+    };
     // Side by side: Docker looks for the cgroup only when it starts something in it.
     const [made, bounded] = await Promise.allSettled([runtime.createSandbox(asked), cgroups?.ensure(this.#pod.pod)]);
     if (made.status === 'rejected') throw made.reason;
     const id = made.value;
-    view.note(this.#pod.record(id, { name: '', attempt, hash: '', sandboxId: '', image: '' }));
+    const own = { name: '', attempt, hash: '', sandboxId: '', image: '' };
+    view.note(this.#pod.record(id, { ...own, addresses: addresses ?? [], linked }));
     if (bounded.status === 'rejected') {
       await this.remove(id);
       throw bounded.reason;
@@ -128,18 +135,32 @@ export class Starter {
       this.#pod.podIps = deps.hostIps;
       return;
     }
-    const own = await deps.networks.attach(pod, sandboxId);
+    const linked = await this.#link(sandboxId);
+    const own = (await deps.networks.attach(pod, sandboxId)) ?? linked;
     const found = own ?? (await deps.addressesOf(sandboxId));
+    if (!own) deps.links?.note(this.#pod.uid, found);
     this.#pod.podIps = primaryFirst(found, deps.hostIps[0] ?? '');
     await deps.attached(pod, this.#pod.podIps);
   }
 
+  /** @returns the addresses of a sandbox whose network we make */
+  async #link(id: string): Promise<readonly string[] | undefined> {
+    const { links, view, runtime } = this.#pod.deps;
+    const { addresses = [], linked = false } = view.byId(id) ?? {};
+    if (!links || !linked) return undefined;
+    const pid = await runtime.pidOf(id);
+    if (pid === 0) throw new Error('the pod sandbox ended while its network was being made');
+    await links.attach(this.#pod.uid, { id, pid, addresses });
+    return addresses;
+  }
+
   async remove(id: string): Promise<void> {
-    const { runtime, prober, view, networks, leaving } = this.#pod.deps;
+    const { runtime, prober, view, networks, links, leaving } = this.#pod.deps;
     const ownNetwork = view.pod(this.#pod.uid).sandbox?.id === id && !this.#pod.pod.spec?.hostNetwork;
     await networks.detach(id);
     if (ownNetwork) await leaving(this.#pod.podIps);
     await runtime.remove(id);
+    if (ownNetwork) links?.free(this.#pod.uid);
     prober.forget(id);
     this.forget(id);
     view.drop(id);

@@ -1,5 +1,6 @@
 import type { ContainerCreateOptions } from 'dockerode';
 import { sameJson } from '#api/meta/equal.ts';
+import { familyOf } from '#api/meta/ip.ts';
 import { LABEL } from './labels.ts';
 import type { CgroupLimits, ContainerConfig, SandboxConfig } from './types.ts';
 
@@ -62,6 +63,19 @@ const parentOf = (s: DockerSettings, { cgroupParent = s.cgroupParent }: { cgroup
  */
 const NO_NAME_SERVER = ['ndots:off'];
 
+/** Whether we make the network of a sandbox: Docker does so where ports of the node lead to the pod. */
+export const isLinked = (c: Pick<SandboxConfig, 'addresses' | 'ports'>): boolean =>
+  c.addresses !== undefined && c.ports.length === 0;
+
+/** The addresses Docker gives a pod are chosen by us, too, so that none is given twice. */
+function endpointOf(s: DockerSettings, { addresses }: SandboxConfig): Pick<ContainerCreateOptions, 'NetworkingConfig'> {
+  if (addresses === undefined) return {};
+  const [IPv4Address] = addresses.filter((a) => familyOf(a) === 'IPv4');
+  const [IPv6Address] = addresses.filter((a) => familyOf(a) === 'IPv6');
+  const IPAMConfig = { ...(IPv4Address ? { IPv4Address } : {}), ...(IPv6Address ? { IPv6Address } : {}) };
+  return { NetworkingConfig: { EndpointsConfig: { [s.network]: { IPAMConfig } } } };
+}
+
 /** The pause container that holds a pod's namespaces. */
 export function sandboxOptions(s: DockerSettings, c: SandboxConfig): ContainerCreateOptions {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
@@ -72,15 +86,23 @@ export function sandboxOptions(s: DockerSettings, c: SandboxConfig): ContainerCr
     // Several ports of the node may lead to one; an init container may name the same as those after it.
     bindings[port] = known.some((b) => sameJson(b, binding)) ? known : [...known, binding];
   }
+  const linked = isLinked(c);
+  const own = { [LABEL.type]: 'sandbox', [LABEL.container]: '', [LABEL.hash]: '', [LABEL.sandboxId]: '' };
   return {
     name: nameOf('POD', c),
     Image: s.pauseImage,
     ...(c.hostNetwork ? {} : { Hostname: c.hostname }),
-    Labels: labelsOf(s, c, { [LABEL.type]: 'sandbox', [LABEL.container]: '', [LABEL.hash]: '', [LABEL.sandboxId]: '' }),
+    Labels: labelsOf(s, c, {
+      ...own,
+      ...(c.addresses ? { [LABEL.addresses]: c.addresses.join() } : {}),
+      ...(linked ? { [LABEL.linked]: 'true' } : {}),
+    }),
+    // A network namespace of its own, with which Docker does nothing.
+    ...(linked ? { NetworkDisabled: true } : endpointOf(s, c)),
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((k) => [k, {}])),
     HostConfig: {
-      NetworkMode: c.hostNetwork ? 'host' : c.empty ? 'none' : s.network,
-      ...(c.hostNetwork || c.empty ? {} : { DnsOptions: NO_NAME_SERVER }),
+      ...(linked ? {} : { NetworkMode: c.hostNetwork ? 'host' : c.empty ? 'none' : s.network }),
+      ...(linked || c.hostNetwork || c.empty ? {} : { DnsOptions: NO_NAME_SERVER }),
       IpcMode: c.hostIpc ? 'host' : 'shareable',
       ...(c.hostPid ? { PidMode: 'host' } : {}),
       PortBindings: bindings,

@@ -37,6 +37,14 @@ export async function ensureBridgeNetwork(docker: Docker, o: BridgeOptions): Pro
     const subnets = (found.IPAM?.Config ?? []).map((c) => c.Subnet).filter((subnet) => !unasked(subnet, o.cidrs));
     const same = sorted(subnets) === sorted(o.cidrs);
     if (same && found.Options?.[MTU] === (o.mtu === undefined ? undefined : String(o.mtu))) return;
+    // Docker does not know of pods that we link to it.
+    const linked = await docker.listContainers({
+      filters: { label: [`${LABEL.linked}=true`, `${LABEL.node}=${o.node}`] },
+    });
+    if (linked.length > 0) {
+      if (same) return;
+      throw new Error(`pods still use the network ${o.network}`);
+    }
     try {
       await docker.getNetwork(found.Id).remove();
     } catch (e) {

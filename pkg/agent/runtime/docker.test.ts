@@ -81,6 +81,26 @@ test.each([
   expect(sandboxOptions(settings, config as unknown as SandboxConfig).HostConfig?.DnsOptions).toEqual(options);
 });
 
+test('Docker makes the network of a pod with ports of the node, with our addresses, and of no other', () => {
+  const ids = { podUid: 'u', namespace: 'ns', pod: 'p', attempt: 0, sysctls: {}, addresses: ['10.1.0.2', 'fd00::2'] };
+  const options = (...ports: object[]) => sandboxOptions(settings, { ...ids, ports } as unknown as SandboxConfig);
+  const linked = options();
+  expect([linked.NetworkDisabled, linked.HostConfig?.NetworkMode, linked.NetworkingConfig]).toEqual([
+    true,
+    undefined,
+    undefined,
+  ]);
+  expect(linked.Labels).toMatchObject({
+    'io.coxswain.sandbox.addresses': '10.1.0.2,fd00::2',
+    'io.coxswain.sandbox.linked': 'true',
+  });
+  const own = options({ containerPort: 80, hostPort: 8080, hostIp: '', protocol: 'TCP' });
+  expect([own.NetworkDisabled, own.HostConfig?.NetworkMode]).toEqual([undefined, 'net']);
+  const IPAMConfig = { IPv4Address: '10.1.0.2', IPv6Address: 'fd00::2' };
+  expect(own.NetworkingConfig).toEqual({ EndpointsConfig: { net: { IPAMConfig } } });
+  expect(own.Labels).not.toHaveProperty(['io.coxswain.sandbox.linked']);
+});
+
 test('several ports of the node lead to one of a pod', () => {
   const port = (hostPort: number, hostIp = '', protocol = 'TCP') => ({ containerPort: 80, hostPort, hostIp, protocol });
   const ports = [port(8080), port(8081), port(8082, '127.0.0.1'), port(8080, '', 'UDP'), port(8080)];

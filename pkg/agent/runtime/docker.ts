@@ -51,6 +51,8 @@ function recordOf(id: string, labels: Record<string, string>, image: string): Co
     hash: labels[LABEL.hash] ?? '',
     sandboxId: labels[LABEL.sandboxId] ?? '',
     image,
+    addresses: labels[LABEL.addresses]?.split(',') ?? [],
+    linked: labels[LABEL.linked] === 'true',
     state: 'created',
     exitCode: 0,
     oomKilled: false,

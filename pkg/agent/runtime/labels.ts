@@ -10,4 +10,6 @@ export const LABEL = {
   attempt: 'io.coxswain.container.attempt',
   hash: 'io.coxswain.container.hash',
   sandboxId: 'io.coxswain.sandbox.id',
+  addresses: 'io.coxswain.sandbox.addresses',
+  linked: 'io.coxswain.sandbox.linked',
 } as const;

@@ -34,6 +34,10 @@ export interface ContainerRecord {
   error?: string;
   /** In force; unknown for what others made. */
   limits?: CgroupLimits;
+  /** Those that we chose for a sandbox. */
+  readonly addresses?: readonly string[];
+  /** Whether we make the network of a sandbox, and not Docker. */
+  readonly linked?: boolean;
 }
 
 /** Something that happened to a container of ours. */
@@ -53,6 +57,8 @@ export interface SandboxConfig {
   readonly hostNetwork: boolean;
   /** Its network is for plugins to make, ports included. */
   readonly empty: boolean;
+  /** Of each family at most one; unset: the runtime chooses. */
+  readonly addresses?: readonly string[] | undefined;
   readonly hostPid: boolean;
   readonly hostIpc: boolean;
   readonly sysctls: Readonly<Record<string, string>>;

@@ -64,6 +64,11 @@ export class RuntimeView {
     return { sandbox: sandboxes[0], staleSandboxes: sandboxes.slice(1), containers };
   }
 
+  /** Addresses of sandboxes that may have them still, whosever they are. */
+  addresses(): readonly string[] {
+    return [...this.#byId.values()].flatMap((r) => (r.state === 'exited' ? [] : (r.addresses ?? [])));
+  }
+
   byId(id: string): ContainerRecord | undefined {
     return this.#byId.get(id);
   }
