@@ -2,7 +2,6 @@ import type { Node, Pod, Service } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Client, EventRecorder, Lister } from '#client/types.ts';
-import type { PodLinks } from '#network/pod-links.ts';
 import type { Logger } from '#process/logger.ts';
 import type { PodCgroups } from '../cgroups/pod-cgroups.ts';
 import type { PluginNetworks } from '../cni/plugin-networks.ts';
@@ -23,6 +22,19 @@ import type { DnsSettings } from './etc-files.ts';
 import { CONFIG_SOURCE } from './mirror-pods.ts';
 import { Restarts } from './restarts.ts';
 
+/** Chooses addresses of sandboxes and links those to the pod network that Docker does not attach. */
+export interface SandboxLinks {
+  /** Addresses for a new sandbox, none of `others`, one of each family the cluster has. @throws Error when there is none left */
+  take(podUid: string, others: readonly string[]): readonly string[];
+  /** A pod has these addresses, whoever gave them to it. */
+  note(podUid: string, addresses: readonly string[]): void;
+  free(podUid: string): void;
+  /** What the kernel is told of a sandbox with these addresses. */
+  sysctls(addresses: readonly string[]): Readonly<Record<string, string>>;
+  /** Harmless to repeat. @param sandbox with the number of a process in it. @throws Error */
+  attach(podUid: string, sandbox: { id: string; pid: number; addresses: readonly string[] }): Promise<void>;
+}
+
 /** What the workers of all pods share. */
 export interface PodWorkerDeps {
   readonly client: Client;
@@ -40,7 +52,7 @@ export interface PodWorkerDeps {
   readonly cgroups: PodCgroups | undefined;
   readonly networks: Pick<PluginNetworks, 'first' | 'problem' | 'attach' | 'detach' | 'check' | 'release' | 'collect'>;
   /** Undefined where others make the network of pods. */
-  readonly links: PodLinks | undefined;
+  readonly links: SandboxLinks | undefined;
   readonly devices: Pick<DeviceManager, 'admit' | 'grantsOf' | 'preStart'>;
   readonly services: Lister<Service>;
   /** All pods of this node. */
