@@ -53,7 +53,11 @@ export async function remains(node: ClusterNode): Promise<Remains> {
     // Of every hierarchy, on either version.
     cgroups: lines(await run('sh', '-c', `find /sys/fs/cgroup -type d -path '*${node.cgroupRoot}/*'`)),
     veths: lines(await run('ip', '-o', 'link', 'show', 'type', 'veth')),
-    addresses: lines(await docker('network', 'inspect', '-f', addresses, DOCKER_NETWORK)),
+    // Of pods that the agent links, and of those that Docker attaches.
+    addresses: [
+      ...lines(await docker('ps', '-a', '--format', '{{.Label "io.coxswain.sandbox.addresses"}}')),
+      ...lines(await docker('network', 'inspect', '-f', addresses, DOCKER_NETWORK)),
+    ],
     folders: ['pods', 'memory'].flatMap((dir) => entries(join(node.dir, 'agent', dir))),
     rules: lines(await run('iptables-save')).filter((line) => !line.startsWith('#')),
     agentFiles: agent.files,
