@@ -141,11 +141,15 @@ async function requireSameVersion(rest: Rest): Promise<void> {
     throw new CliError(`server version (${gitVersion}) differs from client version (${versionInfo.gitVersion})!`);
 }
 
-/** Flags win over the file; a token or a certificate takes the place of its credentials. */
+/**
+ * Flags win over the file; a token or a certificate takes the place of its credentials. A name and a password go beside its
+ * certificate, which servers ask first: to those of today they say nothing.
+ */
 function withFlags(config: Kubeconfig, o: GlobalOptions): Kubeconfig {
-  const { cert: _c, key: _k, token: _t, tokenFile: _f, tokenSource: _s, ...others } = config;
+  const { token: _t, tokenFile: _f, tokenSource: _s, ...certified } = config;
+  const { cert: _c, key: _k, ...others } = certified;
   const { basicUsername: username, basicPassword: password = '' } = o;
-  const basic = username ? { ...others, username, password } : undefined;
+  const basic = username ? { ...certified, username, password } : undefined;
   const base = o.token ? { ...others, token: o.token } : o.clientCertificate ? others : (basic ?? config);
   return {
     ...base,
