@@ -17,6 +17,7 @@ test('what a node takes of images, logs and processes has bounds of its own', ()
     containerLogMaxSize: 10 * 2 ** 20,
     containerLogMaxFiles: 3,
     podMaxPids: -1,
+    restartBackOffReset: 600_000,
   });
   const some = ['--max-parallel-image-pulls', '1', '--minimum-image-ttl-duration', '1h', '--pod-max-pids', '100'];
   expect(parse(...some, '--container-log-max-size', '1Mi', '--container-log-max-files', '5')).toMatchObject({

@@ -69,6 +69,8 @@ export interface Flags {
   imageGcLowThreshold: number;
   minimumImageTtlDuration: number;
   maxParallelImagePulls: number;
+  /** Milliseconds. */
+  restartBackOffReset: number;
   /** Bytes. */
   containerLogMaxSize: number;
   containerLogMaxFiles: number;
@@ -241,7 +243,13 @@ function boundFlags(program: Command): Command {
       10 * MIB,
     )
     .option('--container-log-max-files <n>', "how many files of a container's log are kept", intRangeFlag(2, 100), 3)
-    .option('--pod-max-pids <n>', 'processes of one pod; -1: as many as it likes', intRangeFlag(-1, MAX_PIDS), -1);
+    .option('--pod-max-pids <n>', 'processes of one pod; -1: as many as it likes', intRangeFlag(-1, MAX_PIDS), -1)
+    .option(
+      '--restart-back-off-reset <d>',
+      'how long a container must have run that what it did before does not hold its next start back',
+      durationFlag,
+      600_000,
+    );
 }
 
 /** @throws InvalidArgumentError */

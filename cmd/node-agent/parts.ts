@@ -252,6 +252,7 @@ function managerOf(
       pods: pods.lister,
       nodeName: f.nodeName,
       nodeMemory: totalmem(),
+      backOffResetMs: f.restartBackOffReset,
       unsafeSysctls: f.allowedUnsafeSysctls,
       seccompDir: join(f.rootDir, 'seccomp'),
       dns: { clusterDns: f.clusterDns.split(',').filter(Boolean), clusterDomain: f.clusterDomain },

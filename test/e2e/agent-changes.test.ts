@@ -353,6 +353,29 @@ test('pods that use more together than is left for them lose one, though the nod
   await cluster().kubectlOk(['delete', 'pod', 'large', 'small', '--timeout=60s']);
 });
 
+test('a container that crashes is held back, but no more once it has run for long', async () => {
+  const flags = ['--restart-back-off-reset', '5s'];
+  const agent = await restartWith(node(), node().agent, { args: (had) => [...had, ...flags], ready: '10248/healthz' });
+  try {
+    // Two short lives, one of 7 s, and one that lasts.
+    const script =
+      'n=$(cat /lives/n 2>/dev/null || echo 0); echo $((n+1)) >/lives/n; [ $n -lt 2 ] && exit 1; [ $n -eq 2 ] && sleep 7 && exit 1; trap "exit 0" TERM; sleep 3600 & wait';
+    const container = shell(script, { volumeMounts: [{ name: 'lives', mountPath: '/lives' }] });
+    await apply(cluster(), pod('moody', container, { volumes: [{ name: 'lives', emptyDir: {} }] }));
+    const waiting = await until('moody', (p) => mainOf(p)?.state?.waiting?.reason === 'CrashLoopBackOff');
+    expect(mainOf(waiting)?.state?.waiting?.message).toMatch(/^back-off 10s restarting failed container=main/);
+    const last = await until('moody', (p) => mainOf(p)?.restartCount === 3 && mainOf(p)?.state?.running);
+    // It would be 20 s otherwise.
+    const { lastState, state } = mainOf(last) ?? {};
+    const held = Date.parse(state?.running?.startedAt ?? '') - Date.parse(lastState?.terminated?.finishedAt ?? '');
+    expect(held).toBeLessThan(10_000);
+  } finally {
+    await agent.stop();
+    await node().agent.start();
+  }
+  await cluster().kubectlOk(['delete', 'pod', 'moody', '--timeout=60s']);
+});
+
 test('the command whose client flooded it and was killed has ended too', async () => {
   await waitFor('nothing is left of it', async () => (await sleeping('4712')) === '0\n', {
     timeoutMs: 120_000,

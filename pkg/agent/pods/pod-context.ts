@@ -62,6 +62,8 @@ export interface PodWorkerDeps {
   /** Of the node, its primary family's first. */
   readonly hostIps: readonly string[];
   readonly nodeMemory: number;
+  /** How long a container must have lived that its ends before do not count any more, milliseconds. */
+  readonly backOffResetMs: number;
   readonly dns: DnsSettings;
   readonly admitted: AdmittedPods;
   /** Whether AppArmor confines processes of this node. */
@@ -91,7 +93,7 @@ export interface PodWorkerDeps {
 /** One pod, as the parts of its worker share it. */
 export class PodContext {
   readonly deps: PodWorkerDeps;
-  readonly restarts = new Restarts();
+  readonly restarts: Restarts;
   pod: Stored<Pod>;
   /** What the API shows of a static pod, once it does. */
   mirror: Stored<Pod> | undefined;
@@ -108,6 +110,7 @@ export class PodContext {
   constructor(deps: PodWorkerDeps, pod: Stored<Pod>) {
     this.deps = deps;
     this.pod = pod;
+    this.restarts = new Restarts(deps.backOffResetMs);
   }
 
   /** The pod as it is from now on. */

@@ -43,6 +43,13 @@ test.each([
   if (wait === 0) expect(next).toEqual([10, 20]);
 });
 
+test('how long that is may be told', () => {
+  const r = new Restarts(5000);
+  waits(r, 4);
+  r.ended(main, ended(4, 9_000_000, { ran: 5001 }), { pod: POD, now: 9_000_000 });
+  expect(r.notBefore('main')).toBe(9_000_000);
+});
+
 test('an agent that has just come takes the number of attempts for a guide', () => {
   expect(waits(new Restarts(), 2, { attempt: 3, at: 1_000_000 })).toEqual([40, 80]);
 });

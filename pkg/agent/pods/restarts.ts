@@ -11,7 +11,7 @@ export interface Waiting {
 
 const FIRST_BACKOFF_MS = 10_000;
 const MAX_BACKOFF_MS = 300_000;
-/** A container that lived this long starts anew without a wait, milliseconds. */
+/** As the kubelet has it. */
 const RESET_MS = 600_000;
 const MAX_STREAK = 6;
 
@@ -32,11 +32,17 @@ interface Ended {
 
 /**
  * When the containers of a pod may be started again ("Pod Lifecycle", container restarts): at once after the first end,
- * then after 10 s doubling up to 5 min, from the start again after ten quiet minutes, and with another image.
+ * then after 10 s doubling up to 5 min, from the start again after a quiet life, of ten minutes, and with another image.
  */
 export class Restarts {
   readonly #ended = new Map<string, Ended>();
   readonly #waiting = new Map<string, Waiting>();
+  readonly #resetMs: number;
+
+  /** @param resetMs a container that lived longer starts anew without a wait */
+  constructor(resetMs = RESET_MS) {
+    this.#resetMs = resetMs;
+  }
 
   waiting(container: string): Waiting | undefined {
     return this.#waiting.get(container);
@@ -71,7 +77,7 @@ export class Restarts {
     }
     // What happened before this agent was started is told by the number of attempts.
     const before = known?.streak ?? r.attempt - 1;
-    const longLived = r.startedAt > 0 && r.finishedAt - r.startedAt > RESET_MS;
+    const longLived = r.startedAt > 0 && r.finishedAt - r.startedAt > this.#resetMs;
     const streak = longLived ? 0 : Math.min(before + 1, MAX_STREAK);
     const neverRan = r.error !== undefined && streak === 0;
     const wait = streak > 0 || neverRan ? Math.min(FIRST_BACKOFF_MS * 2 ** Math.max(0, streak - 1), MAX_BACKOFF_MS) : 0;
