@@ -1,5 +1,6 @@
 import { type FieldError, invalid } from '../../../meta/fielderrors.ts';
 
+/** Not even part of it may lead upwards. */
 export const backsteps = (path: string, value: string): FieldError[] =>
   value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : [];
 

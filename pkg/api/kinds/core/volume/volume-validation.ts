@@ -10,14 +10,12 @@ import {
   optionalSubdomain,
   requiredLabel,
 } from '../../check/check.ts';
+import { backsteps } from '../pod/local-path.ts';
 import { validateNodeSelector } from '../pod/scheduling-validation.ts';
 import { HOST_PATH_TYPES } from '../pod/volume-validation.ts';
 import type { SecretReference } from '../references.ts';
 import { VOLUME_MODES, validateModes } from './claim-validation.ts';
 import { type PersistentVolume, PersistentVolumeSource, type PersistentVolumeSpec } from './volume.ts';
-
-const withoutBacksteps = (path: string, value: string): FieldError[] =>
-  value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : [];
 
 const SECRETS = [
   'controllerPublishSecretRef',
@@ -45,13 +43,13 @@ function validateSource(spec: PersistentVolumeSpec): FieldError[] {
   if (spec.hostPath) {
     if (!spec.hostPath.path) found.push(required('spec.hostPath.path'));
     else {
-      found.push(...withoutBacksteps('spec.hostPath.path', spec.hostPath.path));
+      found.push(...backsteps('spec.hostPath.path', spec.hostPath.path));
       found.push(...oneOfOptional('spec.hostPath.type', spec.hostPath.type, HOST_PATH_TYPES));
     }
   }
   if (spec.local) {
     if (!spec.local.path) found.push(required('spec.local.path'));
-    found.push(...withoutBacksteps('spec.local.path', spec.local.path ?? ''));
+    found.push(...backsteps('spec.local.path', spec.local.path ?? ''));
     if (!spec.nodeAffinity) found.push(required('spec.nodeAffinity', 'Local volume requires node affinity'));
   }
   if (spec.nfs && !spec.nfs.server) found.push(required('spec.nfs.server'));
