@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -9,8 +8,9 @@ import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { HELLO, manifest } from './manifests.ts';
 import { constantLoad, here } from './network/load.ts';
-import { echoServer, sliceOf, Talk, udpServer } from './network/servers.ts';
+import { echoServer, sliceOf, Talk } from './network/servers.ts';
 import { nodePort, service, who } from './network/services.ts';
+import { udpClientFollows } from './network/udp-client.ts';
 import { flagAs, restartWith } from './restart.ts';
 
 const MODULES = [
@@ -115,32 +115,8 @@ describe.skipIf(kernel instanceof Error)('a node in mode ipvs', { timeout: TEST_
     await kubectl('delete', 'service', 'affine');
   });
 
-  test('a UDP client follows when its endpoint goes, without a new socket', async () => {
-    const servers = [udpServer(node(0), 'one', 5301), udpServer(node(1), 'two', 5302)];
-    await Promise.all(servers.map((s) => s.start()));
-    const slice = (n: number, port: number) => sliceOf('echo', { port, protocol: 'UDP' }, node(n).address);
-    const ports = [{ port: 53, protocol: 'UDP', nodePort: 30_053 }];
-    await apply(service('echo', { type: 'NodePort', selector: undefined, ports }), slice(0, 5301));
-    const socket = createSocket('udp4');
-    let last = '';
-    socket.on('message', (m) => {
-      last = m.toString();
-    });
-    const says = (word: string) =>
-      waitFor(`"${word}"`, () => {
-        socket.send('?', 30_053, guest().address);
-        return last === word;
-      });
-    try {
-      await says('one');
-      await apply(slice(1, 5302));
-      await says('two');
-    } finally {
-      socket.close();
-      await Promise.all(servers.map((s) => s.stop()));
-      await kubectl('delete', 'service', 'echo');
-    }
-  });
+  test('a UDP client follows when its endpoint goes, without a new socket', () =>
+    udpClientFollows({ servers: [node(0), node(1)], address: guest().address, apply, kubectl }));
 
   /** Requests from outside to the node port of the guest, and from a pod of it to the cluster IP. */
   async function bothWays(label: string, patienceS: number) {

@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bin } from '../bed/layout.ts';
 import { probe } from '../bed/net.ts';
@@ -6,8 +5,9 @@ import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 import { isSilent } from './network/attempt.ts';
-import { echoServer, sliceOf, Talk, udpServer } from './network/servers.ts';
+import { echoServer, sliceOf, Talk } from './network/servers.ts';
 import { nodePort, service, who } from './network/services.ts';
+import { udpClientFollows } from './network/udp-client.ts';
 import { flagAs, restartWith } from './restart.ts';
 
 describe.each(['iptables', 'nftables'])('%s', (mode) => {
@@ -289,32 +289,8 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     await kubectl('delete', 'service/squatted', 'pod/wants-port', '--wait=false');
   });
 
-  test('a UDP client follows when its endpoint goes, without a new socket', async () => {
-    const servers = [udpServer(node(0), 'one', 5301), udpServer(node(1), 'two', 5302)];
-    await Promise.all(servers.map((s) => s.start()));
-    const slice = (n: number, port: number) => sliceOf('echo', { port, protocol: 'UDP' }, node(n).address);
-    const ports = [{ port: 53, protocol: 'UDP', nodePort: 30053 }];
-    await apply(service('echo', { type: 'NodePort', selector: undefined, ports }), slice(0, 5301));
-    const socket = createSocket('udp4');
-    let last = '';
-    socket.on('message', (m) => {
-      last = m.toString();
-    });
-    const says = (word: string) =>
-      waitFor(`"${word}"`, () => {
-        socket.send('?', 30053, node(1).address);
-        return last === word;
-      });
-    try {
-      await says('one');
-      await apply(slice(1, 5302));
-      await says('two');
-    } finally {
-      socket.close();
-      await Promise.all(servers.map((s) => s.stop()));
-      await kubectl('delete', 'service', 'echo');
-    }
-  });
+  test('a UDP client follows when its endpoint goes, without a new socket', () =>
+    udpClientFollows({ servers: [node(0), node(1)], address: node(1).address, apply, kubectl }));
 
   const rulesOf = async (n: number): Promise<string> =>
     (await node(n).exec('iptables-save')).stdout + (await node(n).exec('nft', ['list', 'tables'])).stdout;
