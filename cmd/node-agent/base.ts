@@ -11,6 +11,7 @@ import { hostAddress, maySysResource } from '#agent/node/facts.ts';
 import { type ShutdownStage, stagesByPriority, stagesOf } from '#agent/node/shutdown.ts';
 import type { PodManager } from '#agent/pods/pod-manager.ts';
 import { DockerRuntime } from '#agent/runtime/docker.ts';
+import { OomLog } from '#agent/runtime/oom-log.ts';
 import { RuntimeView } from '#agent/runtime/view.ts';
 import type { ServingCertificate } from '#agent/server/server.ts';
 import { NodeStats } from '#agent/stats/node-stats.ts';
@@ -141,7 +142,9 @@ function dockerRuntime(f: Flags, logger: MainContext['logger']): DockerRuntime {
     logger.warn(
       'this host does not grant CAP_SYS_RESOURCE: OOM scores below 0 become 0, privileged containers lack that capability',
     );
-  return new DockerRuntime(socketOf(f.dockerHost), {
+  const oomLog = OomLog.open();
+  if (!oomLog) logger.warn('the kernel log cannot be read: of processes killed for want of memory Docker misses a few');
+  const settings = {
     node: f.nodeName,
     pauseImage: f.pauseImage,
     network: DOCKER_NETWORK,
@@ -149,8 +152,9 @@ function dockerRuntime(f: Flags, logger: MainContext['logger']): DockerRuntime {
     mayLowerOomScore,
     logs: { maxBytes: f.containerLogMaxSize, maxFiles: f.containerLogMaxFiles },
     podPidsLimit: f.podMaxPids,
-    atNode: (path) => new NodeRoot(f.hostRoot).at(path),
-  });
+    atNode: (path: string) => new NodeRoot(f.hostRoot).at(path),
+  };
+  return new DockerRuntime(socketOf(f.dockerHost), settings, oomLog);
 }
 
 /** Checks the flags and makes what needs nobody else's answer. @throws UserError */

@@ -142,10 +142,14 @@ test('what a pod has written is told: of containers, volumes and all together', 
   await apply(cluster(), pod('writer', main, { volumes: [{ name: 'v', emptyDir: {} }] }));
   await podUntil(cluster(), 'writer', isReady);
   await waitFor('it has written', async () => (await cluster().kubectlOk(['logs', 'writer'])).includes('told'));
-  const summary = JSON.parse(
-    await cluster().kubectlOk(['get', '--raw', `/api/v1/nodes/${node().name}/proxy/stats/summary`]),
-  );
-  const { containers, volume, ...of } = summary.pods.find((p: Json) => p.podRef.name === 'writer');
+  const ask = ['get', '--raw', `/api/v1/nodes/${node().name}/proxy/stats/summary`];
+  // Whoever has asked in the second before, when the pod did not run yet, has asked for us too.
+  const [summary, writer] = await waitFor('the pod is told of', async () => {
+    const told = JSON.parse(await cluster().kubectlOk(ask));
+    const found = told.pods.find((p: Json) => p.podRef.name === 'writer');
+    return found?.containers.length > 0 ? [told, found] : undefined;
+  });
+  const { containers, volume, ...of } = writer;
   const [{ rootfs, logs }] = containers;
   expect(rootfs.usedBytes).toBeGreaterThanOrEqual(3 * MIB);
   expect(logs.usedBytes).toBeGreaterThan(0);

@@ -23,7 +23,7 @@ const cluster = useCluster('e2e-agent-security', {
   apiservers: 1,
   flags: { 'node-agent': ['--allowed-unsafe-sysctls', 'kernel.sem,net.core.*'] },
 });
-const { node, until } = onlyNode(cluster);
+const { node, docker, until } = onlyNode(cluster);
 const run = (name: string, script: string) => exec(cluster(), name, script);
 
 const HOST_PORT = 18090;
@@ -306,6 +306,23 @@ describe('memory', () => {
     expect(p.status?.phase).toBe('Failed');
     expect(mainOf(p)?.state?.terminated?.exitCode).toBe(exitCode);
     expect(conditionOf(p, 'Ready')?.reason).toBe('PodFailed');
+  });
+
+  test('OOMKilled is the reason too when Docker does not hear of it, but the kernel tells', async () => {
+    const script = 'until [ -f /go ]; do sleep 0.1; done; tail /dev/zero; exit 5';
+    await apply(cluster(), pod('oom-unheard', shell(script, { resources: { limits: { memory: '32Mi' } } }), never));
+    const id = mainOf(await until('oom-unheard', isReady))?.containerID?.replace('docker://', '') ?? '';
+    // On version 1 nobody listens below the container's cgroup. On version 2 Docker hears of both.
+    const move = 'for p in $(cat $dir/cgroup.procs); do echo $p >$dir/inner/cgroup.procs 2>/dev/null; done';
+    const unheard = `dir=$(find /sys/fs/cgroup/memory -type d -name ${id}) && mkdir $dir/inner &&
+      echo 16M >$dir/inner/memory.limit_in_bytes && { ${move}; [ -n "$(cat $dir/inner/cgroup.procs)" ]; }`;
+    const { code, stderr } = await node().exec('sh', ['-c', `[ ! -d /sys/fs/cgroup/memory ] || { ${unheard}; }`]);
+    expect([code, stderr]).toEqual([0, '']);
+    await run('oom-unheard', 'touch /go');
+    const p = await until('oom-unheard', (x) => x.status?.phase === 'Failed');
+    expect(mainOf(p)?.state?.terminated).toMatchObject({ reason: 'OOMKilled', exitCode: 5 });
+    if (existsSync('/sys/fs/cgroup/memory'))
+      expect(await docker('inspect', '-f', '{{.State.OOMKilled}}', id)).toBe('false\n');
   });
 
   test('limits and requests reach the cgroup, the class its OOM score', async () => {

@@ -35,7 +35,7 @@ async function docker(answer: RequestListener): Promise<{ runtime: DockerRuntime
     server.closeAllConnections();
     server.close();
   };
-  return { runtime: new DockerRuntime(path, settings), close };
+  return { runtime: new DockerRuntime(path, settings, { has: (id) => id === 'told' }), close };
 }
 
 test.each([
@@ -188,6 +188,24 @@ test("Docker is asked for the lives of this node's containers alone, and is told
       label: expect.arrayContaining(['io.coxswain.node=n']),
     });
     await vi.waitFor(() => expect(left).toBe(true), { timeout: 30_000 });
+  } finally {
+    close();
+  }
+});
+
+test('a container of which Docker does not know that it was killed, and the kernel does', async () => {
+  const { runtime, close } = await docker((_request, response) => {
+    for (const ID of ['told', 'other'])
+      response.write(
+        `${JSON.stringify({ Action: 'die', Actor: { ID, Attributes: { exitCode: '5' } }, timeNano: 5e6 })}\n`,
+      );
+    response.end();
+  });
+  try {
+    const killed: boolean[] = [];
+    const events = await runtime.events(0, new AbortController().signal);
+    for await (const { record } of events) killed.push(record.oomKilled);
+    expect(killed).toEqual([true, false]);
   } finally {
     close();
   }

@@ -9,6 +9,7 @@ import { killExec } from './docker-kill.ts';
 import { containerLog, type LogFacts, type LogStream, logPlace } from './docker-log.ts';
 import { logSize } from './json-log.ts';
 import { LABEL } from './labels.ts';
+import type { OomLog } from './oom-log.ts';
 import {
   type CgroupLimits,
   type ContainerConfig,
@@ -73,9 +74,11 @@ export class DockerRuntime implements Runtime {
   /** For streams and stops, which may be silent for as long as they like. */
   readonly #patient: Docker;
   readonly #settings: DockerSettings;
+  readonly #oomLog: Pick<OomLog, 'has'> | undefined;
   readonly #limit = createSemaphore(PARALLEL);
 
-  constructor(socketPath: string, settings: DockerSettings) {
+  constructor(socketPath: string, settings: DockerSettings, oomLog?: Pick<OomLog, 'has'>) {
+    this.#oomLog = oomLog;
     this.docker = new Docker({ socketPath, timeout: CALL_TIMEOUT_MS });
     this.#patient = new Docker({ socketPath });
     this.#settings = settings;
@@ -121,7 +124,7 @@ export class DockerRuntime implements Runtime {
     const failed = State.Status === 'created' && State.ExitCode !== 0;
     record.state = State.Running ? 'running' : State.Status === 'created' && !failed ? 'created' : 'exited';
     record.exitCode = State.ExitCode;
-    record.oomKilled = State.OOMKilled;
+    record.oomKilled = State.OOMKilled || (this.#oomLog?.has(id) ?? false);
     record.createdAt = time(Created);
     record.startedAt = time(State.StartedAt);
     record.finishedAt = time(State.FinishedAt);
@@ -171,6 +174,7 @@ export class DockerRuntime implements Runtime {
     if (type === 'die') {
       record.finishedAt = at;
       record.exitCode = Number(attributes.exitCode ?? 0);
+      record.oomKilled = this.#oomLog?.has(record.id) ?? false;
     }
     return { type, record };
   }

@@ -185,6 +185,7 @@ export class RuntimeView {
       known.state = 'exited';
       known.exitCode = record.exitCode;
       known.finishedAt = record.finishedAt;
+      known.oomKilled ||= record.oomKilled;
     }
     this.#changed(record.podUid);
   }
