@@ -9,9 +9,26 @@ import { JSON_TYPE, sendStatus } from '../rest/respond.ts';
 import { openApiV2, openApiV3 } from './documents.ts';
 import { mergeOpenApiV2 } from './merge.ts';
 import { encodeOpenApiV2 } from './v2-protobuf.ts';
+import { encodeOpenApiV3 } from './v3-protobuf.ts';
 
 /** Clients also ask by an older name, with an "@" that no media type may have (RFC 6838, 4.2). */
 const PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const V3_PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf';
+
+/** The forms of a version 3 document, by what clients call them. */
+const V3_FORMS: Readonly<Record<string, 'json' | 'protobuf'>> = {
+  'application/json': 'json',
+  'application/*': 'json',
+  '*/*': 'json',
+  [V3_PROTOBUF_TYPE]: 'protobuf',
+  [V3_PROTOBUF_TYPE.replace('v3.v1.0', 'v3@v1.0')]: 'protobuf',
+};
+
+/** The first of the forms in an Accept header that there is. */
+function v3Form(accept = '*/*'): 'json' | 'protobuf' | undefined {
+  const types = accept.split(',').map((clause) => clause.split(';', 1)[0]?.trim().toLowerCase() ?? '');
+  return types.map((t) => V3_FORMS[t]).find((form) => form !== undefined);
+}
 
 /** "api/v1" or "apis/apps/v1": how the v3 index names a group and version. */
 const pathOf = (k: { group: string; version: string }): string =>
@@ -66,11 +83,29 @@ class Documents {
     this.#fresh();
     const known = this.#v3.get(path);
     if (known) return known;
-    const kinds = this.#kinds().filter((k) => pathOf(k) === path);
+    const kinds = this.#of(path);
     if (kinds.length === 0) return undefined;
     const document = documentOf(JSON.stringify(openApiV3(kinds)), JSON_TYPE);
     this.#v3.set(path, document);
     return document;
+  }
+
+  /** The same document, by the same name, in binary form. Few ask for it and they keep it, so that nobody else does. */
+  v3Protobuf(path: string): Document | undefined {
+    const json = this.v3(path);
+    if (!json) return undefined;
+    const body = (): Buffer => encodeOpenApiV3(openApiV3(this.#of(path)));
+    return {
+      etag: json.etag,
+      type: V3_PROTOBUF_TYPE,
+      get body() {
+        return body();
+      },
+    };
+  }
+
+  #of(path: string): readonly Kind[] {
+    return this.#kinds().filter((k) => pathOf(k) === path);
   }
 
   index(): unknown {
@@ -108,7 +143,10 @@ export function openApiRoutes(app: FastifyInstance, resources: ResourceTable, re
     return sendDocument(request, reply, request.headers.accept?.includes('proto-openapi') ? protobuf : json);
   });
   app.get('/openapi/v3', (_request, reply) => reply.type(JSON_TYPE).send(JSON.stringify(documents.index())));
-  app.get<{ Params: { '*': string } }>('/openapi/v3/*', (request, reply) =>
-    v3(request, reply, documents.v3(request.params['*'])),
-  );
+  app.get<{ Params: { '*': string } }>('/openapi/v3/*', (request, reply) => {
+    const path = request.params['*'];
+    const form = v3Form(request.headers.accept);
+    if (!form) return reply.code(406).header('vary', 'Accept').send();
+    return v3(request, reply, form === 'json' ? documents.v3(path) : documents.v3Protobuf(path));
+  });
 }

@@ -14,6 +14,8 @@ const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDisco
 const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 /** As client-go asks for it. */
 const V2_ASKED = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+const V3_PROTOBUF = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf';
+const V3_ASKED = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf';
 
 interface Group {
   readonly metadata: { readonly name: string };
@@ -125,6 +127,32 @@ describe('OpenAPI', () => {
     const moved = await wire.raw('GET', '/openapi/v3/apis/apps/v1?hash=OLD');
     expect([moved.code, moved.headers.location]).toEqual([301, apps]);
     expect(await wire.fails('GET', '/openapi/v3/apis/nowhere/v1')).toMatchObject({ code: 404 });
+  });
+
+  test('version 3 as protobuf, by the same name; what nobody can serve is not', async () => {
+    const index = await wire.ok<{ paths: Record<string, { serverRelativeURL: string }> }>('GET', '/openapi/v3');
+    const url = index.paths['apis/apps/v1']?.serverRelativeURL ?? '';
+    const json = await wire.raw('GET', url, { headers: { accept: 'application/json' } });
+    for (const accept of [V3_PROTOBUF, V3_ASKED, `text/html, ${V3_ASKED}`]) {
+      const { code, type, headers, body } = await wire.raw('GET', url, { headers: { accept } });
+      expect([code, type, headers.etag, headers['cache-control'], headers.vary], accept).toEqual([
+        200,
+        V3_PROTOBUF,
+        json.headers.etag,
+        'public, immutable',
+        'Accept',
+      ]);
+      // The version, as the first field.
+      expect(body.subarray(0, 7)).toEqual(Buffer.from('\n\u00053.0.0'));
+      expect(body.includes('io.k8s.api.apps.v1.Deployment')).toBe(true);
+      const known = { accept, 'if-none-match': headers.etag ?? '' };
+      expect((await wire.raw('GET', url, { headers: known })).code).toBe(304);
+    }
+    const old = await wire.raw('GET', '/openapi/v3/apis/apps/v1?hash=OLD', { headers: { accept: V3_ASKED } });
+    expect([old.code, old.headers.location]).toEqual([301, url]);
+    expect((await wire.raw('GET', url, { headers: { accept: 'text/html' } })).code).toBe(406);
+    const nowhere = await wire.raw('GET', '/openapi/v3/apis/nowhere/v1', { headers: { accept: V3_ASKED } });
+    expect(nowhere.code).toBe(404);
   });
 
   test('a new kind is in its group within a second, and gone with its definition', async () => {
