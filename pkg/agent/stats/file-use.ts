@@ -60,11 +60,18 @@ const linesOf = (stdout: string): ReadonlyMap<string, number> =>
     }),
   );
 
+/** What was counted of a pod, when, and of which containers. */
+interface Counted {
+  readonly at: number;
+  readonly ids: string;
+  readonly files: Promise<PodFiles>;
+}
+
 /** Counts what pods have written when somebody asks, and keeps it for a minute: nothing runs in between. */
 export class FileUse {
   readonly #d: FileUseDeps;
   readonly #slots = createSemaphore(AT_ONCE);
-  readonly #known = new Map<string, { readonly at: number; readonly files: Promise<PodFiles> }>();
+  readonly #known = new Map<string, Counted>();
 
   constructor(deps: FileUseDeps) {
     this.#d = deps;
@@ -81,13 +88,15 @@ export class FileUse {
   #pod(p: PodUsage): Promise<PodFiles> {
     const { uid } = p.pod.metadata;
     const at = this.#d.clock.now();
+    const ids = p.containers.map((c) => c.record.id).join();
     const known = this.#known.get(uid);
-    if (known && at - known.at < FRESH_MS) return known.files;
+    // A container that has started since is not among what was counted.
+    if (known?.ids === ids && at - known.at < FRESH_MS) return known.files;
     const files = this.#slots.run(async () => {
       const [containers, volumes] = await Promise.all([this.#containers(p), this.#volumes(p.pod)]);
       return { at, containers, volumes };
     });
-    this.#known.set(uid, { at, files });
+    this.#known.set(uid, { at, ids, files });
     files.catch(() => this.#known.delete(uid));
     return files;
   }

@@ -201,6 +201,20 @@ test('files are counted when somebody asks, once in a minute', async () => {
   expect(looks).toBe(4);
 });
 
+test('files of a pod are counted anew when another container runs', async () => {
+  const [first] = NODE.pods as [PodUsage];
+  const use = new FileUse({
+    ...{ clock: new FakeClock(), filesOf: () => '/tmp' },
+    runtime: { diskUse: async () => ({ layer: 5, log: 1 }) },
+    exec: async () => ({ code: 0, stdout: '', stderr: '' }),
+  });
+  const counted = async (containers: PodUsage['containers']) =>
+    (await use.of([{ ...first, containers }])).get('u')?.containers.size;
+  // As of a look between the start of the sandbox and that of its containers.
+  expect(await counted([])).toBe(0);
+  expect(await counted(first.containers)).toBe(2);
+});
+
 test.each([
   ['254:0 Read 100\n254:0 Write 7\n254:16 Read 1\n254:0 Total 107\nTotal 108\n', 101, 7],
   ['254:0 rbytes=100 wbytes=7 rios=1 wios=1 dbytes=9\n254:16 rbytes=1 wbytes=0\n', 101, 7],
