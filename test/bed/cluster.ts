@@ -116,8 +116,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     });
     await startAll(layout, nodes, { options, flags, parts });
     const cluster = { ...describe(layout, nodes, parts), spares: bed?.nodes.slice(members.length) ?? [] };
-    if (!options.without?.includes('node-agent')) await nodesReady(cluster);
-    if (members.length > 0 && !options.without?.includes('controller-manager')) await podsAllowed(cluster);
+    const uncontrolled = options.without?.includes('controller-manager') ?? false;
+    if (!options.without?.includes('node-agent')) await nodesReady(cluster, uncontrolled);
+    if (members.length > 0 && !uncontrolled) await podsAllowed(cluster);
     return cluster;
   } catch (e) {
     const saved = parts.save(dir, `start-${new Date().toISOString().replaceAll(':', '')}`);
@@ -240,16 +241,19 @@ function describe(layout: Layout, nodes: readonly ClusterNode[], parts: Parts): 
   };
 }
 
-const READY_TEMPLATE = '{range .items[*]}{range .status.conditions[?(@.type=="Ready")]}{.status}{"\\n"}{end}{end}';
+const READY_TEMPLATE =
+  '{range .items[*]}{range .status.conditions[?(@.type=="Ready")]}{.status}{end} {.spec.taints[*].key}{"\\n"}{end}';
 
-async function nodesReady(cluster: Cluster): Promise<void> {
+/** @param tainted whether nobody takes the taint away that a node comes with: no pod is sent to one that has it */
+async function nodesReady(cluster: Cluster, tainted: boolean): Promise<void> {
   const wanted = cluster.nodes.length;
   if (wanted === 0) return;
   await waitFor(
     `${wanted} nodes Ready`,
     async () => {
       const out = await cluster.get('nodes', '-o', `jsonpath=${READY_TEMPLATE}`);
-      return out.split('\n').filter((line) => line === 'True').length === wanted;
+      const ready = out.split('\n').filter((line) => line.startsWith('True '));
+      return ready.filter((line) => tainted || !line.includes('not-ready')).length === wanted;
     },
     { timeoutMs: 120_000, everyMs: 250 },
   );
