@@ -94,7 +94,9 @@ describe('kill -9 of the agent', () => {
     );
     await available('many');
     for (const name of ['probed', 'inits', 'tmp', 'killed', 'going']) await until(name, isReady);
-    await until('job', (p) => p.status?.phase === 'Failed');
+    // Its sandbox goes after it has ended: the last change of its status.
+    const downAgain = (p: Pod) => conditionOf(p, 'PodReadyToStartContainers')?.status === 'False';
+    await until('job', (p) => p.status?.phase === 'Failed' && downAgain(p));
   });
 
   test('no container is restarted, no status changes; what happened meanwhile is caught up with', async () => {

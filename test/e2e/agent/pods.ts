@@ -96,9 +96,15 @@ export const exec = (cluster: Cluster, name: string, script: string) =>
 /** Whether process 1 of the container handles SIGTERM by now; before that it hears nothing of it. */
 const HEARS = '[ $((0x$(sed -n "s/^SigCgt:[^0-9a-f]*//p" /proc/1/status) & 0x4000)) != 0 ]';
 
-/** Waits until a shell has come to its `trap`: a container is Ready, without a probe, before it has done anything. */
-export const listening = (cluster: Cluster, name: string): Promise<string> =>
-  exec(cluster, name, `until ${HEARS}; do sleep 0.1; done`);
+/**
+ * Waits until a shell has come to its `trap`: a container is Ready, without a probe, before it has done anything. An agent
+ * that was just started serves, too, before it knows its containers.
+ */
+export const listening = (cluster: Cluster, name: string): Promise<true> =>
+  waitFor(`${name} listens`, async () => {
+    await exec(cluster, name, `until ${HEARS}; do sleep 0.1; done`);
+    return true;
+  });
 
 /** Ends the only container of a pod from within. */
 export async function endContainer(cluster: Cluster, name: string): Promise<void> {
