@@ -19,6 +19,7 @@ const TOOLS = [
     'nft',
     'ipset',
     'sysctl',
+    'mknod',
     'mount',
     'umount',
     'nsenter',
