@@ -9,6 +9,7 @@ import { openPodCgroups, ownMountinfo, type PodCgroups } from '#agent/cgroups/po
 import { weightOf } from '#agent/cgroups/shares.ts';
 import { cgroupLimits, containerConfig, sandboxConfig } from '#agent/pods/container-config.ts';
 import { DockerRuntime } from '#agent/runtime/docker.ts';
+import { OomLog } from '#agent/runtime/oom-log.ts';
 import type { ContainerRecord } from '#agent/runtime/types.ts';
 import { RuntimeView } from '#agent/runtime/view.ts';
 import { cgroupDirs } from '#agent/stats/cgroup-paths.ts';
@@ -46,11 +47,16 @@ async function dockerd(driver: Driver): Promise<ChildProcess> {
   return daemon;
 }
 
-const runtime = new DockerRuntime(SOCKET, {
-  ...{ node: 'guest', pauseImage: 'coxswain/pause:1', network: 'none', cgroupParent: '' },
-  ...{ mayLowerOomScore: true, atNode: (path: string) => path },
-  ...{ logs: { maxBytes: 1 << 20, maxFiles: 2 }, podPidsLimit: 0 },
-});
+// With the kernel's log, as the agent has it: Docker misses that a container which ended at once was out of memory.
+const runtime = new DockerRuntime(
+  SOCKET,
+  {
+    ...{ node: 'guest', pauseImage: 'coxswain/pause:1', network: 'none', cgroupParent: '' },
+    ...{ mayLowerOomScore: true, atNode: (path: string) => path },
+    ...{ logs: { maxBytes: 1 << 20, maxFiles: 2 }, podPidsLimit: 0 },
+  },
+  OomLog.open(),
+);
 const usage = new UsageReader({ runtime, clock });
 const view = new RuntimeView({ runtime, clock, logger, changed: () => {} });
 
