@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -132,12 +133,17 @@ describe('the official JavaScript client', () => {
   });
 
   test('logs and a forwarded port', async () => {
-    let text = '';
-    const log = new PassThrough().on('data', (c: Buffer) => {
-      text += c.toString();
+    // A container is ready before it has said anything.
+    await waitFor('the log', async () => {
+      let text = '';
+      const log = new PassThrough().on('data', (c: Buffer) => {
+        text += c.toString();
+      });
+      const ended = once(log, 'end');
+      await new Log(config).log(namespace, 'js', 'shell', log, { follow: false });
+      await ended;
+      return text === 'started\n';
     });
-    await new Log(config).log(namespace, 'js', 'shell', log, { follow: false });
-    await waitFor('the log', () => text === 'started\n');
     const forward = new PortForward(config);
     listening = createServer((socket) => void forward.portForward(namespace, 'js', [8080], socket, null, socket));
     const server = listening;
