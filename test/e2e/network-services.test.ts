@@ -219,14 +219,14 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
         return [r.status, await r.json()];
       };
       /** Every proxy opens the port, and tells of other endpoints, some time after its rules are in force. */
-      const told = (n: number, status: number) =>
-        waitFor(`${status}`, async () => {
-          const answer = await check(n);
-          return answer[0] === status && answer;
+      const told = (n: number, status: number, localEndpoints: number) =>
+        waitFor(`${status}, ${localEndpoints} endpoints`, async () => {
+          const body = { service: { namespace: 'default', name: 'local' }, serviceProxyHealthy: true, localEndpoints };
+          expect(await check(n)).toEqual([status, body]);
+          return true;
         });
-      const body = { service: { namespace: 'default', name: 'local' }, serviceProxyHealthy: true };
-      expect(await told(0, 200)).toEqual([200, { ...body, localEndpoints: 2 }]);
-      expect(await told(1, 503)).toEqual([503, { ...body, localEndpoints: 0 }]);
+      await told(0, 200, 2);
+      await told(1, 503, 0);
       // From inside the cluster the address means the service with all its endpoints, wherever the client is.
       expect(await waitFor('an answer', () => whoFrom('client', node(0).address, 8091))).toMatch(/web-/);
       await kubectl('delete', 'service', 'local');
