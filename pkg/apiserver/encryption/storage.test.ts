@@ -4,13 +4,13 @@ import { systemClock } from '#async/clock.ts';
 import { silentLogger } from '#process/logger.ts';
 import { memoryStorage } from '#storage/memory/memory.ts';
 import { RegistryCache } from '../cache/registry-cache.ts';
-import { aesgcm } from './providers.ts';
+import { aescbc, aesgcm, identity, type Provider, secretbox } from './providers.ts';
 import { EncryptedStorage } from './storage.ts';
 
 const SECRETS = { group: '', plural: 'secrets', apiVersion: 'v1', kind: 'Secret' };
 const PREFIX = '/registry/core/secrets/';
 const provider = (name: string) => aesgcm({ name, bytes: randomBytes(32) });
-const rules = (...providers: ReturnType<typeof provider>[]) => [{ resources: ['secrets'], providers }];
+const rules = (...providers: Provider[]) => [{ resources: ['secrets'], providers }];
 const secret = (name: string): Buffer => Buffer.from(JSON.stringify({ metadata: { name } }));
 
 test('what another server wrote with a key that this one learns later is seen from then on', async () => {
@@ -46,4 +46,23 @@ test('what another server wrote with a key that this one learns later is seen fr
   await storage.create(`${PREFIX}ns/new`, secret('new'));
   await vi.waitFor(() => expect(names()).toContain('ns/new'), { timeout: 30_000 });
   expect(again).not.toHaveBeenCalled();
+});
+
+const named = (make: typeof aesgcm, name: string, fill = 1): Provider => make({ name, bytes: Buffer.alloc(32, fill) });
+
+test.each<[string, Provider, Provider[]]>([
+  ['no matching prefix found', named(aesgcm, 'a'), [identity]],
+  ['no matching prefix found', named(aesgcm, 'a'), [named(aescbc, 'a'), identity]],
+  ['no matching prefix found', identity, [named(secretbox, 'a')]],
+  ['no matching key was found for the provided AES transformer', named(aesgcm, 'a'), [identity, named(aesgcm, 'b')]],
+  ['no matching key was found for the provided AES transformer', named(aescbc, 'a'), [named(aescbc, 'b'), identity]],
+  ['no matching key was found for the provided Secretbox transformer', named(secretbox, 'a'), [named(secretbox, 'b')]],
+  ['cipher: message authentication failed', named(aesgcm, 'a'), [named(aesgcm, 'b'), named(aesgcm, 'a', 2), identity]],
+  ['cipher: message authentication failed', named(secretbox, 'a'), [named(secretbox, 'a', 2)]],
+])('what cannot be read says why: %s', async (why, wrote, reads) => {
+  const store = memoryStorage();
+  const key = `${PREFIX}ns/s`;
+  await new EncryptedStorage(store, rules(wrote)).create(key, secret('s'));
+  const words = `unable to transform key "${key}": ${why}`;
+  await expect(new EncryptedStorage(store, rules(...reads)).get(key)).rejects.toThrow(words);
 });

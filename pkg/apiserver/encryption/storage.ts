@@ -15,6 +15,8 @@ import { ENCRYPTED, type Provider } from './providers.ts';
 const ROOT = '/registry/';
 const MARK = ENCRYPTED[0];
 
+const beginsWith = (value: Buffer, prefix: Buffer): boolean => value.subarray(0, prefix.length).equals(prefix);
+
 /** "/registry/<group>/<plural>" of a key; undefined for keys of no resource. */
 function resourceOf(key: string): string | undefined {
   if (!key.startsWith(ROOT)) return undefined;
@@ -69,15 +71,18 @@ export class EncryptedStorage implements Storage {
   #opened(key: string, value: Buffer): Buffer {
     const providers = this.#providersOf(key);
     if (!providers && value[0] !== MARK) return value;
-    let why = 'no matching prefix found';
+    let failure: string | undefined;
     for (const p of providers ?? []) {
-      if (!value.subarray(0, p.prefix.length).equals(p.prefix)) continue;
+      if (!beginsWith(value, p.prefix)) continue;
       try {
         return p.decrypt(value, key);
       } catch (e) {
-        why = (e as Error).message;
+        // That a cipher is not plain text says nothing of why it cannot be read.
+        if (p.prefix.length > 0) failure = (e as Error).message;
       }
     }
+    const relative = providers?.find(({ family }) => family && beginsWith(value, family.prefix));
+    const why = failure ?? relative?.family?.noKey ?? 'no matching prefix found';
     throw errors.internal(`unable to transform key "${key}": ${why}`);
   }
 

@@ -3,15 +3,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Leases } from '#api/kinds/index.ts';
+import { encodeProtobuf } from '#api/protobuf/encode.ts';
 import { openEtcd } from '#storage/etcd/open.ts';
 import type { Storage } from '#storage/storage.ts';
 import { useCluster } from '../../bed/suite.ts';
 import { waitFor } from '../../bed/wait.ts';
-import { type Obj, Wire } from './http.ts';
+import { type List, type Obj, Wire } from './http.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'coxswain-encryption-'));
 const config = join(dir, 'encryption.yaml');
 const SECRETS = '/api/v1/namespaces/default/secrets';
+const FREE = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 const key = (name: string) => ({ name, secret: randomBytes(32).toString('base64') });
 const [first, second] = [key('first'), key('second')];
 const write = (secrets: object[]): void =>
@@ -24,6 +27,10 @@ const write = (secrets: object[]): void =>
         { resources: ['secrets'], providers: secrets },
         { resources: ['configmaps'], providers: [{ aescbc: { keys: [first] } }, { identity: {} }] },
         { resources: ['*.batch'], providers: [{ secretbox: { keys: [first] } }, { identity: {} }] },
+        { resources: ['serviceaccounts', 'events'], providers: [{ identity: {} }] },
+        { resources: ['gems.encryption.example.com'], providers: [{ aesgcm: { keys: [second] } }, { identity: {} }] },
+        { resources: ['*.'], providers: [{ aesgcm: { keys: [first] } }, { identity: {} }] },
+        { resources: ['*.*'], providers: [{ secretbox: { keys: [second] } }, { identity: {} }] },
       ],
     }),
   );
@@ -106,6 +113,29 @@ test('keys are rotated: any reads, the first writes, and a replacement without a
   expect(failed).toMatchObject({ code: 500, reason: 'InternalError' });
   expect(failed.message).toContain('unable to transform key "/registry/core/secrets/default/lost"');
   expect((await wire.ok<Obj>('GET', `${SECRETS}/${plain}`, undefined, { server })).data).toEqual({ word });
+
+  // It stands in nobody's way, is not written over, and is there again with its key.
+  const lost = await stored('core/secrets/default/lost');
+  const names = async (): Promise<string[]> =>
+    (await wire.ok<List>('GET', SECRETS, undefined, { server })).items.map((o) => o.metadata.name);
+  expect(await names()).toContain(plain);
+  expect(await names()).not.toContain('lost');
+  const body = secret('lost');
+  expect(await wire.fails('POST', SECRETS, { server, body })).toMatchObject({ code: 409, reason: 'AlreadyExists' });
+  for (const [method, o] of [
+    ['PUT', { body }],
+    ['PATCH', { body: { metadata: { labels: { a: 'b' } } } }],
+    ['DELETE', {}],
+  ] as const) {
+    const refused = await wire.fails(method, `${SECRETS}/lost`, { server, ...o });
+    expect([method, refused.code, refused.message]).toEqual([method, 500, failed.message]);
+  }
+  await wire.ok('DELETE', `${SECRETS}?fieldSelector=metadata.name=lost`, undefined, { server });
+  expect(await stored('core/secrets/default/lost')).toBe(lost);
+  write([{ aesgcm: { keys: [second, first] } }, { identity: {} }]);
+  await written('k8s:enc:aesgcm:v1:second:');
+  await waitFor('the lost one', async () => (await names()).includes('lost'));
+  expect((await wire.ok<Obj>('GET', `${SECRETS}/lost`, undefined, { server })).data).toEqual({ word });
 });
 
 test('each resource by its own rule, and others as they are', async () => {
@@ -120,6 +150,68 @@ test('each resource by its own rule, and others as they are', async () => {
   expect((await wire.ok('GET', '/apis/batch/v1/namespaces/default/jobs/j')).kind).toBe('Job');
   await wire.ok('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 's' } });
   expect(await stored('core/serviceaccounts/default/s')).toMatch(/^\{"kind":"ServiceAccount"/);
+});
+
+/** What is kept in plain text: what the configuration says of, and what is no object. */
+const PLAIN = /^\/registry\/(?:core\/(?:serviceaccounts|events|secrets)\/|ranges\/|\.tick$)/;
+
+test('by the wildcards everything else: built-in kinds however they were sent, and custom ones', async () => {
+  const definition = {
+    metadata: { name: 'gems.encryption.example.com' },
+    spec: {
+      group: 'encryption.example.com',
+      scope: 'Namespaced',
+      names: { plural: 'gems', kind: 'Gem' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: FREE } }],
+    },
+  };
+  await wire.ok('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition);
+  await wire.settled();
+  const gems = '/apis/encryption.example.com/v1/namespaces/default/gems';
+  const gem = {
+    apiVersion: 'encryption.example.com/v1',
+    kind: 'Gem',
+    metadata: { name: 'g' },
+    spec: { say: 'sesame' },
+  };
+  await waitFor('its resource', async () => (await wire.raw('POST', gems, { body: gem })).code === 201);
+  const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+  const type = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
+  const lease = { ...type, metadata: { name: 'binary' }, spec: { holderIdentity: 'sesame' } };
+  const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+  const sent = await wire.raw('POST', leases, { body: encodeProtobuf(Leases.schema, lease), headers });
+  expect(sent.code).toBe(201);
+  const services = '/api/v1/namespaces/default/services';
+  const service = { metadata: { name: 's', annotations: { say: 'sesame' } }, spec: { ports: [{ port: 80 }] } };
+  await wire.ok('POST', services, service);
+  const patched = { metadata: { labels: { say: 'sesame' } } };
+  for (const path of [`${gems}/g`, `${leases}/binary`, `${services}/s`]) await wire.ok('PATCH', path, patched);
+
+  expect(await stored('encryption.example.com/gems/default/g')).toMatch(/^k8s:enc:aesgcm:v1:second:/);
+  expect(await stored('coordination.k8s.io/leases/default/binary')).toMatch(/^k8s:enc:secretbox:v1:second:/);
+  expect(await stored('core/services/default/s')).toMatch(/^k8s:enc:aesgcm:v1:first:/);
+  const all = (await etcd.list('/registry/')).items;
+  const readable = all.filter(
+    ({ key: k, value }) => !PLAIN.test(k) && !value.toString('latin1').startsWith('k8s:enc:'),
+  );
+  expect(readable.map((kv) => kv.key)).toEqual([]);
+  const telling = all.filter(({ key: k, value }) => !PLAIN.test(k) && value.includes('sesame'));
+  expect(telling.map((kv) => kv.key)).toEqual([]);
+  // Read back after a start, as lists and watches see it.
+  const { apiserver1 } = cluster().processes;
+  await apiserver1.stop();
+  await apiserver1.start();
+  for (const server of cluster().apiservers) {
+    for (const [path, say] of [
+      [`${gems}/g`, { spec: gem.spec }],
+      [`${leases}/binary`, { spec: lease.spec }],
+      [`${services}/s`, { metadata: { annotations: { say: 'sesame' }, labels: { say: 'sesame' } } }],
+    ] as const) {
+      expect(await wire.ok('GET', path, undefined, { server }), path).toMatchObject(say);
+    }
+    const list = await wire.ok<List>('GET', gems, undefined, { server });
+    expect(list.items.map((o) => o.metadata.name)).toEqual(['g']);
+  }
 });
 
 test('a file that makes no sense changes nothing', async () => {
