@@ -26,7 +26,7 @@ import { forward } from './proxy/forward.ts';
 import { pipeRequest } from './proxy/request.ts';
 import type { ResourceTable } from './registry/resource.ts';
 import type { RequestContext, UserInfo } from './request/context.ts';
-import { parseRequest, type RequestInfo } from './request/info.ts';
+import { isLongRunning, parseRequest, type RequestInfo } from './request/info.ts';
 import { type Dispatcher, resourceOf, watchedOf } from './rest/dispatch.ts';
 import { Parts, writeParts } from './rest/parts.ts';
 import { sendStatus, statusBody, statusOf } from './rest/respond.ts';
@@ -164,9 +164,9 @@ function begun({ audit }: ServerDeps, reply: FastifyReply, what: Begun): AuditAn
   return annotations;
 }
 
-/** Has it written down when the answer of a stream begins, which lasts. */
+/** Has it written down when the answer of a request begins that may last. */
 function tellStart({ audit }: ServerDeps, { raw }: FastifyReply, what: Omit<Audited, 'answer' | 'code'>): void {
-  if (!audit) return;
+  if (!audit || !what.annotations || !isLongRunning(what.info)) return;
   const writeHead = raw.writeHead.bind(raw) as (code: number, ...rest: unknown[]) => typeof raw;
   raw.writeHead = ((code: number, ...rest: unknown[]) => {
     audit.started({ ...what, code });
@@ -197,6 +197,7 @@ function resourceHandler(deps: ServerDeps) {
       user = await deps.authenticate(request.raw);
       const flow = classified(deps, reply, user, info);
       annotations = begun(deps, reply, { request: request.raw, user, info, received });
+      tellStart(deps, reply, { info, user, request: request.raw, body, received, annotations });
       await authorize(deps.authorizer, { user, info, query, annotations });
       const elsewhere = deps.aggregator.find(info.group, info.version);
       if (elsewhere) {
@@ -207,11 +208,11 @@ function resourceHandler(deps: ServerDeps) {
       const ctx: RequestContext = { info, user, query, headers: request.headers, body, warnings: [], annotations };
       warnOfVersion(deps, ctx);
       if (isProxy(info)) {
-        code = 200;
-        return await passOn(deps, ctx, request, reply);
+        await passOn(deps, ctx, request, reply);
+        code = reply.raw.statusCode;
+        return reply;
       }
       if (info.verb === 'watch' || info.subresource === 'log') {
-        tellStart(deps, reply, { info, user, request: request.raw, body, received, annotations });
         await stream(deps, ctx, flow, reply);
         code = reply.raw.statusCode;
         return reply;
@@ -283,7 +284,7 @@ async function passOn(
   ctx: RequestContext,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply> {
+): Promise<void> {
   resourceOf(deps.resources, ctx);
   await admitConnection(ctx, deps.resources, deps.connectAdmission);
   const { target, path } = await proxyTarget(deps.resources, ctx.info, ctx.query, deps.agentTls);
@@ -293,7 +294,6 @@ async function passOn(
   } catch (e) {
     rawStatus(reply.raw, e, ctx.headers.accept);
   }
-  return reply;
 }
 
 /** Watches and logs write to the socket themselves. A watch has a seat while it begins. */

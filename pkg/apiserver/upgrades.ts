@@ -10,7 +10,7 @@ import { resourceLabel } from './metrics.ts';
 import { tlsOf } from './proxy/forward.ts';
 import { pipeUpgrade } from './proxy/upgrade.ts';
 import type { RequestContext } from './request/context.ts';
-import { parseRequest } from './request/info.ts';
+import { isLongRunning, parseRequest } from './request/info.ts';
 import { resourceOf, watchedOf } from './rest/dispatch.ts';
 import { statusOf } from './rest/respond.ts';
 import { watchObjects } from './rest/watch.ts';
@@ -36,17 +36,23 @@ export async function handleUpgrade(deps: ServerDeps, upgrade: Upgrade): Promise
   const { headers } = request;
   let ctx: RequestContext = { info, user: ANONYMOUS, query, headers, body: NO_BODY, warnings: [] };
   let code = 500;
+  let began = false;
+  const answered = (first: number): void => {
+    if (!began && isLongRunning(info)) deps.audit?.started({ ...ctx, request, code: first, received });
+    began = true;
+  };
   try {
     const user = await deps.authenticate(request);
     ctx = { ...ctx, user, annotations: deps.audit?.begin({ request, user, info, received }) };
     // Both POST (SPDY) and GET (WebSocket) open a session: the permission asked for is "create".
     await authorize(deps.authorizer, { ...ctx, info: isConnect(info) ? { ...info, verb: 'create' } : info });
-    code = await answer(deps, ctx, upgrade);
+    code = await answer(deps, ctx, { ...upgrade, answered });
   } catch (e) {
     const status = statusOf(e);
     code = status.code;
     refuse(socket, status);
   } finally {
+    answered(code);
     deps.audit?.record({ ...ctx, request, code, received });
   }
 }

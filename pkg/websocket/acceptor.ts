@@ -8,6 +8,8 @@ export interface Upgrade {
   readonly socket: Duplex;
   /** Bytes behind the request's head. */
   readonly head: Buffer;
+  /** Told the code of the answer when it begins to be written, by who writes it. */
+  readonly answered?: (code: number) => void;
 }
 
 /** The names in a header that is a list. */
@@ -31,6 +33,8 @@ export const withoutToken = (lists: string | string[] | undefined): string[] =>
 /** The WebSocket sub-protocols the client offers, in its order of preference. */
 export const offeredSubprotocols = ({ request }: Pick<Upgrade, 'request'>): string[] =>
   withoutToken(request.headers['sec-websocket-protocol']);
+
+const SWITCHING_PROTOCOLS = 101;
 
 export interface AcceptorLimits {
   /** Largest message of a client, bytes; a larger one ends its connection. */
@@ -57,9 +61,12 @@ export class WebSocketAcceptor {
   }
 
   /** Calls `opened`, before it returns, unless the handshake is invalid; the client has been told then. An empty name answers none. */
-  accept({ request, socket, head }: Upgrade, subprotocol: string, opened: (ws: WebSocket) => void): void {
+  accept({ request, socket, head, answered }: Upgrade, subprotocol: string, opened: (ws: WebSocket) => void): void {
     delete request.headers['sec-websocket-protocol'];
     if (subprotocol) this.#chosen.set(request, subprotocol);
-    this.#server.handleUpgrade(request, socket, head, opened);
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      answered?.(SWITCHING_PROTOCOLS);
+      opened(ws);
+    });
   }
 }

@@ -33,7 +33,10 @@ export interface Audited {
 }
 
 /** A request at one of its stages. */
-type Moment = Omit<Audited, 'code'> & { readonly code?: number };
+type Moment = Omit<Audited, 'code' | 'annotations'> & {
+  readonly code?: number;
+  readonly annotations: AuditAnnotations;
+};
 /** A request of which nothing is known but who asks for what. */
 export type Begun = Pick<Audited, 'info' | 'user' | 'request' | 'received'>;
 
@@ -94,22 +97,25 @@ export class AuditLog {
     const verdict = this.#verdict(r);
     if (verdict.level === 'None') return undefined;
     const given = r.request.headers['audit-id'];
-    const annotations = new AuditAnnotations(
-      verdict.level,
-      typeof given === 'string' ? given.slice(0, MAX_ID) : undefined,
-    );
-    this.#event({ ...r, body: NO_BODY, annotations }, verdict, 'RequestReceived');
+    const annotations = new AuditAnnotations(verdict, typeof given === 'string' ? given.slice(0, MAX_ID) : undefined);
+    this.#event({ ...r, body: NO_BODY, annotations }, 'RequestReceived');
     return annotations;
   }
 
-  /** Writes down that a stream, which may last, has begun. */
+  /** Writes down that the answer of a request which may last has begun. */
   started(r: Omit<Audited, 'answer'>): void {
-    this.#event(r, this.#verdict(r), 'ResponseStarted');
+    if (r.annotations) this.#event({ ...r, annotations: r.annotations }, 'ResponseStarted');
   }
 
   /** Writes one request down as the policy says. A log that cannot be written is reported, and holds nothing up. */
   record(r: Audited): void {
-    this.#event(r, this.#verdict(r), 'ResponseComplete');
+    const annotations = r.annotations ?? this.#ofStranger(r);
+    if (annotations) this.#event({ ...r, annotations }, 'ResponseComplete');
+  }
+
+  /** Of whom nobody knows who it is, no request has begun; others without annotations are not written down. */
+  #ofStranger(r: Audited): AuditAnnotations | undefined {
+    return r.user === ANONYMOUS ? new AuditAnnotations(this.#verdict(r)) : undefined;
   }
 
   /** The policy speaks of who really asks. */
@@ -117,19 +123,19 @@ export class AuditLog {
     return verdictOf(this.#o.policy, actorOf(request) ?? user, info);
   }
 
-  #event(r: Moment, { level, omitStages, omitManagedFields }: Verdict, stage: Stage): void {
+  #event(r: Moment, stage: Stage): void {
+    const { level, omitStages, omitManagedFields } = r.annotations.verdict;
     if (level === 'None' || omitStages.includes(stage)) return;
-    const { info, user, request, code } = r;
+    const { info, user, request, code, annotations } = r;
     const { resource, subresource, namespace, name, group, version } = info;
     const actor = actorOf(request);
-    const withRequest = level === 'Request' || level === 'RequestResponse';
     const object = (body: Buffer | string | undefined): unknown =>
       omitManagedFields ? withoutManagedFields(objectIn(body)) : objectIn(body);
     const event = {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
       level,
-      auditID: (r.annotations ?? new AuditAnnotations(level)).auditID,
+      auditID: annotations.auditID,
       stage,
       requestURI: request.url,
       verb: info.verb,
@@ -149,11 +155,11 @@ export class AuditLog {
           }
         : undefined,
       responseStatus: code === undefined ? undefined : { metadata: {}, code },
-      requestObject: withRequest ? object(r.body) : undefined,
+      requestObject: annotations.withObjects ? object(r.body) : undefined,
       responseObject: level === 'RequestResponse' ? object(r.answer) : undefined,
       requestReceivedTimestamp: apiMicroTime(r.received),
       stageTimestamp: apiMicroTime(Date.now()),
-      annotations: r.annotations?.size ? Object.fromEntries(r.annotations) : undefined,
+      annotations: annotations.size > 0 ? Object.fromEntries(annotations) : undefined,
     };
     this.#write(Buffer.from(`${JSON.stringify(event)}\n`));
   }

@@ -45,7 +45,7 @@ test('the decision is noted, with the words of the one who allowed', async () =>
   const late: Authorizer = { allows: () => false, allowsFresh: async (_, r) => r.verb === 'patch' };
   const wordy: Authorizer = { allows: (_, r) => r.verb !== 'delete' && r.verb !== 'patch', reasonFor: () => 'a rule' };
   const noted = async (method: string): Promise<Record<string, string>> => {
-    const annotations = new AuditAnnotations('Metadata');
+    const annotations = new AuditAnnotations({ level: 'Metadata', omitStages: [], omitManagedFields: false });
     const info = parseRequestInfo(method, `${SECRETS}/b`, false);
     await authorize(anyOf([silent, late, wordy]), { user: { name: 'jane', groups: [] }, info, annotations }).catch(
       () => {},

@@ -31,9 +31,11 @@ export async function pipeUpgrade(client: Upgrade, target: BackendTarget, clock:
   const headers = { ...requestHeaders(request), ...target.headers, ...upgrade };
   const method = request.method ?? 'GET';
   const answer = await askBackend(target, { method, headers, clock, signal: gone.signal });
+  const code = answer.response.statusCode ?? 500;
+  client.answered?.(code);
   if (answer.upgraded) await tunnel(client, answer.response, { clock, ...answer.upgraded });
   else await relayRefusal(socket, answer.response);
-  return answer.response.statusCode ?? 500;
+  return code;
 }
 
 /** Relays an answer that does not switch protocols, and ends the connection. */

@@ -42,6 +42,13 @@ const nonResource = (method: string, path: string): RequestInfo => ({
   rest: '',
 });
 
+/** Subresources whose answers may last. */
+const LASTING = new Set(['exec', 'attach', 'portforward', 'log', 'proxy']);
+
+/** Is it a request whose answer may last, as the audit log and time limits see it ("long-running requests")? */
+export const isLongRunning = ({ isResource, verb, subresource }: RequestInfo): boolean =>
+  isResource && (verb === 'watch' || LASTING.has(subresource));
+
 const decode = (s: string): string => {
   if (!s.includes('%')) return s;
   try {

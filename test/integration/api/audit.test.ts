@@ -1,7 +1,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { systemExec } from '#process/exec.ts';
 import { bin } from '../../bed/layout.ts';
 import { useCluster } from '../../bed/suite.ts';
@@ -30,7 +33,7 @@ rules:
   verbs: [create, delete]
   resources: [{group: "", resources: [configmaps]}]
 - level: Metadata
-  resources: [{group: "", resources: [pods/exec]}]
+  resources: [{group: "", resources: [pods/exec, pods/proxy]}]
 - level: Metadata
   nonResourceURLs: [/version]
 `,
@@ -113,6 +116,27 @@ test('requests are written down as the policy says, in files of bounded size', a
   expect(existsSync(`${log}.3`)).toBe(false);
 });
 
+/** A pod whose address is that of a server here: it accepts WebSockets at /session and is a teapot else. @returns its port */
+async function programInPod(wire: Wire, name: string): Promise<number> {
+  const server = createServer((_request, response) => response.writeHead(418).end());
+  const sockets = new WebSocketServer({ noServer: true });
+  server.on('upgrade', (request, socket, head) => {
+    if (request.url === '/session') sockets.handleUpgrade(request, socket, head, () => {});
+    else socket.end('HTTP/1.1 418 Teapot\r\ncontent-length: 0\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const s of sockets.clients) s.terminate();
+    server.close();
+  });
+  const ns = '/api/v1/namespaces/default';
+  const pods = `${ns}/pods`;
+  await wire.ok('POST', `${ns}/serviceaccounts`, { metadata: { name: 'default' } });
+  await wire.ok('POST', pods, { metadata: { name }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+  await wire.ok('PATCH', `${pods}/${name}/status`, { status: { podIP: '127.0.0.1', podIPs: [{ ip: '127.0.0.1' }] } });
+  return (server.address() as AddressInfo).port;
+}
+
 test('sessions in pods and what is no resource are written down, too', async () => {
   const wire = await Wire.to(cluster());
   const path = '/api/v1/namespaces/default/pods/nowhere/exec?command=sh&stdout=true';
@@ -121,14 +145,62 @@ test('sessions in pods and what is no resource are written down, too', async () 
   await wire.fails('POST', path, { headers: { ...upgrade, 'impersonate-user': 'jane' } });
   await wire.ok('GET', '/version');
   const told = (l: Line): boolean => l.objectRef?.resource === 'pods' || l.requestURI === '/version';
-  const seen = await waitFor('three lines', () => {
+  const seen = await waitFor('five lines', () => {
     const found = lines().filter(told);
-    return found.length >= 3 ? found : undefined;
+    return found.length >= 5 ? found : undefined;
   });
-  expect(seen.map((l) => [l.verb, l.requestURI, l.responseStatus.code, l.impersonatedUser?.username])).toEqual([
-    ['create', path, 404, undefined],
-    ['create', path, 403, 'jane'],
-    ['get', '/version', 200, undefined],
+  const what = (l: Line) => [l.stage, l.verb, l.requestURI, l.responseStatus.code, l.impersonatedUser?.username];
+  expect(seen.map(what)).toEqual([
+    ['ResponseStarted', 'create', path, 404, undefined],
+    ['ResponseComplete', 'create', path, 404, undefined],
+    ['ResponseStarted', 'create', path, 403, 'jane'],
+    ['ResponseComplete', 'create', path, 403, 'jane'],
+    ['ResponseComplete', 'get', '/version', 200, undefined],
+  ]);
+});
+
+test('what lasts is written down when it begins, and when it is over', async () => {
+  const wire = await Wire.to(cluster());
+  const port = await programInPod(wire, 'lasting');
+  const all = (path: string): [string, number][] =>
+    [`${log}.2`, `${log}.1`, log]
+      .filter((f) => existsSync(f))
+      .flatMap((f) => lines(f))
+      .filter((l) => l.requestURI === path)
+      .map((l) => [l.stage, l.responseStatus.code]);
+  const until = (path: string, want: [string, number][]) =>
+    waitFor(`${path} to be written down`, () => JSON.stringify(all(path)) === JSON.stringify(want));
+  const begins = `/api/v1/namespaces/default/pods/lasting:${port}/proxy/session`;
+  const socket = wire.webSocket(begins);
+  await waitFor('the session', () => socket.readyState === socket.OPEN);
+  await until(begins, [['ResponseStarted', 101]]);
+  socket.close();
+  await until(begins, [
+    ['ResponseStarted', 101],
+    ['ResponseComplete', 101],
+  ]);
+  // Requests and upgrades that what is in the pod refuses, and those that end before.
+  for (const [path, code] of [
+    [`/api/v1/namespaces/default/pods/lasting:${port}/proxy/teapot`, 418],
+    ['/api/v1/namespaces/default/pods/nobody/proxy/', 404],
+  ] as const) {
+    for (const [way, headers] of [
+      ['plain', {}],
+      ['upgrade', { connection: 'Upgrade', upgrade: 'websocket' }],
+    ] as const) {
+      const told = `${path}?by=${way}`;
+      expect((await wire.raw('GET', told, { headers })).code).toBe(code);
+      await until(told, [
+        ['ResponseStarted', code],
+        ['ResponseComplete', code],
+      ]);
+    }
+  }
+  const refused = '/api/v1/namespaces/default/secrets?watch=1&fieldSelector=';
+  await wire.fails('GET', refused, { headers: { 'impersonate-user': 'jane' } });
+  await until(refused, [
+    ['ResponseStarted', 403],
+    ['ResponseComplete', 403],
   ]);
 });
 

@@ -68,7 +68,7 @@ async function notes(type: 'mutating' | 'validating', level: Level, ...configura
   const list = configurations.map((webhooks, i) => ({ metadata: { name: `c${i}` }, webhooks }));
   const lookup = { list: () => list, find: async () => undefined };
   const deps = { lookup, resources: { all: () => [] }, clock: systemClock, logger: silentLogger } as never;
-  const annotations = new AuditAnnotations(level);
+  const annotations = new AuditAnnotations({ level, omitStages: [], omitManagedFields: false });
   const attributes = {
     ...{ operation: 'CREATE', namespace: 'ns', name: 'm', subresource: '', object: { metadata: { name: 'm' } } },
     ...{ resource: { kind: ConfigMaps, apiVersion: 'v1', ref: {} }, user: { name: 'jane', groups: [] } },
