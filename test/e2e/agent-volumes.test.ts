@@ -366,17 +366,22 @@ test('claims on directories of the node: as they are, or given to the group of t
 test('a pod finds another token in its volume before the one it has ends', async () => {
   const { startTime = '' } = (await until('renewed', isReady)).status ?? {};
   const begun = (Date.parse(startTime) - AHEAD_MS) / 1000;
+  const heldS = TOKEN_S - AHEAD_MS / 1000;
+  const current = () => claimsOf('renewed', '/v/v/token');
+  const { iat } = await current();
+  // On a slow machine the second one has been replaced by now as well: then the one that comes next is looked at.
+  const before = iat - begun < heldS ? begun : iat;
   const renewed = await waitFor(
     'another token',
     async () => {
-      const claims = await claimsOf('renewed', '/v/v/token');
-      return claims.iat - begun > 60 ? claims : undefined;
+      const claims = await current();
+      return claims.iat - before > 60 ? claims : undefined;
     },
     { timeoutMs: 150_000, everyMs: 1000 },
   );
   expect(renewed).toMatchObject({ aud: [audience], exp: renewed.iat + TOKEN_S });
-  // While the first one still held, by any clock.
-  expect(renewed.iat - begun).toBeLessThan(TOKEN_S - AHEAD_MS / 1000);
+  // While the one before still held, by any clock.
+  expect(renewed.iat - before).toBeLessThan(heldS);
 });
 
 test('nothing is left of deleted pods, also of one that went while the agent was away', async () => {
