@@ -52,13 +52,13 @@ function readerOf(kind: Kind, field: string): Reader {
 const pinned = (terms: readonly Term[], field: string): string | undefined =>
   terms.find((t) => t.equal && t.field === field)?.value;
 
+/** The terms of a selector, whatever the kind. @throws StatusError 400 */
+export const parseTerms = (text: string): readonly Term[] => termsOf(text).map((t) => parseTerm(t, text));
+
 /** The value that a selector of any kind pins a field to; undefined: to none, or it does not parse. */
 export function exactValue(text: string, field: string): string | undefined {
   try {
-    return pinned(
-      termsOf(text).map((t) => parseTerm(t, text)),
-      field,
-    );
+    return pinned(parseTerms(text), field);
   } catch {
     return undefined;
   }
@@ -66,7 +66,7 @@ export function exactValue(text: string, field: string): string | undefined {
 
 /** Parses `a=b,c!=d` over the selectable fields of a kind ("Field Selectors"). @throws StatusError 400 */
 export function parseFieldSelector(text: string, kind: Kind): FieldSelector {
-  const terms = termsOf(text).map((t) => parseTerm(t, text));
+  const terms = parseTerms(text);
   const checks = terms.map(({ field, value, equal }) => {
     const read = readerOf(kind, field);
     return (o: Stored<KubeObject>) => (read(o) === value) === equal;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ResourceAttributes } from '#api/kinds/authorization/attributes.ts';
 import type { TokenReview } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import { type FieldError, invalid } from '#api/meta/fielderrors.ts';
@@ -10,6 +11,7 @@ import type { Resource } from '../registry/resource.ts';
 import type { RequestContext, UserInfo } from '../request/context.ts';
 import { readObject } from '../rest/body.ts';
 import { type Answer, valueAnswer } from '../rest/respond.ts';
+import { selectorErrors } from './review-selectors.ts';
 
 /** Kinds that are asked and answered but never stored. */
 export interface ReviewDeps {
@@ -21,14 +23,7 @@ export interface ReviewDeps {
 }
 
 interface AccessSpec {
-  resourceAttributes?: {
-    namespace?: string;
-    verb?: string;
-    group?: string;
-    resource?: string;
-    subresource?: string;
-    name?: string;
-  };
+  resourceAttributes?: ResourceAttributes;
   nonResourceAttributes?: { path?: string; verb?: string };
   user?: string;
   groups?: string[];
@@ -55,7 +50,8 @@ function accessReview(ctx: RequestContext, review: KubeObject, deps: ReviewDeps,
   const asked = accessRequest(spec);
   const allowed = deps.authorizer.allows(user, asked);
   const reason = allowed ? deps.rules.reasonFor(user, asked) : undefined;
-  return { allowed, ...(reason ? { reason } : {}) };
+  const evaluationError = selectorErrors(spec.resourceAttributes ?? {});
+  return { allowed, ...(reason ? { reason } : {}), ...(evaluationError ? { evaluationError } : {}) };
 }
 
 async function tokenReview(review: KubeObject, deps: ReviewDeps): Promise<unknown> {

@@ -189,6 +189,7 @@ describe('reviews', () => {
       user?: { username?: string; extra?: Record<string, string[]> };
       allowed?: boolean;
       reason?: string;
+      evaluationError?: string;
     };
   }
   const AUTHZ = '/apis/authorization.k8s.io/v1';
@@ -251,6 +252,16 @@ describe('reviews', () => {
     expect(status.reason).toBe(
       'RBAC: allowed by RoleBinding "viewers/default" of ClusterRole "view" to Group "viewers"',
     );
+    // Who asks with a selector that is not understood is answered the wider question, and told.
+    const narrowed = async (fieldSelector: object): Promise<unknown> => {
+      const asked = { spec: { ...spec, resourceAttributes: { ...resourceAttributes, fieldSelector } } };
+      const { allowed, evaluationError } = (await wire.ok<Reviewed>('POST', `${AUTHZ}/subjectaccessreviews`, asked))
+        .status;
+      return [allowed, evaluationError];
+    };
+    expect(await narrowed({ rawSelector: 'spec.nodeName=a' })).toEqual([true, undefined]);
+    const ignored = 'spec.resourceAttributes.fieldSelector ignored due to parse error';
+    expect(await narrowed({ rawSelector: 'a in (b)' })).toEqual([true, ignored]);
     const wrong = async (where: string, bad: object): Promise<unknown> => {
       const { code, details } = await wire.fails('POST', `${AUTHZ}/${where}`, { body: { spec: bad } });
       return [code, details?.causes?.map((c) => c.field)];
