@@ -8,7 +8,6 @@ import {
   TokenRequests,
 } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
-import { invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
 import type { Lookup } from '../admission/lookup.ts';
@@ -23,8 +22,6 @@ import { targetOf } from '../rest/write.ts';
 import { admitSubresource } from './admit.ts';
 import type { SubresourceHandler } from './types.ts';
 
-const MIN_SECONDS = 600;
-const MAX_SECONDS = 2 ** 32;
 const DEFAULT_SECONDS = 3600;
 /** The audit annotation that tells which token was made: its user is written down with the same id. */
 const ISSUED = 'authentication.kubernetes.io/issued-credential-id';
@@ -48,14 +45,10 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
       const request = readObject(ctx, TokenRequests as never, 'Warn') as TokenRequest;
       const account = await deps.storeOf(resource).read(objectKey(resource.kind, namespace, name), name);
       const seconds = request.spec?.expirationSeconds ?? DEFAULT_SECONDS;
-      if (seconds < MIN_SECONDS || seconds > MAX_SECONDS) {
-        const why =
-          seconds < MIN_SECONDS
-            ? 'may not specify a duration less than 10 minutes'
-            : 'may not specify a duration larger than 2^32 seconds';
-        throw errors.invalid({ group: 'authentication.k8s.io', plural: 'tokenrequests', kind: 'TokenRequest' }, '', [
-          invalid('spec.expirationSeconds', seconds, why),
-        ]);
+      const problems = TokenRequests.validate?.(request) ?? [];
+      if (problems.length > 0) {
+        const ref = { group: 'authentication.k8s.io', plural: 'tokenrequests', kind: 'TokenRequest' };
+        throw errors.invalid(ref, '', problems);
       }
       const bound = await boundObject(deps, ctx, request);
       await admitSubresource(deps.admission, targetOf(ctx, resource), request as KubeObject, TokenRequests as never);

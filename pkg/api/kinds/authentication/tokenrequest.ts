@@ -1,6 +1,7 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { type FieldError, invalid } from '../../meta/fielderrors.ts';
+import type { FieldError } from '../../meta/fielderrors.ts';
 import { arr, f, int64, objectsIn, req, str, type TypeOf, time } from '../../schema/schema.ts';
+import { validateTokenLifetime } from '../check/token-lifetime.ts';
 
 const PKG = 'io.k8s.api.authentication.v1';
 const obj = objectsIn(PKG);
@@ -37,16 +38,8 @@ export const TokenRequestSchema = topLevel(
 );
 export type TokenRequest = TypeOf<typeof TokenRequestSchema>;
 
-const MIN_SECONDS = 600;
-const MAX_SECONDS = 2 ** 32;
-
-function validateTokenRequest(o: TokenRequest): FieldError[] {
-  const seconds = o.spec?.expirationSeconds;
-  if (seconds === undefined) return [];
-  const path = 'spec.expirationSeconds';
-  if (seconds < MIN_SECONDS) return [invalid(path, seconds, 'may not specify a duration less than 10 minutes')];
-  return seconds > MAX_SECONDS ? [invalid(path, seconds, 'may not specify a duration larger than 2^32 seconds')] : [];
-}
+const validateTokenRequest = (o: TokenRequest): FieldError[] =>
+  validateTokenLifetime('spec.expirationSeconds', o.spec?.expirationSeconds);
 
 /** Spoken by serviceaccounts/token only; not a resource of its own. */
 export const TokenRequests = defineKind<TokenRequest>({

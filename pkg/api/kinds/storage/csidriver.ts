@@ -1,7 +1,8 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { duplicate, type FieldError, invalid } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError } from '../../meta/fielderrors.ts';
 import { arr, bool, f, int64, objectsIn, oneOf, req, str, type TypeOf } from '../../schema/schema.ts';
 import { immutable, oneOfOptional } from '../check/check.ts';
+import { validateTokenLifetime } from '../check/token-lifetime.ts';
 import { dropDisabledFields } from '../disabled-fields.ts';
 import { ageColumn, boolColumn, column, NONE, nameColumn, UNSET } from '../print/columns.ts';
 
@@ -36,19 +37,12 @@ export const CSIDriverSchema = topLevel(PKG, 'CSIDriver', 'A CSI driver of the c
 });
 export type CSIDriver = TypeOf<typeof CSIDriverSchema>;
 
-const MIN_TOKEN_SECONDS = 600;
-const MAX_TOKEN_SECONDS = 2 ** 32;
-
 function validateTokenRequests(path: string, requests: readonly CSITokenRequest[]): FieldError[] {
   const audiences = new Set<string>();
   return requests.flatMap(({ audience, expirationSeconds: seconds }, i) => {
     if (audiences.has(audience)) return [duplicate(`${path}[${i}].audience`, audience)];
     audiences.add(audience);
-    if (seconds === undefined) return [];
-    const at = `${path}[${i}].expirationSeconds`;
-    if (seconds < MIN_TOKEN_SECONDS) return [invalid(at, seconds, 'may not specify a duration less than 10 minutes')];
-    const why = 'may not specify a duration larger than 2^32 seconds';
-    return seconds > MAX_TOKEN_SECONDS ? [invalid(at, seconds, why)] : [];
+    return validateTokenLifetime(`${path}[${i}].expirationSeconds`, seconds);
   });
 }
 

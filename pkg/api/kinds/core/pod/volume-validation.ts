@@ -2,6 +2,7 @@ import { duplicate, type FieldError, forbidden, invalid, required } from '../../
 import { dnsSubdomain } from '../../../meta/names.ts';
 import { compareQuantities } from '../../../meta/quantity.ts';
 import { driverName, invalidFor, oneOfOptional, requiredLabel } from '../../check/check.ts';
+import { validateTokenLifetime } from '../../check/token-lifetime.ts';
 import { validateClaimSpec } from '../volume/claim-validation.ts';
 import { validateFieldRef, validateResourceRef } from './env-validation.ts';
 import { backsteps, validateLocalPath } from './local-path.ts';
@@ -97,11 +98,7 @@ function validateProjection(volume: string, i: number, p: VolumeProjection, path
   }
   if (token) {
     const at = `${path}.serviceAccountToken`;
-    const seconds = token.expirationSeconds ?? 3600;
-    if (seconds < 600)
-      found.push(invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes'));
-    if (seconds > 2 ** 32)
-      found.push(invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration larger than 2^32 seconds'));
+    found.push(...validateTokenLifetime(`${at}.expirationSeconds`, token.expirationSeconds));
     if (!token.path) found.push(required(`${volume}.path`));
     else found.push(...validateInside(`${volume}.path`, token.path));
   }
