@@ -6,10 +6,11 @@ import type { Lister } from '#client/types.ts';
 import type { Exec } from '#process/exec.ts';
 import type { Logger } from '#process/logger.ts';
 import type { Failure } from '../pods/deadline.ts';
+import { diskUse } from '../stats/disk-use.ts';
 import type { NodeStats, NodeUsage, PodUsage } from '../stats/node-stats.ts';
 import { podTotal } from '../stats/summary.ts';
 import { SUB_PATHS } from '../volumes/sub-path-mounts.ts';
-import { diskUse, inodeUse, type LocalStorage } from './local-storage.ts';
+import type { LocalStorage } from './local-storage.ts';
 import { evictionMessage } from './message.ts';
 import { ranked } from './rank.ts';
 import {
@@ -209,11 +210,11 @@ export class Eviction {
     if (signal === 'pid.available') return podTotal(p)?.processes ?? 0;
     const { exec, podDir, storage } = this.#d;
     const counted = isCounted(signal);
-    const use = counted ? inodeUse : diskUse;
     try {
       const dir = podDir(p.pod.metadata.uid);
       // Parts of volumes are mounted there once more, also of volumes that are not the pod's own.
-      const volumes = on.volumes ? await use(exec, dir, join(dir, SUB_PATHS)) : 0;
+      const what = { count: counted ? 'inodes' : 'bytes', except: join(dir, SUB_PATHS) } as const;
+      const volumes = on.volumes ? ((await diskUse(exec, [dir], what)).get(dir) ?? 0) : 0;
       // Docker does not count the files of a layer.
       return volumes + (on.layers && !counted ? await storage.written(p.pod) : 0);
     } catch {

@@ -5,6 +5,7 @@ import { addQuantities, compareQuantities, wholeValue } from '#api/meta/quantity
 import type { Exec } from '#process/exec.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { RuntimeView } from '../runtime/view.ts';
+import { diskUse } from '../stats/disk-use.ts';
 
 export interface LocalStorageDeps {
   readonly runtime: Pick<Runtime, 'diskUse'>;
@@ -14,23 +15,7 @@ export interface LocalStorageDeps {
   readonly volumeDir: (podUid: string, volume: string) => string;
 }
 
-const KIB = 1024;
-const DU_TIMEOUT_MS = 30_000;
 const RESOURCE = 'ephemeral-storage';
-
-const without = (path: string | undefined): string[] => (path === undefined ? [] : [`--exclude=${path}`]);
-
-/** Files and folders below a directory, on its own file system; without what lies below `except`. */
-export async function inodeUse(exec: Exec, dir: string, except?: string): Promise<number> {
-  const r = await exec('du', ['-sx', '--inodes', ...without(except), dir], { timeoutMs: DU_TIMEOUT_MS });
-  return Number(r.stdout.split('\t')[0] ?? 0);
-}
-
-/** Bytes below a directory, on its own file system; without what lies below `except`. */
-export async function diskUse(exec: Exec, dir: string, except?: string): Promise<number> {
-  const r = await exec('du', ['-skx', ...without(except), dir], { timeoutMs: DU_TIMEOUT_MS });
-  return Number(r.stdout.split('\t')[0] ?? 0) * KIB;
-}
 
 const limitOf = (c: Container): string | undefined => c.resources?.limits?.[RESOURCE];
 
@@ -99,9 +84,9 @@ export class LocalStorage {
       return limit || limited ? [{ name, limit }] : [];
     });
     const { exec, volumeDir } = this.#d;
-    return Promise.all(
-      found.map(async (v) => ({ ...v, used: await diskUse(exec, volumeDir(pod.metadata.uid, v.name)) })),
-    );
+    const dirOf = (v: { name: string }): string => volumeDir(pod.metadata.uid, v.name);
+    const used = await diskUse(exec, found.map(dirOf), { count: 'bytes' });
+    return found.map((v) => ({ ...v, used: used.get(dirOf(v)) ?? 0 }));
   }
 
   /** Layer and log of the newest container of this name. */

@@ -5,6 +5,7 @@ import { createSemaphore } from '#async/semaphore.ts';
 import type { Exec } from '#process/exec.ts';
 import { runtimeUid } from '../pods/mirror-pods.ts';
 import type { ContainerFiles, Runtime } from '../runtime/types.ts';
+import { diskUse } from './disk-use.ts';
 import { type DiskUsage, diskUsage } from './machine.ts';
 import type { PodUsage } from './node-stats.ts';
 
@@ -39,10 +40,8 @@ export interface FileUseDeps {
 
 /** Files are counted one by one: not more often, milliseconds; as the kubelet does. */
 const FRESH_MS = 60_000;
-const DU_TIMEOUT_MS = 30_000;
 /** Pods looked at together. */
 const AT_ONCE = 4;
-const KIB = 1024;
 
 /** Volumes that are the pod's own, made by the agent. */
 const isOwn = (v: Volume): boolean =>
@@ -50,15 +49,6 @@ const isOwn = (v: Volume): boolean =>
 
 const isEphemeral = (v: Volume): boolean =>
   v.configMap !== undefined || (v.emptyDir !== undefined && !v.emptyDir.medium);
-
-/** Lines of `du`, by path. */
-const linesOf = (stdout: string): ReadonlyMap<string, number> =>
-  new Map(
-    stdout.split('\n').flatMap((line) => {
-      const [count = '', path] = line.split('\t');
-      return path ? [[path, Number(count)] as const] : [];
-    }),
-  );
 
 /** What was counted of a pod, when, and of which containers. */
 interface Counted {
@@ -111,18 +101,15 @@ export class FileUse {
     const { exec, filesOf } = this.#d;
     const own = (pod.spec?.volumes ?? []).filter(isOwn);
     const dirs = own.map((v) => filesOf(runtimeUid(pod), v));
-    if (dirs.length === 0) return [];
-    const du = async (...flags: string[]) =>
-      linesOf((await exec('du', [...flags, ...dirs], { timeoutMs: DU_TIMEOUT_MS })).stdout);
     const [sizes, counts, disks] = await Promise.all([
-      du('-skx'),
-      du('-sx', '--inodes'),
+      diskUse(exec, dirs, { count: 'bytes' }),
+      diskUse(exec, dirs, { count: 'inodes' }),
       Promise.all(dirs.map((dir) => diskUsage(dir).catch(() => undefined))),
     ]);
     return own.flatMap((v, n) => {
-      const [disk, kib, inodes] = [disks[n], sizes.get(dirs[n] ?? ''), counts.get(dirs[n] ?? '')];
-      if (!disk || kib === undefined || inodes === undefined) return [];
-      return [{ name: v.name, used: kib * KIB, inodes, disk, ephemeral: isEphemeral(v) }];
+      const [disk, used, inodes] = [disks[n], sizes.get(dirs[n] ?? ''), counts.get(dirs[n] ?? '')];
+      if (!disk || used === undefined || inodes === undefined) return [];
+      return [{ name: v.name, used, inodes, disk, ephemeral: isEphemeral(v) }];
     });
   }
 }
