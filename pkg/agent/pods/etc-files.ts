@@ -66,11 +66,16 @@ export const hostnameOf = (pod: Pod): string =>
 
 const MAX_HOSTNAME = 64;
 
+/** The full name of a pod in the cluster's domain; undefined without a subdomain. */
+function fullNameOf(pod: Pod, clusterDomain: string): string | undefined {
+  const { subdomain } = pod.spec ?? {};
+  return subdomain && `${hostnameOf(pod)}.${subdomain}.${pod.metadata?.namespace}.svc.${clusterDomain}`;
+}
+
 /** The full name of a pod in the cluster's domain, or its host name when it has no subdomain. @throws Error when too long */
 export function fqdnOf(pod: Pod, clusterDomain: string): string {
-  const { subdomain } = pod.spec ?? {};
-  if (!subdomain) return hostnameOf(pod);
-  const name = `${hostnameOf(pod)}.${subdomain}.${pod.metadata?.namespace}.svc.${clusterDomain}`;
+  const name = fullNameOf(pod, clusterDomain);
+  if (!name) return hostnameOf(pod);
   if (name.length <= MAX_HOSTNAME) return name;
   throw new Error(
     `Failed to construct FQDN from pod hostname and cluster domain, FQDN ${name} is too long (${MAX_HOSTNAME} characters is the max, ${name.length} characters requested)`,
@@ -88,9 +93,8 @@ export const nodeHostsFile = (pod: Pod, node: string): string =>
 
 /** Text of a pod's /etc/hosts. Pure. */
 export function hostsFile(pod: Pod, ips: readonly string[], clusterDomain: string): string {
-  const name = hostnameOf(pod);
-  const { subdomain } = pod.spec ?? {};
-  const fqdn = subdomain ? `${name}.${subdomain}.${pod.metadata?.namespace}.svc.${clusterDomain}\t` : '';
+  const full = fullNameOf(pod, clusterDomain);
+  const names = [...(full ? [full] : []), hostnameOf(pod)].join('\t');
   return [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
@@ -99,7 +103,7 @@ export function hostsFile(pod: Pod, ips: readonly string[], clusterDomain: strin
     'fe00::0\tip6-mcastprefix',
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
-    ...ips.map((ip) => `${ip}\t${fqdn}${name}`),
+    ...ips.map((ip) => `${ip}\t${names}`),
     ...aliasLines(pod),
     '',
   ].join('\n');
