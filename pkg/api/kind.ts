@@ -76,6 +76,10 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly createOnUpdate?: boolean;
   /** A delete is answered with the object as it was last, even when it is gone; others then answer with a Status. */
   readonly returnsDeleted?: boolean;
+  /** A PUT must say by its resourceVersion what it changes. */
+  readonly needsVersion?: boolean;
+  /** A write of the status changes no metadata. */
+  readonly statusKeepsMeta?: boolean;
   /** Objects expire after this many seconds (events). */
   readonly ttlSeconds?: number;
   /** Fills what the schema's constant defaults cannot. Runs on every write. */

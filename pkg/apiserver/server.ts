@@ -90,6 +90,8 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     if (e.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
       return sendStatus(reply, errors.tooLarge(`Request entity too large: limit is ${BODY_LIMIT}`).status);
     }
+    if (e.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+      return sendStatus(reply, errors.unsupportedMediaType('the content type of the request is malformed').status);
     if (!(e instanceof StatusError)) deps.logger.error({ err: e }, 'request failed');
     return sendStatus(reply, statusOf(e));
   });

@@ -137,6 +137,8 @@ export function customKind(crd: CustomResourceDefinition, v: CustomResourceDefin
     hasStatus: v.subresources?.status !== undefined,
     hasGeneration: true,
     custom: true,
+    needsVersion: true,
+    statusKeepsMeta: true,
     ...(v.deprecated
       ? { deprecated: v.deprecationWarning ?? `${spec.group}/${v.name} ${names.kind} is deprecated` }
       : {}),

@@ -103,7 +103,7 @@ export const errors = {
     return failure(422, 'Invalid', `${kind} "${name}" is invalid: ${list}`, {
       ...(name ? { name } : {}),
       ...(r.group ? { group: r.group } : {}),
-      kind: r.kind,
+      ...(r.kind ? { kind: r.kind } : {}),
       causes: fieldErrors.map((e) => ({ reason: e.type, message: e.message, field: e.field })),
     });
   },

@@ -25,24 +25,41 @@ export function validateAnnotations(annotations: Record<string, string> | undefi
   return size > MAX_ANNOTATIONS ? [...found, tooLong(path, MAX_ANNOTATIONS)] : found;
 }
 
-function validateOwners(meta: ObjectMeta): FieldError[] {
+const OWNERS = 'metadata.ownerReferences';
+
+/** Fields are named without the position of their reference, as Kubernetes does. */
+function validateOwners({ ownerReferences }: ObjectMeta): FieldError[] {
   const found: FieldError[] = [];
-  let controllers = 0;
-  for (const [i, o] of (meta.ownerReferences ?? []).entries()) {
-    const at = `metadata.ownerReferences[${i}]`;
-    if (!o.apiVersion) found.push(invalid(`${at}.apiVersion`, '', 'version must not be empty'));
-    if (!o.kind) found.push(invalid(`${at}.kind`, '', 'must not be empty'));
-    if (!o.name) found.push(invalid(`${at}.name`, '', 'must not be empty'));
-    if (!o.uid) found.push(invalid(`${at}.uid`, '', 'must not be empty'));
-    if (o.controller && ++controllers > 1) {
-      found.push(
-        invalid(
-          'metadata.ownerReferences',
-          `${o.kind}/${o.name}`,
-          'Only one reference can have Controller set to true',
-        ),
-      );
+  let controller: string | undefined;
+  for (const owner of ownerReferences ?? []) {
+    const { apiVersion, kind, name, uid } = owner;
+    if (!apiVersion || apiVersion.split('/').length > 2)
+      found.push(invalid(`${OWNERS}.apiVersion`, apiVersion ?? '', 'version must not be empty'));
+    for (const [field, value] of Object.entries({ kind, name, uid })) {
+      if (!value) found.push(invalid(`${OWNERS}.${field}`, '', 'must not be empty'));
     }
+    if (apiVersion === 'v1' && kind === 'Event')
+      found.push(invalid(OWNERS, owner, '/v1, Kind=Event is disallowed from being an owner'));
+    if (!owner.controller) continue;
+    const why = 'Only one reference can have Controller set to true. Found "true" in references for';
+    if (controller) found.push(invalid(OWNERS, ownerReferences, `${why} ${controller} and ${kind}/${name}`));
+    controller ??= `${kind}/${name}`;
+  }
+  return found;
+}
+
+const FINALIZERS = 'metadata.finalizers';
+
+/** @param strict only what Kubernetes itself knows may lack a domain */
+function validateFinalizers({ finalizers = [] }: ObjectMeta, strict: boolean): FieldError[] {
+  const found = finalizers.flatMap((f) => qualifiedName(f).map((m) => invalid(FINALIZERS, f, m)));
+  if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion'))
+    found.push(invalid(FINALIZERS, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
+  if (!strict) return found;
+  const why = 'name is neither a standard finalizer name nor is it fully qualified';
+  for (const [i, f] of finalizers.entries()) {
+    const known = f.includes('/') || ['orphan', 'foregroundDeletion', 'kubernetes'].includes(f);
+    if (!known) found.push(invalid(`${FINALIZERS}[${i}]`, f, why));
   }
   return found;
 }
@@ -64,18 +81,18 @@ export function validateObjectMeta(kind: Kind, o: KubeObject): FieldError[] {
   );
   // Definitions and their objects may be held by any name.
   const strict = !kind.custom && kind.group !== 'apiextensions.k8s.io';
-  for (const [i, f] of (meta.finalizers ?? []).entries()) {
-    found.push(...qualifiedName(f).map((m) => invalid(`metadata.finalizers[${i}]`, f, m)));
-    if (strict && !f.includes('/') && !['orphan', 'foregroundDeletion', 'kubernetes'].includes(f)) {
-      found.push(
-        invalid(`metadata.finalizers[${i}]`, f, 'name is neither a standard finalizer name nor is it fully qualified'),
-      );
-    }
-  }
+  found.push(...validateFinalizers(meta, strict));
   return found;
 }
 
-const IMMUTABLE = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
+const IMMUTABLE = [
+  'name',
+  'namespace',
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+] as const;
 
 /** What an update may not do to metadata. */
 export function validateObjectMetaUpdate(o: KubeObject, old: Stored<KubeObject>): FieldError[] {

@@ -60,6 +60,15 @@ function read(doc: unknown, path: string): unknown {
   return at;
 }
 
+/** What is not there is null to a test. */
+function holds(doc: unknown, path: string, value: unknown = null): boolean {
+  const parts = pointer(path);
+  const key = parts.at(-1);
+  if (key === undefined) return sameJson(doc, value);
+  const parent = parentOf(doc, parts);
+  return sameJson(Array.isArray(parent) ? child(parent, key) : Object.hasOwn(parent, key) ? parent[key] : null, value);
+}
+
 function add(doc: unknown, path: string, value: unknown): unknown {
   const parts = pointer(path);
   const key = parts.at(-1);
@@ -107,7 +116,7 @@ function applyOne(doc: unknown, o: Operation): unknown {
     case 'copy':
       return add(doc, o.path, copyJson(read(doc, o.from ?? '')));
     case 'test':
-      if (!sameJson(read(doc, o.path), o.value)) throw refused(`testing path ${o.path} failed`);
+      if (!holds(doc, o.path, o.value)) throw refused(`testing path ${o.path} failed`);
       return doc;
     default:
       throw refused(`Unexpected kind: ${o.op}`);

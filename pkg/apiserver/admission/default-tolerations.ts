@@ -9,7 +9,7 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
   name: 'DefaultTolerationSeconds',
   admit(a) {
     if (a.resource.kind.plural !== 'pods' || a.resource.kind.group !== '' || a.subresource !== '') return;
-    if (a.operation !== 'CREATE') return;
+    if (a.operation !== 'CREATE' && a.operation !== 'UPDATE') return;
     const { spec } = a.object as Pod;
     if (!spec) return;
     const tolerations = spec.tolerations ?? [];

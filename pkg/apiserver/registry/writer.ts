@@ -7,12 +7,14 @@ import type { FieldError } from '#api/meta/fielderrors.ts';
 import type { KubeObject, ObjectMeta, Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#api/meta/validate-meta.ts';
-import { trackUpdate } from '#api/patch/managedfields/track.ts';
+import { type TrackRequest, trackUpdate } from '#api/patch/managedfields/track.ts';
 import { applyDefaults } from '#api/schema/defaults.ts';
+import { type ObjectSchema, resolveLazy } from '#api/schema/schema.ts';
 import type { Clock } from '#async/clock.ts';
 import type { Storage } from '#storage/storage.ts';
 import type { Admission } from '../admission/types.ts';
 import type { UserInfo, WriteOptions } from '../request/context.ts';
+import { keepSystemMeta } from './kept-meta.ts';
 import { generatedName } from './names.ts';
 import { objectKey, type Resource } from './resource.ts';
 import { type Encoded, ObjectStore, outcomeUnknown } from './store.ts';
@@ -114,15 +116,17 @@ export class Writer {
     const undo = await this.#before(target, object, undefined);
     try {
       if (!object.metadata?.managedFields?.some((f) => f.operation === 'Apply')) {
-        this.#track(target, object, undefined);
+        this.#track(target, object, undefined, target.asked && (await asAsked(target, object, undefined)));
       }
-      const key = objectKey(kind, target.namespace, name);
+      // A kind may have given a name to what has none.
+      const named = object.metadata?.name ?? '';
+      const key = objectKey(kind, target.namespace, named);
       if (options.dryRun) {
         const exists = resource.cache.get(key) ?? (await this.deps.storage.get(resource.prefix + key));
-        if (exists) throw errors.alreadyExists(resource.ref, name);
+        if (exists) throw errors.alreadyExists(resource.ref, named);
         return this.#dry(resource, object, '');
       }
-      return await new ObjectStore(resource, this.deps.storage).create(key, name, object);
+      return await new ObjectStore(resource, this.deps.storage).create(key, named, object);
     } catch (e) {
       if (!outcomeUnknown(e)) undo();
       throw e;
@@ -189,8 +193,9 @@ export class Writer {
     }
     const problems = [...validateObjectMetaUpdate(object, old), ...changedProblems];
     if (checkedBefore(target)) problems.push(...validateObjectMeta(kind, object));
-    else if (target.subresource === 'status') problems.push(...(kind.validateStatus?.(object, old) ?? []));
-    else if (part) problems.push(...part.validate(object, old));
+    else if (target.subresource === 'status') {
+      problems.push(...validateObjectMeta(kind, object), ...(kind.validateStatus?.(object, old) ?? []));
+    } else if (part) problems.push(...part.validate(object, old));
     // A binding sets what no other update may: its handler has checked all there is to check.
     else if (target.subresource !== 'binding') {
       problems.push(...validateObjectMeta(kind, object), ...(kind.validate?.(object, old) ?? []));
@@ -198,7 +203,7 @@ export class Writer {
     this.#reject(resource, object, problems);
     await admission?.validate(attributes);
     if (changed && target.subresource === '') options.warnings.push(...(kind.warnings?.(object) ?? []));
-    this.#track(target, object, old);
+    this.#track(target, object, old, target.asked && (await asAsked(target, object, old)));
     return sameObject(object, old) ? undefined : object;
   }
 
@@ -240,7 +245,7 @@ export class Writer {
 
   /** What the client may change through the target's subresource, laid over the old object. */
   #merged(target: Target, next: KubeObject, old: Stored<KubeObject>): KubeObject {
-    if (target.subresource === 'status') return this.#statusWrite(next, old);
+    if (target.subresource === 'status') return this.#statusWrite(target, next, old);
     if (target.subresource === 'binding') return { ...next, metadata: keepSystemMeta(next.metadata, old.metadata) };
     const part = target.resource.kind.parts?.[target.subresource];
     return part ? this.#partWrite(part, next, old) : this.#mainWrite(target, next, old);
@@ -266,18 +271,27 @@ export class Writer {
     return object;
   }
 
-  #statusWrite(next: KubeObject, old: Stored<KubeObject>): KubeObject {
-    const status = (next as { status?: unknown }).status;
-    const metadata = keepSystemMeta(next.metadata, old.metadata);
+  #statusWrite({ resource: { kind } }: Target, next: KubeObject, old: Stored<KubeObject>): KubeObject {
+    const { managedFields } = next.metadata ?? {};
+    const metadata = kind.statusKeepsMeta
+      ? keepSystemMeta({ ...old.metadata, ...(managedFields ? { managedFields } : {}) }, old.metadata)
+      : keepSystemMeta(next.metadata, old.metadata);
     metadata.ownerReferences = old.metadata.ownerReferences;
-    return { ...old, metadata, ...(status === undefined ? {} : { status }) } as KubeObject;
+    const object: KubeObject & { status?: unknown } = { ...old, metadata };
+    const { status } = next as { status?: unknown };
+    if (status !== undefined) object.status = status;
+    // Go has an empty one where none is given; of a custom object there is none then.
+    else if (kind.custom) delete object.status;
+    else object.status = {};
+    if (object.status !== undefined) defaultStatus(kind.schema, object.status);
+    return object;
   }
 
   #reject(resource: Resource, object: KubeObject, problems: readonly FieldError[]): void {
     if (problems.length > 0) throw errors.invalid(resource.ref, object.metadata?.name ?? '', problems);
   }
 
-  #track(target: Target, object: KubeObject, old: Stored<KubeObject> | undefined): void {
+  #track(target: Target, object: KubeObject, old: Stored<KubeObject> | undefined, asked?: TrackRequest['asked']): void {
     const { options, resource, subresource } = target;
     if (!object.metadata) return;
     object.metadata.managedFields = trackUpdate({
@@ -290,6 +304,7 @@ export class Writer {
       subresource,
       apiVersion: resource.apiVersion,
       now: apiTime(this.deps.clock.now()),
+      ...(asked ? { asked } : {}),
     });
   }
 
@@ -322,6 +337,25 @@ export class Writer {
 /** The version the client asked for has a schema of its own, which alone decides; that of the stored version is not asked. */
 const checkedBefore = ({ asked }: Target): boolean => asked?.kind.custom === true;
 
+/** A change as the version shows it that the client asked for: by its names the client owns what it writes. */
+async function asAsked(
+  { asked }: Target,
+  object: KubeObject,
+  old: Stored<KubeObject> | undefined,
+): Promise<TrackRequest['asked']> {
+  const { storedAs, kind, apiVersion } = asked ?? {};
+  if (!storedAs || !kind || !apiVersion) return undefined;
+  // The copy keeps the resourceVersion that conversions may want, and what is new has none.
+  const shown = await storedAs.fromStored(copyJson(object) as Stored<KubeObject>);
+  return { schema: kind.schema, old: old && (await storedAs.fromStored(copyJson(old))), new: shown, apiVersion };
+}
+
+/** Fills in what is constant in a status. The rest of the object is that of the cache, and has it already. */
+function defaultStatus({ fields }: ObjectSchema, status: unknown): void {
+  const schema = fields.status && resolveLazy(fields.status.schema);
+  if (schema?.kind === 'object' && typeof status === 'object' && status) applyDefaults(schema, status);
+}
+
 const askedVersion = ({ asked, resource }: Target): string => (asked ?? resource).kind.version;
 
 type Identity = Pick<ObjectMeta, 'uid' | 'resourceVersion'>;
@@ -337,34 +371,13 @@ export function checkIdentity({ resource, name }: Target, wanted: Identity = {},
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${there.uid}`;
     throw errors.conflict(resource.ref, name, why);
   }
-  if (resourceVersion && resourceVersion !== there.resourceVersion) throw errors.modified(resource.ref, name);
+  // "0" is any version, as in reads.
+  const version = resourceVersion === '0' ? '' : resourceVersion;
+  if (version && version !== there.resourceVersion) throw errors.modified(resource.ref, name);
 }
 
 const isFor = (hook: WriteHook, { resource }: Target): boolean =>
   hook.resource === '*' || hook.resource === resource.kind.plural;
-
-/**
- * What clients may not change: identity, times, generation, a running deletion. Nothing is deleted from an object here:
- * V8 would make a table of it, and each later look at the metadata would cost several times as much.
- */
-function keepSystemMeta(next: ObjectMeta | undefined, old: Stored<KubeObject>['metadata']): ObjectMeta {
-  const kept: Readonly<Record<string, unknown>> = {
-    uid: old.uid,
-    creationTimestamp: old.creationTimestamp,
-    resourceVersion: old.resourceVersion,
-    generation: old.generation,
-    deletionTimestamp: old.deletionTimestamp,
-    deletionGracePeriodSeconds: old.deletionGracePeriodSeconds,
-    managedFields: next?.managedFields ?? old.managedFields,
-  };
-  const meta: Record<string, unknown> = {};
-  for (const k in next) {
-    const value = Object.hasOwn(kept, k) ? kept[k] : next[k as keyof ObjectMeta];
-    if (value !== undefined) meta[k] = value;
-  }
-  for (const k in kept) if (meta[k] === undefined && kept[k] !== undefined) meta[k] = kept[k];
-  return meta;
-}
 
 function sameDesiredState(a: KubeObject, b: KubeObject): boolean {
   const { metadata: _am, status: _as, apiVersion: _av, kind: _ak, ...x } = a as KubeObject & { status?: unknown };

@@ -14,7 +14,7 @@ export const MEDIA = {
 
 /** Media type of the request body, without parameters. Nothing given means JSON. */
 export const mediaType = (ctx: RequestContext): string =>
-  (ctx.headers['content-type'] ?? MEDIA.json).split(';')[0]?.trim().toLowerCase() ?? MEDIA.json;
+  (ctx.headers['content-type'] || MEDIA.json).split(';')[0]?.trim().toLowerCase() ?? MEDIA.json;
 
 /** Parses JSON or YAML text. @throws StatusError 400 with the parser's position. */
 export function parseText(body: Buffer | string, type: string): unknown {

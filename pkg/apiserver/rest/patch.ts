@@ -1,15 +1,16 @@
 import { parse as parseYaml } from 'yaml';
 import { copyJson } from '#api/meta/copy.ts';
-import { errors } from '#api/meta/errors.ts';
-import { forbidden, required } from '#api/meta/fielderrors.ts';
+import { errors, StatusError } from '#api/meta/errors.ts';
+import { forbidden, invalid, required } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { applyPatch } from '#api/patch/apply.ts';
 import { jsonPatch } from '#api/patch/json-patch.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { strategicMerge } from '#api/patch/strategic-merge.ts';
+import { type Decoded, decodeObject } from '#api/schema/decode.ts';
 import type { Resource } from '../registry/resource.ts';
 import { type FieldValidation, type RequestContext, type WriteOptions, wrongOptions } from '../request/context.ts';
-import { checkedObject, mediaType, parseText } from './body.ts';
+import { checkedObject, enforceFieldValidation, mediaType, parseText } from './body.ts';
 
 const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
@@ -29,7 +30,8 @@ export function patcherOf(ctx: RequestContext, resource: Resource, validation: F
   if (ctx.query.has('force'))
     throw wrongOptions('patch', [forbidden('force', 'may not be specified for non-apply patch')]);
   const type = mediaType(ctx);
-  const { schema, custom } = resource.kind;
+  const { kind } = resource;
+  const { schema, custom } = kind;
   const body = parseText(ctx.body, 'application/json');
   const run = (current: Stored<KubeObject>): unknown => {
     switch (type) {
@@ -47,7 +49,32 @@ export function patcherOf(ctx: RequestContext, resource: Resource, validation: F
       `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
     );
   };
-  return (current) => checkedObject(run(current), resource.kind, validation, ctx);
+  return (current) => {
+    const { object, unknownFields } = decodePatched(run(current), resource, type);
+    enforceFieldValidation(unknownFields, validation, ctx, kind);
+    return object as KubeObject;
+  };
+}
+
+/** The result of a patch as an object of its kind. @throws StatusError 422: the patch is at fault, not the request */
+export function decodePatched(
+  value: unknown,
+  { kind, apiVersion }: Pick<Resource, 'kind' | 'apiVersion'>,
+  type: string,
+): Decoded {
+  const refused = (why: string): StatusError =>
+    errors.invalid({ group: '', plural: '', kind: '' }, '', [invalid('patch', JSON.stringify(value), why)]);
+  const given = (value ?? {}) as { kind?: unknown; apiVersion?: unknown };
+  // A strategic merge patch is told by the URL alone what it changes.
+  const differs = (given.kind && given.kind !== kind.kind) || (given.apiVersion && given.apiVersion !== apiVersion);
+  if (type !== STRATEGIC_PATCH && differs)
+    throw refused(`no kind "${String(given.kind)}" is registered for version "${String(given.apiVersion)}"`);
+  try {
+    return kind.decode ? kind.decode(value) : decodeObject(kind.schema, value);
+  } catch (e) {
+    if (!(e instanceof StatusError) || e.reason !== 'BadRequest') throw e;
+    throw refused(e.message.replace(/^\S+ in version \S+ cannot be handled as an? \S+: /, ''));
+  }
 }
 
 /** The configuration in a server-side apply request. @throws StatusError 400 or 422 */

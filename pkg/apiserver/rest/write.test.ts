@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Kind } from '#api/kind.ts';
-import { ConfigMaps, Events, Leases } from '#api/kinds/index.ts';
+import { ConfigMaps, Events, HorizontalPodAutoscalers, Leases } from '#api/kinds/index.ts';
+import { HorizontalPodAutoscalersV1 } from '#api/kinds/versions/autoscaler.ts';
 import { EventsV1 } from '#api/kinds/versions/event.ts';
 import { errors } from '#api/meta/errors.ts';
+import type { KubeObject } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import { memoryStorage } from '#storage/memory/memory.ts';
 import type { Storage } from '#storage/storage.ts';
@@ -17,7 +19,8 @@ import { WriteHandlers } from './write.ts';
 
 const nothingCached = { get: () => undefined } as unknown as ResourceCache;
 const resourceOf = (kind: unknown): Resource => makeResource(kind as Kind, nothingCached, encodingOf(kind as Kind));
-const leases = resourceOf(Leases);
+/** Leases that may be written whatever their version. */
+const leases = resourceOf({ ...Leases, needsVersion: false });
 
 let storage: Storage;
 let writes: WriteHandlers;
@@ -34,20 +37,24 @@ beforeEach(() => {
 });
 
 /** Puts an object "o" in namespace "ns". */
-async function put(resource: Resource, object: object, { allowed = async () => {}, query = '' } = {}) {
+async function put(
+  resource: Resource,
+  { metadata, ...rest }: { metadata?: object; readonly [field: string]: unknown },
+  { allowed = async () => {}, query = '' } = {},
+) {
   const { group, version, plural } = resource.kind;
   const { info, query: options } = parseRequest(
     'PUT',
     `${group ? `/apis/${group}` : '/api'}/${version}/namespaces/ns/${plural}/o?${query}`,
   );
-  const body = Buffer.from(JSON.stringify(object));
+  const body = Buffer.from(JSON.stringify({ metadata: { name: 'o', ...metadata }, ...rest }));
   const user = { name: 'u', groups: [] };
   const ctx: RequestContext = { info, query: options, warnings: [], user, body, headers: {} };
   const { code, body: answer } = await writes.update(ctx, resource, allowed);
   return { code, object: JSON.parse(String(answer)) };
 }
 
-const held = (by: string) => ({ spec: { holderIdentity: by } });
+const held = (by: string, metadata: object = {}) => ({ metadata, spec: { holderIdentity: by } });
 
 describe('PUT of what is not there', () => {
   test('creates it, as a creation does, and then changes it', async () => {
@@ -112,5 +119,67 @@ describe('PUT of what is not there', () => {
     };
     expect((await put(resource, event)).code).toBe(201);
     expect((await put(resource, { ...event, note: 'again' })).code).toBe(200);
+  });
+});
+
+describe('PUT of what is there', () => {
+  const strict = resourceOf(Leases);
+  const refused = (code: number, message: string) => ({ status: { code, message: expect.stringContaining(message) } });
+
+  test.each<[string, object, ReturnType<typeof refused>]>([
+    ['without a name', { name: '' }, refused(400, 'name must be provided')],
+    ['by another name', { name: 'x' }, refused(400, 'does not match the name on the URL')],
+    ['without its version', {}, refused(422, 'metadata.resourceVersion: Invalid value: 0x0: must be specified')],
+    ['at any version', { resourceVersion: '0' }, refused(422, 'leases.coordination.k8s.io "o" is invalid')],
+    ['at another version', { resourceVersion: '7' }, refused(409, 'the object has been modified')],
+  ])('%s is refused', async (_what, metadata, how) => {
+    await put(strict, held('a'));
+    await expect(put(strict, held('b', metadata))).rejects.toMatchObject(how);
+  });
+
+  test('goes by its version; most kinds need none, and "0" is none', async () => {
+    const { resourceVersion } = (await put(strict, held('a'))).object.metadata;
+    expect((await put(strict, held('b', { resourceVersion }))).object.spec).toEqual(held('b').spec);
+    expect((await put(leases, held('c', { resourceVersion: '0' }))).object.spec).toEqual(held('c').spec);
+  });
+
+  test.each<[object, string]>([
+    [
+      { deletionTimestamp: '2026-01-01T00:00:00Z' },
+      'metadata.deletionTimestamp: Invalid value: "2026-01-01T00:00:00Z"',
+    ],
+    [{ deletionGracePeriodSeconds: 5 }, 'metadata.deletionGracePeriodSeconds: Invalid value: 5: field is immutable'],
+  ])('begins no deletion with %j', async (metadata, text) => {
+    await put(leases, held('a'));
+    await expect(put(leases, held('b', metadata))).rejects.toMatchObject(refused(422, text));
+  });
+});
+
+describe('a write through a further version', () => {
+  const stored = resourceOf(HorizontalPodAutoscalers);
+  const view = makeView(
+    { ...HorizontalPodAutoscalersV1, createOnUpdate: true } as never,
+    HorizontalPodAutoscalersV1.storedAs as never,
+    stored,
+  );
+  const spec = (maxReplicas: number, more: object = {}) => ({
+    spec: { maxReplicas, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' }, ...more },
+  });
+  const owned = ({ metadata }: KubeObject) =>
+    metadata?.managedFields?.map(({ apiVersion, fieldsV1 }) => {
+      const fields = Object.keys((fieldsV1 as { 'f:spec'?: object } | undefined)?.['f:spec'] ?? {});
+      return [apiVersion, fields.filter((f) => /metrics|CPU|max/.test(f)).sort()];
+    });
+
+  test('is owned by the names of that version', async () => {
+    const { object } = await put(view, spec(3, { targetCPUUtilizationPercentage: 50 }));
+    expect(owned(object)).toEqual([['autoscaling/v1', ['f:maxReplicas', 'f:targetCPUUtilizationPercentage']]]);
+    const target = { type: 'Utilization', averageUtilization: 50 };
+    const metrics = [{ type: 'Resource', resource: { name: 'cpu', target } }];
+    const v2 = await put(stored, spec(4, { metrics }));
+    expect(owned(v2.object)).toEqual([
+      ['autoscaling/v1', ['f:targetCPUUtilizationPercentage']],
+      ['autoscaling/v2', ['f:maxReplicas']],
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import { copyJson } from '#api/meta/copy.ts';
 import { errors, isAlreadyExists, isNotFound, type StatusError } from '#api/meta/errors.ts';
+import { invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { isSet } from '#api/meta/query.ts';
 import { apiTime } from '#api/meta/time.ts';
@@ -71,17 +72,30 @@ export function alignNamespace(object: KubeObject, target: Target): void {
   meta.namespace = target.namespace;
 }
 
-function alignName(object: KubeObject, target: Target): void {
-  const meta = object.metadata ?? {};
-  if (!meta.name) {
-    object.metadata = { ...meta, name: target.name };
-    return;
-  }
-  if (meta.name !== target.name) {
-    throw errors.badRequest(
-      `the name of the object (${meta.name}) does not match the name on the URL (${target.name})`,
-    );
-  }
+/** @throws StatusError 400 without a name, or with another one than the URL's */
+export function checkName({ metadata }: KubeObject, { name }: Target): void {
+  const given = metadata?.name;
+  if (given === name) return;
+  throw errors.badRequest(
+    given
+      ? `the name of the object (${given}) does not match the name on the URL (${name})`
+      : `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+  );
+}
+
+/** A configuration may leave to the URL what it is called. @throws StatusError 400 */
+export function alignName(object: KubeObject, target: Target): void {
+  object.metadata = { ...object.metadata, name: object.metadata?.name || target.name };
+  checkName(object, target);
+}
+
+/** @throws StatusError 422 when a PUT does not say which version of the object it changes, and must */
+function checkVersionGiven({ resource: { kind, ref }, name }: Target, { metadata }: KubeObject): void {
+  if (!kind.needsVersion || !['', '0'].includes(metadata?.resourceVersion ?? '')) return;
+  const problem = invalid('metadata.resourceVersion', 0, 'must be specified for an update');
+  // Go writes the number in hexadecimal, and means the resource by the kind.
+  const shown = { ...problem, message: problem.message.replace('0', '0x0') };
+  throw errors.invalid({ ...ref, kind: ref.plural }, name, [shown]);
 }
 
 /** Others may create and delete the object while it is written. */
@@ -124,14 +138,18 @@ export class WriteHandlers {
   async update(ctx: RequestContext, resource: Resource, allowed: () => Promise<void>): Promise<Answer> {
     const target = targetOf(ctx, resource);
     const object = readObject(ctx, resource.kind, target.options.fieldValidation);
-    alignName(object, target);
+    checkName(object, target);
     alignNamespace(object, target);
     const create = async (): Promise<Encoded> => {
       checkIdentity(target, object.metadata, { uid: '', resourceVersion: '' });
       await allowed();
       return this.#create(target, copyJson(object));
     };
-    const change = (): Promise<Encoded> => this.change(target, () => copyJson(object));
+    const change = (): Promise<Encoded> =>
+      this.change(target, () => {
+        checkVersionGiven(target, object);
+        return copyJson(object);
+      });
     const mayCreate = resource.kind.createOnUpdate === true && target.subresource === '';
     const { result, created } = await this.#write(target, { create, change, creating: false, mayCreate });
     return objectAnswer(ctx, resource, result, created ? 201 : 200);
@@ -160,8 +178,12 @@ export class WriteHandlers {
     const patcher = patcherOf(ctx, resource, target.options.fieldValidation);
     const result = await this.change(target, (current) => {
       const next = patcher(current);
-      alignName(next, target);
+      checkName(next, target);
       alignNamespace(next, target);
+      const { uid } = next.metadata ?? {};
+      // Other than by a PUT, it is no condition.
+      if (uid && uid !== current.metadata.uid)
+        throw errors.invalid(resource.ref, target.name, [invalid('metadata.uid', uid, 'field is immutable')]);
       return next;
     });
     return objectAnswer(ctx, resource, result);

@@ -10,9 +10,9 @@ import { objectKey, type Resource } from '../registry/resource.ts';
 import { checkIdentity, type Target } from '../registry/writer.ts';
 import type { RequestContext } from '../request/context.ts';
 import { mediaType, parseText, readObject } from '../rest/body.ts';
-import { APPLY_PATCH, appliedConfiguration, applyOver } from '../rest/patch.ts';
+import { APPLY_PATCH, appliedConfiguration, applyOver, decodePatched } from '../rest/patch.ts';
 import { type Answer, objectAnswer } from '../rest/respond.ts';
-import { alignNamespace, targetOf, type WriteHandlers } from '../rest/write.ts';
+import { alignName, alignNamespace, checkName, targetOf, type WriteHandlers } from '../rest/write.ts';
 import { type Scale, scaleOf } from './scale-object.ts';
 
 function shown({ kind }: Resource, o: KubeObject): Scale {
@@ -52,8 +52,10 @@ export async function handleScale(ctx: RequestContext, resource: Resource, write
   return answer(ctx, shown(resource, result.object));
 }
 
-/** @throws StatusError 422, or 409 for another object or version than the one there is */
+/** @throws StatusError 400 for another name, 422, or 409 for another object or version than the one there is */
 function checkScale(target: Target, scale: Scale, replicas: number, current: Stored<KubeObject>): void {
+  checkName(scale, target);
+  alignNamespace({ metadata: { ...scale.metadata } }, target);
   if (!Number.isInteger(replicas) || replicas < 0) {
     throw errors.invalid({ group: 'autoscaling', plural: 'scales', kind: 'Scale' }, target.name, [
       invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
@@ -82,10 +84,11 @@ function scaleChange(
   const type = mediaType(ctx);
   if (type === APPLY_PATCH) return scaleApply(ctx, target, writes);
   const body = parseText(ctx.body, 'application/json');
-  if (type === 'application/json-patch+json') return (s) => ({ scale: jsonPatch(s, body as never) as Scale });
+  const typed = (scale: unknown): Scale => decodePatched(scale, SCALE, type).object as Scale;
+  if (type === 'application/json-patch+json') return (s) => ({ scale: typed(jsonPatch(s, body as never)) });
   if (type === 'application/merge-patch+json' || type === 'application/strategic-merge-patch+json') {
     return (s) => {
-      const next = mergePatch(s, body as Record<string, unknown>) as Scale;
+      const next = typed(mergePatch(s, body as Record<string, unknown>));
       const given = (body as Scale).metadata?.resourceVersion;
       // A patch names the version it was made for only if it says so.
       if (!given && next.metadata) delete next.metadata.resourceVersion;
@@ -107,6 +110,7 @@ function scaleApply(
   const { resource, options } = target;
   const { kind, apiVersion } = resource;
   const scale = appliedConfiguration(ctx, SCALE, options) as Scale;
+  alignName(scale, target);
   alignNamespace(scale, target);
   const part = { apiVersion, kind: kind.kind, metadata: {}, spec: {} };
   const replicas = scale.spec?.replicas;

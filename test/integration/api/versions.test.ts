@@ -138,9 +138,9 @@ test('topology of other kinds is kept by v1 as long as it leaves the endpoints a
   const labelled = await wire.ok('PATCH', `${v1}/t`, { metadata: { labels: { a: 'b' } } });
   expect(endpointOf(labelled)).toMatchObject({ deprecatedTopology });
   const moved = await wire.ok('PUT', `${v1}/t`, slice('t', ['10.0.0.2'], { deprecatedTopology }));
-  expect(endpointOf(moved)).toEqual({ addresses: ['10.0.0.2'] });
+  expect(endpointOf(moved)).toEqual({ addresses: ['10.0.0.2'], conditions: {} });
   const made = await wire.ok('POST', v1, slice('u', ['10.0.0.1'], { deprecatedTopology }));
-  expect(endpointOf(made)).toEqual({ addresses: ['10.0.0.1'] });
+  expect(endpointOf(made)).toEqual({ addresses: ['10.0.0.1'], conditions: {} });
 });
 
 test('batch/v1beta1 and policy/v1beta1', async () => {

@@ -175,18 +175,24 @@ test('PUT creates some kinds of objects, for those who may create them', async (
   await wire.ok('POST', `${RBAC}/namespaces/default/rolebindings`, { metadata: { name: 'putter' }, subjects, roleRef });
   await wire.settled();
 
-  const put = (o: object = {}) => wire.ask('PUT', `${leases}/l`, { body: { spec: { holderIdentity: 'me' } }, ...o });
-  const refused = await put({ headers: { 'impersonate-user': 'putter' } });
+  const headers = { 'impersonate-user': 'putter' };
+  const put = (metadata: object = {}, o: object = {}) =>
+    wire.ask('PUT', `${leases}/l`, {
+      body: { metadata: { name: 'l', ...metadata }, spec: { holderIdentity: 'me' } },
+      ...o,
+    });
+  const refused = await put({}, { headers });
   expect([refused.code, JSON.stringify(refused.body)]).toEqual([
     403,
     expect.stringContaining('cannot create resource \\"leases\\"'),
   ]);
-  expect((await put({ body: { metadata: { uid: 'x' } } })).code).toBe(409);
+  expect((await put({ uid: 'x' })).code).toBe(409);
   const made = await put();
   expect([made.code, made.body.metadata.name]).toEqual([201, 'l']);
-  const again = await put({ headers: { 'impersonate-user': 'putter' } });
+  const { resourceVersion } = made.body.metadata;
+  const again = await put({ resourceVersion }, { headers });
   expect([again.code, again.body.metadata.uid]).toEqual([200, made.body.metadata.uid]);
-  expect((await wire.fails('PUT', `${MAPS}/not-there`, { body: {} })).code).toBe(404);
+  expect((await wire.fails('PUT', `${MAPS}/not-there`, { body: { metadata: { name: 'not-there' } } })).code).toBe(404);
 });
 
 test('generation counts changes of what is wanted, not of labels or status', async () => {

@@ -48,6 +48,7 @@ export const MutatingWebhookConfigurations = defineKind<MutatingWebhookConfigura
   version: 'v1',
   kind: 'MutatingWebhookConfiguration',
   plural: 'mutatingwebhookconfigurations',
+  needsVersion: true,
   categories: ['api-extensions'],
   namespaced: false,
   hasGeneration: true,

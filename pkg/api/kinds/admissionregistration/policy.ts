@@ -200,6 +200,8 @@ export const ValidatingAdmissionPolicies = defineKind<ValidatingAdmissionPolicy>
   version: 'v1',
   kind: 'ValidatingAdmissionPolicy',
   plural: 'validatingadmissionpolicies',
+  needsVersion: true,
+  statusKeepsMeta: true,
   categories: ['api-extensions'],
   namespaced: false,
   hasStatus: true,

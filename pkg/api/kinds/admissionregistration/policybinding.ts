@@ -89,6 +89,7 @@ export const ValidatingAdmissionPolicyBindings = defineKind<ValidatingAdmissionP
   version: 'v1',
   kind: 'ValidatingAdmissionPolicyBinding',
   plural: 'validatingadmissionpolicybindings',
+  needsVersion: true,
   categories: ['api-extensions'],
   namespaced: false,
   hasGeneration: true,

@@ -44,6 +44,7 @@ export const ValidatingWebhookConfigurations = defineKind<ValidatingWebhookConfi
   version: 'v1',
   kind: 'ValidatingWebhookConfiguration',
   plural: 'validatingwebhookconfigurations',
+  needsVersion: true,
   categories: ['api-extensions'],
   namespaced: false,
   hasGeneration: true,

@@ -151,6 +151,8 @@ export const CustomResourceDefinitions = defineKind<CustomResourceDefinition>({
   version: 'v1',
   kind: 'CustomResourceDefinition',
   plural: 'customresourcedefinitions',
+  needsVersion: true,
+  statusKeepsMeta: true,
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
   namespaced: false,

@@ -113,6 +113,8 @@ export const APIServices = defineKind<APIService>({
   version: 'v1',
   kind: 'APIService',
   plural: 'apiservices',
+  needsVersion: true,
+  statusKeepsMeta: true,
   categories: ['api-extensions'],
   namespaced: false,
   // "v1." is the core group's.

@@ -16,6 +16,7 @@ import {
   time,
 } from '../../schema/schema.ts';
 import { countOf, countOrPercent, immutable, nonNegative, notAboveHundredPercent } from '../check/check.ts';
+import { validateCollisions, validateNumbers } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
 import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
@@ -42,7 +43,7 @@ export type DaemonSetUpdateStrategy = TypeOf<typeof DaemonSetUpdateStrategy>;
 
 export const DaemonSetSpec = obj('DaemonSetSpec', 'What a daemon set shall run, and how it changes.', {
   selector: req(1, LabelSelector, "Which pods are its own; must match the template's labels and cannot be changed."),
-  template: req(2, PodTemplateSpec, 'The pods to make.'),
+  template: req(2, PodTemplateSpec, 'The pods to make.', { default: {} }),
   updateStrategy: f(3, DaemonSetUpdateStrategy, 'How old pods are replaced.'),
   minReadySeconds: f(4, int32, 'Seconds a pod must be ready to count as available.'),
   revisionHistoryLimit: f(6, int32, 'Old revisions kept for a rollback.', { ptr: true, default: 10 }),
@@ -73,7 +74,7 @@ export const DaemonSetStatus = obj('DaemonSetStatus', 'What was last observed of
 export type DaemonSetStatus = TypeOf<typeof DaemonSetStatus>;
 
 export const DaemonSetSchema = topLevel(PKG, 'DaemonSet', 'Runs one pod on every suitable node.', {
-  spec: f(2, DaemonSetSpec, 'What it shall run.'),
+  spec: f(2, DaemonSetSpec, 'What it shall run.', { default: {} }),
   status: f(3, DaemonSetStatus, 'What was last observed.'),
 });
 export type DaemonSet = TypeOf<typeof DaemonSetSchema>;
@@ -118,7 +119,7 @@ function validateDaemonSet(o: DaemonSet, old?: DaemonSet): FieldError[] {
   const { spec } = o;
   if (!spec) return [required('spec.selector'), ...validateLastingTemplate(undefined, 'DaemonSet')];
   return [
-    ...validateOwnSelector(spec.selector, 'daemonset'),
+    ...(spec.selector ? validateOwnSelector(spec.selector, 'daemonset') : []),
     ...validateTemplateLabels(spec.selector, spec.template),
     ...validateLastingTemplate(spec.template, 'DaemonSet'),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
@@ -145,6 +146,17 @@ function prepareUpdate(o: DaemonSet, old: DaemonSet): void {
 
 const NO_PODS = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 };
 
+const STATUS_COUNTS = [
+  'currentNumberScheduled',
+  'numberMisscheduled',
+  'desiredNumberScheduled',
+  'numberReady',
+  'observedGeneration',
+  'updatedNumberScheduled',
+  'numberAvailable',
+  'numberUnavailable',
+] as const;
+
 export const DaemonSets = defineKind<DaemonSet>({
   group: 'apps',
   version: 'v1',
@@ -163,6 +175,10 @@ export const DaemonSets = defineKind<DaemonSet>({
     prepareUpdate,
   }),
   validate: validateDaemonSet,
+  validateStatus: (o, old) => [
+    ...validateNumbers(o.status, STATUS_COUNTS),
+    ...validateCollisions(o.status, old.status),
+  ],
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   columns: [
     nameColumn,

@@ -17,7 +17,7 @@ import {
   time,
 } from '../../schema/schema.ts';
 import { countOf, countOrPercent, immutable, nonNegative, notAboveHundredPercent } from '../check/check.ts';
-import { validateCounts } from '../check/status-validation.ts';
+import { validateCollisions, validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
 import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
@@ -46,7 +46,7 @@ export type DeploymentStrategy = TypeOf<typeof DeploymentStrategy>;
 export const DeploymentSpec = obj('DeploymentSpec', 'What a deployment shall run, and how it changes.', {
   replicas: f(1, int32, 'How many pods are wanted.', { ptr: true, default: 1 }),
   selector: req(2, LabelSelector, "Which pods are its own; must match the template's labels and cannot be changed."),
-  template: req(3, PodTemplateSpec, 'The pods to make.'),
+  template: req(3, PodTemplateSpec, 'The pods to make.', { default: {} }),
   strategy: f(4, DeploymentStrategy, 'How old pods are replaced.', { patchStrategy: 'retainKeys' }),
   minReadySeconds: f(5, int32, 'Seconds a pod must be ready to count as available.'),
   revisionHistoryLimit: f(6, int32, 'Old replica sets kept for a rollback.', { ptr: true, default: 10 }),
@@ -86,7 +86,7 @@ export const DeploymentSchema = topLevel(
   'Deployment',
   'Runs a number of equal pods and rolls out changes to them.',
   {
-    spec: f(2, DeploymentSpec, 'What it shall run.'),
+    spec: f(2, DeploymentSpec, 'What it shall run.', { default: {} }),
     status: f(3, DeploymentStatus, 'What was last observed.'),
   },
 );
@@ -147,15 +147,6 @@ function validateDeployment(o: Deployment, old?: Deployment): FieldError[] {
   return found;
 }
 
-function validateDeploymentStatus(o: Deployment, old: Deployment): FieldError[] {
-  const found = validateCounts(o.status);
-  const before = old.status?.collisionCount;
-  if (before !== undefined && (o.status?.collisionCount ?? 0) < before) {
-    found.push(invalid('status.collisionCount', o.status?.collisionCount ?? 0, 'cannot be decremented'));
-  }
-  return found;
-}
-
 export const Deployments = defineKind<Deployment>({
   group: 'apps',
   version: 'v1',
@@ -174,7 +165,7 @@ export const Deployments = defineKind<Deployment>({
   prepareStatus: dropTerminating,
   validate: validateDeployment,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
-  validateStatus: validateDeploymentStatus,
+  validateStatus: (o, old) => [...validateCounts(o.status), ...validateCollisions(o.status, old.status)],
   columns: [
     nameColumn,
     column(

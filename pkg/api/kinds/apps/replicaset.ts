@@ -22,7 +22,7 @@ export const ReplicaSetSpec = obj('ReplicaSetSpec', 'How many pods, and which.',
   replicas: f(1, int32, 'How many pods are wanted.', { ptr: true, default: 1 }),
   minReadySeconds: f(4, int32, 'Seconds a pod must be ready to count as available.'),
   selector: req(2, LabelSelector, "Which pods are its own; must match the template's labels and cannot be changed."),
-  template: f(3, PodTemplateSpec, 'The pods to make.'),
+  template: f(3, PodTemplateSpec, 'The pods to make.', { default: {} }),
 });
 export type ReplicaSetSpec = TypeOf<typeof ReplicaSetSpec>;
 
@@ -47,7 +47,7 @@ export const ReplicaSetStatus = obj('ReplicaSetStatus', 'What was last observed 
 export type ReplicaSetStatus = TypeOf<typeof ReplicaSetStatus>;
 
 export const ReplicaSetSchema = topLevel(PKG, 'ReplicaSet', 'Keeps a number of equal pods running.', {
-  spec: f(2, ReplicaSetSpec, 'How many pods, and which.'),
+  spec: f(2, ReplicaSetSpec, 'How many pods, and which.', { default: {} }),
   status: f(3, ReplicaSetStatus, 'What was last observed.'),
 });
 export type ReplicaSet = TypeOf<typeof ReplicaSetSchema>;

@@ -18,7 +18,7 @@ import {
   time,
 } from '../../schema/schema.ts';
 import { countOf, countOrPercent, nonNegative, notAboveHundredPercent, oneOfOptional } from '../check/check.ts';
-import { validateCounts } from '../check/status-validation.ts';
+import { validateCollisions, validateCounts } from '../check/status-validation.ts';
 import { validateLastingTemplate, validateOwnSelector, validateTemplateLabels } from '../check/workload-validation.ts';
 import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { defaultPodSpec } from '../core/pod/pod-defaults.ts';
@@ -64,7 +64,7 @@ export type StatefulSetOrdinals = TypeOf<typeof StatefulSetOrdinals>;
 export const StatefulSetSpec = obj('StatefulSetSpec', 'What a stateful set shall run, and how it changes.', {
   replicas: f(1, int32, 'How many pods are wanted.', { ptr: true, default: 1 }),
   selector: req(2, LabelSelector, "Which pods are its own; must match the template's labels and cannot be changed."),
-  template: req(3, PodTemplateSpec, 'The pods to make.'),
+  template: req(3, PodTemplateSpec, 'The pods to make.', { default: {} }),
   volumeClaimTemplates: f(4, arr(PersistentVolumeClaimSchema), 'Claims made for each pod.'),
   serviceName: req(5, str, 'Headless service that gives the pods their names.'),
   podManagementPolicy: f(6, oneOf('OrderedReady', 'Parallel'), 'Whether pods start one after the other.', {
@@ -107,7 +107,7 @@ export const StatefulSetStatus = obj('StatefulSetStatus', 'What was last observe
 export type StatefulSetStatus = TypeOf<typeof StatefulSetStatus>;
 
 export const StatefulSetSchema = topLevel(PKG, 'StatefulSet', 'Runs pods with stable names and storage.', {
-  spec: f(2, StatefulSetSpec, 'What it shall run.'),
+  spec: f(2, StatefulSetSpec, 'What it shall run.', { default: {} }),
   status: f(3, StatefulSetStatus, 'What was last observed.'),
 });
 export type StatefulSet = TypeOf<typeof StatefulSetSchema>;
@@ -120,9 +120,10 @@ function defaultStatefulSet(o: StatefulSet): void {
     spec.updateStrategy.rollingUpdate.partition ??= 0;
   }
   for (const claim of spec.volumeClaimTemplates ?? []) {
-    claim.apiVersion ??= 'v1';
-    claim.kind ??= 'PersistentVolumeClaim';
-    claim.status ??= { phase: 'Pending' };
+    // Whatever it was called, it is written as what it is.
+    claim.apiVersion = 'v1';
+    claim.kind = 'PersistentVolumeClaim';
+    claim.status = { ...claim.status, phase: claim.status?.phase || 'Pending' };
   }
   defaultPodSpec(spec.template?.spec);
 }
@@ -219,7 +220,7 @@ export const StatefulSets = defineKind<StatefulSet>({
   }),
   validate: validateStatefulSet,
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
-  validateStatus: (o) => validateCounts(o.status),
+  validateStatus: (o, old) => [...validateCounts(o.status), ...validateCollisions(o.status, old.status)],
   columns: [
     nameColumn,
     column(

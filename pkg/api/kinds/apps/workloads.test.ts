@@ -29,7 +29,12 @@ const everywhere: BadInput[] = [
     'spec.template.annotations',
     '"a b": name part must consist of',
   ],
-  [{ 'spec.selector': undefined }, REQUIRED, 'spec.selector', 'Required value'],
+  [
+    { 'spec.selector': undefined },
+    INVALID,
+    'spec.template.metadata.labels',
+    '{"app":"w"}: `selector` does not match template `labels`',
+  ],
   [{ 'spec.selector': {} }, INVALID, 'spec.selector', 'empty selector is invalid for'],
   [
     { 'spec.selector.matchLabels.app': 'x' },
@@ -94,6 +99,7 @@ const own: [string, Kind<KubeObject>, BadInput[]][] = [
     'Deployment',
     Deployments as unknown as Kind,
     [
+      [{ 'spec.selector': undefined }, REQUIRED, 'spec.selector', 'Required value'],
       [{ 'spec.replicas': -1 }, INVALID, 'spec.replicas', NEGATIVE],
       [{ 'spec.revisionHistoryLimit': -1 }, INVALID, 'spec.revisionHistoryLimit', NEGATIVE],
       [
@@ -135,6 +141,7 @@ const own: [string, Kind<KubeObject>, BadInput[]][] = [
     'StatefulSet',
     StatefulSets as unknown as Kind,
     [
+      [{ 'spec.selector': undefined }, REQUIRED, 'spec.selector', 'Required value'],
       [
         { 'spec.persistentVolumeClaimRetentionPolicy': { whenScaled: 'X' } },
         UNSUPPORTED,

@@ -13,6 +13,7 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
+import { validateNumbers } from '../check/status-validation.ts';
 import { ConditionStatus } from '../core/values.ts';
 import { dropDisabledFields } from '../disabled-fields.ts';
 import { ageColumn, column, nameColumn, numberColumn, UNSET } from '../print/columns.ts';
@@ -117,6 +118,7 @@ export const HorizontalPodAutoscalers = defineKind<HorizontalPodAutoscaler>({
   },
   prepareUpdate: dropTolerance,
   validate: validateAutoscaler,
+  validateStatus: (o) => validateNumbers(o.status, ['currentReplicas', 'desiredReplicas']),
   columns: [
     nameColumn,
     column(

@@ -19,7 +19,7 @@ const obj = objectsIn(PKG);
 
 export const JobTemplateSpec = obj('JobTemplateSpec', 'What jobs made from a template look like.', {
   metadata: f(1, ObjectMeta, 'Labels and annotations of the jobs.'),
-  spec: f(2, JobSpec, 'Specification of the jobs.'),
+  spec: f(2, JobSpec, 'Specification of the jobs.', { default: {} }),
 });
 export type JobTemplateSpec = TypeOf<typeof JobTemplateSpec>;
 
@@ -31,7 +31,7 @@ export const CronJobSpec = obj('CronJobSpec', 'When jobs are started, and which.
     default: 'Allow',
   }),
   suspend: f(4, bool, 'No jobs are started while true.', { ptr: true, default: false }),
-  jobTemplate: req(5, JobTemplateSpec, 'The jobs to make.'),
+  jobTemplate: req(5, JobTemplateSpec, 'The jobs to make.', { default: {} }),
   successfulJobsHistoryLimit: f(6, int32, 'Completed jobs to keep.', { ptr: true, default: 3 }),
   failedJobsHistoryLimit: f(7, int32, 'Failed jobs to keep.', { ptr: true, default: 1 }),
 });
@@ -45,7 +45,7 @@ export const CronJobStatus = obj('CronJobStatus', 'What was last observed of a c
 export type CronJobStatus = TypeOf<typeof CronJobStatus>;
 
 export const CronJobSchema = topLevel(PKG, 'CronJob', 'Starts jobs at given times.', {
-  spec: f(2, CronJobSpec, 'When, and which.'),
+  spec: f(2, CronJobSpec, 'When, and which.', { default: {} }),
   status: f(3, CronJobStatus, 'What was last observed.'),
 });
 export type CronJob = TypeOf<typeof CronJobSchema>;

@@ -14,6 +14,7 @@ import {
   type TypeOf,
   time,
 } from '../../schema/schema.ts';
+import { validateNumbers } from '../check/status-validation.ts';
 import { preparingPods } from '../core/pod/disabled-fields.ts';
 import { PodTemplateSpec } from '../core/pod/spec.ts';
 import { templateWarnings } from '../core/pod/warnings.ts';
@@ -39,7 +40,7 @@ export const JobSpec = obj('JobSpec', 'What a job shall run.', {
   maxFailedIndexes: f(13, int32, 'Failed indexes after which the job is failed.', { ptr: true }),
   selector: f(4, LabelSelector, 'Which pods are its own; made by the server.'),
   manualSelector: f(5, bool, 'The selector is given by the user.', { ptr: true }),
-  template: req(6, PodTemplateSpec, 'The pods to make.'),
+  template: req(6, PodTemplateSpec, 'The pods to make.', { default: {} }),
   ttlSecondsAfterFinished: f(8, int32, 'Seconds after the end when the job is deleted.', { ptr: true }),
   completionMode: f(9, oneOf('Indexed', 'NonIndexed'), 'Whether pods are numbered.', { ptr: true }),
   suspend: f(10, bool, 'No pods are made while true.', { ptr: true }),
@@ -82,7 +83,7 @@ export const JobStatus = obj('JobStatus', 'What was last observed of a job.', {
 export type JobStatus = TypeOf<typeof JobStatus>;
 
 export const JobSchema = topLevel(PKG, 'Job', 'Runs pods until enough of them have succeeded.', {
-  spec: f(2, JobSpec, 'What it shall run.'),
+  spec: f(2, JobSpec, 'What it shall run.', { default: {} }),
   status: f(3, JobStatus, 'What was last observed.'),
 });
 export type Job = TypeOf<typeof JobSchema>;
@@ -124,6 +125,7 @@ export const Jobs = defineKind<Job>({
     prepareUpdate: labelLikePods,
   }),
   validate: validateJob,
+  validateStatus: (o) => validateNumbers(o.status, ['active', 'succeeded', 'failed', 'ready', 'terminating']),
   warnings: templateWarnings('spec.template', (o) => o.spec?.template),
   fields: { 'status.successful': (o) => String(o.status?.succeeded ?? 0) },
   columns: [

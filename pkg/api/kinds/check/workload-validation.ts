@@ -14,16 +14,18 @@ export function validateOwnSelector(selector: LabelSelectorLike | undefined, wha
   return found;
 }
 
+const LABELS = 'spec.template.metadata.labels';
+const UNSELECTED = '`selector` does not match template `labels`';
+
 /** The template's labels must be what the selector selects, or the controller would make pods without end. */
 export function validateTemplateLabels(
   selector: LabelSelectorLike | undefined,
   template?: PodTemplateSpec,
 ): FieldError[] {
-  if (!selector || isEmpty(selector) || validateLabelSelector(selector, '').length > 0) return [];
   const labels = template?.metadata?.labels;
-  return compileLabelSelector(selector).matches(labels ?? {})
-    ? []
-    : [invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`')];
+  if (!selector) return [invalid(LABELS, labels ?? null, UNSELECTED)];
+  if (isEmpty(selector) || validateLabelSelector(selector, '').length > 0) return [];
+  return compileLabelSelector(selector).matches(labels ?? {}) ? [] : [invalid(LABELS, labels ?? null, UNSELECTED)];
 }
 
 /** Pods of a workload that runs for ever: restarted always, without a deadline. `what` is "ReplicaSet", "DaemonSet", … */

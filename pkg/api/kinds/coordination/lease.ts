@@ -24,7 +24,7 @@ export const LeaseSchema = topLevel(
   'Lease',
   "A claim that has to be renewed: leadership, or a node's heartbeat.",
   {
-    spec: f(2, LeaseSpec, 'Who holds it.'),
+    spec: f(2, LeaseSpec, 'Who holds it.', { default: {} }),
   },
 );
 export type Lease = TypeOf<typeof LeaseSchema>;
@@ -52,6 +52,7 @@ export const Leases = defineKind<Lease>({
   version: 'v1',
   kind: 'Lease',
   plural: 'leases',
+  needsVersion: true,
   createOnUpdate: true,
   schema: LeaseSchema,
   prepareCreate: (o) => dropElection(o),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { defineKind, topLevel } from '../../kind.ts';
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
 import { qualifiedName } from '../../meta/names.ts';
@@ -144,6 +145,10 @@ export const LimitRanges = defineKind<LimitRange>({
   createOnUpdate: true,
   schema: LimitRangeSchema,
   defaults: defaultLimits,
+  // Those who set limits seldom care what they are called.
+  prepareCreate: (o) => {
+    if (!o.metadata?.name) o.metadata = { ...o.metadata, name: randomUUID() };
+  },
   validate: validateLimitRange,
   columns: [nameColumn, createdColumn],
 });

@@ -1,5 +1,5 @@
 import { defineKind, topLevel } from '../../kind.ts';
-import { invalid } from '../../meta/fielderrors.ts';
+import { type FieldError, invalid } from '../../meta/fielderrors.ts';
 import { qualifiedName } from '../../meta/names.ts';
 import { arr, f, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { invalidFor } from '../check/check.ts';
@@ -50,6 +50,13 @@ function prepareCreate(o: Namespace): void {
   o.spec = { ...o.spec, finalizers: finalizers.includes('kubernetes') ? finalizers : [...finalizers, 'kubernetes'] };
 }
 
+function validatePhase({ metadata, status }: Namespace): FieldError[] {
+  const { phase = 'Active' } = status ?? {};
+  const [wanted, why] = metadata?.deletionTimestamp ? ['Terminating', 'not empty'] : ['Active', 'empty'];
+  const detail = `may only be '${wanted}' if \`deletionTimestamp\` is ${why}`;
+  return phase === wanted ? [] : [invalid('status.Phase', phase, detail)];
+}
+
 export const Namespaces = defineKind<Namespace>({
   group: '',
   version: 'v1',
@@ -76,6 +83,10 @@ export const Namespaces = defineKind<Namespace>({
         ? []
         : [invalid('spec.finalizers', f, 'name is neither a standard finalizer name nor is it fully qualified')]),
     ]),
+  prepareStatus: ({ status }) => {
+    if (status) status.phase ||= 'Active';
+  },
+  validateStatus: validatePhase,
   fields: { 'status.phase': (o) => o.status?.phase ?? '' },
   columns: [
     nameColumn,

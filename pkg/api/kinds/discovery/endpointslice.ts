@@ -39,7 +39,7 @@ export type EndpointHints = TypeOf<typeof EndpointHints>;
 
 export const Endpoint = obj('Endpoint', 'One endpoint behind a service.', {
   addresses: req(1, arr(str, { listType: 'set' }), 'Its addresses; all mean the same.'),
-  conditions: f(2, EndpointConditions, 'Its state.'),
+  conditions: f(2, EndpointConditions, 'Its state.', { default: {} }),
   hostname: f(3, str, 'Its host name.', { ptr: true }),
   targetRef: f(4, ObjectReference, 'The pod.'),
   deprecatedTopology: f(5, map(str), 'Unused; kept so that old clients can decode it.'),

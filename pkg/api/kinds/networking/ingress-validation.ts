@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
-import { type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
+import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { dns1035Label, dnsSubdomain, pathSegment, portName, portNumber } from '../../meta/names.ts';
 import { invalidFor, oneOfOptional, optionalSubdomain } from '../check/check.ts';
+import { validateEntryPoint } from '../check/status-validation.ts';
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule } from './ingress.ts';
 
 const FORBIDDEN_PARTS = ['//', '/./', '/../', '%2f', '%2F'];
@@ -95,12 +96,5 @@ export function validateIngress(o: Ingress, old?: Ingress): FieldError[] {
   return name === undefined ? found : [...found, ...invalidFor('spec.ingressClassName', name, dnsSubdomain(name))];
 }
 
-/** A load balancer's entry is an address or a name. */
 export const validateIngressStatus = (o: Ingress): FieldError[] =>
-  (o.status?.loadBalancer?.ingress ?? []).flatMap((e, i) => {
-    const path = `status.loadBalancer.ingress[${i}]`;
-    if (e.ip && !isIP(e.ip))
-      return [invalid(`${path}.ip`, e.ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')];
-    if (e.hostname && isIP(e.hostname)) return [forbidden(`${path}.hostname`, 'must be a DNS name, not an IP address')];
-    return [];
-  });
+  (o.status?.loadBalancer?.ingress ?? []).flatMap((e, i) => validateEntryPoint(`status.loadBalancer.ingress[${i}]`, e));

@@ -118,6 +118,9 @@ export const Ingresses = defineKind<Ingress>({
     o.status = { loadBalancer: {} };
   },
   validate: validateIngress,
+  prepareStatus: ({ status }) => {
+    if (status) status.loadBalancer ??= {};
+  },
   validateStatus: validateIngressStatus,
   columns: [
     nameColumn,

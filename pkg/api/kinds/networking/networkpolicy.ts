@@ -46,7 +46,7 @@ export const NetworkPolicyEgressRule = obj('NetworkPolicyEgressRule', 'Traffic l
 export type NetworkPolicyEgressRule = TypeOf<typeof NetworkPolicyEgressRule>;
 
 export const NetworkPolicySpec = obj('NetworkPolicySpec', 'Traffic allowed for some pods.', {
-  podSelector: req(1, LabelSelector, 'Which pods.'),
+  podSelector: req(1, LabelSelector, 'Which pods.', { default: {} }),
   ingress: f(2, arr(NetworkPolicyIngressRule), 'Traffic let in.'),
   egress: f(3, arr(NetworkPolicyEgressRule), 'Traffic let out.'),
   policyTypes: f(4, arr(oneOf('Egress', 'Ingress')), 'Directions the policy limits.'),
@@ -54,7 +54,7 @@ export const NetworkPolicySpec = obj('NetworkPolicySpec', 'Traffic allowed for s
 export type NetworkPolicySpec = TypeOf<typeof NetworkPolicySpec>;
 
 export const NetworkPolicySchema = topLevel(PKG, 'NetworkPolicy', 'Allows some traffic of some pods, and no other.', {
-  spec: f(2, NetworkPolicySpec, 'What is allowed.'),
+  spec: f(2, NetworkPolicySpec, 'What is allowed.', { default: {} }),
 });
 export type NetworkPolicy = TypeOf<typeof NetworkPolicySchema>;
 

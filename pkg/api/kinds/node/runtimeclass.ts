@@ -40,6 +40,7 @@ export const RuntimeClasses = defineKind<RuntimeClass>({
   version: 'v1',
   kind: 'RuntimeClass',
   plural: 'runtimeclasses',
+  needsVersion: true,
   namespaced: false,
   createOnUpdate: true,
   schema: RuntimeClassSchema,

@@ -51,7 +51,7 @@ export const PodDisruptionBudgetSchema = topLevel(
   'PodDisruptionBudget',
   'Limits how many pods of a set are evicted at a time.',
   {
-    spec: f(2, PodDisruptionBudgetSpec, 'How many must stay.'),
+    spec: f(2, PodDisruptionBudgetSpec, 'How many must stay.', { default: {} }),
     status: f(3, PodDisruptionBudgetStatus, 'What was last observed.'),
   },
 );
@@ -86,6 +86,7 @@ export const PodDisruptionBudgets = defineKind<PodDisruptionBudget>({
   version: 'v1',
   kind: 'PodDisruptionBudget',
   plural: 'poddisruptionbudgets',
+  needsVersion: true,
   shortNames: ['pdb'],
   // Kubernetes looks no closer at its name.
   nameRule: 'pathSegment',

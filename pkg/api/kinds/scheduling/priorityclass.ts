@@ -58,10 +58,13 @@ export const PriorityClasses = defineKind<PriorityClass>({
   plural: 'priorityclasses',
   shortNames: ['pc'],
   namespaced: false,
-  hasGeneration: true,
   schema: PriorityClassSchema,
   defaults: (o) => {
     o.preemptionPolicy ??= 'PreemptLowerPriority';
+  },
+  // It counts no changes.
+  prepareCreate: (o) => {
+    o.metadata = { ...o.metadata, generation: 1 };
   },
   validate: (o, old) => (old ? validateChange(o, old) : validateNew(o)),
   columns: [

@@ -73,6 +73,7 @@ export const CSIDrivers = defineKind<CSIDriver>({
   version: 'v1',
   kind: 'CSIDriver',
   plural: 'csidrivers',
+  needsVersion: true,
   namespaced: false,
   schema: CSIDriverSchema,
   defaults: (o) => {

@@ -27,7 +27,7 @@ export const CSINodeSpec = obj('CSINodeSpec', 'Drivers on a node.', {
 export type CSINodeSpec = TypeOf<typeof CSINodeSpec>;
 
 export const CSINodeSchema = topLevel(PKG, 'CSINode', 'What CSI drivers there are on a node; named like the node.', {
-  spec: req(2, CSINodeSpec, 'The drivers.'),
+  spec: req(2, CSINodeSpec, 'The drivers.', { default: {} }),
 });
 export type CSINode = TypeOf<typeof CSINodeSchema>;
 
@@ -71,6 +71,7 @@ export const CSINodes = defineKind<CSINode>({
   version: 'v1',
   kind: 'CSINode',
   plural: 'csinodes',
+  needsVersion: true,
   namespaced: false,
   schema: CSINodeSchema,
   validate: validateNode,

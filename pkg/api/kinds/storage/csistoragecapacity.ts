@@ -26,6 +26,7 @@ export const CSIStorageCapacities = defineKind<CSIStorageCapacity>({
   version: 'v1',
   kind: 'CSIStorageCapacity',
   plural: 'csistoragecapacities',
+  needsVersion: true,
   schema: CSIStorageCapacitySchema,
   validate: (o, old) => [
     ...validateLabelSelector(o.nodeTopology, 'nodeTopology'),

@@ -86,6 +86,8 @@ export const VolumeAttachments = defineKind<VolumeAttachment>({
   version: 'v1',
   kind: 'VolumeAttachment',
   plural: 'volumeattachments',
+  needsVersion: true,
+  statusKeepsMeta: true,
   namespaced: false,
   hasStatus: true,
   hasGeneration: false,

@@ -50,6 +50,8 @@ export interface TrackRequest {
   readonly apiVersion: string;
   /** RFC 3339. */
   readonly now: string;
+  /** The same change as the version shows it that the writer speaks, if that is another one. */
+  readonly asked?: Pick<TrackRequest, 'schema' | 'old' | 'new' | 'apiVersion'> | undefined;
 }
 
 /**
@@ -64,37 +66,48 @@ export function settle(entries: ManagedFieldsEntry[]): ManagedFieldsEntry[] {
   return entries;
 }
 
-const isMine = (e: ManagedFieldsEntry, r: TrackRequest): boolean =>
+const isMine = (e: ManagedFieldsEntry, r: TrackRequest, apiVersion: string): boolean =>
   e.manager === r.manager &&
   e.operation === 'Update' &&
-  e.apiVersion === r.apiVersion &&
+  e.apiVersion === apiVersion &&
   (e.subresource ?? '') === r.subresource;
+
+/** What a write changes and what it removes, by the names that a version has for its fields. */
+function changesOf(
+  { hasStatus, subresource }: Pick<TrackRequest, 'hasStatus' | 'subresource'>,
+  { schema, old, new: next }: Pick<TrackRequest, 'schema' | 'old' | 'new'>,
+) {
+  const now = ownable(next, hasStatus, subresource);
+  return old
+    ? compare(schema, ownable(old, hasStatus, subresource), now)
+    : { changed: createdSet(schema, now), removed: {} };
+}
 
 /** managedFields after an ordinary write: the writer owns what it changed, and nobody owns what is gone. */
 export function trackUpdate(r: TrackRequest): ManagedFieldsEntry[] {
   // Entries that are the stored object's own come from an ordinary write after that apply.
   if (r.managedFields !== r.old?.metadata?.managedFields && settled.has(r.managedFields)) return [...r.managedFields];
   const entries = startingEntries(r.managedFields, r.old?.metadata?.managedFields);
-  const now = ownable(r.new, r.hasStatus, r.subresource);
-  const { changed, removed } = r.old
-    ? compare(r.schema, ownable(r.old, r.hasStatus, r.subresource), now)
-    : { changed: createdSet(r.schema, now), removed: {} };
-  if (isEmptySet(changed) && isEmptySet(removed)) return [...entries];
+  const stored = changesOf(r, r);
+  if (isEmptySet(stored.changed) && isEmptySet(stored.removed)) return [...entries];
+  const { apiVersion } = r.asked ?? r;
+  const { changed, removed } = r.asked ? changesOf(r, r.asked) : stored;
   const lost = union(changed, removed);
+  const lostElsewhere = r.asked ? union(stored.changed, stored.removed) : lost;
   const kept: ManagedFieldsEntry[] = [];
   let mine: ManagedFieldsEntry | undefined;
   for (const e of entries) {
-    if (isMine(e, r)) {
+    if (isMine(e, r, apiVersion)) {
       mine = e;
       continue;
     }
-    const left = difference(setIn(e), lost);
+    const left = difference(setIn(e), e.apiVersion === apiVersion ? lost : lostElsewhere);
     kept.push(left === e.fieldsV1 ? e : { ...e, fieldsV1: left });
   }
   kept.push({
     manager: r.manager,
     operation: 'Update',
-    apiVersion: r.apiVersion,
+    apiVersion,
     time: r.now,
     fieldsType: 'FieldsV1',
     fieldsV1: union(mine ? difference(setIn(mine), removed) : {}, changed),

@@ -58,7 +58,9 @@ export function wrongOnes(kind: Kind): Wrong[] {
   });
   const made = (name: string, code: number, body: unknown, field?: string): Wrong =>
     one(name, code, { options: { body }, ...(field ? { field } : {}) });
-  const general = ALWAYS.map(([name, at, value, code, field]) => made(name, code, spoiled(kind, [[at, value]]), field));
+  // Limit ranges are given a name.
+  const always = ALWAYS.filter(([name]) => name !== 'no name' || kind.plural !== 'limitranges');
+  const general = always.map(([name, at, value, code, field]) => made(name, code, spoiled(kind, [[at, value]]), field));
   const own = (sampleOf(kind)?.bad ?? []).map(([at, value, field]) =>
     made(`${at} = ${JSON.stringify(value)}`, 422, spoiled(kind, [[at, value]]), field),
   );

@@ -16,7 +16,7 @@ const PKG = 'io.k8s.api.core.v1';
 
 export const NodeSchema = topLevel(PKG, 'Node', 'A machine that runs pods.', {
   spec: f(2, NodeSpec, 'How it shall be used.'),
-  status: f(3, NodeStatus, 'What its agent reports.'),
+  status: f(3, NodeStatus, 'What its agent reports.', { default: {} }),
 });
 export type Node = TypeOf<typeof NodeSchema>;
 
@@ -85,6 +85,17 @@ function rolesText(o: Node): string {
 
 const addressOf = (o: Node, type: string): string => o.status?.addresses?.find((a) => a.type === type)?.address || NONE;
 
+/** The same address of the same type is named once. */
+function validateAddresses({ status }: Node): FieldError[] {
+  const seen = new Set<string>();
+  return (status?.addresses ?? []).flatMap((a, i) => {
+    const key = `${a.type} ${a.address}`;
+    if (seen.has(key)) return [duplicate(`status.addresses[${i}]`, a)];
+    seen.add(key);
+    return [];
+  });
+}
+
 export const Nodes = defineKind<Node>({
   group: '',
   version: 'v1',
@@ -100,7 +111,11 @@ export const Nodes = defineKind<Node>({
   // A configuration that is an object of the API is no more since v1.24 (DynamicKubeletConfig).
   prepareCreate: ({ spec }) => dropDisabledFields(spec, undefined, ['configSource']),
   prepareUpdate: ({ spec }, old) => dropDisabledFields(spec, old.spec, ['configSource']),
-  prepareStatus: ({ status }, old) => dropDisabledFields(status, old.status, ['config']),
+  prepareStatus: ({ status }, old) => {
+    dropDisabledFields(status, old.status, ['config']);
+    if (status?.capacity) status.allocatable ??= { ...status.capacity };
+  },
+  validateStatus: validateAddresses,
   validate: validateNode,
   fields: { 'spec.unschedulable': (o) => String(o.spec?.unschedulable ?? false) },
   columns: [

@@ -39,7 +39,7 @@ export const DaemonEndpoint = obj('DaemonEndpoint', 'A port of a daemon.', {
 export type DaemonEndpoint = TypeOf<typeof DaemonEndpoint>;
 
 export const NodeDaemonEndpoints = obj('NodeDaemonEndpoints', "Ports of the node's daemons.", {
-  kubeletEndpoint: f(1, DaemonEndpoint, 'Port of the node agent.'),
+  kubeletEndpoint: f(1, DaemonEndpoint, 'Port of the node agent.', { default: {} }),
 });
 export type NodeDaemonEndpoints = TypeOf<typeof NodeDaemonEndpoints>;
 
@@ -106,8 +106,8 @@ export const NodeStatus = obj('NodeStatus', "What a node's agent reports.", {
   phase: f(3, oneOf('Pending', 'Running', 'Terminated'), 'Unused.'),
   conditions: f(4, mapList(NodeCondition, 'type'), 'Aspects of its state.'),
   addresses: f(5, mapList(NodeAddress, 'type'), 'Its addresses.'),
-  daemonEndpoints: f(6, NodeDaemonEndpoints, 'Ports of its daemons.'),
-  nodeInfo: f(7, NodeSystemInfo, 'Machine and software.'),
+  daemonEndpoints: f(6, NodeDaemonEndpoints, 'Ports of its daemons.', { default: {} }),
+  nodeInfo: f(7, NodeSystemInfo, 'Machine and software.', { default: {} }),
   images: f(8, arr(ContainerImage), 'Images present.'),
   volumesInUse: f(9, arr(str), 'Volumes mounted here.'),
   volumesAttached: f(10, arr(AttachedVolume), 'Volumes attached here.'),

@@ -28,3 +28,11 @@ export function validateAddresses({ hostIP, hostIPs = [], podIPs = [] }: PodStat
   }
   return found;
 }
+
+/** The single address of old leads where both are given and differ; each is filled in from the other. */
+export function alignAddresses(status: PodStatus): void {
+  const { podIP, podIPs } = status;
+  const first = podIPs?.[0]?.ip;
+  if (podIP && podIP !== first) status.podIPs = [{ ip: podIP }];
+  else if (!podIP && first) status.podIP = first;
+}

@@ -1,10 +1,13 @@
 import { sameJson } from '../../../meta/equal.ts';
 import { type FieldError, forbidden, invalid } from '../../../meta/fielderrors.ts';
+import { dnsSubdomain, qualifiedName } from '../../../meta/names.ts';
+import { invalidFor } from '../../check/check.ts';
 import type { Toleration } from './affinity.ts';
 import { affinityAsBefore, validateSteering } from './gated-update-validation.ts';
 import type { Pod } from './pod.ts';
 import { validateAddresses } from './pod-addresses.ts';
 import type { PodSpec } from './spec.ts';
+import type { PodStatus } from './status.ts';
 
 const IMMUTABLE_SPEC =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,' +
@@ -110,8 +113,23 @@ function validateEnded(path: string, pod: Pod, old: Pod): FieldError[] {
   });
 }
 
+/** Conditions that Kubernetes itself keeps, whose names need no check. */
+const OWN_CONDITIONS: ReadonlySet<string> = new Set(['PodScheduled', 'Ready', 'Initialized']);
+
+/** Kubernetes too says "metadata" where it means "status". */
+const validateConditions = ({ conditions = [] }: PodStatus): FieldError[] =>
+  conditions.flatMap(({ type }, i) =>
+    OWN_CONDITIONS.has(type) ? [] : invalidFor(`metadata.conditions[${i}].Type`, type, qualifiedName(type)),
+  );
+
+function validateNominated(name: string | undefined, old: string | undefined): FieldError[] {
+  return name && name !== old ? invalidFor('status.nominatedNodeName', name, dnsSubdomain(name)) : [];
+}
+
 /** What a status write may not do. */
 export const validatePodStatus = (pod: Pod, old: Pod): FieldError[] => [
+  ...validateConditions(pod.status ?? {}),
+  ...validateNominated(pod.status?.nominatedNodeName, old.status?.nominatedNodeName),
   ...validateAddresses(pod.status ?? {}),
   ...validateEnded('status.containerStatuses', pod, old),
 ];

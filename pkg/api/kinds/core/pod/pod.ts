@@ -3,6 +3,7 @@ import { f, type TypeOf } from '../../../schema/schema.ts';
 import { dropDisabledStatus, preparingPods } from './disabled-fields.ts';
 import { mergeLabelKeys } from './label-keys.ts';
 import { isFinal } from './phase.ts';
+import { alignAddresses } from './pod-addresses.ts';
 import { defaultPod } from './pod-defaults.ts';
 import { podParts } from './pod-parts.ts';
 import { qosClass } from './pod-qos.ts';
@@ -70,7 +71,10 @@ export const Pods = defineKind<Pod>({
   ...preparingPods((o: Pod) => o.spec, {
     prepareCreate: preparePod,
   }),
-  prepareStatus: dropDisabledStatus,
+  prepareStatus: (o, old) => {
+    dropDisabledStatus(o, old);
+    if (o.status) alignAddresses(o.status);
+  },
   validate: validatePod,
   warnings: ({ metadata, spec }) => podWarnings({ path: '', metadata, spec }),
   validateStatus: validatePodStatus,

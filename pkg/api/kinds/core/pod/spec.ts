@@ -133,6 +133,6 @@ export type PodSpec = TypeOf<typeof PodSpec>;
 
 export const PodTemplateSpec = obj('PodTemplateSpec', 'What pods made from a template look like.', {
   metadata: f(1, ObjectMeta, 'Labels and annotations of the pods.'),
-  spec: f(2, PodSpec, 'Specification of the pods.'),
+  spec: f(2, PodSpec, 'Specification of the pods.', { default: {} }),
 });
 export type PodTemplateSpec = TypeOf<typeof PodTemplateSpec>;

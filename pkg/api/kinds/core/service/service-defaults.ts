@@ -96,3 +96,11 @@ export function prepareServiceUpdate(o: Service, old: Service): void {
   keepAllocated(o.spec, old.spec);
   dropStale(o.spec, old.spec);
 }
+
+/** Traffic for an address of a load balancer goes to that address, unless it says otherwise. */
+export function prepareServiceStatus({ spec, status }: Service): void {
+  if (!status) return;
+  status.loadBalancer ??= {};
+  if (spec?.type !== 'LoadBalancer') return;
+  for (const entry of status.loadBalancer.ingress ?? []) if (entry.ip) entry.ipMode ??= 'VIP';
+}

@@ -12,6 +12,7 @@ import {
   oneOfRequired,
   portNumberOrName,
 } from '../../check/check.ts';
+import { validateEntryPoint } from '../../check/status-validation.ts';
 import type { Service } from './service.ts';
 import { isExternal, needsClusterIp, needsHealthPort } from './service-defaults.ts';
 import { isHeadless, validateFamilies, validateFamiliesUpdate } from './service-families.ts';
@@ -191,4 +192,19 @@ function validateUpdate(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
 export function validateService(o: Service, old?: Service): FieldError[] {
   const spec = o.spec ?? {};
   return [...(old?.spec ? validateUpdate(spec, old.spec) : []), ...validateSpec(spec)];
+}
+
+/** Entry points are those of a load balancer, and each is an address, with how traffic for it arrives, or a name. */
+export function validateServiceStatus({ spec, status }: Service): FieldError[] {
+  const { ingress = [] } = status?.loadBalancer ?? {};
+  const at = 'status.loadBalancer.ingress';
+  if (spec?.type !== 'LoadBalancer')
+    return ingress.length > 0 ? [forbidden(at, 'may only be used when `spec.type` is "LoadBalancer"')] : [];
+  return ingress.flatMap((entry, i) => [
+    ...validateEntryPoint(`${at}[${i}]`, entry),
+    ...(entry.ipMode && !entry.ip
+      ? [forbidden(`${at}[${i}].ipMode`, 'may not be specified when `ip` is not set')]
+      : []),
+    ...oneOfOptional(`${at}[${i}].ipMode`, entry.ipMode, ['Proxy', 'VIP']),
+  ]);
 }

@@ -1,14 +1,19 @@
 import { defineKind, topLevel } from '../../../kind.ts';
 import { f, type TypeOf } from '../../../schema/schema.ts';
-import { defaultService, prepareServiceCreate, prepareServiceUpdate } from './service-defaults.ts';
+import {
+  defaultService,
+  prepareServiceCreate,
+  prepareServiceStatus,
+  prepareServiceUpdate,
+} from './service-defaults.ts';
 import { serviceColumns } from './service-table.ts';
-import { validateService } from './service-validation.ts';
+import { validateService, validateServiceStatus } from './service-validation.ts';
 import { ServiceSpec, ServiceStatus } from './spec.ts';
 
 const PKG = 'io.k8s.api.core.v1';
 
 export const ServiceSchema = topLevel(PKG, 'Service', 'A stable name and address for a changing set of pods.', {
-  spec: f(2, ServiceSpec, 'How it shall work.'),
+  spec: f(2, ServiceSpec, 'How it shall work.', { default: {} }),
   status: f(3, ServiceStatus, 'What its load balancer reports.'),
 });
 export type Service = TypeOf<typeof ServiceSchema>;
@@ -31,6 +36,8 @@ export const Services = defineKind<Service>({
   prepareCreate: prepareServiceCreate,
   prepareUpdate: prepareServiceUpdate,
   validate: validateService,
+  prepareStatus: prepareServiceStatus,
+  validateStatus: validateServiceStatus,
   fields: {
     'spec.clusterIP': (o) => o.spec?.clusterIP ?? '',
     'spec.type': (o) => o.spec?.type ?? '',

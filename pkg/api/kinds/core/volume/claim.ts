@@ -74,6 +74,9 @@ export const PersistentVolumeClaims = defineKind<PersistentVolumeClaim>({
     if (!before?.dataSource && !before?.dataSourceRef) dropForeignSource(o.spec);
     alignSources(o.spec);
   },
+  prepareStatus: ({ status }) => {
+    if (status) status.phase ||= 'Pending';
+  },
   validate: validateClaim,
   columns: [
     nameColumn,

@@ -124,6 +124,9 @@ export const PersistentVolumes = defineKind<PersistentVolume>({
   prepareCreate: (o) => {
     o.status = { phase: 'Pending' };
   },
+  prepareStatus: ({ status }) => {
+    if (status) status.phase ||= 'Pending';
+  },
   validate: validateVolume,
   columns: [
     nameColumn,

@@ -24,7 +24,8 @@ export const hook = {
   sideEffects: 'None',
 };
 export const workload = [
-  ['spec.selector', undefined, 'spec.selector'],
+  ['spec.selector', undefined, 'spec.template.metadata.labels'],
+  ['spec.selector', {}, 'spec.selector'],
   ['spec.template.metadata.labels', { app: 'y' }, 'spec.template.metadata.labels'],
   ['spec.template.spec.restartPolicy', 'Never', 'spec.template.spec.restartPolicy'],
   [`${CONTAINER}.name`, 'No_Good', `${CONTAINER}.name`],
