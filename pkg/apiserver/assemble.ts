@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { Pods, type Service, Services } from '#api/kinds/index.ts';
 import type { Clock } from '#async/clock.ts';
@@ -47,6 +48,7 @@ import { namespaceFinalizeHandler } from './subresources/finalize.ts';
 import { endpointOf } from './subresources/proxy.ts';
 import { tokenHandler } from './subresources/token.ts';
 import { Bootstrap } from './system/bootstrap.ts';
+import { ServerIdentity } from './system/identity.ts';
 import { publishTrust, trustData } from './system/trust.ts';
 import { Upkeep, type UpkeepDeps } from './system/upkeep.ts';
 import { WatcherSet } from './watch/watcher.ts';
@@ -183,6 +185,7 @@ function openUpkeep(
     flowObjects: new FlowObjects({ ...common, control: flow }),
     custom: new CustomResources({ resources, cache, writes, deleter, clock, logger, resolve }),
     registration: new Registration({ resources, writer, deleter, clock, logger }),
+    identity: new ServerIdentity({ ...common, deleter }, hostname()),
     publishTrust: () => publishTrust(common, trust),
   });
 }

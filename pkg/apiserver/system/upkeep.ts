@@ -13,11 +13,14 @@ import type { ServiceAllocator } from '../services/allocator.ts';
 import type { DefaultServiceCidr } from '../services/default-cidr.ts';
 import type { WatcherSet } from '../watch/watcher.ts';
 import type { Bootstrap } from './bootstrap.ts';
+import type { ServerIdentity } from './identity.ts';
 
 const REPAIR_INTERVAL_MS = 600_000;
 const QUOTA_INTERVAL_MS = 5_000;
 const TRUST_INTERVAL_MS = 60_000;
 const FLOW_INTERVAL_MS = 60_000;
+const IDENTITY_INTERVAL_MS = 10_000;
+const COLLECT_INTERVAL_MS = 3_600_000;
 /** Until what a webhook kept from being written at the start is tried again. */
 const BOOTSTRAP_INTERVAL_MS = 10_000;
 
@@ -38,6 +41,7 @@ export interface UpkeepDeps {
   readonly custom: CustomResources;
   readonly aggregator: Aggregator;
   readonly registration: Registration;
+  readonly identity: ServerIdentity;
   /** Writes down whom extension API servers may believe. */
   readonly publishTrust: () => Promise<void>;
 }
@@ -69,6 +73,7 @@ export class Upkeep {
     await flowObjects.maintain().catch(later);
     custom.start(signal);
     await this.#d.publishTrust().catch(later);
+    await this.#d.identity.renew().catch(later);
     aggregator.start(signal);
     registration.start(signal);
     this.#loaded = true;
@@ -77,7 +82,8 @@ export class Upkeep {
 
   /** @param bootstrapped everything that each cluster has is there */
   #goOn(signal: AbortSignal, bootstrapped: boolean): void {
-    const { storage, clock, logger, watchers, allocator, defaultCidr, quotas, bootstrap, flowObjects } = this.#d;
+    const { storage, clock, logger, watchers, allocator, defaultCidr, quotas, bootstrap, flowObjects, identity } =
+      this.#d;
     runCompactor({ storage, clock, logger }, signal).catch((err: unknown) => logger.error({ err }, 'compaction ended'));
     let complete = bootstrapped;
     const bootstrapAgain = async (): Promise<void> => {
@@ -86,6 +92,8 @@ export class Upkeep {
     const works: readonly (readonly [ms: number, work: () => void | Promise<void>])[] = [
       [this.#d.bookmarkIntervalMs, () => watchers.bookmarkAll()],
       [TRUST_INTERVAL_MS, this.#d.publishTrust],
+      [IDENTITY_INTERVAL_MS, () => identity.renew()],
+      [COLLECT_INTERVAL_MS, () => identity.collect()],
       [BOOTSTRAP_INTERVAL_MS, bootstrapAgain],
       [FLOW_INTERVAL_MS, () => flowObjects.maintain()],
       [QUOTA_INTERVAL_MS, () => quotas.repair()],
