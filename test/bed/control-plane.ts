@@ -129,8 +129,12 @@ export function untilServes(name: string, port: number, layout: Layout, signal: 
   return until(name, signal, () => probe(`https://127.0.0.1:${port}/readyz`, tls));
 }
 
+/**
+ * A leader begins with dozens of lists. On a machine that let it wait for three seconds then, each controller manager lost its
+ * lease right after it had it, and so did the next.
+ */
 const FAST_ELECTION = [
-  ...['--leader-elect-lease-duration', '4s', '--leader-elect-renew-deadline', '3s'],
+  ...['--leader-elect-lease-duration', '10s', '--leader-elect-renew-deadline', '8s'],
   ...['--leader-elect-retry-period', '500ms'],
 ];
 
