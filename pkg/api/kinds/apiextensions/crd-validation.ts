@@ -31,6 +31,10 @@ function validateNames(path: string, names: CustomResourceDefinitionNames | unde
   return found;
 }
 
+/** The names that were accepted, if any were, are names. */
+export const validateAcceptedNames = ({ status }: CustomResourceDefinition): FieldError[] =>
+  validateNames('status.acceptedNames', status?.acceptedNames).filter((e) => e.type !== 'FieldValueRequired');
+
 function validateConversion(o: CustomResourceDefinition): FieldError[] {
   const conversion = o.spec?.conversion;
   if (!conversion) return [];

@@ -2,7 +2,7 @@ import { defineKind, topLevel } from '../../kind.ts';
 import { arr, bool, f, int32, int64, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { createdColumn, nameColumn } from '../print/columns.ts';
 import { CustomResourceConversion } from './conversion.ts';
-import { validateDefinition } from './crd-validation.ts';
+import { validateAcceptedNames, validateDefinition } from './crd-validation.ts';
 import { JSONSchemaProps } from './jsonschema.ts';
 
 const PKG = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
@@ -162,5 +162,6 @@ export const CustomResourceDefinitions = defineKind<CustomResourceDefinition>({
   prepareCreate,
   prepareUpdate,
   validate: validateDefinition,
+  validateStatus: validateAcceptedNames,
   columns: [nameColumn, createdColumn],
 });

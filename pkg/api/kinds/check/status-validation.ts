@@ -1,4 +1,4 @@
-import { type FieldError, invalid } from '../../meta/fielderrors.ts';
+import { duplicate, type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { dnsSubdomain } from '../../meta/names.ts';
 import { invalidFor, ipAddress, isAddress, nonNegative } from './check.ts';
 
@@ -70,3 +70,13 @@ export const validateEntryPoint = (
     ? [invalid(`${path}.hostname`, hostname, 'must be a DNS name, not an IP address')]
     : []),
 ];
+
+/** Each condition of a status is of a type, and of one of its own. */
+export function validateConditionTypes(conditions: readonly { readonly type?: string }[] = []): FieldError[] {
+  const types = conditions.map(({ type = '' }) => type);
+  return types.flatMap((type, i) => {
+    const path = `status.conditions[${i}].type`;
+    if (!type) return [required(path, 'must not be empty')];
+    return types.indexOf(type) < i ? [duplicate(path, type)] : [];
+  });
+}

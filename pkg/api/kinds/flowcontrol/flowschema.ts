@@ -3,6 +3,7 @@ import { type FieldError, invalid, required } from '../../meta/fielderrors.ts';
 import { dnsSubdomain } from '../../meta/names.ts';
 import { arr, bool, f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { invalidFor, oneOfOptional } from '../check/check.ts';
+import { validateConditionTypes } from '../check/status-validation.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 import { validateFlowRule } from './flow-rule-validation.ts';
 import { validateMandatoryFlow } from './mandatory.ts';
@@ -146,6 +147,7 @@ export const FlowSchemas = defineKind<FlowSchema>({
     o.status = {};
   },
   validate: validateFlowSchema,
+  validateStatus: ({ status }) => validateConditionTypes(status?.conditions),
   columns: [
     nameColumn,
     column('PriorityLevel', 'Priority level of the requests.', (o) => o.spec?.priorityLevelConfiguration?.name ?? ''),

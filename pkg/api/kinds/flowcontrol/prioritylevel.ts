@@ -2,6 +2,7 @@ import { defineKind, topLevel } from '../../kind.ts';
 import { type FieldError, forbidden, invalid, required } from '../../meta/fielderrors.ts';
 import { f, int32, mapList, objectsIn, oneOf, req, str, type TypeOf, time } from '../../schema/schema.ts';
 import { oneOfRequired } from '../check/check.ts';
+import { validateConditionTypes } from '../check/status-validation.ts';
 import { ageColumn, column, NONE, nameColumn } from '../print/columns.ts';
 import { validateMandatoryLevel } from './mandatory.ts';
 
@@ -167,6 +168,7 @@ export const PriorityLevelConfigurations = defineKind<PriorityLevelConfiguration
     o.status = {};
   },
   validate: validateLevel,
+  validateStatus: ({ status }) => validateConditionTypes(status?.conditions),
   columns: [
     nameColumn,
     column('Type', 'Whether it has limits.', (o) => o.spec?.type ?? ''),

@@ -1,4 +1,4 @@
-import { type FieldError, invalid } from '../../../meta/fielderrors.ts';
+import { duplicate, type FieldError, invalid } from '../../../meta/fielderrors.ts';
 import { familyOf } from '../../../meta/ip.ts';
 import { ipAddress, isAddress } from '../../check/check.ts';
 import type { PodStatus } from './status.ts';
@@ -12,6 +12,7 @@ export function podAddresses({ status }: { readonly status?: PodStatus | undefin
 function validateList(path: string, list: readonly { readonly ip?: string }[]): FieldError[] {
   const ips = list.map(({ ip = '' }) => ip);
   const found = ips.flatMap((ip, i) => ipAddress(`${path}[${i}]`, ip));
+  for (const [i, ip] of ips.entries()) if (ips.indexOf(ip) < i) found.push(duplicate(`${path}[${i}]`, list[i]));
   const valid = ips.filter(isAddress);
   if (new Set(valid.map(familyOf)).size < valid.length) {
     found.push(invalid(path, list, 'may specify no more than one IP for each IP family'));
