@@ -110,12 +110,14 @@ export class Deleter {
   #decide(target: Target, request: DeleteRequest, o: Stored<KubeObject>): Change {
     const { kind } = target.resource;
     const meta = o.metadata;
+    const running = meta.deletionTimestamp !== undefined;
     const finalizers = finalizersFor(request, meta.finalizers ?? []);
+    const { deletionFinalizer: first } = kind;
+    if (first && !running && !finalizers.includes(first)) finalizers.push(first);
     const { gracePeriodSeconds: asked } = request;
     // Less than nothing is the shortest there is without force.
     const grace = kind.gracePeriod?.(o, asked !== undefined && asked < 0 ? 1 : asked) ?? 0;
     const held = finalizers.length > 0 || heldBySpec(o);
-    const running = meta.deletionTimestamp !== undefined;
     // A running deletion can only be made shorter.
     const shortened = running && grace < (meta.deletionGracePeriodSeconds ?? 0);
     if (running && !shortened && grace > 0) return { do: 'nothing' };

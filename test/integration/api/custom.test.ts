@@ -348,7 +348,10 @@ describe('life and death', () => {
 
   test('a deleted definition goes after its objects, and everything is forgotten', async () => {
     await wire.ok('POST', BOATS, { ...boat('held'), metadata: { name: 'held', finalizers: ['example.com/hold'] } });
+    const finalizers = async () => (await wire.ok<Obj>('GET', `${CRDS}/boats.harbour.example`)).metadata.finalizers;
+    expect(await finalizers()).toBeUndefined();
     await cluster().kubectlOk(['delete', 'crd', 'boats.harbour.example', '--wait=false']);
+    expect(await finalizers()).toEqual(['customresourcecleanup.apiextensions.k8s.io']);
     await waitFor('only the held one is left', async () => {
       const { items } = await wire.ok<List>('GET', BOATS);
       return items.length === 1 && items[0]?.metadata.deletionTimestamp !== undefined;

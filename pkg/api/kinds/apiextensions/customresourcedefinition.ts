@@ -128,13 +128,10 @@ function defaultDefinition(o: CustomResourceDefinition): void {
   spec.conversion ??= { strategy: 'None' };
 }
 
-/** Held until the objects of a definition are gone. */
+/** Holds a definition that is deleted until its objects are gone. */
 export const CUSTOM_RESOURCE_CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
 
 function prepareCreate(o: CustomResourceDefinition): void {
-  const finalizers = o.metadata?.finalizers ?? [];
-  if (!finalizers.includes(CUSTOM_RESOURCE_CLEANUP))
-    o.metadata = { ...o.metadata, finalizers: [...finalizers, CUSTOM_RESOURCE_CLEANUP] };
   o.status = { storedVersions: (o.spec?.versions ?? []).filter((v) => v.storage).map((v) => v.name) };
 }
 
@@ -153,6 +150,7 @@ export const CustomResourceDefinitions = defineKind<CustomResourceDefinition>({
   plural: 'customresourcedefinitions',
   needsVersion: true,
   statusKeepsMeta: true,
+  deletionFinalizer: CUSTOM_RESOURCE_CLEANUP,
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
   namespaced: false,
