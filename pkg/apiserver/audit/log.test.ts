@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '#process/logger.ts';
 import { ANONYMOUS } from '../authn/authenticator.ts';
 import { parseRequestInfo } from '../request/info.ts';
+import { attempted } from './attempted.ts';
 import { AuditLog } from './log.ts';
 import type { AuditPolicy } from './policy.ts';
 
@@ -69,6 +70,16 @@ test.each(['Metadata', 'None'] as const)(
   },
 );
 
+test.each([
+  ['/', {}, false, 'no credentials provided'],
+  ['/', { authorization: 'Bearer x' }, false, 'attempted: bearer'],
+  ['/?access_token=y', { authorization: 'basic eA==' }, true, 'attempted: basic, access_token, x509'],
+  ['/?watch=1', { authorization: 'Digest x' }, true, 'attempted: x509'],
+])('%s with %o, certificate: %s: %s', (url, headers, certified, why) => {
+  const socket = { getPeerX509Certificate: () => (certified ? {} : undefined) };
+  expect(attempted({ url, headers, socket } as unknown as IncomingMessage)).toBe(`Authentication failed, ${why}`);
+});
+
 test('who could not be authenticated is written down when refused', () => {
   const dir = mkdtempSync(join(tmpdir(), 'coxswain-audit-log-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
@@ -78,7 +89,8 @@ test('who could not be authenticated is written down when refused', () => {
   log.record({ ...asked('a'), user: ANONYMOUS, code: 401 });
   log.close();
   expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({
-    stage: 'ResponseComplete',
-    responseStatus: { code: 401 },
+    stage: 'ResponseStarted',
+    user: {},
+    responseStatus: { code: 401, message: 'Authentication failed, no credentials provided' },
   });
 });

@@ -7,6 +7,7 @@ import { actorOf } from '../authn/impersonation.ts';
 import type { UserInfo } from '../request/context.ts';
 import type { RequestInfo } from '../request/info.ts';
 import { AuditAnnotations } from './annotations.ts';
+import { attempted } from './attempted.ts';
 import { type AuditPolicy, type Stage, type Verdict, verdictOf } from './policy.ts';
 
 export interface AuditOptions {
@@ -35,6 +36,8 @@ export interface Audited {
 /** A request at one of its stages. */
 type Moment = Omit<Audited, 'code' | 'annotations'> & {
   readonly code?: number;
+  /** Why nobody knows who asks. */
+  readonly message?: string;
   readonly annotations: AuditAnnotations;
 };
 /** A request of which nothing is known but who asks for what. */
@@ -109,13 +112,14 @@ export class AuditLog {
 
   /** Writes one request down as the policy says. A log that cannot be written is reported, and holds nothing up. */
   record(r: Audited): void {
-    const annotations = r.annotations ?? this.#ofStranger(r);
-    if (annotations) this.#event({ ...r, annotations }, 'ResponseComplete');
+    if (r.annotations) this.#event({ ...r, annotations: r.annotations }, 'ResponseComplete');
+    else if (r.user === ANONYMOUS) this.#refused(r);
   }
 
-  /** Of whom nobody knows who it is, no request has begun; others without annotations are not written down. */
-  #ofStranger(r: Audited): AuditAnnotations | undefined {
-    return r.user === ANONYMOUS ? new AuditAnnotations(this.#verdict(r)) : undefined;
+  /** Of whom nobody knows who it is, no request has begun; Kubernetes tells no more of it than its refusal. */
+  #refused(r: Audited): void {
+    const annotations = new AuditAnnotations(this.#verdict(r));
+    this.#event({ ...r, annotations, message: attempted(r.request) }, 'ResponseStarted');
   }
 
   /** The policy speaks of who really asks. */
@@ -126,7 +130,7 @@ export class AuditLog {
   #event(r: Moment, stage: Stage): void {
     const { level, omitStages, omitManagedFields } = r.annotations.verdict;
     if (level === 'None' || omitStages.includes(stage)) return;
-    const { info, user, request, code, annotations } = r;
+    const { info, user, request, code, message, annotations } = r;
     const { resource, subresource, namespace, name, group, version } = info;
     const actor = actorOf(request);
     const object = (body: Buffer | string | undefined): unknown =>
@@ -139,7 +143,7 @@ export class AuditLog {
       stage,
       requestURI: request.url,
       verb: info.verb,
-      user: userIn(actor ?? user),
+      user: message === undefined ? userIn(actor ?? user) : {},
       // Who may not act for others is nobody else.
       impersonatedUser: actor && user !== ANONYMOUS ? userIn(user) : undefined,
       sourceIPs: [request.socket.remoteAddress],
@@ -154,7 +158,7 @@ export class AuditLog {
             subresource: subresource || undefined,
           }
         : undefined,
-      responseStatus: code === undefined ? undefined : { metadata: {}, code },
+      responseStatus: code === undefined ? undefined : { metadata: {}, message, code },
       requestObject: annotations.withObjects ? object(r.body) : undefined,
       responseObject: level === 'RequestResponse' ? object(r.answer) : undefined,
       requestReceivedTimestamp: apiMicroTime(r.received),
