@@ -17,6 +17,9 @@ export interface Ports {
   close(): Promise<void>;
 }
 
+/** What Docker needs at most to tell of commands whose connections end with the agent, milliseconds. */
+const ENDING_MS = 5_000;
+
 /** Opens the agent's ports: health, and 10250. */
 export async function openPorts(base: Base): Promise<Ports> {
   const { f, checked, client, clock, logger, runtime, view, pods, stats } = base;
@@ -27,6 +30,7 @@ export async function openPorts(base: Base): Promise<Ports> {
     const usage = await stats.measure();
     return [usage, await files.of(usage.pods)] as const;
   };
+  const streams = new DockerStreams({ runtime, view, pods: pods.lister });
   const server = await startAgentServer({
     address: f.address,
     port: f.port,
@@ -34,7 +38,7 @@ export async function openPorts(base: Base): Promise<Ports> {
     clientCa: checked.clientCa,
     clock,
     log: logger,
-    streams: new DockerStreams({ runtime, view, pods: pods.lister }),
+    streams,
     ...reviewedAccess({ client, clock, nodeName: f.nodeName }),
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
     metricPages: {
@@ -47,6 +51,7 @@ export async function openPorts(base: Base): Promise<Ports> {
     reload: (tls) => server.reload(tls, checked.clientCa),
     async close() {
       await server.close();
+      await Promise.race([streams.settled(), clock.sleep(ENDING_MS)]);
       await health.close();
     },
   };

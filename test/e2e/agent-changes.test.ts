@@ -180,6 +180,19 @@ describe('streams', () => {
     await waitFor('nothing is left of it', async () => (await left()) === '0\n', { everyMs: 500 });
   });
 
+  test('a command whose agent ends, ends with it', async () => {
+    const command = ['exec', 'plain', '--', 'sleep', '4713'];
+    const child = spawn('kubectl', ['--kubeconfig', cluster().kubeconfig, ...command], { stdio: 'ignore' });
+    try {
+      await waitFor('the command runs', async () => (await sleeping('4713')) === '1\n', { everyMs: 500 });
+      await node().agent.stop();
+      await node().agent.start();
+      expect(await waitFor('it can be asked', () => sleeping('4713'))).toBe('0\n');
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
   test('the client of one that reads nothing floods it, and is killed', async () => {
     const command = ['exec', '-i', 'plain', '--', 'sleep', '4712'];
     const zero = openSync('/dev/zero', 'r');

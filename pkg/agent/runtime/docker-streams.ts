@@ -41,6 +41,8 @@ const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
 /** Logs, exec, attach and port-forward over Docker's hijacked connections. */
 export class DockerStreams implements ContainerStreams {
   readonly #d: DockerStreamsDeps;
+  /** Commands that are being ended because their clients are gone. */
+  readonly #ending = new Set<Promise<void>>();
 
   constructor(deps: DockerStreamsDeps) {
     this.#d = deps;
@@ -109,8 +111,20 @@ export class DockerStreams implements ContainerStreams {
     return session(stream, request, signal, {
       exitCode: async () => (await exec.inspect()).ExitCode ?? 0,
       resize: (w, h) => exec.resize({ w, h }) as Promise<unknown>,
-      abandoned: () => void killExec(exec).catch(() => {}),
+      abandoned: () => this.#end(exec),
     });
+  }
+
+  #end(exec: Docker.Exec): void {
+    const ending = killExec(exec)
+      .catch(() => {})
+      .finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  /** Resolves when all commands have ended whose clients are gone: nobody would know of them after the agent. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#ending);
   }
 
   async attach(handle: ContainerHandle, wishes: StreamWishes, signal: AbortSignal): Promise<ProcessSession> {
