@@ -64,8 +64,8 @@ export function sentence(e: unknown): string {
 /** An object that is refused, with one line for each thing that is wrong with it. */
 function invalid(e: StatusError): string {
   const { kind, name, causes = [] } = e.status.details ?? {};
-  if (!kind && !name) return `The request is invalid: ${e.message}`;
-  const title = `The ${kind ?? ''} "${name ?? ''}" is invalid`;
+  const what = kind || name ? `${kind ?? ''} "${name ?? ''}"` : 'request';
+  const title = `The ${what} is invalid`;
   const problems = [...new Set(causes.map((c) => `${c.field}: ${c.message}`))];
   if (problems.length === 0) return `${title}: ${e.message}`;
   return problems.length === 1 ? `${title}: ${problems[0]}` : `${title}: \n* ${problems.join('\n* ')}`;

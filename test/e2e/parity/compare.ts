@@ -63,7 +63,8 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/\b\d{1,3}(\.\d{1,3}){3}\b/g, 'IP'],
   [/\b[0-9a-f]{64}\b/g, 'ID'],
   [/\b(\w+)(-[bcdfghjklmnpqrstvwxz2456789]{5,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, '$1$2-RAND'],
-  [/(resourceVersion"?: ?)"\d+"/g, '$1"RV"'],
+  // Quoted once more in what is said of a patch.
+  [/(resourceVersion\\?"?: ?)\\?"\d+\\?"/g, '$1"RV"'],
   [/\b3[0-2]\d{3}\b/g, 'NODEPORT'],
   [/(\W)(\d+[ywdhms]){1,2}(\d+ms)?\b/g, '$1AGE'],
   [/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-RAND'],
