@@ -86,7 +86,12 @@ test('a leader that was stopped past its lease wakes up as a zombie and writes n
   const leader = cluster().processes['controller-manager'];
   const lease = async (): Promise<{ holderIdentity: string; leaseDurationSeconds: number; renewTime: string }> =>
     JSON.parse(await cluster().get('lease', 'kube-controller-manager', '-n', 'kube-system', '-o', 'json')).spec;
-  const held = await lease();
+  // One that was started after another was killed waits for the other's lease to run out.
+  const { renewTime: before } = await lease();
+  const held = await waitFor('it leads', async () => {
+    const now = await lease();
+    return now.renewTime === before ? undefined : now;
+  });
   leader.signal('SIGSTOP');
   await waitFor('the lease has run out', async () => {
     const { renewTime, leaseDurationSeconds } = await lease();
