@@ -229,9 +229,7 @@ class DeploymentController implements Controller {
     if (!revision || d.metadata.annotations?.[REVISION] === revision) return;
     const body = { metadata: { annotations: { [REVISION]: revision } } };
     const { name, namespace } = d.metadata;
-    // Through the status: a change of annotations counts as one of what is wanted otherwise.
-    const to = { name, namespace, subresource: 'status' };
-    this.#written.wrote(await this.#deps.client.patch(Deployments, to, { type: 'merge', body }));
+    this.#written.wrote(await this.#deps.client.patch(Deployments, { name, namespace }, { type: 'merge', body }));
   }
 
   async #prune(d: Stored<Deployment>, current: Stored<ReplicaSet>, old: readonly Stored<ReplicaSet>[]): Promise<void> {

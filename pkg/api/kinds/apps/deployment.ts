@@ -155,7 +155,6 @@ export const Deployments = defineKind<Deployment>({
   shortNames: ['deploy'],
   categories: ['all'],
   hasStatus: true,
-  countsAnnotations: true,
   schema: DeploymentSchema,
   defaults: defaultDeployment,
   ...preparingPods((o: Deployment) => o.spec?.template?.spec, {
