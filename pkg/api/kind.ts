@@ -64,6 +64,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly hasStatus: boolean;
   /** Counts `metadata.generation` on changes outside metadata and status. */
   readonly hasGeneration: boolean;
+  /** Changes of annotations count as well. */
+  readonly countsAnnotations?: boolean;
   /** Set for a version that is only another view of stored objects; its hooks are not called, the stored kind's are. */
   readonly storedAs?: StoredForm<T>;
   /** Made from a CustomResourceDefinition: spoken in JSON and YAML only, without strategic merge patch. */

@@ -84,6 +84,12 @@ function strategic(old: Any, { [DROPPED]: dropped = [], finalizers: added = [], 
   return { ...metadata, ownerReferences: [...owners.values()] };
 }
 
+/** What a write of the status makes of metadata: it is as in any other write, but for owners and what is counted. */
+function besideStatus({ statusKeepsMeta }: Kind, { metadata }: Any, next: Any['metadata']): object {
+  const { ownerReferences, generation } = metadata;
+  return statusKeepsMeta ? metadata : { ...next, ownerReferences, generation };
+}
+
 type Policy = NonNullable<DeleteOptions['propagationPolicy']>;
 /** How an object remembers what is to become of its dependents. */
 const BY_POLICY: Readonly<Record<Policy, string | undefined>> = {
@@ -238,7 +244,8 @@ export class FakeApi {
       create: (kind: Kind, o: KubeObject) => call(() => this.#create(by, kind, o)),
       get: (kind: Kind, name: string, namespace?: string) => call(() => this.#there(kind, keyed(name, namespace))),
       update: (kind: Kind, o: Any) => update(kind, o, ({ status }) => ({ ...o, ...(status ? { status } : {}) })),
-      updateStatus: (kind: Kind, o: Any) => update(kind, o, (old) => ({ ...old, status: o.status })),
+      updateStatus: (kind: Kind, o: Any) =>
+        update(kind, o, (old) => ({ ...old, metadata: besideStatus(kind, old, o.metadata), status: o.status })),
       patch: (
         kind: Kind,
         at: { readonly name: string; readonly namespace?: string; readonly subresource?: string },
@@ -247,11 +254,11 @@ export class FakeApi {
         call(() => {
           const { uid, resourceVersion, ...metadata } = (body.metadata ?? {}) as Json;
           const metadataOf = (old: Any): Json => (type === 'strategic' ? strategic(old, metadata) : metadata);
-          const next = (old: Any): object =>
-            merged(
-              old,
-              at.subresource === 'status' ? { status: body.status ?? {} } : { ...body, metadata: metadataOf(old) },
-            );
+          const next = (old: Any): object => {
+            const patched = merged(old, { ...body, metadata: metadataOf(old) }) as unknown as Any;
+            if (at.subresource !== 'status') return patched;
+            return { ...old, metadata: besideStatus(kind, old, patched.metadata), status: patched.status ?? {} };
+          };
           const key = keyed(at.name, at.namespace);
           const changed = this.#change(by, kind, key, { uid, resourceVersion }, next);
           const isFreed = changed.metadata.finalizers?.length === 0 && changed.metadata.deletionTimestamp;

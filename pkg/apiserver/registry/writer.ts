@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { KindPart } from '#api/kind.ts';
+import type { Kind, KindPart } from '#api/kind.ts';
 import { copyJson } from '#api/meta/copy.ts';
 import { sameJson } from '#api/meta/equal.ts';
 import { errors } from '#api/meta/errors.ts';
@@ -187,7 +187,7 @@ export class Writer {
     if (target.subresource === '') kind.prepareUpdate?.(object, old, askedVersion(target));
     else if (target.subresource === 'status') kind.prepareStatus?.(object, old);
     const asked = kind.hasGeneration || kind.warnings !== undefined;
-    const changed = asked && target.subresource !== 'status' && !sameDesiredState(object, old);
+    const changed = asked && target.subresource !== 'status' && !sameDesiredState(kind, object, old);
     if (kind.hasGeneration && object.metadata) {
       object.metadata.generation = (old.metadata.generation ?? 0) + (changed ? 1 : 0);
     }
@@ -379,10 +379,11 @@ export function checkIdentity({ resource, name }: Target, wanted: Identity = {},
 const isFor = (hook: WriteHook, { resource }: Target): boolean =>
   hook.resource === '*' || hook.resource === resource.kind.plural;
 
-function sameDesiredState(a: KubeObject, b: KubeObject): boolean {
+function sameDesiredState({ countsAnnotations }: Kind, a: KubeObject, b: KubeObject): boolean {
   const { metadata: _am, status: _as, apiVersion: _av, kind: _ak, ...x } = a as KubeObject & { status?: unknown };
   const { metadata: _bm, status: _bs, apiVersion: _bv, kind: _bk, ...y } = b as KubeObject & { status?: unknown };
-  return sameJson(x, y);
+  if (!sameJson(x, y)) return false;
+  return !countsAnnotations || sameJson(a.metadata?.annotations ?? {}, b.metadata?.annotations ?? {});
 }
 
 const withoutManagedTimes = (m: ObjectMeta | undefined): unknown => ({

@@ -229,7 +229,9 @@ class DeploymentController implements Controller {
     if (!revision || d.metadata.annotations?.[REVISION] === revision) return;
     const body = { metadata: { annotations: { [REVISION]: revision } } };
     const { name, namespace } = d.metadata;
-    this.#written.wrote(await this.#deps.client.patch(Deployments, { name, namespace }, { type: 'merge', body }));
+    // Through the status: a change of annotations counts as one of what is wanted otherwise.
+    const to = { name, namespace, subresource: 'status' };
+    this.#written.wrote(await this.#deps.client.patch(Deployments, to, { type: 'merge', body }));
   }
 
   async #prune(d: Stored<Deployment>, current: Stored<ReplicaSet>, old: readonly Stored<ReplicaSet>[]): Promise<void> {

@@ -204,4 +204,17 @@ test('generation counts changes of what is wanted, not of labels or status', asy
   expect(await after(`${path}/status`, { status: { replicas: 3 } })).toBe(1);
   expect(await after(path, { spec: { replicas: 5 } })).toBe(2);
   expect(await after(path, { spec: { replicas: 5 } })).toBe(2);
+  // Of a Deployment, annotations count, but not those that its controller writes.
+  const annotated = (annotations: object | null) => ({ metadata: { annotations } });
+  expect(await after(path, annotated({ a: 'b' }))).toBe(3);
+  expect(await after(`${path}/status`, annotated({ revision: '1' }))).toBe(3);
+  expect(await after(`${path}/scale`, annotated({ a: 'c' }))).toBe(undefined);
+  expect((await wire.ok('GET', path)).metadata.generation).toBe(3);
+  const headers = { 'content-type': 'application/apply-patch+yaml' };
+  const applied = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { annotations: { b: 'c' } } };
+  const apply = async () =>
+    (await wire.ok('PATCH', `${path}?fieldManager=f`, applied, { headers })).metadata.generation;
+  expect([await apply(), await apply()]).toEqual([4, 4]);
+  expect(await after(path, annotated(null))).toBe(5);
+  expect(await after(path, annotated({}))).toBe(5);
 });

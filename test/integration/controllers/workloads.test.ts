@@ -174,6 +174,8 @@ describe('Deployment', () => {
     const d = await rolledOut(client, ns, 'web');
     console.info(`30 hollow replicas after ${Date.now() - started} ms`);
     expect(d.metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('1');
+    // What its controller notes on it is not a change of what is wanted.
+    expect(d.metadata.generation).toBe(1);
     expect(d.status).toMatchObject({ replicas: 30, updatedReplicas: 30, readyReplicas: 30, availableReplicas: 30 });
     const [rs] = await setsOf(client, ns);
     const hash = rs?.metadata.labels?.['pod-template-hash'];

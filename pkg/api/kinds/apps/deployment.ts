@@ -155,6 +155,7 @@ export const Deployments = defineKind<Deployment>({
   shortNames: ['deploy'],
   categories: ['all'],
   hasStatus: true,
+  countsAnnotations: true,
   schema: DeploymentSchema,
   defaults: defaultDeployment,
   ...preparingPods((o: Deployment) => o.spec?.template?.spec, {
