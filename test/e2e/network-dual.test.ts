@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram';
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterNode } from '../bed/cluster-node.ts';
@@ -9,6 +8,7 @@ import { useCluster } from '../bed/suite.ts';
 import { waitFor } from '../bed/wait.ts';
 import { manifest } from './manifests.ts';
 import { isSilent } from './network/attempt.ts';
+import { udpClientFollows } from './network/udp-client.ts';
 import { flagAs, restartWith } from './restart.ts';
 
 /** The way of IPv6 packets, where that is the primary family. What they share with IPv4, which the other files of the network test, is not tested again. */
@@ -208,46 +208,8 @@ describe.each(['iptables', 'nftables'])('Services, %s', (mode) => {
     await kubectl('delete', 'service', 'affine');
   });
 
-  test('a UDP client follows when its endpoint goes, without a new socket', async () => {
-    const server = (n: number, word: string) => {
-      const code = `const s = require('dgram').createSocket('udp6');
-      s.on('message', (_, r) => s.send('${word}', r.port, r.address)); s.bind(5300);`;
-      return node(n).process({
-        ...{ name: `udp-${word}`, command: process.execPath, args: ['-e', code] },
-        ...{ logFile: `${cluster().dir}/logs/udp-${word}.log`, ready: () => Promise.resolve() },
-      });
-    };
-    const servers = [server(0, 'one'), server(1, 'two')];
-    await Promise.all(servers.map((s) => s.start()));
-    const slice = (n: number): string =>
-      JSON.stringify({
-        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv6' },
-        metadata: { name: 'echo-1', labels: { 'kubernetes.io/service-name': 'echo' } },
-        ports: [{ name: '', port: 5300, protocol: 'UDP' }],
-        endpoints: [{ addresses: [six(n)], conditions: { ready: true } }],
-      });
-    const ports = [{ port: 53, protocol: 'UDP', nodePort: 30053 }];
-    await apply(service('echo', { type: 'NodePort', selector: undefined, ports }), slice(0));
-    const socket = createSocket('udp6');
-    let last = '';
-    socket.on('message', (m) => {
-      last = m.toString();
-    });
-    const says = (word: string) =>
-      waitFor(`"${word}"`, () => {
-        socket.send('?', 30053, six(1));
-        return last === word;
-      });
-    try {
-      await says('one');
-      await apply(slice(1));
-      await says('two');
-    } finally {
-      socket.close();
-      await Promise.all(servers.map((s) => s.stop()));
-      await kubectl('delete', 'service', 'echo');
-    }
-  });
+  test('a UDP client follows when its endpoint goes, without a new socket', () =>
+    udpClientFollows({ servers: [node(0), node(1)], address: six(1), apply, kubectl }));
 
   test('rules that somebody flushed come back', async () => {
     if (mode === 'iptables') for (const t of ['nat', 'filter']) await on(1, `ip6tables -t ${t} -F`);

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIPv6, type Socket } from 'node:net';
 import type { ClusterNode } from '../../bed/cluster-node.ts';
 import type { ManagedProcess } from '../../bed/process.ts';
 import { waitFor } from '../../bed/wait.ts';
@@ -9,12 +9,20 @@ function server(node: ClusterNode, name: string, code: string): ManagedProcess {
   return node.process({ name, command: process.execPath, args: ['-e', code], logFile });
 }
 
+/** Node's names of the families. */
+export const SOCKETS = { IPv4: 'udp4', IPv6: 'udp6' } as const;
+
 /** Answers each packet of UDP with a word. */
-export const udpServer = (node: ClusterNode, word: string, port: number): ManagedProcess =>
+export const udpServer = (
+  node: ClusterNode,
+  word: string,
+  port: number,
+  family: keyof typeof SOCKETS,
+): ManagedProcess =>
   server(
     node,
     `udp-${word}`,
-    `const s = require('dgram').createSocket('udp4');
+    `const s = require('dgram').createSocket('${SOCKETS[family]}');
     s.on('message', (_, r) => s.send('${word}', r.port, r.address)); s.bind(${port});`,
   );
 
@@ -25,7 +33,7 @@ export const echoServer = (node: ClusterNode, port: number): ManagedProcess =>
 /** The only endpoint of a Service without selector. @param port without name, as in an EndpointSlice */
 export const sliceOf = (service: string, port: object, address: string): string =>
   JSON.stringify({
-    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: isIPv6(address) ? 'IPv6' : 'IPv4' },
     metadata: { name: `${service}-1`, labels: { 'kubernetes.io/service-name': service } },
     ports: [{ name: '', ...port }],
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
