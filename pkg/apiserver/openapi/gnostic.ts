@@ -30,17 +30,14 @@ export const double: Put = (w, field, value) => {
   if (typeof value === 'number' && value !== 0) tag(w, field, WIRE.fixed64).double(value);
 };
 
-/** One of a union of scalars, where what is empty counts as well. */
+/** One of a union, where what is empty counts as well: scalars of these types; nothing for others. */
 export const scalarOf =
-  (fields: { number: number; boolean: number; string: number }): Put =>
+  (fields: { number?: number; boolean?: number; string?: number }): Put =>
   (w, field, value) => {
-    const is = typeof value;
-    if (is !== 'number' && is !== 'boolean' && is !== 'string') return;
-    nested(w, field, () => {
-      if (is === 'number') tag(w, fields.number, WIRE.fixed64).double(value as number);
-      else if (is === 'boolean') tag(w, fields.boolean, WIRE.varint).bool(value as boolean);
-      else tag(w, fields.string, WIRE.delimited).string(value as string);
-    });
+    const { number, boolean, string } = fields;
+    if (typeof value === 'number' && number) nested(w, field, () => tag(w, number, WIRE.fixed64).double(value));
+    if (typeof value === 'boolean' && boolean) nested(w, field, () => tag(w, boolean, WIRE.varint).bool(value));
+    if (typeof value === 'string' && string) nested(w, field, () => tag(w, string, WIRE.delimited).string(value));
   };
 
 /** gnostic's Any: a value as YAML text, of which JSON is a part. */

@@ -33,8 +33,9 @@ const orReference =
 const schema: Put = message(() => SCHEMA);
 const schemaOrReference: Put = orReference(schema);
 const items: Put = (w, field, value) => nested(w, field, () => schemaOrReference(w, 1, value));
+const allOrNone = scalarOf({ boolean: 2 });
 const additionalProperties: Put = (w, field, value) => {
-  if (typeof value === 'boolean') nested(w, field, () => w.uint32(2 << 3).bool(value));
+  if (typeof value === 'boolean') allOrNone(w, field, value);
   else nested(w, field, () => schemaOrReference(w, 1, value));
 };
 
