@@ -83,18 +83,18 @@ class Documents {
     this.#fresh();
     const known = this.#v3.get(path);
     if (known) return known;
-    const kinds = this.#of(path);
+    const kinds = this.#kinds().filter((k) => pathOf(k) === path);
     if (kinds.length === 0) return undefined;
     const document = documentOf(JSON.stringify(openApiV3(kinds)), JSON_TYPE);
     this.#v3.set(path, document);
     return document;
   }
 
-  /** The same document, by the same name, in binary form. Few ask for it and they keep it, so that nobody else does. */
+  /** The same document, by the same name, in binary form. Few ask for it and they keep it, so that it is not kept here. */
   v3Protobuf(path: string): Document | undefined {
     const json = this.v3(path);
     if (!json) return undefined;
-    const body = (): Buffer => encodeOpenApiV3(openApiV3(this.#of(path)));
+    const body = (): Buffer => encodeOpenApiV3(JSON.parse(json.body.toString()));
     return {
       etag: json.etag,
       type: V3_PROTOBUF_TYPE,
@@ -102,10 +102,6 @@ class Documents {
         return body();
       },
     };
-  }
-
-  #of(path: string): readonly Kind[] {
-    return this.#kinds().filter((k) => pathOf(k) === path);
   }
 
   index(): unknown {
