@@ -24,7 +24,7 @@ export const NamespaceCondition = obj('NamespaceCondition', "One aspect of a nam
 export type NamespaceCondition = TypeOf<typeof NamespaceCondition>;
 
 export const NamespaceStatus = obj('NamespaceStatus', 'Where a namespace is in its life.', {
-  phase: f(1, oneOf('Active', 'Terminating'), 'Active or Terminating.'),
+  phase: f(1, oneOf('Active', 'Terminating'), 'Active or Terminating.', { default: 'Active' }),
   conditions: f(2, mapList(NamespaceCondition, 'type'), 'Aspects of its state, mostly what holds up its deletion.'),
 });
 export type NamespaceStatus = TypeOf<typeof NamespaceStatus>;
@@ -83,9 +83,6 @@ export const Namespaces = defineKind<Namespace>({
         ? []
         : [invalid('spec.finalizers', f, 'name is neither a standard finalizer name nor is it fully qualified')]),
     ]),
-  prepareStatus: ({ status }) => {
-    if (status) status.phase ||= 'Active';
-  },
   validateStatus: validatePhase,
   fields: { 'status.phase': (o) => o.status?.phase ?? '' },
   columns: [

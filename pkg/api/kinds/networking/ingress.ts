@@ -89,7 +89,7 @@ export const IngressLoadBalancerStatus = obj('IngressLoadBalancerStatus', 'Entry
 export type IngressLoadBalancerStatus = TypeOf<typeof IngressLoadBalancerStatus>;
 
 export const IngressStatus = obj('IngressStatus', 'What serves an ingress.', {
-  loadBalancer: f(1, IngressLoadBalancerStatus, 'The entry points.'),
+  loadBalancer: f(1, IngressLoadBalancerStatus, 'The entry points.', { default: {} }),
 });
 export type IngressStatus = TypeOf<typeof IngressStatus>;
 
@@ -118,9 +118,6 @@ export const Ingresses = defineKind<Ingress>({
     o.status = { loadBalancer: {} };
   },
   validate: validateIngress,
-  prepareStatus: ({ status }) => {
-    if (status) status.loadBalancer ??= {};
-  },
   validateStatus: validateIngressStatus,
   columns: [
     nameColumn,

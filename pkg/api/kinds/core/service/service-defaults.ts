@@ -99,8 +99,6 @@ export function prepareServiceUpdate(o: Service, old: Service): void {
 
 /** Traffic for an address of a load balancer goes to that address, unless it says otherwise. */
 export function prepareServiceStatus({ spec, status }: Service): void {
-  if (!status) return;
-  status.loadBalancer ??= {};
   if (spec?.type !== 'LoadBalancer') return;
-  for (const entry of status.loadBalancer.ingress ?? []) if (entry.ip) entry.ipMode ??= 'VIP';
+  for (const entry of status?.loadBalancer?.ingress ?? []) if (entry.ip) entry.ipMode ??= 'VIP';
 }

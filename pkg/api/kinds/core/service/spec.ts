@@ -88,7 +88,7 @@ export const LoadBalancerStatus = obj('LoadBalancerStatus', 'Entry points of a l
 export type LoadBalancerStatus = TypeOf<typeof LoadBalancerStatus>;
 
 export const ServiceStatus = obj('ServiceStatus', "What a service's load balancer reports.", {
-  loadBalancer: f(1, LoadBalancerStatus, 'Its entry points.'),
+  loadBalancer: f(1, LoadBalancerStatus, 'Its entry points.', { default: {} }),
   conditions: f(2, mapList(Condition, 'type'), 'Aspects of its state.'),
 });
 export type ServiceStatus = TypeOf<typeof ServiceStatus>;

@@ -27,7 +27,7 @@ export const PersistentVolumeClaimCondition = obj('PersistentVolumeClaimConditio
 export type PersistentVolumeClaimCondition = TypeOf<typeof PersistentVolumeClaimCondition>;
 
 export const PersistentVolumeClaimStatus = obj('PersistentVolumeClaimStatus', 'What is known of a claim.', {
-  phase: f(1, oneOf('Pending', 'Bound', 'Lost'), 'Whether it is bound.'),
+  phase: f(1, oneOf('Pending', 'Bound', 'Lost'), 'Whether it is bound.', { default: 'Pending' }),
   accessModes: f(2, arr(PersistentVolumeAccessMode), 'How the volume can be mounted.'),
   capacity: f(3, ResourceList, 'What the volume offers.'),
   conditions: f(4, mapList(PersistentVolumeClaimCondition, 'type'), 'Aspects of its state.'),
@@ -73,9 +73,6 @@ export const PersistentVolumeClaims = defineKind<PersistentVolumeClaim>({
     if (!before?.dataSourceRef) dropFarSource(o.spec);
     if (!before?.dataSource && !before?.dataSourceRef) dropForeignSource(o.spec);
     alignSources(o.spec);
-  },
-  prepareStatus: ({ status }) => {
-    if (status) status.phase ||= 'Pending';
   },
   validate: validateClaim,
   columns: [

@@ -97,6 +97,7 @@ export const PersistentVolumeStatus = obj('PersistentVolumeStatus', 'What is kno
     1,
     oneOf('Pending', 'Available', 'Bound', 'Released', 'Failed'),
     'Whether it is free, bound, released or failed.',
+    { default: 'Pending' },
   ),
   message: f(2, str, 'Explanation for people.'),
   reason: f(3, str, 'Short reason, in CamelCase.'),
@@ -123,9 +124,6 @@ export const PersistentVolumes = defineKind<PersistentVolume>({
   schema: PersistentVolumeSchema,
   prepareCreate: (o) => {
     o.status = { phase: 'Pending' };
-  },
-  prepareStatus: ({ status }) => {
-    if (status) status.phase ||= 'Pending';
   },
   validate: validateVolume,
   columns: [
