@@ -36,7 +36,6 @@ test('records are found when they are asked for, those of before as well, and no
     expect(log?.has(B)).toBe(false);
     expect(log?.has(A)).toBe(true);
   } finally {
-    log?.close();
     closeSync(kept);
     rmSync(dir, { recursive: true });
   }

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { constants, openSync, readSync } from 'node:fs';
 
 /** Where the kernel tells what it does (kernel.org, ABI/testing/dev-kmsg). */
 const KERNEL_LOG = '/dev/kmsg';
@@ -25,7 +25,7 @@ export function killedIn(record: string): string | undefined {
 /**
  * Containers in which the kernel killed a process for want of memory. Docker knows most, but not one that ended right after:
  * its shim hears of it through the container's cgroup, and on a busy machine that may be gone by then. The kernel's log has
- * the record before the process dies. It is read when somebody asks.
+ * the record before the process dies. It is read when somebody asks, and stays open as long as this process runs.
  */
 export class OomLog {
   readonly #file: number;
@@ -43,10 +43,6 @@ export class OomLog {
     } catch {
       return undefined;
     }
-  }
-
-  close(): void {
-    closeSync(this.#file);
   }
 
   /** Whether a process of the container was killed, as far as the log goes back. */
