@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { deadline } from './deadline.ts';
 
 /** A derived signal. Call `dispose` when it is no longer needed: it frees the timer and the listeners on the parents. */
 export interface DerivedSignal {
@@ -37,7 +38,7 @@ export function anySignal(parents: readonly (AbortSignal | undefined)[]): Derive
 /** A signal that aborts after `ms` (TimeoutError) or with `parent`. Its timer does not keep the process alive. */
 export function timeoutSignal(clock: Clock, ms: number, parent?: AbortSignal): DerivedSignal {
   const controller = new AbortController();
-  const timer = clock.after(ms, () => controller.abort(new TimeoutError(ms)), { unref: true });
+  const timer = deadline(clock, ms, () => controller.abort(new TimeoutError(ms)), { unref: true });
   const onAbort = (): void => controller.abort(parent?.reason);
   if (parent?.aborted) onAbort();
   else parent?.addEventListener('abort', onAbort, { once: true });

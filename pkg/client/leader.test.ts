@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import type { Lease } from '#api/kinds/coordination/lease.ts';
 import { errors } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import type { Clock } from '#async/clock.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import { silentLogger } from '#process/logger.ts';
 import { ConnectionError } from './connection-error.ts';
@@ -10,8 +11,8 @@ import type { CallOptions, Client } from './types.ts';
 
 const ref = { group: 'coordination.k8s.io', plural: 'leases', kind: 'Lease' };
 
-/** 'mute': what is asked is done, and the answer is lost. */
-type LinkState = 'up' | 'down' | 'hangs' | 'mute';
+/** 'mute': what is asked is done, and the answer is lost; 'unread': it has arrived, and is read when somebody gets to it. */
+type LinkState = 'up' | 'down' | 'hangs' | 'mute' | 'unread';
 
 /** The lease as the API server keeps it; each contender has its own connection to it, which can be cut or hang. */
 class LeaseServer {
@@ -19,6 +20,8 @@ class LeaseServer {
   #version = 0;
   readonly writes: string[] = [];
   reads = 0;
+  /** Answers that have arrived. */
+  readonly unread: (() => void)[] = [];
 
   store(o: Lease): Stored<Lease> {
     const metadata = { ...o.metadata, resourceVersion: String(++this.#version) };
@@ -34,6 +37,7 @@ class LeaseServer {
       if (link.state === 'hangs')
         await new Promise((_, no) => call?.signal?.addEventListener('abort', () => no(new Error('aborted'))));
       const answer = fn();
+      if (link.state === 'unread') await new Promise<void>((read) => this.unread.push(read));
       if (link.state === 'mute') throw new ConnectionError('lost', { neverSent: false });
       return answer;
     };
@@ -203,6 +207,28 @@ test('a leader that was stopped finds the fence down before it writes anything',
   await clock.advance(10);
   expect(a.state.outcome).toMatchObject({ name: 'LeadershipLost' });
   expect(server.writes).toHaveLength(writes);
+});
+
+test('a renewal whose answer arrived while the process was held up counts, although its deadline is due first', async () => {
+  // A turn of Node's loop: what is due, and then what has arrived.
+  const after: Clock['after'] = (ms, fn) =>
+    clock.after(ms, () => {
+      fn();
+      for (const read of server.unread.splice(0)) read();
+    });
+  const turning: Clock = { now: () => clock.now(), sleep: (ms, signal) => clock.sleep(ms, signal), after };
+  const a = contender('a', { clock: turning });
+  await clock.advance(3000);
+  a.link.state = 'unread';
+  await clock.advance(1500);
+  expect(server.unread).toHaveLength(1);
+  clock.jump(9000);
+  a.link.state = 'up';
+  await clock.advance(0);
+  expect(server.unread).toHaveLength(0);
+  expect(() => a.state.fence?.assertLeading()).not.toThrow();
+  await clock.advance(30_000);
+  expect(a.state.outcome).toBe('waiting');
 });
 
 test('a leader that sees another holder ends at once', async () => {

@@ -3,6 +3,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { apiMicroTime } from '#api/meta/time.ts';
 import type { Clock, Timer } from '#async/clock.ts';
+import { deadline } from '#async/deadline.ts';
 import type { Logger } from '#process/logger.ts';
 import type { Client } from './types.ts';
 
@@ -83,15 +84,17 @@ export class LeaseHolder implements Fence {
    * or when another holder is seen.
    */
   async keep(signal: AbortSignal, lost: () => void): Promise<void> {
-    const { clock, retryMs } = this.#o;
+    const { clock, retryMs, monotonicMs } = this.#o;
     const lose = (): void => {
       this.#until = Number.NEGATIVE_INFINITY;
       lost();
     };
     this.#watchDeadline(lose);
-    while (!signal.aborted) {
-      await clock.sleep(retryMs, signal).catch(() => {});
+    for (let tried = monotonicMs(); !signal.aborted; ) {
+      // Counted from before the request, as the deadline is: an answer that took long leaves no time to wait.
+      await clock.sleep(Math.max(0, tried + retryMs - monotonicMs()), signal).catch(() => {});
       if (signal.aborted) break;
+      tried = monotonicMs();
       if (!this.#leads()) lose();
       else await this.#attempt(signal);
       // Lost to another holder, who wrote the lease although we had it.
@@ -102,7 +105,8 @@ export class LeaseHolder implements Fence {
 
   #watchDeadline(lose: () => void): void {
     const left = this.#until - this.#o.monotonicMs();
-    this.#deadline = this.#o.clock.after(Math.max(0, left), () => (this.#leads() ? this.#watchDeadline(lose) : lose()));
+    const over = (): void => (this.#leads() ? this.#watchDeadline(lose) : lose());
+    this.#deadline = deadline(this.#o.clock, Math.max(0, left), over);
   }
 
   /** One attempt to take or renew the lease. @returns true when it is ours now. */
