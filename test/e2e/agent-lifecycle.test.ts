@@ -23,6 +23,7 @@ import {
   sleeper,
   startTarget,
 } from './agent/pods.ts';
+import { BAD, GOOD, probed, QUICK, READINESS } from './agent/probes.ts';
 
 const cluster = useCluster('e2e-agent-lifecycle', { nodes: 1, apiservers: 1 });
 const { node, until, docker, containersOf } = onlyNode(cluster);
@@ -315,52 +316,21 @@ test('activeDeadlineSeconds ends a pod', async () => {
 });
 
 describe('probes', () => {
-  // A busy machine takes its time to answer.
-  const quick = { periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 20 };
-  const http = (path: string, more: object = {}) => ({ httpGet: { port: PORTS.http, path, ...more } });
-  const header = { httpHeaders: [{ name: 'X-Probe', value: 'yes' }] };
-  const grpc = (service?: string) => ({ grpc: { port: PORTS.grpc, ...(service ? { service } : {}) } });
-  const table: readonly (readonly [string, object, RegExp | undefined])[] = [
-    ['exec-good', { exec: { command: ['true'] }, initialDelaySeconds: 2, successThreshold: 3 }, undefined],
-    ['exec-bad', { exec: { command: ['sh', '-c', 'echo broken; exit 1'] } }, /broken/],
-    ['exec-slow', { exec: { command: ['sleep', '5'] }, timeoutSeconds: 1 }, /timed out/],
-    ['http-good', http('/ok'), undefined],
-    ['http-bad', http('/bad'), /HTTP probe failed with statuscode: 500/],
-    ['http-header', http('/header', header), undefined],
-    ['http-redirect', http('/to-bad'), /statuscode: 500/],
-    ['http-elsewhere', http('/to-elsewhere'), undefined],
-    // The agent's own port, which nobody can ask for anything but over TLS.
-    ['https', { httpGet: { scheme: 'HTTPS', port: 10250, path: '/pods' } }, /statuscode: 401/],
-    ['tcp-good', { tcpSocket: { port: PORTS.http } }, undefined],
-    ['tcp-bad', { tcpSocket: { port: PORTS.closed } }, /connection refused/],
-    ['grpc-good', grpc(), undefined],
-    ['grpc-named', grpc('good'), undefined],
-    ['grpc-bad', grpc('bad'), /service unhealthy \(responded with "NOT_SERVING"\)/],
-    ['grpc-unknown', grpc('other'), /code = 5/],
-    ['grpc-other', { grpc: { port: PORTS.http } }, /./],
-  ];
-
-  const tcp = (port: number) => ({ tcpSocket: { port } });
-  const good = [http('/ok'), tcp(PORTS.http), grpc('good')];
-  const bad = [http('/bad'), tcp(PORTS.closed), grpc('bad')];
-  /** Containers with one such probe each. */
-  const probed = (kind: string, probes: readonly object[]) =>
-    probes.map((probe, n) => sleeper({ name: `${kind.toLowerCase()}-${n}`, [kind]: { ...quick, ...probe } }));
-
-  const ailing = [...probed('startupProbe', bad), ...probed('livenessProbe', bad)];
+  const started = probed('startupProbe', GOOD);
+  const ailing = [...probed('startupProbe', BAD), ...probed('livenessProbe', BAD)];
 
   beforeAll(() =>
     apply(
       cluster(),
-      pod('started', {}, { hostNetwork: true, containers: probed('startupProbe', good) }),
+      pod('started', {}, { hostNetwork: true, containers: started }),
       pod('sick', {}, { hostNetwork: true, containers: ailing }),
-      ...table.map(([name, probe]) =>
-        pod(name, sleeper({ readinessProbe: { ...quick, ...probe } }), { hostNetwork: true }),
+      ...READINESS.map(([name, probe]) =>
+        pod(name, sleeper({ readinessProbe: { ...QUICK, ...probe } }), { hostNetwork: true }),
       ),
     ),
   );
 
-  test.each(table)('readiness: %s', async (name, probe, complaint) => {
+  test.each(READINESS)('readiness: %s', async (name, probe, complaint) => {
     if (!complaint) {
       const p = await until(name, isReady);
       // Two seconds and two more periods, as far as whole seconds tell.
@@ -380,9 +350,9 @@ describe('probes', () => {
 
   test('the startup probe holds the others back', async () => {
     const probes = {
-      startupProbe: { ...quick, exec: { command: ['test', '-f', '/tmp/up'] }, failureThreshold: 600 },
-      livenessProbe: { ...quick, exec: { command: ['test', '-f', '/tmp/up'] }, terminationGracePeriodSeconds: 1 },
-      readinessProbe: { ...quick, exec: { command: ['test', '-f', '/tmp/ready'] } },
+      startupProbe: { ...QUICK, exec: { command: ['test', '-f', '/tmp/up'] }, failureThreshold: 600 },
+      livenessProbe: { ...QUICK, exec: { command: ['test', '-f', '/tmp/up'] }, terminationGracePeriodSeconds: 1 },
+      readinessProbe: { ...QUICK, exec: { command: ['test', '-f', '/tmp/ready'] } },
     };
     await apply(cluster(), pod('starting', sleeper(probes)));
     await waitFor('the startup probe failed thrice', async () => {
