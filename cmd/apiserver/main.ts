@@ -202,8 +202,11 @@ await runMain(
   (program) =>
     program
       .description('Serves the Kubernetes API over etcd.')
-      .requiredOption('--etcd-servers <urls>', 'comma-separated etcd client URLs')
-      .option('--etcd-cafile <file>', 'CA that signed the etcd servers')
+      .requiredOption(
+        '--etcd-servers <urls>',
+        'etcd members, comma-separated: https://name:port, or unix:///path on this machine',
+      )
+      .option('--etcd-cafile <file>', 'CA that signed the etcd servers, for https')
       .option('--etcd-certfile <file>', 'client certificate for etcd')
       .option('--etcd-keyfile <file>', 'its key')
       .option('--bind-address <ip>', 'address to listen on', '0.0.0.0')

@@ -25,7 +25,7 @@ const TOOLS = [
     'nsenter',
   ],
   ...['iptables', 'iptables-save', 'iptables-restore', 'ip6tables', 'ip6tables-save', 'ip6tables-restore'],
-  ...['dash', 'cat', 'ls', 'chrt', 'mkdir', 'readlink', 'dirname', 'sleep', 'modprobe'],
+  ...['dash', 'cat', 'chmod', 'chrt', 'ls', 'mkdir', 'readlink', 'rm', 'dirname', 'sleep', 'modprobe'],
 ];
 const SEARCH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/sbin', '/usr/local/bin'];
 const NAME = 'coxswain/system';

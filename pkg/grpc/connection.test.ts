@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import {
   constants,
   createServer,
@@ -7,8 +8,10 @@ import {
   type ServerHttp2Stream,
   type ServerOptions,
 } from 'node:http2';
-import { type AddressInfo, createServer as createPlainServer } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createServer as createPlainServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '#async/clock.ts';
 import { GrpcConnection } from './connection.ts';
 
@@ -39,7 +42,7 @@ function serve(stream: ServerHttp2Stream, path: unknown): void {
   else stream.pipe(stream);
 }
 
-async function listen(at = 0, options: ServerOptions = {}): Promise<void> {
+async function listen(at: number | string = 0, options: ServerOptions = {}): Promise<void> {
   server = createServer(options);
   sessions = [];
   server.on('session', (s) => {
@@ -47,9 +50,11 @@ async function listen(at = 0, options: ServerOptions = {}): Promise<void> {
     sessions.push(s);
   });
   server.on('stream', (stream, headers) => serve(stream, headers[':path']));
-  server.listen(at, OWN);
+  if (typeof at === 'string') server.listen(at);
+  else server.listen(at, OWN);
   await once(server, 'listening');
-  port = (server.address() as AddressInfo).port;
+  const address = server.address();
+  if (address !== null && typeof address === 'object') port = address.port;
 }
 
 async function shut(): Promise<void> {
@@ -79,6 +84,23 @@ test('calls share one connection, and large ones pass', async () => {
   expect(sessions.length).toBe(1);
   const large = Buffer.alloc(9 << 20, 'x');
   expect((await connection.unary('/Echo', large, later())).equals(large)).toBe(true);
+});
+
+test('a socket of this machine', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'coxswain-grpc-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  // A name as etcd gives it, in a folder that needs escaping in a URL.
+  const path = join(dir, 'a b:2379');
+  await shut();
+  await listen(path);
+  connection.close();
+  connection = new GrpcConnection({ url: new URL(`unix://${path}`).href, clock: systemClock });
+  expect(await echo('near')).toBe('near');
+  await shut();
+  await expect(echo('gone')).rejects.toThrow('code = Unavailable');
+  // node:http2 took the socket away with it.
+  await listen(path);
+  expect(await echo('back')).toBe('back');
 });
 
 test('refusals are told in the words of the server', async () => {

@@ -8,7 +8,7 @@ import { type Call, ClientSession } from './http2/session.ts';
 import { GrpcError, type GrpcStatus } from './status.ts';
 
 export interface GrpcConnectionOptions {
-  /** `http://name:port` or `https://name:port` */
+  /** `http://name:port`, `https://name:port` or `unix:///path` of a socket, which is spoken to in plain. */
   readonly url: string;
   /** PEM. */
   readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
@@ -93,9 +93,9 @@ export class GrpcConnection {
       const { protocol, host } = this.#url;
       head = headerBlock({
         ':method': 'POST',
-        ':scheme': protocol.slice(0, -1),
+        ':scheme': protocol === 'https:' ? 'https' : 'http',
         ':path': path,
-        ':authority': host,
+        ':authority': host || 'localhost',
         'content-type': 'application/grpc',
         te: 'trailers',
       });
@@ -114,7 +114,8 @@ export class GrpcConnection {
   }
 
   #socket(): Duplex {
-    const { protocol, port } = this.#url;
+    const { protocol, port, pathname } = this.#url;
+    if (protocol === 'unix:') return connectPlain({ path: decodeURIComponent(pathname) });
     // An IPv6 address has brackets in a URL.
     const host = this.#url.hostname.replace(/^\[(.*)\]$/, '$1');
     if (protocol === 'http:') return connectPlain({ host, port: Number(port || 80), noDelay: true });

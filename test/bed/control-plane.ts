@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hostPort } from '#api/meta/ip.ts';
 import { authorityFile } from '#pki/pki.ts';
 import { renderLoadBalancer } from '../../deploy/loadbalancer.ts';
-import { adminTls, bin, etcdTls, type Layout } from './layout.ts';
+import { adminTls, bin, etcdSocket, etcdTls, type Layout } from './layout.ts';
 import { probe } from './net.ts';
 import { ManagedProcess } from './process.ts';
 import { waitFor } from './wait.ts';
@@ -39,15 +39,17 @@ const ca = (layout: Layout, name: Parameters<typeof authorityFile>[0]): string =
 
 export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[] {
   const initial = layout.etcd.map((m) => `${m.name}=https://localhost:${m.peer}`).join(',');
-  return layout.etcd.map(({ name, client, peer }) => {
+  return layout.etcd.map(({ name, client, peer, socket }) => {
     const url = `https://localhost:${client}`;
     return new ManagedProcess({
       name,
       command: 'etcd',
       logFile: layout.log(name),
+      socket,
       args: [
         ...['--name', name, '--data-dir', join(layout.dir, 'etcd', name), '--logger', 'zap', '--log-level', 'warn'],
-        ...['--listen-client-urls', `https://127.0.0.1:${client}`, '--advertise-client-urls', url],
+        ...['--listen-client-urls', `https://127.0.0.1:${client},unix://${etcdSocket(name)}`],
+        ...['--advertise-client-urls', url, '--enable-grpc-gateway=false'],
         ...['--listen-peer-urls', `https://127.0.0.1:${peer}`],
         ...['--initial-advertise-peer-urls', `https://localhost:${peer}`, '--initial-cluster', initial],
         ...['--initial-cluster-token', layout.dir],
@@ -69,9 +71,7 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
 
 /** What an API server of the bed is told, whoever made it. */
 export const apiServerFlags = (layout: Layout, port: number): string[] => [
-  ...['--etcd-servers', layout.etcd.map((m) => `https://localhost:${m.client}`).join(',')],
-  ...['--etcd-cafile', ca(layout, 'etcd-client')],
-  ...pair(layout, 'apiserver-etcd-client', '--etcd-certfile', '--etcd-keyfile'),
+  ...['--etcd-servers', layout.etcd.map((m) => `unix://${m.socket}`).join(',')],
   ...['--bind-address', '127.0.0.1', '--secure-port', String(port)],
   ...pair(layout, 'apiserver', '--tls-cert-file', '--tls-private-key-file'),
   ...['--client-ca-file', ca(layout, 'client')],

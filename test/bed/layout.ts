@@ -43,10 +43,22 @@ export function addressesOf(families: Families, m: { address: string; address6: 
   return list(families).flatMap((f) => (f === 'IPv6' ? (m.address6 ?? []) : m.address));
 }
 
+/** etcd 3.4 knows sockets only by names like this one, in its working directory. */
+export const etcdSocket = (member: string): string => `${member}:2379`;
+
+interface EtcdMember {
+  readonly name: string;
+  /** Ports. */
+  readonly client: number;
+  readonly peer: number;
+  /** Where the API servers reach it, as in docker-compose.yml. */
+  readonly socket: string;
+}
+
 /** Where everything of one cluster of processes is. */
 export interface Layout {
   readonly dir: string;
-  readonly etcd: readonly { readonly name: string; readonly client: number; readonly peer: number }[];
+  readonly etcd: readonly EtcdMember[];
   /** Ports of the API servers. */
   readonly apiservers: readonly number[];
   /** Port of the balancer, on loopback and on the LAN. */
@@ -82,7 +94,10 @@ export async function layOut(options: LayoutOptions): Promise<Layout> {
   const next = (): number => ports.pop() ?? 0;
   return {
     ...options,
-    etcd: Array.from({ length: members }, (_, i) => ({ name: `etcd${i + 1}`, client: next(), peer: next() })),
+    etcd: Array.from({ length: members }, (_, i) => {
+      const name = `etcd${i + 1}`;
+      return { name, client: next(), peer: next(), socket: join(dir, etcdSocket(name)) };
+    }),
     apiservers: Array.from({ length: options.apiservers }, next),
     port: next(),
     schedulerHealth: next(),
@@ -110,7 +125,7 @@ export const adminTls = (layout: Layout): ProbeTls => tls(layout, authorityFile(
 /** How to speak to etcd. */
 export const etcdTls = (layout: Layout): ProbeTls => tls(layout, authorityFile('etcd-client'), 'apiserver-etcd-client');
 
-/** Where etcd's members are, and files to be let in by. */
+/** Where etcd's members are for those who come by the network, and files to be let in by. */
 export interface EtcdAccess {
   readonly endpoints: readonly string[];
   readonly caFile: string;

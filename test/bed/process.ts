@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { systemClock, type Timer } from '#async/clock.ts';
 
 export interface ProcessSpec {
@@ -7,6 +8,8 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** It listens there, works in that folder, and would not start while the socket of one that was killed is in its place. */
+  readonly socket?: string;
   /** Output is appended here. */
   readonly logFile: string;
   /** The program is the child of a wrapper (nsenter): signals go to that child. */
@@ -53,10 +56,12 @@ export class ManagedProcess {
   /** Starts it without waiting for readiness. */
   async launch(): Promise<void> {
     if (this.running) return;
+    if (this.spec.socket) rmSync(this.spec.socket, { force: true });
     const log = openSync(this.logFile, 'a', 0o600);
     // The kernel kills the child when this process dies, even by SIGKILL: no test run leaves anything running.
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', this.spec.command, ...this.spec.args], {
       stdio: ['ignore', log, log],
+      ...(this.spec.socket ? { cwd: dirname(this.spec.socket) } : {}),
       env: { ...process.env, ...this.spec.env },
     });
     closeSync(log);

@@ -63,6 +63,29 @@ test('certificates and kubeconfigs are readable by their owner alone', () => {
   expect(files.filter((file) => /-ca\.key$/.test(file))).toHaveLength(6);
 });
 
+test('etcd lets in root by its sockets, and by the network those with a certificate', async () => {
+  const folder = join(checkout.dir, '.cluster/run/etcd');
+  const members = ['etcd1:2379', 'etcd2:2379', 'etcd3:2379'];
+  expect(readdirSync(folder).sort()).toEqual(members);
+  const modes = [folder, ...members.map((name) => join(folder, name))].map((path) => statSync(path).mode & 0o077);
+  expect(modes).toEqual([0, 0, 0, 0]);
+  const container = (name: string): string =>
+    `$(docker ps -q --filter ${COMPOSE} --filter label=com.docker.compose.service=${name})`;
+  const connections = await ok(`docker exec ${container('apiserver1')} cat /proc/net/tcp`);
+  expect(connections, 'connections to port 2379').not.toMatch(/:094B /);
+  const health = (url: string, more = ''): string =>
+    `ETCDCTL_API=3 etcdctl --endpoints=${url} --command-timeout=2s ${more} endpoint health 2>&1`;
+  const [tls, ca] = ['https://10.89.96.21:2379', '--cacert .cluster/pki/etcd-client-ca.crt'];
+  const own = '--cert .cluster/pki/apiserver-etcd-client.crt --key .cluster/pki/apiserver-etcd-client.key';
+  expect(await ok(health(tls, `${ca} ${own}`))).toContain('is healthy');
+  for (const line of [health(tls, ca), health('http://10.89.96.21:2379')]) {
+    expect(await checkout.sh(line), line).toMatchObject({ code: 1 });
+  }
+  // One that is killed leaves its socket, and has to start all the same.
+  await ok(`docker restart -t 0 ${container('etcd1')}`);
+  await waitFor('etcd1', async () => (await checkout.sh(health(tls, `${ca} ${own}`))).code === 0);
+});
+
 test('the demo of the README works as printed', async () => {
   const blocks = [...readFileSync(join(checkout.dir, 'README.md'), 'utf8').matchAll(/```sh\n([^`]+)```/g)];
   const demo = blocks[1]?.[1] ?? '';

@@ -18,6 +18,7 @@ export interface Endpoint {
 
 export interface EndpointOptions {
   readonly urls: readonly string[];
+  /** For those with https. */
   readonly tls?: ClientTls;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -59,23 +60,20 @@ export class Endpoints {
     this.#logger = o.logger;
     // Clients for one member each: the package's own choice of member is random and knows nothing of their health, and
     // its retries repeat writes blindly. Nothing is connected before it is used.
-    const { tls } = o;
-    const credentials = tls && etcd3Credentials(tls);
-    const client = (url: string): Etcd3 =>
-      new Etcd3({
+    this.#all = o.urls.map((url) => {
+      const tls = url.startsWith('https:') ? o.tls : undefined;
+      const streams = new Etcd3({
         hosts: [url],
-        ...(credentials ? { credentials } : {}),
+        ...(tls ? { credentials: etcd3Credentials(tls) } : {}),
         grpcOptions: GRPC_OPTIONS,
         faultHandling: { global: noop, host: () => noop },
       });
-    this.#all = o.urls.map((url) => ({
-      url,
-      member: new Member({ url, ...(tls ? { tls } : {}), clock: o.clock }),
-      streams: client(url),
-      avoidUntil: 0,
-      failures: 0,
-    }));
-    const start = this.#all[Math.floor(Math.random() * this.#all.length)];
+      const member = new Member({ url, ...(tls ? { tls } : {}), clock: o.clock });
+      return { url, member, streams, avoidUntil: 0, failures: 0 };
+    });
+    const near = this.#all.filter((e) => e.url.startsWith('unix:'));
+    const first = near.length > 0 ? near : this.#all;
+    const start = first[Math.floor(Math.random() * first.length)];
     if (!start) throw new Error('no etcd endpoints');
     this.#current = start;
   }

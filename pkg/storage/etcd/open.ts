@@ -8,7 +8,10 @@ import { EtcdStorage } from './etcd.ts';
 import type { ClientTls } from './member.ts';
 
 export interface EtcdOptions {
-  /** `https://name:port` of every member; one answering member is enough to start. */
+  /**
+   * Of every member `https://name:port`, or `unix:///path` for one of this machine: its socket is guarded by the folder it is
+   * in. One answering member is enough to start.
+   */
   readonly endpoints: readonly string[];
   /** PEM files. */
   readonly caFile?: string;
@@ -26,17 +29,14 @@ function readPem(what: string, path: string): Buffer {
   }
 }
 
-function clientTls(o: EtcdOptions, tls: boolean): { tls?: ClientTls } {
-  if (!tls) return {};
+function clientTls(o: EtcdOptions): ClientTls {
   if (!o.caFile)
     throw new UserError('etcd endpoints with https need the file of the CA that signed their certificates');
   if (!o.certFile !== !o.keyFile) throw new UserError('the etcd client certificate and its key must be given together');
   return {
-    tls: {
-      ca: readPem('CA file', o.caFile),
-      ...(o.certFile ? { cert: readPem('client certificate', o.certFile) } : {}),
-      ...(o.keyFile ? { key: readPem('client key', o.keyFile) } : {}),
-    },
+    ca: readPem('CA file', o.caFile),
+    ...(o.certFile ? { cert: readPem('client certificate', o.certFile) } : {}),
+    ...(o.keyFile ? { key: readPem('client key', o.keyFile) } : {}),
   };
 }
 
@@ -47,14 +47,14 @@ function clientTls(o: EtcdOptions, tls: boolean): { tls?: ClientTls } {
 export async function openEtcd(o: EtcdOptions): Promise<Storage> {
   const urls = o.endpoints.map((e) => e.trim()).filter(Boolean);
   if (urls.length === 0) throw new UserError('no etcd endpoints are given');
-  const wrong = urls.find((u) => !/^https?:\/\/[^/\s]+:\d+$/.test(u));
-  if (wrong) throw new UserError(`etcd endpoint ${wrong} is not of the form https://name:port`);
-  const tls = urls.every((u) => u.startsWith('https:'));
-  if (!tls && urls.some((u) => u.startsWith('https:'))) {
+  const wrong = urls.find((u) => !/^(https?:\/\/[^/\s]+:\d+|unix:\/\/\/\S+)$/.test(u));
+  if (wrong) throw new UserError(`etcd endpoint ${wrong} is not of the form https://name:port or unix:///path`);
+  const secure = urls.some((u) => u.startsWith('https:'));
+  if (secure && urls.some((u) => u.startsWith('http:'))) {
     throw new UserError('the etcd endpoints must be all https or all http');
   }
   const clock = o.clock ?? systemClock;
   const logger = o.logger ?? silentLogger;
-  const endpoints = new Endpoints({ urls, ...clientTls(o, tls), clock, logger });
+  const endpoints = new Endpoints({ urls, ...(secure ? { tls: clientTls(o) } : {}), clock, logger });
   return new EtcdStorage({ endpoints, clock, logger });
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '#async/clock.ts';
 import { openEtcd } from '#storage/etcd/open.ts';
 import type { Storage } from '#storage/storage.ts';
+import { etcdSocket } from '../../bed/layout.ts';
 import { freePorts } from '../../bed/ports.ts';
 import { scratchFolder } from '../../bed/scratch.ts';
 
@@ -27,6 +28,8 @@ export interface EtcdMember {
   readonly name: string;
   readonly url: string;
   readonly port: number;
+  /** URL of the socket where it is spoken to without TLS. */
+  readonly socket: string;
   /** SIGKILL, resolves when the process is gone. */
   kill(): Promise<void>;
   /** SIGSTOP: the member keeps its connections and says nothing. */
@@ -81,7 +84,8 @@ export async function startEtcd(o: EtcdClusterOptions = {}): Promise<EtcdCluster
     const listen = `${scheme}://127.0.0.1:${ports[i]}`;
     const flags = [
       ...['--name', name, '--data-dir', join(dir, name), '--log-level', 'error', '--logger', 'zap'],
-      ...['--listen-client-urls', listen, '--advertise-client-urls', url],
+      ...['--listen-client-urls', `${listen},unix://${etcdSocket(name)}`, '--advertise-client-urls', url],
+      '--enable-grpc-gateway=false',
       ...['--listen-peer-urls', peerUrl(i), '--initial-advertise-peer-urls', peerUrl(i)],
       ...['--initial-cluster', initial, '--initial-cluster-token', dir],
       ...['--heartbeat-interval', '50', '--election-timeout', '500'],
@@ -98,7 +102,7 @@ export async function startEtcd(o: EtcdClusterOptions = {}): Promise<EtcdCluster
         : []),
       ...(o.flags ?? []),
     ];
-    return new MemberProcess({ name, url, port: ports[i] ?? 0, flags, log: join(dir, `${name}.log`) });
+    return new MemberProcess({ name, url, port: ports[i] ?? 0, flags, dir });
   });
   const cluster: EtcdCluster = {
     members,
@@ -171,16 +175,22 @@ class MemberProcess implements EtcdMember {
   readonly name: string;
   readonly url: string;
   readonly port: number;
+  readonly socket: string;
   readonly #flags: readonly string[];
-  readonly #log: string;
+  readonly #dir: string;
   #process: ChildProcess | undefined;
 
-  constructor(o: { name: string; url: string; port: number; flags: readonly string[]; log: string }) {
+  constructor(o: { name: string; url: string; port: number; flags: readonly string[]; dir: string }) {
     this.name = o.name;
     this.url = o.url;
     this.port = o.port;
+    this.socket = `unix://${join(o.dir, etcdSocket(o.name))}`;
     this.#flags = o.flags;
-    this.#log = o.log;
+    this.#dir = o.dir;
+  }
+
+  get #log(): string {
+    return join(this.#dir, `${this.name}.log`);
   }
 
   get exited(): boolean {
@@ -193,7 +203,8 @@ class MemberProcess implements EtcdMember {
 
   start(): void {
     const fd = openSync(this.#log, 'a');
-    this.#process = spawn('etcd', this.#flags, { stdio: ['ignore', fd, fd] });
+    rmSync(join(this.#dir, etcdSocket(this.name)), { force: true });
+    this.#process = spawn('etcd', this.#flags, { stdio: ['ignore', fd, fd], cwd: this.#dir });
     closeSync(fd);
   }
 
