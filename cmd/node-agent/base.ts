@@ -27,6 +27,7 @@ import { NETWORK_BACKENDS } from '#network/pod-network.ts';
 import { type MainContext, UserError } from '#process/main.ts';
 import { startingCertificate } from './certificates.ts';
 import type { Flags } from './flags.ts';
+import { makesNetwork, networkKubeconfig } from './network-access.ts';
 
 /** Docker's network of the pods. */
 export const DOCKER_NETWORK = 'coxswain';
@@ -55,6 +56,8 @@ export interface Base {
   readonly certFile: string | undefined;
   readonly client: Client;
   readonly informers: InformerFactory;
+  /** Those of the pods' network, which reads what a node may not; never started without one of ours. */
+  readonly networkInformers: InformerFactory;
   /** The pods of this node. */
   readonly pods: Informer<Pod>;
   readonly runtime: DockerRuntime;
@@ -66,6 +69,8 @@ export interface Base {
    */
   readonly late: { manager?: PodManager; imageDir?: string };
   wake(uid: string): void;
+  /** Ends the connections to the API server. */
+  close(): Promise<void>;
 }
 
 function read(flag: string, path: string): Buffer {
@@ -168,7 +173,11 @@ export async function baseOf(f: Flags, logger: MainContext['logger']): Promise<B
   const runtime = dockerRuntime(f, logger);
   const config = await loadKubeconfig(f.kubeconfig);
   const client = createClient({ ...config, userAgent: 'kubelet', logger });
-  const informers = createInformerFactory({ client, clock, signal, logger, consistentStart: true });
+  const networkConfig = makesNetwork(f) ? await networkKubeconfig(f, config) : undefined;
+  const network = networkConfig && createClient({ ...networkConfig, userAgent: 'coxswain-network', logger });
+  const watching = { clock, signal, logger, consistentStart: true };
+  const informers = createInformerFactory({ client, ...watching });
+  const networkInformers = createInformerFactory({ client: network ?? client, ...watching });
   const pods = informers.informer(Pods, { fieldSelector: `spec.nodeName=${f.nodeName}` });
   const late: Base['late'] = {};
   const wake = (uid: string): void => late.manager?.wake(uid);
@@ -190,11 +199,15 @@ export async function baseOf(f: Flags, logger: MainContext['logger']): Promise<B
     server,
     client,
     informers,
+    networkInformers,
     pods,
     runtime,
     view,
     stats,
     late,
     wake,
+    close: async () => {
+      await Promise.all([client.close(), network?.close()]);
+    },
   };
 }

@@ -4,9 +4,10 @@ import { CertificateKeeper, type KeptCertificate } from '#agent/certificates/kee
 import type { ServingCertificate } from '#agent/server/server.ts';
 import { nodeClientCertificate, nodeServiceCertificate, nodeServingCertificate } from '#client/certificate-request.ts';
 import { createAuthority, issueCertificate } from '#pki/issue.ts';
-import { NODE_CLIENT_FILE, NODE_SERVER_FILE, NODE_SERVICE_FILES } from '#pki/node-files.ts';
+import { NETWORK_USER, NODE_CLIENT_FILE, NODE_SERVER_FILE, NODE_SERVICE_FILES } from '#pki/node-files.ts';
 import type { Base } from './base.ts';
 import type { Flags } from './flags.ts';
+import { makesNetwork } from './network-access.ts';
 
 /**
  * What the agent serves with from its start, when no file was given: what the cluster signed for it before, or until it has
@@ -45,8 +46,10 @@ export function keepersOf(
   }
   if (certFile === at(NODE_CLIENT_FILE)) {
     kept.push({ file: at(NODE_CLIENT_FILE), wanted: nodeClientCertificate(f.nodeName) });
+    // A machine that joined before the network had a certificate asks for it now.
+    const isUsed = (user: string): boolean => user === NETWORK_USER && makesNetwork(f);
     for (const [user, name] of Object.entries(NODE_SERVICE_FILES))
-      if (existsSync(at(name))) kept.push({ file: at(name), wanted: nodeServiceCertificate(user) });
+      if (existsSync(at(name)) || isUsed(user)) kept.push({ file: at(name), wanted: nodeServiceCertificate(user) });
   }
   return kept.map((k) => new CertificateKeeper(k, { client, clock, logger }));
 }

@@ -21,6 +21,7 @@ const MAX_PIDS = 4_194_304;
 /** What the command line says. Durations in milliseconds, unless said otherwise. */
 export interface Flags {
   kubeconfig: string;
+  networkKubeconfig?: string;
   nodeName: string;
   nodeIp?: readonly string[];
   dockerHost: string;
@@ -174,6 +175,10 @@ function networkFlags(program: Command): Command {
     .option('--cluster-dns <ips>', "addresses of the cluster DNS, comma-separated; empty: the node's resolvers", '')
     .option('--cluster-domain <domain>', 'domain of the cluster', 'cluster.local')
     .option('--cluster-cidr <cidrs>', 'the pod network, or one of each address family', cidrsFlag, ['10.244.0.0/16'])
+    .option(
+      '--network-kubeconfig <file>',
+      "how the pods' network reaches the API server, as which it may read all nodes, pods and policies; default: network.conf beside --kubeconfig, or a certificate the cluster is asked for",
+    )
     .option('--network-backend <name>', 'how pods reach those of other nodes: host-gw, vxlan or none', 'host-gw')
     .option('--cni-conf-dir <dir>', "folder with a CNI configuration, whose plugins make the pods' network instead", '')
     .option('--cni-bin-dir <dirs>', 'folders of CNI plugins, separated by colons', '/opt/cni/bin:/usr/lib/cni');

@@ -74,12 +74,13 @@ async function cgroupsOf({ f, logger }: Base, info: RuntimeInfo): Promise<PodCgr
 
 /** Runs the parts until the signal aborts or one of them fails. */
 async function work(base: Base, parts: Parts, ports: Ports): Promise<void> {
-  const { f, signal, logger, informers, pods, view } = base;
+  const { f, signal, logger, informers, networkInformers, pods, view } = base;
   const { volumes, devices, registration, network, networks, policies, services, manager, statics, eviction, imageGc } =
     parts;
   await Promise.all([volumes.start(), devices.start(), networks.start()]);
   await registration.register(signal);
   informers.start();
+  if (parts.networked) networkInformers.start();
   const keepers = keepersOf(base, hostsOf(f), ports.reload).map((k) => k.run(signal));
   const running = [
     ...keepers,
@@ -154,7 +155,7 @@ async function run(f: Flags, context: MainContext): Promise<void> {
     parts?.devices.close();
     await ports.close();
     await parts?.manager.drain();
-    await client.close();
+    await base.close();
   }
 }
 

@@ -44,6 +44,7 @@ import { NftSession } from '#process/nft-session.ts';
 import { nftOnce } from '#process/nftables.ts';
 import { type Base, DOCKER_NETWORK } from './base.ts';
 import type { Flags } from './flags.ts';
+import { makesNetwork } from './network-access.ts';
 
 const NODE_MS = 8_000;
 
@@ -81,7 +82,7 @@ export interface Parts extends Watched, Network {
 }
 
 function watched({ f, client, clock, informers, logger }: Base): Watched {
-  const nodes = informers.informer(Nodes);
+  const nodes = informers.informer(Nodes, { fieldSelector: `metadata.name=${f.nodeName}` });
   return {
     events: createEventRecorder({
       ...{ client, clock, component: 'kubelet', host: f.nodeName, logger },
@@ -105,11 +106,12 @@ function refuseOverlap(clusterCidrs: readonly string[], nodeIps: readonly string
 }
 
 function networkOf(
-  { f, informers, client, clock, logger, runtime }: Base,
+  { f, networkInformers, pods, client, clock, logger, runtime }: Base,
   o: { nodeIps: readonly string[]; changed: () => void },
 ): Network {
-  if (f.networkBackend !== 'none' && f.cniConfDir === '') refuseOverlap(f.clusterCidr, o.nodeIps);
-  const common = { informers, exec: systemExec, clock, logger, nodeName: f.nodeName };
+  const networked = makesNetwork(f);
+  if (networked) refuseOverlap(f.clusterCidr, o.nodeIps);
+  const common = { informers: networkInformers, exec: systemExec, clock, logger, nodeName: f.nodeName };
   const ensureBridge = (cidrs: readonly string[], mtu: number | undefined) =>
     ensureBridgeNetwork(runtime.docker, { network: DOCKER_NETWORK, bridge: POD_BRIDGE, cidrs, mtu, node: f.nodeName });
   return {
@@ -117,8 +119,8 @@ function networkOf(
       ...{ ...common, clusterCidrs: f.clusterCidr, ensureBridge, nodeIp: ofFamily('IPv4', o.nodeIps) ?? '' },
       backend: f.networkBackend as NetworkBackend,
     }),
-    policies: new PolicyEnforcer({ ...common, changes: new NftSession({ once: nftOnce(systemExec) }) }),
-    networked: f.networkBackend !== 'none' && f.cniConfDir === '',
+    policies: new PolicyEnforcer({ ...common, own: pods, changes: new NftSession({ once: nftOnce(systemExec) }) }),
+    networked,
     networks: new PluginNetworks({
       plugins: new CniPlugins({ exec: systemExec, binDirs: f.cniBinDir.split(':').filter(Boolean) }),
       state: new CniState(join(f.rootDir, 'networks')),

@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { loadKubeconfig } from '#client/kubeconfig.ts';
 import { authorityFile, ensurePki, pkiFolder, planPki } from '#pki/pki.ts';
 import { exclusively } from '../../test/bed/lock.ts';
 import { probe, trusting } from '../../test/bed/net.ts';
@@ -160,7 +161,8 @@ async function loadImages(): Promise<string> {
 }
 
 /** Files whose content the containers hold for as long as they run. */
-const HELD = /^(etcd\/|apiserver|service-account|users\/(scheduler|controller-manager|proxy|dns|ingress)$)|-ca$/;
+const HELD =
+  /^(etcd\/|apiserver|service-account|users\/(scheduler|controller-manager|proxy|dns|network|ingress)$)|-ca$/;
 
 /** @returns how many files are new that running processes hold the old content of; node certificates come with others. */
 async function certificates(m: { name: string; addresses: readonly string[]; nodes: number }): Promise<number> {
@@ -187,6 +189,17 @@ async function certificates(m: { name: string; addresses: readonly string[]; nod
   writeFileSync(join(folder, 'ca.crt'), readFileSync(join(pkiFolder(clusterDir), `${authorityFile('apiserver')}.crt`)));
   chmodSync(folder, 0o755);
   return issued.filter(({ file }) => HELD.test(file)).length;
+}
+
+/** Makes the credentials that this version needs and an earlier one had not. */
+async function newCredentials(): Promise<void> {
+  const known = join(clusterDir, 'conf/proxy.conf');
+  if (!existsSync(known)) return;
+  const { server } = await loadKubeconfig(known);
+  const plan = planPki({ server });
+  const kubeconfigs = plan.kubeconfigs.filter((k) => !existsSync(join(clusterDir, k.file)));
+  const certificates = plan.certificates.filter((c) => kubeconfigs.some((k) => k.certificate === c.file));
+  await ensurePki(clusterDir, { certificates, kubeconfigs }, Date.now());
 }
 
 const apiReady = async (): Promise<void> => {
@@ -256,7 +269,12 @@ const nodes = Number(values.nodes);
 const verbs: Record<string, () => Promise<unknown>> = {
   up: () => alone(() => up(nodes)),
   status,
-  upgrade: () => alone(async () => upgradeContainers(await step('images', loadImages), kubectl)),
+  upgrade: () =>
+    alone(async () => {
+      const image = await step('images', loadImages);
+      await newCredentials();
+      await upgradeContainers(image, kubectl);
+    }),
   logs: () => composeHere(['logs', '--follow', '--tail=50']),
   hold: () => holdExtraNodes(nodes),
   release: () => startExtraNodes(1),

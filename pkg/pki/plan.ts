@@ -1,4 +1,5 @@
 import type { CertificateSpec, KubeconfigSpec, PkiPlan } from './names.ts';
+import { NETWORK_USER } from './node-files.ts';
 
 /** What the cluster looks like, as far as certificates care. */
 export interface ClusterShape {
@@ -41,6 +42,7 @@ export function planPki(shape: ClusterShape): PkiPlan {
       client('users/controller-manager', 'system:kube-controller-manager', 'client'),
       client('users/proxy', 'system:kube-proxy', 'client'),
       client('users/dns', 'system:kube-dns', 'client'),
+      client('users/network', NETWORK_USER, 'client'),
       client('users/ingress', 'system:ingress-controller', 'client'),
       ...nodes.flatMap(([name, hosts]) => node(name, hosts)),
     ],
@@ -115,6 +117,7 @@ function kubeconfigs(shape: ClusterShape, nodes: readonly string[]): KubeconfigS
     spec('conf/controller-manager.conf', 'system:kube-controller-manager', 'controller-manager', control),
     spec('conf/proxy.conf', 'system:kube-proxy', 'proxy', perNode),
     spec('conf/dns.conf', 'system:kube-dns', 'dns', perNode),
+    spec('conf/network.conf', NETWORK_USER, 'network', perNode),
     spec('conf/ingress.conf', 'system:ingress-controller', 'ingress', perNode),
     ...nodes.map((name) => spec(nodeKubeconfigFile(name), `system:node:${name}`, `node-${name}`, perNode)),
   ];

@@ -260,6 +260,8 @@ test('a joined node is upgraded, and no request to its pods fails meanwhile', as
       return pids.length === 3 && pids;
     });
   const old = await three();
+  // As a machine that joined when the network had no credentials of its own.
+  for (const file of ['conf/network.conf', 'pki/network-client-current.pem']) rmSync(join(root(), file));
   const stop = join(backup, 'stop-asking');
   const [node1] = cluster().nodes as unknown as [BedNode];
   const asked = [asking(node1, `http://${ip}:8080/`, stop), asking(spare(), `http://${service}/`, stop)];
@@ -273,6 +275,13 @@ test('a joined node is upgraded, and no request to its pods fails meanwhile', as
   const now = await three();
   expect(now.filter((pid) => old.includes(pid))).toEqual([]);
   expect(await ok(WORKLOAD.replace('app=web', 'run=there'))).toBe(before);
+  // No pod is attached before the network has read the nodes: by a certificate that the new agent has asked for.
+  const spec = '{"spec":{"nodeName":"node2"}}';
+  await ok(`k run later --image=coxswain/hello:1 --overrides='${spec}'`);
+  await ok('k wait --for=condition=Ready pod/later --timeout=110s && k delete pod later --now');
+  expect(new X509Certificate(readFileSync(join(root(), 'pki/network-client-current.pem'))).subject).toBe(
+    'CN=system:coxswain-network',
+  );
 });
 
 test('a joined node renews its certificate before it ends', async () => {

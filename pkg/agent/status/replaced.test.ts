@@ -15,6 +15,7 @@ test.each<[string, Error | undefined, string | Error, boolean]>([
   ['is gone', missing(), 'mine', true],
   ['was replaced by another', conflict(), 'other', true],
   ['went meanwhile', conflict(), missing(), true],
+  ['was replaced by one of another node', conflict(), errors.forbidden(kind, 'p', 'not yours'), true],
   ['was written to in the same moment', conflict(), 'mine', false],
   ['may be anything', conflict(), new Error('no route'), false],
   ['cannot be removed', new Error('no route'), 'mine', false],

@@ -1,5 +1,5 @@
 import { type Pod, Pods } from '#api/kinds/index.ts';
-import { isConflict, isNotFound } from '#api/meta/errors.ts';
+import { isConflict, isForbidden, isNotFound } from '#api/meta/errors.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import type { CallOptions, Client } from '#client/types.ts';
 
@@ -7,7 +7,8 @@ import type { CallOptions, Client } from '#client/types.ts';
 export function isReplaced(client: Client, { metadata }: Stored<Pod>, call?: CallOptions): Promise<boolean> {
   return client.get(Pods, metadata.name, metadata.namespace, call).then(
     (now) => now.metadata.uid !== metadata.uid,
-    (err: unknown) => isNotFound(err),
+    // Those of other nodes may not be read: whatever has its name now, it is not this one.
+    (err: unknown) => isNotFound(err) || isForbidden(err),
   );
 }
 

@@ -84,6 +84,12 @@ test.each<[string, object, RequestFacts, string | undefined]>([
   ],
   ['a node for its proxy', { signerName: CLIENT_SIGNER, usages, username: n1 }, proxy, 'nodeservice'],
   [
+    'a node for its pod network',
+    { signerName: CLIENT_SIGNER, usages, username: n1 },
+    { ...proxy, commonName: 'system:coxswain-network' },
+    'nodeservice',
+  ],
+  [
     'a proxy with groups',
     { signerName: CLIENT_SIGNER, usages, username: n1 },
     { ...proxy, organizations: ['system:masters'] },

@@ -1,5 +1,6 @@
 import type { CertificateSigningRequest, Node } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
+import { NODE_SERVICE_FILES } from '#pki/node-files.ts';
 import type { RequestFacts } from '#pki/request.ts';
 
 export type Request = Stored<CertificateSigningRequest>;
@@ -44,8 +45,8 @@ function servingObjection({ alternativeNames }: RequestFacts): string | undefine
   return alternativeNames.length === 0 ? 'DNS or IP subjectAltName is required' : undefined;
 }
 
-/** Programs that run on every node beside its agent, each with one identity for all nodes. */
-const NODE_SERVICES = ['system:kube-proxy', 'system:kube-dns'];
+/** The pod network, and the programs that run on every node beside its agent: each has one identity for all nodes. */
+const NODE_SERVICES = Object.keys(NODE_SERVICE_FILES);
 
 /**
  * Pure: the right (create on this subresource of certificatesigningrequests) that lets a request be approved without anybody

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Namespaces, NetworkPolicies, type Pod, Pods } from '#api/kinds/index.ts';
+import { Namespaces, NetworkPolicies, type Pod } from '#api/kinds/index.ts';
 import type { Stored } from '#api/meta/objectmeta.ts';
 import { FakeClock } from '#async/fake-clock.ts';
 import type { InformerFactory, InformerHandlers } from '#client/types.ts';
@@ -42,13 +42,13 @@ beforeEach(() => {
   scripts = [];
   clock = new FakeClock();
   end = new AbortController();
-  const informer = (kind: unknown, options?: object) => {
+  const informer = (kind: unknown) => {
     if (kind === NetworkPolicies) return caches.policies;
-    if (kind === Namespaces) return caches.namespaces;
-    return kind === Pods && options ? caches.own : caches.all;
+    return kind === Namespaces ? caches.namespaces : caches.all;
   };
   enforcer = new PolicyEnforcer({
     ...{ clock, logger: silentLogger, nodeName: 'n' },
+    own: caches.own as never,
     informers: { informer, start: () => {} } as unknown as InformerFactory,
     exec: async (_command, _args, options) => {
       if (options?.input) scripts.push(String(options.input));

@@ -16,6 +16,8 @@ import { renderPolicies } from './render.ts';
 
 export interface EnforcerDeps {
   readonly informers: InformerFactory;
+  /** The pods of this node. */
+  readonly own: Informer<Pod>;
   readonly exec: Exec;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -68,8 +70,7 @@ export class PolicyEnforcer {
       },
       onDelete: trigger,
     });
-    const own = deps.informers.informer(Pods, { fieldSelector: `spec.nodeName=${deps.nodeName}` });
-    own.addHandlers({
+    deps.own.addHandlers({
       onDelete: (p) => {
         // The deletion may have been heard of before by the other informer, when the pod was still among these.
         if (this.#attached.delete(p.metadata.uid)) this.#trigger();

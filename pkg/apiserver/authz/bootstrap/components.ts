@@ -1,3 +1,4 @@
+import { NETWORK_USER } from '#pki/node-files.ts';
 import type { PolicyRule } from '../rules.ts';
 import { BOOTSTRAPPERS, type BootstrapRole, can, canNamed, DELEGATION, EVENTS, READ } from './role.ts';
 
@@ -29,21 +30,30 @@ const approver = (signer: string): BootstrapRole => ({
 export const NODE_RULES: readonly PolicyRule[] = [
   ...DELEGATION,
   can('create', 'authorization.k8s.io', 'localsubjectaccessreviews'),
-  can(READ, 'core', 'services endpoints namespaces'),
+  can(READ, 'core', 'services'),
+  can('get', 'core', 'endpoints'),
   can(`${READ} create patch update`, 'core', 'nodes'),
   can('patch update', 'core', 'nodes/status'),
   can(`${READ} create delete`, 'core', 'pods'),
   can('patch update', 'core', 'pods/status'),
   can('create', 'core', 'pods/eviction'),
   can(`${READ} create`, 'certificates.k8s.io', 'certificatesigningrequests'),
-  can(READ, 'storage.k8s.io', 'csidrivers volumeattachments'),
+  can(READ, 'storage.k8s.io', 'csidrivers'),
+  can('get', 'storage.k8s.io', 'volumeattachments'),
   can(READ, 'node.k8s.io', 'runtimeclasses'),
-  can(READ, 'discovery.k8s.io', 'endpointslices'),
-  can(READ, 'networking.k8s.io', 'networkpolicies'),
   // Networks of pods besides their first: the agent makes them itself.
   can('get', 'k8s.cni.cncf.io', 'network-attachment-definitions'),
   EVENTS,
 ];
+
+/** What the network of the pods reads on every node: routes lead to all nodes, policies name pods and namespaces. */
+const NETWORK_RULES: readonly PolicyRule[] = [
+  can(LIST, 'core', 'namespaces nodes pods'),
+  can(LIST, 'networking.k8s.io', 'networkpolicies'),
+];
+
+/** What every agent might do besides, where nodes may read all: those of before had no credentials for the network. */
+export const UNSELECTED_NODE_RULES: readonly PolicyRule[] = NETWORK_RULES;
 
 /** What depends on the pods of an agent's node, if somebody binds the role all the same. */
 const NODE_ROLE_RULES: readonly PolicyRule[] = [
@@ -110,6 +120,11 @@ const OTHERS: readonly BootstrapRole[] = [
     rules: [can(READ, 'core', 'events namespaces nodes pods'), can(READ, 'extensions', 'deployments')],
   },
   { name: 'system:kube-aggregator', rules: [can(READ, 'core', 'endpoints services')] },
+  {
+    name: NETWORK_USER,
+    users: [NETWORK_USER],
+    rules: NETWORK_RULES,
+  },
   {
     name: 'system:kube-dns',
     users: ['system:kube-dns'],

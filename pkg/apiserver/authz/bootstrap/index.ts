@@ -3,7 +3,7 @@ import { CONTROLLER_ROLES } from './controllers.ts';
 import type { BootstrapRole } from './role.ts';
 import { USER_ROLES } from './users.ts';
 
-export { NODE_RULES } from './components.ts';
+export { NODE_RULES, UNSELECTED_NODE_RULES } from './components.ts';
 export { NAMESPACED_ROLES } from './namespaced.ts';
 export type { BootstrapRole, NamespacedBootstrapRole } from './role.ts';
 

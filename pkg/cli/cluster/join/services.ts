@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { NODE_CLIENT_FILE, NODE_SERVICE_FILES } from '#pki/node-files.ts';
+import { NETWORK_USER, NODE_CLIENT_FILE, NODE_SERVICE_FILES } from '#pki/node-files.ts';
 
 /** Where the files of a node are, below one folder. */
 export const nodePaths = (root: string) => ({
@@ -32,6 +32,7 @@ export const nodeUsers = (name: string): Readonly<Record<string, { user: string;
   kubelet: { user: `system:node:${name}`, file: NODE_CLIENT_FILE },
   proxy: { user: 'system:kube-proxy', file: NODE_SERVICE_FILES['system:kube-proxy'] },
   dns: { user: 'system:kube-dns', file: NODE_SERVICE_FILES['system:kube-dns'] },
+  network: { user: NETWORK_USER, file: NODE_SERVICE_FILES[NETWORK_USER] },
 });
 
 /** Pure: the command lines of a node's processes, by program. */
