@@ -149,7 +149,7 @@ async function storageOf(f: Flags, { logger, signal }: MainContext): Promise<Sto
 }
 
 async function run(f: Flags, context: MainContext): Promise<void> {
-  const { logger, signal } = context;
+  const { logger, signal, featureGates } = context;
   const auditing = audit(f);
   const storage = await storageOf(f, context);
   const server = await assembleApiServer({
@@ -179,6 +179,7 @@ async function run(f: Flags, context: MainContext): Promise<void> {
     advertisePort: f.advertisePort ?? f.securePort,
     bookmarkIntervalMs: f.watchBookmarkInterval,
     maxRequestsInFlight: f.maxRequestsInflight,
+    nodesWithSelectors: featureGates.get('AuthorizeNodeWithSelectors') ?? true,
     ...auditing,
   });
   try {

@@ -76,6 +76,8 @@ export interface ApiServerOptions {
   readonly maxRequestsInFlight: number;
   /** Where requests are written down; default: nowhere. */
   readonly audit?: AuditOptions;
+  /** Whether nodes read no other Node and no pods of others (AuthorizeNodeWithSelectors); default: so it is. */
+  readonly nodesWithSelectors?: boolean;
 }
 
 export interface ApiServer {
@@ -97,13 +99,14 @@ interface Registry {
   readonly resolve: ServiceResolver;
 }
 
-function openRegistry({ storage, clock, logger, agentTls }: ApiServerOptions): Registry {
+function openRegistry({ storage, clock, logger, agentTls, nodesWithSelectors }: ApiServerOptions): Registry {
   const cache = new RegistryCache({ storage, clock, logger });
   storage.onOtherKeys?.(() => cache.readAgain());
   const resources = new ResourceTable();
   serveKinds(resources, cache);
   serveMeasured(cache, { resources, tls: agentTls, clock, logger });
-  const nodes = new NodeAuthorizer(resources, new NodePods(resources.of(Pods).cache));
+  const pods = new NodePods(resources.of(Pods).cache);
+  const nodes = new NodeAuthorizer(resources, pods, { withSelectors: nodesWithSelectors ?? true });
   const rbac = new RbacAuthorizer(resources);
   const resolve: ServiceResolver = (namespace, name, port) => {
     const service = resources.of(Services).cache.get(`${namespace}/${name}`)?.object as Service | undefined;

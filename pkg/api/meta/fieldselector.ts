@@ -55,15 +55,6 @@ const pinned = (terms: readonly Term[], field: string): string | undefined =>
 /** The terms of a selector, whatever the kind. @throws StatusError 400 */
 export const parseTerms = (text: string): readonly Term[] => termsOf(text).map((t) => parseTerm(t, text));
 
-/** The value that a selector of any kind pins a field to; undefined: to none, or it does not parse. */
-export function exactValue(text: string, field: string): string | undefined {
-  try {
-    return pinned(parseTerms(text), field);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Parses `a=b,c!=d` over the selectable fields of a kind ("Field Selectors"). @throws StatusError 400 */
 export function parseFieldSelector(text: string, kind: Kind): FieldSelector {
   const terms = parseTerms(text);

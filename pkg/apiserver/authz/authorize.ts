@@ -1,31 +1,42 @@
 import { errors } from '#api/meta/errors.ts';
-import { exactValue } from '#api/meta/fieldselector.ts';
+import { parseTerms } from '#api/meta/fieldselector.ts';
 import type { AuditAnnotations } from '../audit/annotations.ts';
 import type { UserInfo } from '../request/context.ts';
 import type { RequestInfo } from '../request/info.ts';
-import type { AuthorizationRequest, Authorizer } from './rules.ts';
+import type { AuthorizationRequest, Authorizer, FieldEquality } from './rules.ts';
 
 /** Annotations of the audit log: how authorization ended, and by which rule. */
 const DECISION = 'authorization.k8s.io/decision';
 const REASON = 'authorization.k8s.io/reason';
 const COLLECTION_VERBS = new Set(['list', 'watch', 'deletecollection']);
 
-/** A list narrowed to one name is a request for that object: rules with resourceNames hold for it. */
-function selectedName(info: RequestInfo, query: URLSearchParams | undefined): string {
-  if (info.name || !COLLECTION_VERBS.has(info.verb)) return info.name;
-  return exactValue(query?.get('fieldSelector') ?? '', 'metadata.name') ?? '';
+/** What a field selector demands to be equal; nothing when it does not parse. */
+export function equalitiesIn(selector: string): readonly FieldEquality[] {
+  try {
+    return parseTerms(selector).filter((t) => t.equal);
+  } catch {
+    return [];
+  }
 }
 
-export const authorizationRequestOf = (info: RequestInfo, query?: URLSearchParams): AuthorizationRequest => ({
-  verb: info.verb,
-  isResource: info.isResource,
-  group: info.group,
-  resource: info.resource,
-  subresource: info.subresource,
-  namespace: info.namespace,
-  name: selectedName(info, query),
-  path: info.path,
-});
+const NONE: readonly FieldEquality[] = [];
+
+export function authorizationRequestOf(info: RequestInfo, query?: URLSearchParams): AuthorizationRequest {
+  const selector = COLLECTION_VERBS.has(info.verb) ? query?.get('fieldSelector') : undefined;
+  const fields = selector ? equalitiesIn(selector) : NONE;
+  return {
+    verb: info.verb,
+    isResource: info.isResource,
+    group: info.group,
+    resource: info.resource,
+    subresource: info.subresource,
+    namespace: info.namespace,
+    // A list narrowed to one name is a request for that object: rules with resourceNames hold for it.
+    name: info.name || (fields.find((f) => f.field === 'metadata.name')?.value ?? ''),
+    path: info.path,
+    fields,
+  };
+}
 
 /** Words a refusal as Kubernetes does. */
 export function refusal(user: UserInfo, r: AuthorizationRequest): string {
@@ -42,6 +53,7 @@ export const anyOf = (authorizers: readonly Authorizer[]): Authorizer => ({
     return false;
   },
   reasonFor: (user, r) => authorizers.find((a) => a.allows(user, r))?.reasonFor?.(user, r),
+  objectionTo: (user, r) => authorizers.flatMap((a) => a.objectionTo?.(user, r) || []).join('\n') || undefined,
 });
 
 /** Who wants to do what. */
@@ -58,8 +70,13 @@ export async function authorize(authorizer: Authorizer, { user, info, query, ann
   const r = authorizationRequestOf(info, query);
   const isAllowed = authorizer.allows(user, r) || (await authorizer.allowsFresh?.(user, r)) === true;
   annotations?.set(DECISION, isAllowed ? 'allow' : 'forbid');
-  annotations?.set(REASON, (isAllowed && authorizer.reasonFor?.(user, r)) || '');
+  const why = isAllowed ? authorizer.reasonFor?.(user, r) : authorizer.objectionTo?.(user, r);
+  annotations?.set(REASON, why ?? '');
   if (isAllowed) return;
   if (!r.isResource) throw errors.forbiddenPath(`forbidden: User "${user.name}" cannot ${r.verb} path "${r.path}"`);
-  throw errors.forbidden({ group: r.group, plural: r.resource, kind: r.resource }, r.name, refusal(user, r));
+  throw errors.forbidden(
+    { group: r.group, plural: r.resource, kind: r.resource },
+    r.name,
+    refusal(user, r) + (why ? `: ${why}` : ''),
+  );
 }

@@ -19,6 +19,14 @@ export interface AuthorizationRequest {
   readonly namespace: string;
   readonly name: string;
   readonly path: string;
+  /** What the field selector of a list, watch or deletecollection demands to be equal. */
+  readonly fields?: readonly FieldEquality[];
+}
+
+/** A field that is to have a value. */
+export interface FieldEquality {
+  readonly field: string;
+  readonly value: string;
 }
 
 /** Answers whether a user may do something. */
@@ -28,6 +36,8 @@ export interface Authorizer {
   allowsFresh?(user: UserInfo, r: AuthorizationRequest): Promise<boolean>;
   /** Why it allows what it allows, in the words of Kubernetes; undefined: there are none. */
   reasonFor?(user: UserInfo, r: AuthorizationRequest): string | undefined;
+  /** Why it does not allow what it does not allow, likewise. */
+  objectionTo?(user: UserInfo, r: AuthorizationRequest): string | undefined;
 }
 
 const has = (list: readonly string[] | undefined, value: string): boolean =>

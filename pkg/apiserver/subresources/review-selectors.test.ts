@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ResourceAttributes } from '#api/kinds/authorization/attributes.ts';
-import { selectorErrors } from './review-selectors.ts';
+import { equalitiesOf, selectorErrors } from './review-selectors.ts';
 
 type Conditions = { requirements: [string, string[]?][] } | { rawSelector: string };
 const selector = (c: Conditions) =>
@@ -54,4 +54,25 @@ test('of both, both are told', () => {
   expect(selectorErrors({ fieldSelector: bad, labelSelector: bad } as ResourceAttributes)).toBe(
     'spec.resourceAttributes.fieldSelector ignored due to parse error, spec.resourceAttributes.labelSelector ignored due to parse error',
   );
+});
+
+test.each<[string, object, string[]]>([
+  ['text', { rawSelector: 'a=1,b==2,c!=3' }, ['a=1', 'b=2']],
+  ['text that does not parse', { rawSelector: 'a=1,b' }, []],
+  [
+    'conditions, of which each is understood or not',
+    {
+      requirements: [
+        { key: 'a', operator: 'In', values: ['1'] },
+        { key: 'b', operator: 'In', values: ['1', '2'] },
+        { key: 'c', operator: 'NotIn', values: ['1'] },
+        { key: 'd', operator: 'Exists' },
+      ],
+    },
+    ['a=1'],
+  ],
+  ['nothing', {}, []],
+])('what a selector of %s demands to be equal', (_, fieldSelector, wanted) => {
+  const found = equalitiesOf({ fieldSelector } as ResourceAttributes);
+  expect(found.map((f) => `${f.field}=${f.value}`)).toEqual(wanted);
 });

@@ -1,8 +1,10 @@
 import type { ResourceAttributes } from '#api/kinds/authorization/attributes.ts';
 import { parseTerms } from '#api/meta/fieldselector.ts';
 import { parseLabelSelector } from '#api/meta/labels.ts';
+import { equalitiesIn } from '../authz/authorize.ts';
+import type { FieldEquality } from '../authz/rules.ts';
 
-type Requirement = { readonly operator: string; readonly values?: readonly string[] };
+type Requirement = { readonly key?: string; readonly operator: string; readonly values?: readonly string[] };
 type Selector = { readonly rawSelector?: string; readonly requirements?: readonly Requirement[] };
 
 /** Conditions on fields are equalities: one value, no question whether there is one. */
@@ -28,6 +30,15 @@ function ignored(
   } catch {
     return 'ignored';
   }
+}
+
+/** What the field selector of a review demands to be equal, as far as it is understood. */
+export function equalitiesOf({ fieldSelector: s }: ResourceAttributes): readonly FieldEquality[] {
+  const requirements: readonly Requirement[] = s?.requirements ?? [];
+  if (requirements.length === 0) return equalitiesIn(s?.rawSelector ?? '');
+  return requirements
+    .filter((r) => r.operator === 'In' && isFieldCondition(r))
+    .map(({ key = '', values = [] }) => ({ field: key, value: values[0] ?? '' }));
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Resource } from '../registry/resource.ts';
 import type { RequestContext, UserInfo } from '../request/context.ts';
 import { readObject } from '../rest/body.ts';
 import { type Answer, valueAnswer } from '../rest/respond.ts';
-import { selectorErrors } from './review-selectors.ts';
+import { equalitiesOf, selectorErrors } from './review-selectors.ts';
 
 /** Kinds that are asked and answered but never stored. */
 export interface ReviewDeps {
@@ -41,6 +41,7 @@ function accessRequest(spec: AccessSpec): AuthorizationRequest {
     namespace: a?.namespace ?? '',
     name: a?.name ?? '',
     path: n?.path ?? '',
+    fields: equalitiesOf(a ?? {}),
   };
 }
 
@@ -49,7 +50,7 @@ function accessReview(ctx: RequestContext, review: KubeObject, deps: ReviewDeps,
   const user: UserInfo = self ? ctx.user : { name: spec.user ?? '', groups: spec.groups ?? [] };
   const asked = accessRequest(spec);
   const allowed = deps.authorizer.allows(user, asked);
-  const reason = allowed ? deps.rules.reasonFor(user, asked) : undefined;
+  const reason = allowed ? deps.rules.reasonFor(user, asked) : deps.authorizer.objectionTo?.(user, asked);
   const evaluationError = selectorErrors(spec.resourceAttributes ?? {});
   return { allowed, ...(reason ? { reason } : {}), ...(evaluationError ? { evaluationError } : {}) };
 }

@@ -8,7 +8,10 @@ import { type AskOptions, type Obj, Wire } from './http.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'coxswain-nodes-'));
 const tokens = join(dir, 'tokens.csv');
-writeFileSync(tokens, 'one,system:node:n1,u1,"system:nodes"\ntwo,system:node:n2,u2,"system:nodes"\n');
+writeFileSync(
+  tokens,
+  'one,system:node:n1,u1,"system:nodes"\ntwo,system:node:n2,u2,"system:nodes"\nnet,system:coxswain-network,u3\n',
+);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const cluster = useCluster('integration-node-access', {
@@ -26,8 +29,9 @@ const as = (token: string, type = 'application/json'): AskOptions => ({
 });
 const one = as('one');
 const two = as('two');
+const network = as('net');
 const merge = as('one', 'application/merge-patch+json');
-const code = async (path: string, o: AskOptions) => (await wire.ask('GET', path, o)).code;
+const code = async (path: string, o: AskOptions) => (await wire.raw('GET', path, o)).code;
 
 beforeAll(async () => {
   wire = await Wire.to(cluster());
@@ -37,6 +41,10 @@ beforeAll(async () => {
     await wire.ok('POST', `${NS}/configmaps`, { metadata: { name } });
   }
   await wire.ok('POST', '/api/v1/nodes', { metadata: { name: 'n1' } }, one);
+  await wire.ok('POST', `${NS}/pods`, {
+    metadata: { name: 'elsewhere' },
+    spec: { nodeName: 'n2', containers: [{ name: 'c', image: 'img:1' }] },
+  });
   pod = await wire.ok('POST', `${NS}/pods`, {
     metadata: { name: 'p' },
     spec: {
@@ -61,7 +69,64 @@ describe('the Node authorizer', () => {
   test('lists only by name', async () => {
     expect(await code(`${NS}/secrets`, one)).toBe(403);
     expect(await code(`${NS}/secrets?fieldSelector=metadata.name%3Dused`, one)).toBe(200);
-    expect(await code('/api/v1/pods?fieldSelector=spec.nodeName%3Dn1', one)).toBe(200);
+  });
+
+  const onlyOwnNode = (what: string) => `node 'n1' cannot read ${what}, only its own Node object`;
+  const unrelated = "no relationship found between node 'n1' and this object";
+  test.each([
+    ['/api/v1/pods?fieldSelector=spec.nodeName%3Dn1', undefined],
+    [`${NS}/pods?fieldSelector=spec.nodeName%3Dn1,status.phase!%3DFailed`, undefined],
+    ['/api/v1/pods?fieldSelector=spec.nodeName%3Dn2', 'can only list/watch pods with spec.nodeName field selector'],
+    ['/api/v1/pods', 'can only list/watch pods with spec.nodeName field selector'],
+    ['/api/v1/pods?watch=true&timeoutSeconds=1', 'can only list/watch pods with spec.nodeName field selector'],
+    [`${NS}/pods/p`, undefined],
+    [`${NS}/pods/elsewhere`, unrelated],
+    [`${NS}/pods/none`, unrelated],
+    ['/api/v1/nodes/n1', undefined],
+    ['/api/v1/nodes?fieldSelector=metadata.name%3Dn1', undefined],
+    ['/api/v1/nodes/n2', onlyOwnNode("'n2'")],
+    ['/api/v1/nodes', onlyOwnNode('all nodes')],
+    ['/api/v1/nodes?watch=true&timeoutSeconds=1', onlyOwnNode('all nodes')],
+    ['/api/v1/services', undefined],
+    ['/api/v1/namespaces', ''],
+    ['/apis/networking.k8s.io/v1/networkpolicies', ''],
+  ])('%s is read by node n1, unless %s', async (path, objection) => {
+    if (objection === undefined) {
+      await wire.ok('GET', path, undefined, one);
+      return;
+    }
+    const status = await wire.fails('GET', path, one);
+    expect(status).toMatchObject({ code: 403, reason: 'Forbidden' });
+    const words = /^\S+ is forbidden: |^\S+ "\S+" is forbidden: /;
+    expect(status.message?.replace(words, '')).toMatch(
+      new RegExp(
+        `^User "system:node:n1" cannot (get|list|watch) resource "[a-z]+" in API group "\\S*" .*${objection}$`,
+      ),
+    );
+  });
+
+  test('a review is answered with the selector it has', async () => {
+    const review = async (fieldSelector?: object) => {
+      const resourceAttributes = { verb: 'list', resource: 'pods', ...(fieldSelector ? { fieldSelector } : {}) };
+      const spec = { user: 'system:node:n1', groups: ['system:nodes'], resourceAttributes };
+      return (await wire.ok('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', { spec })).status;
+    };
+    const reason = 'can only list/watch pods with spec.nodeName field selector';
+    const of = (...values: string[]) => ({ requirements: [{ key: 'spec.nodeName', operator: 'In', values }] });
+    expect(await review(of('n1'))).toEqual({ allowed: true });
+    expect(await review({ rawSelector: 'spec.nodeName=n1' })).toEqual({ allowed: true });
+    expect(await review(of('n2'))).toEqual({ allowed: false, reason });
+    expect(await review()).toEqual({ allowed: false, reason });
+  });
+
+  test('the pod network reads what nodes do not, and writes nothing', async () => {
+    const read = ['/api/v1/pods', '/api/v1/nodes', '/api/v1/namespaces', '/apis/networking.k8s.io/v1/networkpolicies'];
+    const asked = read.flatMap((path) => [path, `${path}?watch=true&timeoutSeconds=1`]);
+    expect(await Promise.all(asked.map((path) => code(path, network)))).toEqual(asked.map(() => 200));
+    for (const path of ['/api/v1/secrets', `${NS}/configmaps/used`, '/api/v1/services'])
+      expect([path, await code(path, network)]).toEqual([path, 403]);
+    const patch = { ...as('net', 'application/merge-patch+json'), body: { metadata: { labels: { a: 'b' } } } };
+    expect((await wire.fails('PATCH', '/api/v1/nodes/n1', patch)).code).toBe(403);
   });
 
   test('what comes with a pod goes with it', async () => {
