@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HorizontalPodAutoscalerStatus } from '#api/kinds/index.ts';
+import { FakeClock } from '#async/fake-clock.ts';
 import { FakeCaches } from '#client/fake-caches.ts';
 import { fakeDeps, fakeEvents } from '../fake-deps.ts';
 import { pod } from '../fixtures.ts';
@@ -10,7 +11,7 @@ const SETTINGS = {
   ...{ initialReadinessMs: 0, cpuInitializationMs: 0 },
 };
 
-/** Autoscalers of Deployments that are told by their names, and two pods that use twice what they shall. */
+/** Autoscalers of Deployments that are told by their names, and two pods that use twice what they shall, or less. */
 class Scene {
   readonly caches = new FakeCaches();
   readonly told: string[] = [];
@@ -18,12 +19,13 @@ class Scene {
   /** Selectors by the name of the target. */
   readonly selectors = new Map([['web', 'app=web']]);
   readonly #controller;
+  readonly clock = new FakeClock();
   #version = 1;
 
-  constructor() {
+  constructor({ usage = '200', ...settings }: Partial<typeof SETTINGS> & { usage?: string } = {}) {
     const raw = async (method: string, path: string): Promise<unknown> => {
       if (path.startsWith('/apis/metrics.k8s.io')) {
-        const containers = [{ name: 'c', usage: { memory: '200' } }];
+        const containers = [{ name: 'c', usage: { memory: usage } }];
         return { items: ['p0', 'p1'].map((name) => ({ metadata: { name }, containers })) };
       }
       const selector = this.selectors.get(path.split('/').at(-2) ?? '');
@@ -36,7 +38,10 @@ class Scene {
       return o;
     };
     const deps = fakeDeps(this.caches, { raw, updateStatus });
-    this.#controller = podAutoscaler({ ...deps, events: fakeEvents(this.told) }, SETTINGS);
+    this.#controller = podAutoscaler(
+      { ...deps, clock: this.clock, events: fakeEvents(this.told) },
+      { ...SETTINGS, ...settings },
+    );
     for (const watch of this.#controller.watches) watch.attach(deps.informers, () => {});
     for (const name of ['p0', 'p1']) this.caches.set('Pod', pod({ name, ready: 100, labels: { app: 'web' } }));
   }
@@ -104,4 +109,16 @@ test('of two that look at the same pods neither scales, until one lets go of the
   await scene.look('b');
   scene.caches.remove('HorizontalPodAutoscaler', scene.caches.get('HorizontalPodAutoscaler', 'ns/b') as never);
   expect(await scene.look('a')).toMatchObject({ ScalingActive: expect.stringMatching(/^True /) });
+});
+
+test('an autoscaler that is new here scales down only when its window is over', async () => {
+  const scene = new Scene({ downscaleStabilizationMs: 300_000, usage: '10' });
+  scene.hpa('a', 'web');
+  expect(await scene.look('a')).toMatchObject({ AbleToScale: expect.stringContaining('ScaleDownStabilized') });
+  scene.clock.jump(299_000);
+  expect(await scene.look('a')).toMatchObject({ AbleToScale: expect.stringContaining('ScaleDownStabilized') });
+  expect(scene.told).toEqual([]);
+  scene.clock.jump(2000);
+  await scene.look('a');
+  expect(scene.told).toEqual([expect.stringContaining('New size: 1; reason: All metrics below target')]);
 });

@@ -118,6 +118,8 @@ class PodAutoscaler implements Controller {
     const seen = "the HPA controller was able to get the target's current scale";
     draft.condition('AbleToScale', true, ['SucceededGetScale', seen]);
     draft.set({ currentReplicas: current });
+    // Of an autoscaler that is new here, what there is counts as advised: it waits its window before it scales down.
+    if (!this.#memories.has(hpa.metadata.uid)) this.#remember(hpa, now, { advised: current, change: 0 });
     if (current === 0) {
       const message = 'scaling is disabled since the replica count of the target is zero';
       draft.condition('ScalingActive', false, ['ScalingDisabled', message]);
