@@ -17,11 +17,47 @@ const SCALARS: Record<string, Json> = {
   int64: { type: 'integer', format: 'int64' },
   double: { type: 'number', format: 'double' },
   bool: { type: 'boolean' },
-  time: { type: 'string', format: 'date-time' },
-  microTime: { type: 'string', format: 'date-time' },
   duration: { type: 'string' },
   raw: { type: 'object' },
-  fieldsV1: { type: 'object' },
+};
+
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+interface NamedScalar {
+  readonly name: string;
+  readonly description: string;
+  readonly v2: Json;
+  /** Where version 3 can say more. */
+  readonly v3?: Json;
+}
+/** Scalars that have a type of their own in Go, by whose name clients tell what a field takes. */
+const NAMED: Readonly<Record<string, NamedScalar>> = {
+  quantity: {
+    name: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
+    description: 'A number with a unit: 500m, 2, 1.5G or 64Mi, for example.',
+    v2: { type: 'string' },
+    v3: { oneOf: [{ type: 'string' }, { type: 'number' }] },
+  },
+  intOrString: {
+    name: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
+    description: 'A whole number, or a text: a name or a percentage.',
+    v2: { type: 'string', format: 'int-or-string' },
+    v3: { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' },
+  },
+  time: {
+    name: `${META}.Time`,
+    description: 'A moment, to the second (RFC 3339).',
+    v2: { type: 'string', format: 'date-time' },
+  },
+  microTime: {
+    name: `${META}.MicroTime`,
+    description: 'A moment, to the microsecond (RFC 3339).',
+    v2: { type: 'string', format: 'date-time' },
+  },
+  fieldsV1: {
+    name: `${META}.FieldsV1`,
+    description: 'A set of fields, as a tree of path elements.',
+    v2: { type: 'object' },
+  },
 };
 
 /** The two dialects differ in where references point and in how "integer or string" is said. */
@@ -50,13 +86,9 @@ export class Definitions {
         return { type: 'array', items: this.#item(s.items) };
       case 'map':
         return { type: 'object', additionalProperties: this.#item(s.values) };
-      case 'quantity':
-        return this.#dialect.v3 ? { oneOf: [{ type: 'string' }, { type: 'number' }] } : { type: 'string' };
-      case 'intOrString':
-        return this.#dialect.v3
-          ? { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' }
-          : { type: 'string', format: 'int-or-string' };
       default: {
+        const named = NAMED[s.kind];
+        if (named) return { $ref: this.#dialect.refPrefix + this.#addScalar(named) };
         const plain = { ...SCALARS[s.kind] };
         if (s.kind === 'string' && 'enum' in s && s.enum) plain.enum = s.enum;
         return plain;
@@ -67,7 +99,12 @@ export class Definitions {
   #item(schema: Schema): Json {
     const inner = this.#schema(schema);
     // A reference with siblings is only understood inside allOf in version 3.
-    return this.#dialect.v3 && '$ref' in inner ? { allOf: [inner], default: {} } : inner;
+    return this.#dialect.v3 && resolveLazy(schema).kind === 'object' ? { allOf: [inner], default: {} } : inner;
+  }
+
+  #addScalar({ name, description, v2, v3 = v2 }: NamedScalar): string {
+    this.all[name] ??= { description, ...(this.#dialect.v3 ? v3 : v2) };
+    return name;
   }
 
   #property(field: AnyField): Json {

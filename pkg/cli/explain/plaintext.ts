@@ -6,19 +6,27 @@ const refName = (s: Schema): string | undefined => {
 };
 
 /** "<[]Container>", "<map[string]string>", as kubectl writes types. */
-function typeName(s: Schema): string {
+function typeName(s: Schema, all: Schemas): string {
   const named = refName(s);
-  if (named) return named;
-  if (s.type === 'array') return `[]${typeName(s.items ?? {})}`;
+  const { type } = resolved(s, all);
+  if (named) return type === undefined || type === 'object' ? named : type;
+  if (type === 'array') return `[]${typeName(s.items ?? {}, all)}`;
   if (s.additionalProperties) {
-    return `map[string]${typeName(s.additionalProperties === true ? {} : s.additionalProperties)}`;
+    return `map[string]${typeName(s.additionalProperties === true ? {} : s.additionalProperties, all)}`;
   }
-  return s.type === undefined || s.type === 'object' ? 'Object' : s.type;
+  return type === undefined || type === 'object' ? 'Object' : type;
 }
 
-function field(name: string, s: Schema, owner: Schema, indent: string): string {
+function field(name: string, s: Schema, { owner, all, indent }: Listed): string {
   const needed = owner.required?.includes(name) ? ' -required-' : '';
-  return `${indent}${name}\t<${typeName(s)}>${needed}\n`;
+  return `${indent}${name}\t<${typeName(s, all)}>${needed}\n`;
+}
+
+/** Where fields are listed. */
+interface Listed {
+  readonly owner: Schema;
+  readonly all: Schemas;
+  readonly indent: string;
 }
 
 /** More values of a field are not listed with it. */
@@ -35,7 +43,7 @@ function fieldsOf(owner: Schema, all: Schemas): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, s]) => {
       const text = resolved(s, all).description ?? '<no description>';
-      return `${field(name, s, owner, '  ')}${enumText(resolved(s, all), '  ')}${wrap(text, '    ')}\n\n`;
+      return `${field(name, s, { owner, all, indent: '  ' })}${enumText(resolved(s, all), '  ')}${wrap(text, '    ')}\n\n`;
     })
     .join('');
 }
@@ -45,8 +53,8 @@ function recursive(owner: Schema, all: Schemas, indent: string, open: readonly s
   return Object.entries(owner.properties ?? {})
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, s]) => {
-      const type = typeName(s).replace(/^(\[\]|map\[string\])+/, '');
-      const line = field(name, s, owner, indent) + enumText(resolved(s, all), indent);
+      const type = typeName(s, all).replace(/^(\[\]|map\[string\])+/, '');
+      const line = field(name, s, { owner, all, indent }) + enumText(resolved(s, all), indent);
       if (open.includes(type)) return line;
       return line + recursive(inner(s, all), all, `${indent}  `, [...open, type]);
     })
@@ -61,7 +69,7 @@ export function plaintext({ resource: r, all, names, leaf }: Explained, everythi
   if (last !== undefined) {
     const values = (resolved(leaf, all).enum ?? []).map((v) => `    ${v === '' ? '""' : String(v)}\n`);
     const choices = values.length > 0 ? `ENUM:\n${values.join('')}` : '';
-    text += `FIELD: ${last} <${typeName(leaf)}>\n${choices || '\n'}\n`;
+    text += `FIELD: ${last} <${typeName(leaf, all)}>\n${choices || '\n'}\n`;
   }
   // What the field says of itself, then what its type says.
   const said = [leaf.description, last === undefined ? undefined : typeText(leaf, all)].filter((t) => t !== undefined);

@@ -52,10 +52,12 @@ export function wrap(text: string, indent: string): string {
   return lines.map((l) => `${indent}${l}`.trimEnd()).join('\n');
 }
 
-/** The description of the type a field refers to. */
+/** The description of the type a field refers to, itself or by its items or values. */
 export function typeText(s: Schema, all: Schemas): string | undefined {
-  const ref = s.$ref ?? s.allOf?.[0]?.$ref ?? s.items?.$ref ?? s.items?.allOf?.[0]?.$ref;
-  return ref === undefined ? undefined : all[ref.split('/').at(-1) ?? '']?.description;
+  const ref = s.$ref ?? s.allOf?.[0]?.$ref;
+  if (ref !== undefined) return all[ref.split('/').at(-1) ?? '']?.description;
+  if (s.items) return typeText(s.items, all);
+  return typeof s.additionalProperties === 'object' ? typeText(s.additionalProperties, all) : undefined;
 }
 
 /** A kind, or a field of it. */
