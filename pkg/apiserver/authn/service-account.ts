@@ -30,8 +30,10 @@ export interface TokenRequestSpec {
 }
 
 export interface ServiceAccountTokens {
-  /** @returns the signed token, when it ends (epoch ms), and which one it is */
-  issue(spec: TokenRequestSpec): Promise<{ token: string; expiresAt: number; credentialId: string }>;
+  /** @returns the signed token, whom it is for, when it ends (epoch ms), and which one it is */
+  issue(
+    spec: TokenRequestSpec,
+  ): Promise<{ token: string; audiences: readonly string[]; expiresAt: number; credentialId: string }>;
   /** The user, or undefined when the token is not ours, expired, or bound to something that is gone. */
   authenticate(token: string, audiences?: readonly string[]): Promise<TokenUser | undefined>;
 }
@@ -106,17 +108,18 @@ export async function serviceAccountTokens(
       };
       if (spec.node) k8s.node = spec.node;
       if (spec.bound) k8s[spec.bound.kind.toLowerCase()] = { name: spec.bound.name, uid: spec.bound.uid };
+      const audiences = spec.audiences.length > 0 ? [...spec.audiences] : [keys.issuer];
       const token = await new SignJWT({ 'kubernetes.io': k8s })
         .setProtectedHeader({ alg, kid })
         .setIssuer(keys.issuer)
         .setSubject(`system:serviceaccount:${spec.namespace}:${spec.name}`)
-        .setAudience(spec.audiences.length > 0 ? [...spec.audiences] : [keys.issuer])
+        .setAudience(audiences)
         .setIssuedAt(now)
         .setNotBefore(now)
         .setExpirationTime(exp)
         .setJti(jti)
         .sign(privateKey);
-      return { token, expiresAt: exp * 1000, credentialId: credentialId(jti) };
+      return { token, audiences, expiresAt: exp * 1000, credentialId: credentialId(jti) };
     },
 
     async authenticate(token, audiences = [keys.issuer]) {

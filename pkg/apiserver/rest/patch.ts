@@ -4,7 +4,7 @@ import { errors, StatusError } from '#api/meta/errors.ts';
 import { forbidden, invalid, required } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { applyPatch } from '#api/patch/apply.ts';
-import { jsonPatch } from '#api/patch/json-patch.ts';
+import { jsonPatch, type Operation } from '#api/patch/json-patch.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { strategicMerge } from '#api/patch/strategic-merge.ts';
 import { type Decoded, decodeObject } from '#api/schema/decode.ts';
@@ -20,9 +20,16 @@ export const APPLY_PATCH = 'application/apply-patch+yaml';
 /** A patch body understood: how to get from the current object to the wanted one. */
 export type Patcher = (current: Stored<KubeObject>) => KubeObject;
 
-const asObject = (v: unknown): Record<string, unknown> => {
+/** The body of a merge patch. @throws StatusError 400 */
+export const asObject = (v: unknown): Record<string, unknown> => {
   if (typeof v !== 'object' || v === null || Array.isArray(v)) throw errors.badRequest('the patch must be an object');
   return v as Record<string, unknown>;
+};
+
+/** The body of a JSON patch. @throws StatusError 400 */
+export const asOperations = (v: unknown): readonly Operation[] => {
+  if (!Array.isArray(v)) throw errors.badRequest('a JSON patch must be an array of operations');
+  return v;
 };
 
 /** Patches other than apply. @throws StatusError 400, 415 or 422 */
@@ -36,8 +43,7 @@ export function patcherOf(ctx: RequestContext, resource: Resource, validation: F
   const run = (current: Stored<KubeObject>): unknown => {
     switch (type) {
       case JSON_PATCH:
-        if (!Array.isArray(body)) throw errors.badRequest('a JSON patch must be an array of operations');
-        return jsonPatch(copyJson(current), body);
+        return jsonPatch(copyJson(current), asOperations(body));
       case MERGE_PATCH:
         return mergePatch(current, asObject(body));
       case STRATEGIC_PATCH:

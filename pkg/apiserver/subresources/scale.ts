@@ -10,7 +10,7 @@ import { objectKey, type Resource } from '../registry/resource.ts';
 import { checkIdentity, type Target } from '../registry/writer.ts';
 import type { RequestContext } from '../request/context.ts';
 import { mediaType, parseText, readObject } from '../rest/body.ts';
-import { APPLY_PATCH, appliedConfiguration, applyOver, decodePatched } from '../rest/patch.ts';
+import { APPLY_PATCH, appliedConfiguration, applyOver, asObject, asOperations, decodePatched } from '../rest/patch.ts';
 import { type Answer, objectAnswer } from '../rest/respond.ts';
 import { alignName, alignNamespace, checkName, targetOf, type WriteHandlers } from '../rest/write.ts';
 import { type Scale, scaleOf } from './scale-object.ts';
@@ -85,11 +85,12 @@ function scaleChange(
   if (type === APPLY_PATCH) return scaleApply(ctx, target, writes);
   const body = parseText(ctx.body, 'application/json');
   const typed = (scale: unknown): Scale => decodePatched(scale, SCALE, type).object as Scale;
-  if (type === 'application/json-patch+json') return (s) => ({ scale: typed(jsonPatch(s, body as never)) });
+  if (type === 'application/json-patch+json') return (s) => ({ scale: typed(jsonPatch(s, asOperations(body))) });
   if (type === 'application/merge-patch+json' || type === 'application/strategic-merge-patch+json') {
     return (s) => {
-      const next = typed(mergePatch(s, body as Record<string, unknown>));
-      const given = (body as Scale).metadata?.resourceVersion;
+      const changes = asObject(body);
+      const next = typed(mergePatch(s, changes));
+      const given = (changes as Scale).metadata?.resourceVersion;
       // A patch names the version it was made for only if it says so.
       if (!given && next.metadata) delete next.metadata.resourceVersion;
       return { scale: next };

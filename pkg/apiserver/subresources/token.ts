@@ -52,7 +52,7 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
       }
       const bound = await boundObject(deps, ctx, request);
       await admitSubresource(deps.admission, targetOf(ctx, resource), request as KubeObject, TokenRequests as never);
-      const { token, expiresAt, credentialId } = await deps.tokens.issue({
+      const { token, audiences, expiresAt, credentialId } = await deps.tokens.issue({
         namespace,
         name,
         uid: (account.object as Stored<ServiceAccount>).metadata.uid,
@@ -66,7 +66,7 @@ export function tokenHandler(deps: TokenDeps): SubresourceHandler {
         kind: 'TokenRequest',
         apiVersion: 'authentication.k8s.io/v1',
         metadata: { name, namespace, creationTimestamp: apiTime(Date.now()) },
-        spec: { ...request.spec, audiences: request.spec?.audiences ?? [], expirationSeconds: seconds },
+        spec: { ...request.spec, audiences: [...audiences], expirationSeconds: seconds },
         status: { token, expirationTimestamp: apiTime(expiresAt) },
       };
       return valueAnswer(ctx, TokenRequests.schema, answer, 201);

@@ -178,6 +178,26 @@ describe('proxy', () => {
   });
 });
 
+test.each([
+  ['merge', null],
+  ['merge', [{ spec: { replicas: 1 } }]],
+  ['strategic-merge', 'replicas'],
+  ['json', { op: 'replace', path: '/spec/replicas', value: 1 }],
+])('a %s patch of a scale that is none: %j', async (sort, body) => {
+  const controllers = `${NS}/replicationcontrollers`;
+  const metadata = { generateName: 'scaled-', labels: { app: 'scaled' } };
+  const template = { metadata, spec: { containers: [{ name: 'c', image: 'i:1' }] } };
+  const made = await wire.ok('POST', controllers, { metadata, spec: { template } });
+  const headers = { 'content-type': `application/${sort}-patch+json` };
+  const path = `${controllers}/${made.metadata.name}/scale`;
+  expect(await wire.fails('PATCH', path, { body, headers })).toMatchObject({ code: 400, reason: 'BadRequest' });
+});
+
+test('a token that is asked for without an audience says whom it is for', async () => {
+  const { spec } = await wire.ok<Obj & { spec: object }>('POST', `${NS}/serviceaccounts/default/token`, { spec: {} });
+  expect(spec).toMatchObject({ audiences: [expect.stringMatching(/^https:/)], expirationSeconds: 3600 });
+});
+
 describe("a browser's token", () => {
   const admin = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' };
   const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }];
