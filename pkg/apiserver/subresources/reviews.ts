@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ResourceAttributes } from '#api/kinds/authorization/attributes.ts';
 import type { TokenReview } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
@@ -128,7 +127,8 @@ export async function answerReview(
   const problems = [...(kind.validate?.(object) ?? []), ...elsewhere(ctx, object)];
   if (problems.length > 0) throw errors.invalid(resource.ref, object.metadata?.name ?? '', problems);
   const status = await handler(object);
-  const metadata = { ...object.metadata, uid: randomUUID() };
+  // Nothing is stored: what it is known by is what the client says.
+  const { metadata = {} } = object;
   const answer = { ...object, kind: kind.kind, apiVersion: resource.apiVersion, metadata, status } as KubeObject;
   return valueAnswer(ctx, kind.schema, answer, 201);
 }

@@ -181,6 +181,12 @@ test('tokens can be checked by anybody who reads the published keys', async () =
 });
 
 describe('reviews', () => {
+  test('are not stored: their metadata is what the client said', async () => {
+    expect((await wire.ok('POST', REVIEW, {})).metadata).toEqual({});
+    const named = { metadata: { name: 'who' } };
+    expect((await wire.ok('POST', REVIEW, named)).metadata).toEqual(named.metadata);
+  });
+
   interface Reviewed {
     status: {
       authenticated?: boolean;
