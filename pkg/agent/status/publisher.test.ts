@@ -64,7 +64,7 @@ test('reason and message of a condition go when they no longer hold; conditions 
   await publisher.written('u');
   publisher.publish(shown(), running(ready('True')));
   await publisher.written('u');
-  expect(shown().status?.conditions).toEqual([{ type: 'mine/too', status: 'True' }, ready('True')]);
+  expect(shown().status?.conditions).toEqual([ready('True'), { type: 'mine/too', status: 'True' }]);
 });
 
 test('addresses are replaced, not gathered; what is no longer there goes', async () => {

@@ -74,9 +74,14 @@ test.each<[string, object, object]>([
     { ...live.spec, containers: [live.spec.containers[0], { name: 'b', image: 'z' }] },
   ],
   [
-    'a new item',
+    'a new item, which stands where the patch has it',
     { spec: { containers: [{ name: 'c' }] } },
-    { ...live.spec, containers: [...live.spec.containers, { name: 'c' }] },
+    { ...live.spec, containers: [{ name: 'c' }, ...live.spec.containers] },
+  ],
+  [
+    'items in the order of the patch',
+    { spec: { containers: [{ name: 'b', image: 'z' }, { name: 'c' }, { name: 'a' }] } },
+    { ...live.spec, containers: [{ name: 'b', image: 'z' }, { name: 'c' }, live.spec.containers[0]] },
   ],
   [
     'deleting an item',
@@ -93,7 +98,7 @@ test.each<[string, object, object]>([
     { spec: { containers: [{ name: 'a', args: ['2'] }] } },
     { ...live.spec, containers: [{ name: 'a', image: 'x', args: ['2'] }, live.spec.containers[1]] },
   ],
-  ['sets', { spec: { finalizers: ['r/s', 'p/q'] } }, { ...live.spec, finalizers: ['p/q', 'r/s'] }],
+  ['sets', { spec: { finalizers: ['r/s', 'p/q', 'r/s'] } }, { ...live.spec, finalizers: ['r/s', 'p/q'] }],
   [
     'deleting from a set',
     { spec: { '$deleteFromPrimitiveList/finalizers': ['p/q'] } },
@@ -105,6 +110,25 @@ test.each<[string, object, object]>([
     { ...live.spec, strategy: { type: 'Recreate' } },
   ],
   [
+    'retainKeys beside what it does not speak of',
+    {
+      spec: {
+        $retainKeys: ['replicas'],
+        replicas: 2,
+        containers: null,
+        '$setElementOrder/finalizers': ['p/q'],
+        '$deleteFromPrimitiveList/finalizers': ['p/q'],
+      },
+    },
+    { replicas: 2 },
+  ],
+  [
+    'what is not there yet',
+    { spec: { selector: { a: 'b', c: null, $retainKeys: [] } } },
+    { ...live.spec, selector: { a: 'b' } },
+  ],
+  ['deleting what is not there', { spec: { selector: { $patch: 'delete', a: 'b' } } }, live.spec],
+  [
     'null',
     { spec: { replicas: null } },
     { containers: live.spec.containers, finalizers: ['p/q'], strategy: live.spec.strategy },
@@ -114,8 +138,65 @@ test.each<[string, object, object]>([
     { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }] } },
     { ...live.spec, containers: [live.spec.containers[1], live.spec.containers[0]] },
   ],
+  [
+    'order, and a new item in it',
+    {
+      spec: {
+        '$setElementOrder/containers': [{ name: 'b' }, { name: 'c' }, { name: 'gone' }],
+        containers: [{ name: 'c' }, { name: 'gone', $patch: 'delete' }],
+      },
+    },
+    { ...live.spec, containers: [live.spec.containers[0], live.spec.containers[1], { name: 'c' }] },
+  ],
 ])('strategic merge: %s', (_name, patch, want) => {
   expect((strategicMerge(Thing, live, patch) as typeof live).spec).toEqual(want);
+});
+
+test('items that a patch does not name stand before the first that they stood before', () => {
+  const names = (list: string[]) => list.map((name) => ({ name }));
+  const merged = (order: string[], patch: string[]): unknown => {
+    const spec = { '$setElementOrder/containers': names(order), containers: names(patch) };
+    const now = { spec: { containers: names(['a', 'b', 'c', 'd']) } };
+    return (strategicMerge(Thing, now, { spec }) as typeof now).spec.containers.map((c) => c.name).join('');
+  };
+  expect(merged(['c', 'a'], [])).toBe('bcad');
+  expect(merged(['d', 'x', 'a'], ['x'])).toBe('bcdxa');
+  expect(merged(['a', 'x', 'd'], ['x', 'd'])).toBe('axbcd');
+});
+
+const [ORDER_B_A, C_A] = [[{ name: 'b' }, { name: 'a' }], { name: 'a', image: 'z' }];
+test.each<[string, object, string]>([
+  [
+    'retainKeys without a key that is set',
+    { strategy: { $retainKeys: ['type'], type: 'x', rolling: {} } },
+    'retainKeys',
+  ],
+  ['retainKeys of what is no union', { $retainKeys: ['containers'], replicas: 2 }, 'retainKeys'],
+  ['retainKeys of an item', { containers: [{ ...C_A, $retainKeys: ['name'] }] }, 'retainKeys'],
+  ['retainKeys of a map', { selector: { $retainKeys: ['a'], b: '' } }, 'retainKeys'],
+  ['retainKeys that are no list', { strategy: { $retainKeys: 'type', type: 'x' } }, 'retainKeys'],
+  [
+    'items in another order than asked for',
+    { '$setElementOrder/containers': ORDER_B_A, containers: [C_A, { name: 'b' }] },
+    'order in patch list',
+  ],
+  [
+    'an item without a place',
+    { '$setElementOrder/containers': ORDER_B_A, containers: [{ name: 'c' }] },
+    'order in patch',
+  ],
+  [
+    'the same of scalars',
+    { '$setElementOrder/finalizers': ['r/s', 'p/q'], finalizers: ['p/q', 'r/s'] },
+    'order in patch list',
+  ],
+  ['an order without keys', { '$setElementOrder/containers': [{ image: 'x' }] }, 'declared merge key: name'],
+  ['an order that is no list', { '$setElementOrder/containers': null }, 'setElementOrder list'],
+  ['items to delete that are no list', { '$deleteFromPrimitiveList/finalizers': null }, 'primitive list'],
+  ['an unknown directive', { strategy: { $patch: 'spin' } }, 'Unknown patch type'],
+])('strategic merge: %s is refused', (_name, spec, why) => {
+  const there = { spec: { ...live.spec, selector: { a: '' } } };
+  expect(() => strategicMerge(Thing, there, { spec })).toThrow(why);
 });
 
 test('a three-way patch removes what was applied before and leaves what others set', () => {
@@ -149,6 +230,6 @@ test('a three-way patch drops what may not stand beside what is wanted, and what
     },
   });
   expect(strategicMerge(Thing, { spec: { ...live.spec, finalizers: ['p/q', 'r/s', 'of/others'] } }, patch)).toEqual({
-    spec: { ...live.spec, strategy, finalizers: ['p/q', 'of/others', 't/u'] },
+    spec: { ...live.spec, strategy, finalizers: ['p/q', 't/u', 'of/others'] },
   });
 });

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Pod } from '#api/kinds/index.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { ORDER } from '#api/patch/strategy.ts';
 import { pathOf } from '../api/discovery.ts';
 import { attachTo } from '../commands/attach.ts';
 import { defaultContainer } from '../commands/pods-of.ts';
@@ -60,11 +61,14 @@ async function addEphemeral(work: Work, pod: Pod): Promise<string> {
       `Targeting container "${o.target}". If you don't see processes from this container it may be because the container runtime doesn't support this feature.\n`,
     );
   const pods = await (await ctx.discovery()).find('pods');
+  // It comes after those that are there.
+  const names = [...(pod.spec?.ephemeralContainers ?? []).map((c) => c.name), name];
+  const order = { [`${ORDER}ephemeralContainers`]: names.map((n) => ({ name: n })) };
   await ctx.rest.json({
     method: 'PATCH',
     path: pathOf(pods, pod.metadata?.namespace, pod.metadata?.name, 'ephemeralcontainers'),
     contentType: 'application/strategic-merge-patch+json',
-    body: { spec: { ephemeralContainers: [container] } },
+    body: { spec: { ...order, ephemeralContainers: [container] } },
   });
   return name;
 }

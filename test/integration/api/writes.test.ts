@@ -64,6 +64,25 @@ describe('strategic merge patch', () => {
     const strategy = { $retainKeys: ['type'], type: 'Recreate' };
     expect((await patched('replace', { spec: { strategy } })).strategy).toEqual({ type: 'Recreate' });
   });
+
+  test('what contradicts itself is refused; a new item stands where the patch has it', async () => {
+    await wire.ok('POST', DEPLOYMENTS, deployment('ordered'));
+    const headers = { 'content-type': 'application/strategic-merge-patch+json' };
+    const refused = async (body: unknown) => {
+      const { code, message } = await wire.fails('PATCH', `${DEPLOYMENTS}/ordered`, { body, headers });
+      return [code, message];
+    };
+    const both = [
+      { name: 'b', image: 'b:2' },
+      { name: 'a', image: 'a:2' },
+    ];
+    const order = { '$setElementOrder/containers': [{ name: 'a' }, { name: 'b' }] };
+    expect(await refused(containers(both, order))).toEqual([400, expect.stringContaining("doesn't match")]);
+    const stray = { spec: { $retainKeys: ['selector', 'template'], replicas: 3 } };
+    expect(await refused(stray)).toEqual([400, 'invalid patch format of retainKeys']);
+    const { template } = await patched('ordered', containers([{ name: 'n', image: 'n:1' }]));
+    expect(template.spec.containers.map((c) => c.name)).toEqual(['n', 'a', 'b', 'c']);
+  });
 });
 
 test('generateName: names are made, and another one where one is taken', async () => {
