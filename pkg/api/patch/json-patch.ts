@@ -19,6 +19,10 @@ const refused = (why: string): Error => {
   return e;
 };
 
+type Container = Record<string, unknown> | unknown[];
+const isContainer = (v: unknown): v is Container => typeof v === 'object' && v !== null;
+
+/** The parts of a path; none for the whole document. */
 function pointer(path: unknown): string[] {
   if (typeof path !== 'string' || (path !== '' && !path.startsWith('/')))
     throw refused(`"${String(path)}" is not a JSON pointer`);
@@ -28,102 +32,98 @@ function pointer(path: unknown): string[] {
     .map((p) => p.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-type Container = Record<string, unknown> | unknown[];
-
-function indexIn(list: unknown[], key: string, forAdd: boolean): number {
-  if (key === '-' && forAdd) return list.length;
-  const i = /^(0|[1-9]\d*)$/.test(key) ? Number(key) : -1;
-  if (i < 0 || i > list.length || (!forAdd && i >= list.length)) throw refused(`index ${key} is out of bounds`);
+/** An index below zero counts from the end; `size` is how many places there are. */
+function indexIn(key: string, size: number): number {
+  const given = /^[+-]?\d+$/.test(key) ? Number(key) : Number.NaN;
+  const i = given < 0 ? given + size : given;
+  if (!(i >= 0 && i < size)) throw refused(`index ${key} is out of bounds`);
   return i;
 }
 
-function child(c: Container, key: string): unknown {
-  if (Array.isArray(c)) return c[indexIn(c, key, false)];
-  if (!Object.hasOwn(c, key)) throw refused(`the path has no "${key}"`);
-  return c[key];
-}
+/** What is there; an object has nothing under names that it does not know. */
+const child = (c: Container, key: string): unknown =>
+  Array.isArray(c) ? c[indexIn(key, c.length)] : Object.hasOwn(c, key) ? c[key] : undefined;
 
-function parentOf(doc: unknown, parts: string[]): Container {
-  let at = doc;
-  for (const part of parts.slice(0, -1)) at = child(at as Container, part);
-  if (typeof at !== 'object' || at === null)
-    throw refused(`/${parts.join('/')} leads through a value that has no fields`);
-  return at as Container;
-}
-
-function read(doc: unknown, path: string): unknown {
-  let at = doc;
-  for (const part of pointer(path)) {
-    if (typeof at !== 'object' || at === null) throw refused(`${path} does not exist`);
-    at = child(at as Container, part);
+/** Where a path leads to: the container, and the name or index in it. */
+function place(doc: unknown, path: unknown): { readonly parent: Container; readonly key: string } {
+  const parts = pointer(path);
+  const key = parts.pop();
+  if (key === undefined) throw refused('the operation is not for a whole object');
+  let parent = doc;
+  for (const part of parts) {
+    parent = isContainer(parent) ? child(parent, part) : undefined;
+    if (!isContainer(parent)) throw refused(`the way of ${String(path)} ends at "${part}"`);
   }
-  return at;
+  return { parent: parent as Container, key };
 }
 
-/** What is not there is null to a test. */
-function holds(doc: unknown, path: string, value: unknown = null): boolean {
-  const parts = pointer(path);
-  const key = parts.at(-1);
-  if (key === undefined) return sameJson(doc, value);
-  const parent = parentOf(doc, parts);
-  return sameJson(Array.isArray(parent) ? child(parent, key) : Object.hasOwn(parent, key) ? parent[key] : null, value);
+function read(doc: unknown, path: unknown): unknown {
+  const { parent, key } = place(doc, path);
+  return child(parent, key) ?? null;
 }
 
-function add(doc: unknown, path: string, value: unknown): unknown {
-  const parts = pointer(path);
-  const key = parts.at(-1);
-  if (key === undefined) return value;
-  const parent = parentOf(doc, parts);
-  if (Array.isArray(parent)) parent.splice(indexIn(parent, key, true), 0, value);
-  else parent[key] = value;
+/** Any name may be a field's, "__proto__" too. */
+const set = (parent: object, key: string | number, value: unknown): void => {
+  Object.defineProperty(parent, key, { value, writable: true, enumerable: true, configurable: true });
+};
+
+function add(doc: unknown, path: unknown, value: unknown): void {
+  const { parent, key } = place(doc, path);
+  if (!Array.isArray(parent)) set(parent, key, value);
+  else if (key === '-') parent.push(value);
+  else parent.splice(indexIn(key, parent.length + 1), 0, value);
+}
+
+function remove(doc: unknown, path: unknown): void {
+  const { parent, key } = place(doc, path);
+  if (Array.isArray(parent)) parent.splice(indexIn(key, parent.length), 1);
+  else if (Object.hasOwn(parent, key)) delete parent[key];
+  else throw refused(`there is no ${String(path)}`);
+}
+
+function replace(doc: unknown, path: unknown, value: unknown): unknown {
+  if (path === '') {
+    if (!isContainer(value)) throw refused('an object is replaced by an object');
+    return value;
+  }
+  const { parent, key } = place(doc, path);
+  set(parent, Array.isArray(parent) ? indexIn(key, parent.length) : key, value);
   return doc;
 }
 
-function remove(doc: unknown, path: string): unknown {
-  const parts = pointer(path);
-  const key = parts.at(-1);
-  if (key === undefined) return null;
-  const parent = parentOf(doc, parts);
-  child(parent, key);
-  if (Array.isArray(parent)) parent.splice(Number(key), 1);
-  else delete parent[key];
-  return doc;
-}
-
-function replace(doc: unknown, path: string, value: unknown): unknown {
-  const parts = pointer(path);
-  const key = parts.at(-1);
-  if (key === undefined) return value;
-  const parent = parentOf(doc, parts);
-  child(parent, key);
-  if (Array.isArray(parent)) parent[Number(key)] = value;
-  else parent[key] = value;
-  return doc;
-}
-
-function applyOne(doc: unknown, o: Operation): unknown {
-  switch (o.op) {
+/** @returns the document: a new one where it is replaced */
+function applyOne(doc: unknown, { op, path, from, value = null }: Operation): unknown {
+  switch (op) {
     case 'add':
-      return add(doc, o.path, o.value);
+      add(doc, path, value);
+      return doc;
     case 'remove':
-      return remove(doc, o.path);
+      remove(doc, path);
+      return doc;
     case 'replace':
-      return replace(doc, o.path, o.value);
+      return replace(doc, path, value);
     case 'move': {
-      const value = read(doc, o.from ?? '');
-      return add(remove(doc, o.from ?? ''), o.path, value);
+      const moved = read(doc, from);
+      remove(doc, from);
+      add(doc, path, moved);
+      return doc;
     }
     case 'copy':
-      return add(doc, o.path, copyJson(read(doc, o.from ?? '')));
+      add(doc, path, copyJson(read(doc, from)));
+      return doc;
     case 'test':
-      if (!holds(doc, o.path, o.value)) throw refused(`testing path ${o.path} failed`);
+      if (!sameJson(path === '' ? doc : read(doc, path), value)) throw refused(`testing path ${path} failed`);
       return doc;
     default:
-      throw refused(`Unexpected kind: ${o.op}`);
+      throw refused(`Unexpected kind: ${typeof op === 'string' ? op : 'unknown'}`);
   }
 }
 
-/** RFC 6902. Works on a copy. @throws StatusError 422 when an operation does not apply, 413 on too many */
+/**
+ * RFC 6902, read as Kubernetes reads it: an index below zero counts from the end, what an object does not have is null to
+ * a test and to a copy, and may be replaced. Works on a copy.
+ * @throws StatusError 422 when an operation does not apply, 400 when one is none, 413 on too many
+ */
 export function jsonPatch(doc: unknown, operations: readonly Operation[]): unknown {
   if (operations.length > MAX_OPERATIONS) {
     throw errors.tooLarge(

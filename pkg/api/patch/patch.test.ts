@@ -39,13 +39,70 @@ describe('JSON patch', () => {
   ])('%j as the oracle', (ops) => {
     expect(jsonPatch(doc, ops)).toEqual(oracle(structuredClone(doc), ops as OracleOperation[]).newDocument);
   });
-  test.each<[Operation]>([
+  // As the Go server answers, beside which these were tried.
+  test.each<[Operation[], object]>([
+    [[{ op: 'add', path: '/list/-1', value: 9 }], { list: [1, 2, 3, 9] }],
+    [[{ op: 'add', path: '/list/-4', value: 9 }], { list: [9, 1, 2, 3] }],
+    [[{ op: 'remove', path: '/list/-1' }], { list: [1, 2] }],
+    [[{ op: 'replace', path: '/list/-3', value: 9 }], { list: [9, 2, 3] }],
+    [[{ op: 'replace', path: '/list/+01', value: 9 }], { list: [1, 9, 3] }],
+    [
+      [
+        { op: 'test', path: '/list/-1', value: 3 },
+        { op: 'copy', from: '/list/-1', path: '/list/0' },
+      ],
+      { list: [3, 1, 2, 3] },
+    ],
+    [[{ op: 'move', from: '/list/0', path: '/list/-1' }], { list: [2, 3, 1] }],
+    [[{ op: 'replace', path: '/none', value: 1 }], { none: 1 }],
+    [[{ op: 'replace', path: '/o/none', value: 1 }], { o: { ...doc.o, none: 1 } }],
+    [[{ op: 'copy', from: '/none', path: '/c' }], { c: null }],
+    [
+      [
+        { op: 'add', path: '/c' },
+        { op: 'test', path: '/c' },
+      ],
+      { c: null },
+    ],
+    [[{ op: 'test', path: '/none', value: null }], {}],
+    [[{ op: 'test', path: '', value: doc }], {}],
+    [[{ op: 'add', path: '/__proto__', value: 1 }], JSON.parse('{ "__proto__": 1 }') as object],
+  ])('%j as Kubernetes', (ops, changed) => {
+    const after = jsonPatch(doc, ops) as object;
+    expect(Object.entries(after).sort()).toEqual([...Object.entries({ ...doc, ...changed })].sort());
+  });
+  test('a whole object is replaced by another one', () =>
+    expect(jsonPatch(doc, [{ op: 'replace', path: '', value: { b: 1 } }])).toEqual({ b: 1 }));
+  test.each<[Partial<Operation>]>([
     [{ op: 'remove', path: '/none' }],
     [{ op: 'test', path: '/a', value: 2 }],
+    [{ op: 'test', path: '/a' }],
+    [{ op: 'test', path: '/none', value: 1 }],
+    [{ op: 'test', path: '/none/x', value: null }],
+    [{ op: 'test', path: '/list/3', value: null }],
     [{ op: 'add', path: '/list/9', value: 1 }],
-    [{ op: 'replace', path: '/none', value: 1 }],
+    [{ op: 'add', path: '/list/-5', value: 1 }],
+    [{ op: 'remove', path: '/list/-4' }],
+    [{ op: 'replace', path: '/list/-4', value: 1 }],
+    [{ op: 'replace', path: '/list/-', value: 1 }],
+    [{ op: 'add', path: '/list/1.0', value: 1 }],
+    [{ op: 'add', path: '/list/', value: 1 }],
+    [{ op: 'replace', path: '/none/x', value: 1 }],
+    [{ op: 'replace', path: '/a/x', value: 1 }],
+    [{ op: 'move', from: '/none', path: '/c' }],
+    [{ op: 'move', from: '/o', path: '/o/a' }],
+    [{ op: 'move', from: '', path: '/c' }],
+    [{ op: 'copy', from: '', path: '/c' }],
+    [{ op: 'copy', path: '/c' }],
+    [{ op: 'add', path: '', value: {} }],
+    [{ op: 'remove', path: '' }],
+    [{ op: 'replace', path: '', value: 1 }],
+    [{ op: 'add', value: 1 }],
     [{ op: 'spin', path: '/a' }],
-  ])('%j is refused', (op) => expect(() => jsonPatch(doc, [op])).toThrow());
+    [{ path: '/a', value: 1 }],
+  ])('%j is refused', (op) =>
+    expect(() => jsonPatch(doc, [op as Operation])).toThrow('the server rejected our request'),
+  );
 });
 
 test('merge patch', () => {

@@ -240,6 +240,21 @@ describe('patches at fault', () => {
     await wire.ok('PATCH', pathOf('map'), patch, { headers });
   });
 
+  test('a JSON patch counts from the end, and replaces what is not there', async () => {
+    const headers = { 'content-type': 'application/json-patch+json' };
+    const containers = '/spec/template/spec/containers';
+    const patch = [
+      { op: 'copy', from: `${containers}/-1`, path: `${containers}/-` },
+      { op: 'replace', path: `${containers}/-1/name`, value: 'last' },
+      { op: 'replace', path: '/spec/minReadySeconds', value: 5 },
+    ];
+    const { spec } = await wire.ok<Obj>('PATCH', `${pathOf('deployment')}?dryRun=All`, patch, { headers });
+    expect(spec).toMatchObject({
+      minReadySeconds: 5,
+      template: { spec: { containers: [expect.anything(), { name: 'last' }] } },
+    });
+  });
+
   test('a content type that is none is no accident', async () => {
     const answer = await wire.fails('PATCH', pathOf('map'), { body: {}, headers: { 'content-type': '' } });
     expect([answer.code, answer.reason]).toEqual([415, 'UnsupportedMediaType']);
