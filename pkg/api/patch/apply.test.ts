@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Deployments, Pods } from '../kinds/index.ts';
+import { Deployments, Events, NetworkPolicies, Pods, PriorityClasses } from '../kinds/index.ts';
 import type { StatusError } from '../meta/errors.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../meta/objectmeta.ts';
 import { applyDefaults } from '../schema/defaults.ts';
+import type { ObjectSchema } from '../schema/schema.ts';
 import { applyPatch } from './apply.ts';
 import { trackUpdate } from './managedfields/track.ts';
 
@@ -315,6 +316,33 @@ describe('lists', () => {
     server.apply('kubectl', spec([container({ env: [{ name: 'B', value: '3' }] })]));
     expect(podSpec(server).containers[0]?.env).toEqual([...env, { name: 'B', value: '3' }]);
   });
+});
+
+test.each<[{ readonly schema: ObjectSchema }, Json, Json | undefined]>([
+  [Events, { involvedObject: { name: 'p' } }, { 'f:involvedObject': {} }],
+  [Events, { source: { component: 'c' } }, { 'f:source': { 'f:component': {} } }],
+  [Events, { reportingComponent: 'c' }, { 'f:reportingComponent': {} }],
+  [NetworkPolicies, { spec: { podSelector: {} } }, undefined],
+  [
+    NetworkPolicies,
+    { spec: { podSelector: { matchLabels: { a: 'b' } }, ingress: [] } },
+    { 'f:spec': { 'f:podSelector': {}, 'f:ingress': {} } },
+  ],
+  [PriorityClasses, { value: 0 }, undefined],
+  [PriorityClasses, { value: 1 }, { 'f:value': {} }],
+])('of a new object, what is written though it is not set belongs to nobody: %o', ({ schema }, fields, owned) => {
+  const made = { metadata: { name: 'o' }, ...fields } as KubeObject;
+  applyDefaults(schema, made);
+  const how = {
+    schema,
+    hasStatus: false,
+    managedFields: [],
+    manager: 'm',
+    subresource: '',
+    apiVersion: 'v1',
+    now: 'T',
+  };
+  expect(trackUpdate({ ...how, old: undefined, new: made })[0]?.fieldsV1).toEqual(owned);
 });
 
 test('an object without entries belongs to before-first-apply', () => {

@@ -44,6 +44,12 @@ test('events.k8s.io/v1 and v1 are the same events', async () => {
     deprecatedCount: 3,
     deprecatedSource: { component: 'me' },
   });
+  // Who reported it is always said, but in the newer form by these names only if somebody is named.
+  expect(await find('v1', 'events', 'new')).toMatchObject({ source: {} });
+  expect(await find('v1', 'events', 'old')).toMatchObject({ reportingComponent: '', reportingInstance: '' });
+  expect(await find('events.k8s.io/v1', 'events', 'new')).toMatchObject({ deprecatedSource: {} });
+  const unnamed = await find('events.k8s.io/v1', 'events', 'old');
+  expect(['reportingController', 'reportingInstance'].filter((f) => f in unnamed)).toEqual([]);
   const selected = await wire.ok<List>('GET', `${path('events.k8s.io/v1', 'events')}?fieldSelector=regarding.name%3Dq`);
   expect(selected.items.map((o) => o.metadata.name)).toEqual(['old']);
   const out = await cluster().kubectlOk(['get', 'events.v1.events.k8s.io']);

@@ -26,7 +26,7 @@ export const EventSchema = topLevel(PKG, 'Event', 'Something that happened to an
   involvedObject: req(2, ObjectReference, 'The object it is about.'),
   reason: f(3, str, 'Short reason, in CamelCase.'),
   message: f(4, str, 'What happened, for people.'),
-  source: f(5, EventSource, 'Who reported it.'),
+  source: f(5, EventSource, 'Who reported it.', { default: {} }),
   firstTimestamp: f(6, time, 'When it was first seen.'),
   lastTimestamp: f(7, time, 'When it was last seen.'),
   count: f(8, int32, 'How often it was seen.'),

@@ -16,7 +16,7 @@ const EventV1Schema = topLevel('io.k8s.api.events.v1', 'Event', 'Something that 
   related: f(9, ObjectReference, 'A second object involved.'),
   note: f(10, str, 'What happened, for people.'),
   type: f(11, str, 'Normal or Warning.'),
-  deprecatedSource: f(12, EventSource, 'Who reported it, as core events say it.'),
+  deprecatedSource: f(12, EventSource, 'Who reported it, as core events say it.', { default: {} }),
   deprecatedFirstTimestamp: f(13, time, 'When it was first seen, as core events say it.'),
   deprecatedLastTimestamp: f(14, time, 'When it was last seen, as core events say it.'),
   deprecatedCount: f(15, int32, 'How often it was seen, as core events say it.'),
@@ -34,6 +34,14 @@ const { toStored, fromStored } = renamed({
   deprecatedCount: 'count',
 });
 
+/** Who reported it is written in v1 even where nobody is named, but not here. */
+function shown(o: KubeObject): KubeObject {
+  const event = fromStored(o) as EventV1;
+  if (event.reportingController === '') delete event.reportingController;
+  if (event.reportingInstance === '') delete event.reportingInstance;
+  return event;
+}
+
 /** events.k8s.io/v1: the same events as v1 has, under newer names. */
 export const EventsV1 = defineKind<EventV1>({
   group: 'events.k8s.io',
@@ -43,7 +51,7 @@ export const EventsV1 = defineKind<EventV1>({
   shortNames: ['ev'],
   createOnUpdate: true,
   schema: EventV1Schema,
-  storedAs: { kind: Events as never, toStored: (o) => toStored(o), fromStored: (o: KubeObject) => fromStored(o) },
+  storedAs: { kind: Events as never, toStored: (o) => toStored(o), fromStored: shown as (o: KubeObject) => EventV1 },
   fields: {
     ...Object.fromEntries(EVENT_SUBJECT_FIELDS.map((k) => [`regarding.${k}`, (o: EventV1) => o.regarding?.[k] ?? ''])),
     reason: (o) => o.reason ?? '',

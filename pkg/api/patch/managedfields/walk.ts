@@ -1,5 +1,5 @@
 import { sameJson } from '../../meta/equal.ts';
-import type { Schema } from '../../schema/schema.ts';
+import type { AnyField, Schema } from '../../schema/schema.ts';
 import { type FieldSet, isEmptySet, isMember, LEAF, withSelf } from './fieldset.ts';
 import {
   Duplicates,
@@ -64,6 +64,15 @@ function wholeSet(schema: Schema | undefined, value: unknown): FieldSet {
   return any ? set : LEAF;
 }
 
+/** The field is written though nobody has set it: Go has a zero value where it has no pointer. */
+function isUnset(field: AnyField | undefined, value: unknown, below: FieldSet): boolean {
+  if (field?.default === undefined) return false;
+  if (isObject(value) && isObject(field.default)) {
+    return shapeOf(field.schema, value) ? isEmptySet(below) : Object.keys(value).length === 0;
+  }
+  return field.required && field.default === value && !value;
+}
+
 /** The fields of a new object. Its outer structs (spec, template…) are always there and belong to nobody. */
 export function createdSet(schema: Schema | undefined, value: unknown): FieldSet {
   const shape = shapeOf(schema, value);
@@ -71,7 +80,9 @@ export function createdSet(schema: Schema | undefined, value: unknown): FieldSet
   const set: Growing = {};
   for (const k in value as Json) {
     const v = (value as Json)[k];
-    if (v !== undefined) set[fieldElement(shape, k)] = createdSet(shape.fields[k]?.schema, v);
+    if (v === undefined) continue;
+    const below = createdSet(shape.fields[k]?.schema, v);
+    if (!isUnset(shape.fields[k], v, below)) set[fieldElement(shape, k)] = below;
   }
   return set;
 }
