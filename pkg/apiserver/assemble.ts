@@ -34,6 +34,7 @@ import { serveKinds, serveMeasured } from './registry/builtin.ts';
 import { Deleter } from './registry/deleter.ts';
 import { type Resource, ResourceTable } from './registry/resource.ts';
 import { ObjectStore } from './registry/store.ts';
+import { versionsIn } from './registry/versions.ts';
 import { Writer } from './registry/writer.ts';
 import { Dispatcher } from './rest/dispatch.ts';
 import { WriteHandlers } from './rest/write.ts';
@@ -132,7 +133,8 @@ function openWritePath(o: ApiServerOptions, registry: Registry): WritePath {
   const allocator = new ServiceAllocator(storage, resources, { serviceCidrs, nodePorts, clock });
   const admission = recommendedAdmission({ ...registry, clock, logger });
   const quotas = new QuotaKeeper({ resources, storage, clock, logger });
-  const writer = new Writer({ storage, clock, admission: admission.objects, hooks: [allocator, quotas] });
+  const hooks = [allocator, quotas];
+  const writer = new Writer({ storage, clock, admission: admission.objects, hooks, versions: versionsIn(resources) });
   return { admission, allocator, quotas, writer, writes: new WriteHandlers(writer), deleter: new Deleter(writer) };
 }
 

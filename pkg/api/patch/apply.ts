@@ -6,7 +6,7 @@ import { type Conflict, conflictError } from './managedfields/conflicts.ts';
 import { setIn, storedEntries } from './managedfields/entries.ts';
 import { difference, type FieldSet, intersection, isEmptySet, LEAF, sameSet, union } from './managedfields/fieldset.ts';
 import { overlay } from './managedfields/overlay.ts';
-import { ownable, settle, trackUpdate } from './managedfields/track.ts';
+import { changesByVersion, type InVersion, ownable, settle, trackUpdate } from './managedfields/track.ts';
 import { appliedSet, compare, removeFields, withNamedFields } from './managedfields/walk.ts';
 
 export interface ApplyRequest {
@@ -24,6 +24,8 @@ export interface ApplyRequest {
   readonly subresource: string;
   /** RFC 3339. */
   readonly now: string;
+  /** For other managers, who may have written in other versions. */
+  readonly inVersion?: InVersion | undefined;
 }
 
 export interface Applied {
@@ -98,9 +100,14 @@ export function applyPatch(r: ApplyRequest): Applied {
 
   const before = ownable(live, r.hasStatus, r.subresource);
   const after = ownable(object, r.hasStatus, r.subresource);
-  const { changed, removed } = r.live ? compare(r.schema, before, after) : { changed: {}, removed: {} };
+  const here = r.live ? compare(r.schema, before, after) : { changed: {}, removed: {} };
+  const changesIn = changesByVersion({ ...r, old: live, new: object }, [[r.apiVersion, here]]);
   const conflicts: Conflict[] = [];
-  const left = others.map((entry) => {
+  const left = others.flatMap((entry) => {
+    const changes = changesIn(entry.apiVersion);
+    // Nobody can write in its version any more.
+    if (!changes) return [];
+    const { changed, removed } = changes;
     const fields = intersection(setIn(entry), changed);
     if (!isEmptySet(fields)) conflicts.push({ entry, fields });
     const rest = difference(difference(setIn(entry), changed), removed);

@@ -7,7 +7,7 @@ import type { FieldError } from '#api/meta/fielderrors.ts';
 import type { KubeObject, ObjectMeta, Stored } from '#api/meta/objectmeta.ts';
 import { apiTime } from '#api/meta/time.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#api/meta/validate-meta.ts';
-import { type TrackRequest, trackUpdate } from '#api/patch/managedfields/track.ts';
+import { type InVersion, type TrackRequest, trackUpdate } from '#api/patch/managedfields/track.ts';
 import { applyDefaults } from '#api/schema/defaults.ts';
 import { type ObjectSchema, resolveLazy } from '#api/schema/schema.ts';
 import type { Clock } from '#async/clock.ts';
@@ -18,6 +18,7 @@ import { keepSystemMeta } from './kept-meta.ts';
 import { generatedName } from './names.ts';
 import { objectKey, type Resource } from './resource.ts';
 import { type Encoded, ObjectStore, outcomeUnknown } from './store.ts';
+import { asAsked } from './versions.ts';
 
 /** Side resources a write needs, such as a Service's cluster IP. `undo` is called when the write has failed for sure. */
 export interface WriteHook {
@@ -41,6 +42,8 @@ export interface WriterDeps {
   readonly clock: Clock;
   readonly admission: Admission;
   readonly hooks: readonly WriteHook[];
+  /** Default: all versions call fields the same. */
+  readonly versions?: (resource: Resource) => InVersion;
 }
 
 /** A write of one object: who, where, and how. */
@@ -116,7 +119,7 @@ export class Writer {
     const undo = await this.#before(target, object, undefined);
     try {
       if (!object.metadata?.managedFields?.some((f) => f.operation === 'Apply')) {
-        this.#track(target, object, undefined, target.asked && (await asAsked(target, object, undefined)));
+        this.#track(target, object, undefined, target.asked && (await asAsked(target.asked, object, undefined)));
       }
       // A kind may have given a name to what has none.
       const named = object.metadata?.name ?? '';
@@ -203,7 +206,7 @@ export class Writer {
     this.#reject(resource, object, problems);
     await admission?.validate(attributes);
     if (changed && target.subresource === '') options.warnings.push(...(kind.warnings?.(object) ?? []));
-    this.#track(target, object, old, target.asked && (await asAsked(target, object, old)));
+    this.#track(target, object, old, target.asked && (await asAsked(target.asked, object, old)));
     return sameObject(object, old) ? undefined : object;
   }
 
@@ -304,7 +307,8 @@ export class Writer {
       subresource,
       apiVersion: resource.apiVersion,
       now: apiTime(this.deps.clock.now()),
-      ...(asked ? { asked } : {}),
+      inVersion: this.deps.versions?.(resource),
+      asked,
     });
   }
 
@@ -336,19 +340,6 @@ export class Writer {
 
 /** The version the client asked for has a schema of its own, which alone decides; that of the stored version is not asked. */
 const checkedBefore = ({ asked }: Target): boolean => asked?.kind.custom === true;
-
-/** A change as the version shows it that the client asked for: by its names the client owns what it writes. */
-async function asAsked(
-  { asked }: Target,
-  object: KubeObject,
-  old: Stored<KubeObject> | undefined,
-): Promise<TrackRequest['asked']> {
-  const { storedAs, kind, apiVersion } = asked ?? {};
-  if (!storedAs || !kind || !apiVersion) return undefined;
-  // The copy keeps the resourceVersion that conversions may want, and what is new has none.
-  const shown = await storedAs.fromStored(copyJson(object) as Stored<KubeObject>);
-  return { schema: kind.schema, old: old && (await storedAs.fromStored(copyJson(old))), new: shown, apiVersion };
-}
 
 /** Fills in what is constant in a status. The rest of the object is that of the cache, and has it already. */
 function defaultStatus({ fields }: ObjectSchema, status: unknown): void {

@@ -5,6 +5,7 @@ import { forbidden, invalid, required } from '#api/meta/fielderrors.ts';
 import type { KubeObject, Stored } from '#api/meta/objectmeta.ts';
 import { applyPatch } from '#api/patch/apply.ts';
 import { jsonPatch, type Operation } from '#api/patch/json-patch.ts';
+import type { InVersion } from '#api/patch/managedfields/track.ts';
 import { mergePatch } from '#api/patch/merge-patch.ts';
 import { strategicMerge } from '#api/patch/strategic-merge.ts';
 import { type Decoded, decodeObject } from '#api/schema/decode.ts';
@@ -132,6 +133,8 @@ export interface ApplyHow {
   readonly subresource: string;
   /** RFC 3339. */
   readonly now: string;
+  /** How objects look in other versions of the resource. */
+  readonly inVersion?: InVersion | undefined;
 }
 
 /** The object after a server-side apply over `live` (undefined: it is created). @throws StatusError 409 on conflicts */
@@ -152,6 +155,7 @@ export function applyOver(
     apiVersion: resource.apiVersion,
     subresource: how.subresource,
     now: how.now,
+    inVersion: how.inVersion,
   });
   const object = result.object as KubeObject;
   object.metadata = { ...object.metadata, managedFields: result.managedFields };

@@ -197,8 +197,10 @@ export class WriteHandlers {
   }
 
   /** What a server-side apply request says of itself beside its body. */
-  howToApply(ctx: RequestContext, { options, subresource }: Target): ApplyHow {
-    return { options, force: isSet(ctx.query, 'force'), subresource, now: apiTime(this.#writer.deps.clock.now()) };
+  howToApply(ctx: RequestContext, { options, subresource, resource }: Target): ApplyHow {
+    const { clock, versions } = this.#writer.deps;
+    const force = isSet(ctx.query, 'force');
+    return { options, force, subresource, now: apiTime(clock.now()), inVersion: versions?.(resource) };
   }
 
   async #apply(ctx: RequestContext, target: Target): Promise<Answer> {

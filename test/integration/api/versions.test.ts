@@ -106,6 +106,31 @@ test('autoscaling/v1 keeps in annotations what it has no fields for', async () =
   expect(await cluster().kubectlOk(['get', 'hpa.v1.autoscaling'])).toContain('Deployment/d');
 });
 
+test('managers own fields by the names of the version they wrote in, whatever version others write in', async () => {
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' };
+  const spec = { scaleTargetRef, maxReplicas: 5, targetCPUUtilizationPercentage: 70 };
+  const hpa = (version: string): string => `${path(`autoscaling/${version}`, 'horizontalpodautoscalers')}/owned`;
+  const headers = { 'content-type': 'application/apply-patch+yaml' };
+  const applied = (version: string, wanted: object) => ({
+    ...{ apiVersion: `autoscaling/${version}`, kind: 'HorizontalPodAutoscaler', metadata: { name: 'owned' } },
+    spec: wanted,
+  });
+  await wire.ok('PATCH', `${hpa('v1')}?fieldManager=a`, applied('v1', spec), { headers });
+  const target = { type: 'Utilization', averageUtilization: 80 };
+  const metrics = [{ type: 'Resource', resource: { name: 'cpu', target } }];
+  const body = applied('v2', { metrics });
+  const refused = await wire.fails('PATCH', `${hpa('v2')}?fieldManager=b`, { body, headers });
+  expect([refused.code, refused.message]).toEqual([
+    409,
+    expect.stringContaining('conflict with "a": .spec.targetCPUUtilizationPercentage'),
+  ]);
+  const { metadata } = await wire.ok('PATCH', `${hpa('v2')}?fieldManager=c`, { spec: { metrics } });
+  expect(metadata.managedFields?.map((f) => [f.manager, f.fieldsV1])).toEqual([
+    ['a', { 'f:spec': { 'f:maxReplicas': {}, 'f:scaleTargetRef': expect.anything() } }],
+    ['c', { 'f:spec': { 'f:metrics': {} } }],
+  ]);
+});
+
 test('discovery.k8s.io/v1beta1 puts zone and node into the topology', async () => {
   const slice = {
     metadata: { name: 's' },

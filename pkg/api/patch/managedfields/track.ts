@@ -2,7 +2,7 @@ import type { KubeObject, ManagedFieldsEntry } from '../../meta/objectmeta.ts';
 import type { ObjectSchema } from '../../schema/schema.ts';
 import { setIn, startingEntries, storedEntries } from './entries.ts';
 import { difference, isEmptySet, union } from './fieldset.ts';
-import { compare, createdSet } from './walk.ts';
+import { type Comparison, compare, createdSet } from './walk.ts';
 
 /** Fields no manager owns: identity and what the server keeps ("Server-Side Apply", field management). */
 const UNOWNED_META: ReadonlySet<string> = new Set([
@@ -37,6 +37,15 @@ export function ownable(o: KubeObject, hasStatus: boolean, subresource: string):
   return out as KubeObject;
 }
 
+/** How objects look in another version, by whose names a manager owns fields. */
+export interface VersionView {
+  readonly schema: ObjectSchema;
+  readonly shown: (o: KubeObject) => KubeObject;
+}
+
+/** @returns null where there is no such version, or no more; undefined where fields have the same names in it */
+export type InVersion = (apiVersion: string) => VersionView | null | undefined;
+
 export interface TrackRequest {
   readonly schema: ObjectSchema;
   readonly hasStatus: boolean;
@@ -52,6 +61,8 @@ export interface TrackRequest {
   readonly now: string;
   /** The same change as the version shows it that the writer speaks, if that is another one. */
   readonly asked?: Pick<TrackRequest, 'schema' | 'old' | 'new' | 'apiVersion'> | undefined;
+  /** For other managers, who may have written in further versions. */
+  readonly inVersion?: InVersion | undefined;
 }
 
 /**
@@ -83,6 +94,29 @@ function changesOf(
     : { changed: createdSet(schema, now), removed: {} };
 }
 
+/**
+ * What a write changes by the names of each version.
+ * @param known by those that are known already; where nothing is said of names, the first of them
+ * @returns a function that gives undefined for what is no version
+ */
+export function changesByVersion(
+  how: Pick<TrackRequest, 'hasStatus' | 'subresource' | 'inVersion' | 'old' | 'new'>,
+  known: readonly (readonly [apiVersion: string, Comparison])[],
+): (apiVersion: string | undefined) => Comparison | undefined {
+  const found = new Map<string, Comparison | undefined>(known);
+  return (apiVersion = '') => {
+    if (!found.has(apiVersion)) {
+      const view = how.inVersion?.(apiVersion);
+      const { old, new: next } = how;
+      const changes = view
+        ? changesOf(how, { schema: view.schema, old: old && view.shown(old), new: view.shown(next) })
+        : known[0]?.[1];
+      found.set(apiVersion, view === null ? undefined : changes);
+    }
+    return found.get(apiVersion);
+  };
+}
+
 /** managedFields after an ordinary write: the writer owns what it changed, and nobody owns what is gone. */
 export function trackUpdate(r: TrackRequest): ManagedFieldsEntry[] {
   // Entries that are the stored object's own come from an ordinary write after that apply.
@@ -92,8 +126,10 @@ export function trackUpdate(r: TrackRequest): ManagedFieldsEntry[] {
   if (isEmptySet(stored.changed) && isEmptySet(stored.removed)) return [...entries];
   const { apiVersion } = r.asked ?? r;
   const { changed, removed } = r.asked ? changesOf(r, r.asked) : stored;
-  const lost = union(changed, removed);
-  const lostElsewhere = r.asked ? union(stored.changed, stored.removed) : lost;
+  const changesIn = changesByVersion(r, [
+    [r.apiVersion, stored],
+    [apiVersion, { changed, removed }],
+  ]);
   const kept: ManagedFieldsEntry[] = [];
   let mine: ManagedFieldsEntry | undefined;
   for (const e of entries) {
@@ -101,7 +137,10 @@ export function trackUpdate(r: TrackRequest): ManagedFieldsEntry[] {
       mine = e;
       continue;
     }
-    const left = difference(setIn(e), e.apiVersion === apiVersion ? lost : lostElsewhere);
+    const lost = changesIn(e.apiVersion);
+    // Nobody can write in its version any more.
+    if (!lost) continue;
+    const left = difference(difference(setIn(e), lost.changed), lost.removed);
     kept.push(left === e.fieldsV1 ? e : { ...e, fieldsV1: left });
   }
   kept.push({
