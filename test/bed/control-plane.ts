@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hostPort } from '#api/meta/ip.ts';
 import { authorityFile } from '#pki/pki.ts';
 import { renderLoadBalancer } from '../../deploy/loadbalancer.ts';
-import { adminTls, bin, etcdSocket, etcdTls, type Layout } from './layout.ts';
+import { adminTls, bin, etcdAccess, etcdSocket, etcdTls, type Layout } from './layout.ts';
 import { probe } from './net.ts';
 import { ManagedProcess } from './process.ts';
 import { waitFor } from './wait.ts';
@@ -71,7 +71,7 @@ export function etcdMembers(layout: Layout, extra: ExtraFlags): ManagedProcess[]
 
 /** What an API server of the bed is told, whoever made it. */
 export const apiServerFlags = (layout: Layout, port: number): string[] => [
-  ...['--etcd-servers', layout.etcd.map((m) => `unix://${m.socket}`).join(',')],
+  ...['--etcd-servers', etcdAccess(layout).sockets.join(',')],
   ...['--bind-address', '127.0.0.1', '--secure-port', String(port)],
   ...pair(layout, 'apiserver', '--tls-cert-file', '--tls-private-key-file'),
   ...['--client-ca-file', ca(layout, 'client')],

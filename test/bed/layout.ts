@@ -128,6 +128,8 @@ export const etcdTls = (layout: Layout): ProbeTls => tls(layout, authorityFile('
 /** Where etcd's members are for those who come by the network, and files to be let in by. */
 export interface EtcdAccess {
   readonly endpoints: readonly string[];
+  /** URLs of the members' sockets, by which the API servers come. */
+  readonly sockets: readonly string[];
   readonly caFile: string;
   readonly certFile: string;
   readonly keyFile: string;
@@ -135,6 +137,7 @@ export interface EtcdAccess {
 
 export const etcdAccess = (layout: Layout): EtcdAccess => ({
   endpoints: layout.etcd.map((m) => `https://localhost:${m.client}`),
+  sockets: layout.etcd.map((m) => `unix://${m.socket}`),
   caFile: layout.pki(`${authorityFile('etcd-client')}.crt`),
   certFile: layout.pki('apiserver-etcd-client.crt'),
   keyFile: layout.pki('apiserver-etcd-client.key'),

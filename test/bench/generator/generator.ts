@@ -7,12 +7,8 @@ import type { Needle, WatchResult } from './watchers.ts';
 
 export interface EtcdCommand {
   readonly do: 'etcd';
-  readonly etcd: {
-    readonly endpoints: readonly string[];
-    readonly caFile: string;
-    readonly certFile: string;
-    readonly keyFile: string;
-  };
+  /** URLs of sockets. */
+  readonly endpoints: readonly string[];
   readonly count: number;
   readonly lanes: number;
   /** Size of a value. */

@@ -16,7 +16,7 @@ function targetOrThrow(): Target {
 
 /** Lanes that create keys through the storage layer, without API server: the bound for creates. */
 async function createKeys(c: EtcdCommand): Promise<number> {
-  const storage = await openEtcd(c.etcd);
+  const storage = await openEtcd({ endpoints: c.endpoints });
   try {
     const value = Buffer.alloc(c.bytes, 'x');
     const run = async (prefix: string, count: number): Promise<number> => {
