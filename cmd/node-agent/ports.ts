@@ -24,7 +24,7 @@ const ENDING_MS = 5_000;
 export async function openPorts(base: Base): Promise<Ports> {
   const { f, checked, client, clock, logger, runtime, view, pods, stats } = base;
   const registry = processRegistry();
-  const health = await startHealthServer({ address: f.healthAddress, checks: {}, registry });
+  const probed = await startHealthServer({ address: f.healthAddress, checks: {}, registry });
   const files = new FileUse({ runtime, exec: systemExec, clock, filesOf: (uid, v) => filesOf(f.rootDir, uid, v) });
   const withFiles = async () => {
     const usage = await stats.measure();
@@ -39,6 +39,7 @@ export async function openPorts(base: Base): Promise<Ports> {
     clock,
     log: logger,
     streams,
+    health: probed.health,
     ...reviewedAccess({ client, clock, nodeName: f.nodeName }),
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
     metricPages: {
@@ -52,7 +53,7 @@ export async function openPorts(base: Base): Promise<Ports> {
     async close() {
       await server.close();
       await Promise.race([streams.settled(), clock.sleep(ENDING_MS)]);
-      await health.close();
+      await probed.close();
     },
   };
 }

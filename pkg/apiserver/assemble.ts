@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { Pods, type Service, Services } from '#api/kinds/index.ts';
 import type { Clock } from '#async/clock.ts';
+import { HealthPages } from '#process/health-pages.ts';
 import type { Logger } from '#process/logger.ts';
 import { processRegistry } from '#process/metrics.ts';
 import type { Storage } from '#storage/storage.ts';
@@ -212,7 +213,7 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
   const metrics = processRegistry();
   const { clientCa, ...serving } = o.tls;
   const proxied = o.frontProxies && requestHeaders(o.frontProxies, clientCa);
-  const etcd = (): Promise<void> => storage.health(HEALTH_TIMEOUT_MS);
+  const ready = { etcd: () => storage.health(HEALTH_TIMEOUT_MS), 'informer-sync': upkeep.loaded };
   const app = buildServer({
     ...{ agentTls, flow, authorizer, resources, dispatcher, aggregator, watchers, clock, logger, serverAddress },
     tls: { ...serving, clientCas: [clientCa, ...(o.frontProxies ? [o.frontProxies.ca] : [])] },
@@ -220,8 +221,7 @@ export async function assembleApiServer(o: ApiServerOptions): Promise<ApiServer>
     ...(audit ? { audit } : {}),
     issuer: issuerDocuments(o.serviceAccounts.publicKey, o.serviceAccounts.issuer, serverAddress),
     connectAdmission: path.admission.connections,
-    live: { ping: () => {} },
-    ready: { ping: () => {}, etcd, 'informer-sync': upkeep.loaded },
+    health: new HealthPages({ livez: {}, readyz: ready, healthz: ready }),
     metrics: apiMetrics(metrics, () => watchers.size, flow),
     registry: metrics,
   });

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Registry } from 'prom-client';
 import { errors, StatusError } from '#api/meta/errors.ts';
 import type { Clock } from '#async/clock.ts';
+import type { HealthPages } from '#process/health-pages.ts';
 import type { Logger } from '#process/logger.ts';
 import { versionInfo } from '#process/version.ts';
 import { admitConnection } from './admission/connect.ts';
@@ -18,7 +19,7 @@ import type { Authorizer } from './authz/rules.ts';
 import { discoveryOf } from './discovery/documents.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { Classified, FlowControl } from './flow/control.ts';
-import { type HealthChecks, healthRoutes } from './health.ts';
+import { healthRoutes } from './health.ts';
 import { type ApiMetrics, resourceLabel } from './metrics.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import type { BackendTls } from './proxy/backend.ts';
@@ -55,8 +56,7 @@ export interface ServerDeps {
   readonly flow: FlowControl;
   readonly audit?: AuditLog;
   readonly watchers: WatcherSet;
-  readonly live: HealthChecks;
-  readonly ready: HealthChecks;
+  readonly health: HealthPages;
   readonly metrics: ApiMetrics;
   readonly registry: Registry;
   readonly clock: Clock;
@@ -123,7 +123,7 @@ function nonResourceRoutes(app: FastifyInstance, deps: ServerDeps): void {
       if (elsewhere) return handOver(deps, { name: elsewhere, user, body: NO_BODY }, request, reply);
       return undefined;
     });
-    healthRoutes(scope, deps.live, deps.ready);
+    healthRoutes(scope, deps.health);
     scope.get('/version', () => versionInfo);
     scope.get('/metrics', async (_q, reply) =>
       reply.type(deps.registry.contentType).send(await deps.registry.metrics()),

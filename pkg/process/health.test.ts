@@ -1,6 +1,7 @@
 import { Counter, Registry } from 'prom-client';
 import { afterEach, expect, test } from 'vitest';
-import { type Checks, type HealthServer, startHealthServer } from './health.ts';
+import { type HealthServer, startHealthServer } from './health.ts';
+import type { Checks } from './health-pages.ts';
 
 let server: HealthServer | undefined;
 afterEach(() => server?.close());
@@ -32,6 +33,31 @@ test('not ready is not dead; a failed check says why, and can be excluded', asyn
   expect(await get('/livez')).toEqual([200, 'ok']);
   expect(await get('/readyz')).toEqual([500, '[+]ping ok\n[-]caches failed: no luck\nreadyz check failed\n']);
   expect(await get('/readyz?exclude=caches')).toEqual([200, 'ok']);
+});
+
+test('each check has a page of its own', async () => {
+  const get = await serve({ loop: broken }, { caches: () => Promise.resolve() });
+  expect(await get('/readyz/caches')).toEqual([200, 'ok']);
+  expect(await get('/livez/ping')).toEqual([200, 'ok']);
+  expect(await get('/livez/loop?verbose')).toEqual([500, '[-]loop failed: no luck\nlivez check failed\n']);
+  for (const path of ['/livez/caches', '/livez/constructor', '/livez/loop/more'])
+    expect((await get(path))[0], path).toBe(404);
+});
+
+test('what checks have found is told with those that ran, by page', async () => {
+  const get = await serve({ loop: broken });
+  await get('/livez');
+  await get('/livez?exclude=loop');
+  await get('/readyz/ping');
+  const lines = (await get('/metrics/slis'))[1].split('\n').filter((l) => l.startsWith('kubernetes_'));
+  expect(lines).toEqual([
+    'kubernetes_healthcheck{name="ping",type="livez"} 1',
+    'kubernetes_healthcheck{name="loop",type="livez"} 0',
+    'kubernetes_healthcheck{name="ping",type="readyz"} 1',
+    'kubernetes_healthchecks_total{name="ping",status="success",type="livez"} 2',
+    'kubernetes_healthchecks_total{name="loop",status="error",type="livez"} 1',
+    'kubernetes_healthchecks_total{name="ping",status="success",type="readyz"} 1',
+  ]);
 });
 
 test('a page of the program’s own stands in for the usual one', async () => {

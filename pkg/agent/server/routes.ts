@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errors } from '#api/meta/errors.ts';
+import { type HealthPages, NOT_FOUND } from '#process/health-pages.ts';
 import type { Logger } from '#process/logger.ts';
 import type { ContainerStreams, PodTarget } from '../streaming/backend.ts';
 import type { Gate, Subresource } from './gate.ts';
@@ -12,6 +13,7 @@ export interface RouteDeps {
   readonly streams: ContainerStreams;
   readonly gate: Gate;
   readonly log: Logger;
+  readonly health: HealthPages;
   /** The Prometheus page. */
   readonly metrics?: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** Further pages below /metrics/ by name, Prometheus text. */
@@ -36,7 +38,13 @@ export function addRoutes(app: FastifyInstance, deps: RouteDeps): void {
     }
     throw errors.pathNotFound();
   });
-  app.get('/healthz', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'));
+  for (const path of ['/healthz', '/healthz/:check', '/metrics/slis']) {
+    app.get(path, async (request, reply) => {
+      const { pathname, searchParams } = urlOf(request);
+      const { code, type, body } = (await deps.health.answer(pathname, searchParams)) ?? NOT_FOUND;
+      return reply.code(code).type(type).send(body);
+    });
+  }
   app.get('/pods', async () => deps.streams.pods());
   app.get('/metrics', async (_request, reply) => {
     if (!deps.metrics) throw errors.pathNotFound();

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { errors } from '#api/meta/errors.ts';
 import { createAuthority, issueCertificate, type PemPair } from '#pki/issue.ts';
+import { HealthPages } from '#process/health-pages.ts';
 import type { ContainerStreams, ExecRequest, LogOptions, ProcessSession } from '../streaming/backend.ts';
 import { type AgentServer, startAgentServer } from './server.ts';
 
@@ -66,6 +67,7 @@ beforeAll(async () => {
   nobody = await client('nobody', clientCa);
   stranger = await client('apiserver', otherCa, ['system:masters']);
   server = await startAgentServer({
+    health: new HealthPages({ healthz: {} }),
     address: '127.0.0.1',
     port: 0,
     tls: await issueCertificate({ commonName: 'n', usages: ['server'], hosts: ['127.0.0.1'] } as never, ca, now),
@@ -120,6 +122,13 @@ describe('who may do what', () => {
 });
 
 describe('plain requests', () => {
+  test('health, and what was found of it', async () => {
+    expect(await ask('/healthz')).toEqual({ code: 200, body: 'ok' });
+    expect(await ask('/healthz?verbose')).toEqual({ code: 200, body: '[+]ping ok\nhealthz check passed\n' });
+    expect([(await ask('/healthz/ping')).body, (await ask('/healthz/none')).code]).toEqual(['ok', 404]);
+    expect((await ask('/metrics/slis')).body).toContain('kubernetes_healthcheck{name="ping",type="healthz"} 1');
+  });
+
   test('logs with their options', async () => {
     const path =
       '/containerLogs/ns/p/c?follow=true&tailLines=5&timestamps=false&limitBytes=10&sinceSeconds=3&container=c';

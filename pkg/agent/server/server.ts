@@ -20,7 +20,9 @@ export interface ServingCertificate {
   readonly key: string | Buffer;
 }
 
-export interface AgentServerOptions extends GateOptions, Pick<RouteDeps, 'metrics' | 'metricPages' | 'stats'> {
+export interface AgentServerOptions
+  extends GateOptions,
+    Pick<RouteDeps, 'health' | 'metrics' | 'metricPages' | 'stats'> {
   /** IP address to listen on. */
   readonly address: string;
   /** 0: any free port. */

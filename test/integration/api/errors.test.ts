@@ -187,4 +187,9 @@ test('what there is to be asked, and how the server is', async () => {
     'readyz check passed',
     '',
   ]);
+  expect((await wire.raw('GET', '/readyz/informer-sync/')).body.toString()).toBe('ok');
+  expect((await wire.raw('GET', '/livez/none')).code).toBe(404);
+  const slis = (await wire.raw('GET', '/metrics/slis')).body.toString();
+  expect(slis).toContain('kubernetes_healthcheck{name="informer-sync",type="readyz"} 1\n');
+  expect(slis).toMatch(/kubernetes_healthchecks_total\{name="informer-sync",status="success",type="readyz"\} \d+\n/);
 });

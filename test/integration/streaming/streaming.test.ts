@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { HealthPages } from '#process/health-pages.ts';
 import { type AgentServer, startAgentServer } from '../../../pkg/agent/server/server.ts';
 import { createAuthority, issueCertificate } from '../../../pkg/pki/issue.ts';
 import { freePorts } from '../../bed/ports.ts';
@@ -31,6 +32,7 @@ beforeAll(async () => {
     organizations: ['system:masters'],
   });
   agent = await startAgentServer({
+    health: new HealthPages({ healthz: {} }),
     address: '127.0.0.1',
     port: 0,
     tls: serving,
