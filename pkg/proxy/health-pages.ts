@@ -1,5 +1,5 @@
 import type { Clock } from '#async/clock.ts';
-import type { Page } from '#process/health.ts';
+import type { Page } from '#process/health-pages.ts';
 import type { Proxier } from './proxier.ts';
 
 /** A change that is not in the kernel after this, two of kube-proxy's periods of 30 s, makes the proxy unhealthy; milliseconds. */

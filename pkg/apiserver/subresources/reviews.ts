@@ -3,6 +3,7 @@ import type { TokenReview } from '#api/kinds/index.ts';
 import { errors } from '#api/meta/errors.ts';
 import { type FieldError, invalid } from '#api/meta/fielderrors.ts';
 import type { KubeObject } from '#api/meta/objectmeta.ts';
+import { apiTime } from '#api/meta/time.ts';
 import type { RulesOf } from '../admission/rbac-escalation.ts';
 import type { TokenAuthenticator } from '../authn/authenticator.ts';
 import type { AuthorizationRequest, Authorizer } from '../authz/rules.ts';
@@ -127,8 +128,9 @@ export async function answerReview(
   const problems = [...(kind.validate?.(object) ?? []), ...elsewhere(ctx, object)];
   if (problems.length > 0) throw errors.invalid(resource.ref, object.metadata?.name ?? '', problems);
   const status = await handler(object);
-  // Nothing is stored: what it is known by is what the client says.
-  const { metadata = {} } = object;
+  // Nothing is stored: what it is known by is what the client says. Who asks of himself gets nothing back but the answer.
+  const own = kind.kind === 'SelfSubjectReview';
+  const metadata = own ? { creationTimestamp: apiTime(Date.now()) } : (object.metadata ?? {});
   const answer = { ...object, kind: kind.kind, apiVersion: resource.apiVersion, metadata, status } as KubeObject;
   return valueAnswer(ctx, kind.schema, answer, 201);
 }

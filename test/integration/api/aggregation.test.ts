@@ -355,7 +355,9 @@ describe('a front proxy before this server', () => {
 
   test('is believed with its certificate', async () => {
     const server = cluster().apiservers[0] ?? '';
-    const { body } = await as('front-proxy-client').ask('POST', path, { body: review, headers, server });
+    const asked = { ...review, metadata: { name: 'ignored' } };
+    const { body } = await as('front-proxy-client').ask('POST', path, { body: asked, headers, server });
+    expect(body.metadata).toEqual({ creationTimestamp: expect.any(String) });
     expect(body.status).toMatchObject({
       userInfo: { username: 'carol', groups: ['crew', 'system:authenticated'], extra: { rank: ['mate'] } },
     });
