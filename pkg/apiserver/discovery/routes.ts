@@ -37,7 +37,17 @@ function root(discovery: Discovery, core: boolean, legacy: () => string) {
   };
 }
 
-const ALWAYS = ['healthz', 'livez', 'metrics', 'metrics/slis', 'openapi/v2', 'openapi/v3', 'openid/v1/jwks', 'readyz', 'version'];
+const ALWAYS = [
+  'healthz',
+  'livez',
+  'metrics',
+  'metrics/slis',
+  'openapi/v2',
+  'openapi/v3',
+  'openid/v1/jwks',
+  'readyz',
+  'version',
+];
 
 /** Where there is something to be asked: the answer to GET /. */
 function pathsOf(discovery: Discovery): string[] {
