@@ -181,10 +181,13 @@ test('tokens can be checked by anybody who reads the published keys', async () =
 });
 
 describe('reviews', () => {
-  test('are not stored: their metadata is what the client said', async () => {
-    expect((await wire.ok('POST', REVIEW, {})).metadata).toEqual({});
+  test('are not stored: their metadata is what the client said, or only when it was answered who asks', async () => {
     const named = { metadata: { name: 'who' } };
-    expect((await wire.ok('POST', REVIEW, named)).metadata).toEqual(named.metadata);
+    expect((await wire.ok('POST', REVIEW, named)).metadata).toEqual({ creationTimestamp: expect.any(String) });
+    const access = `${AUTHZ}/selfsubjectaccessreviews`;
+    const spec = { nonResourceAttributes: { path: '/version', verb: 'get' } };
+    expect((await wire.ok('POST', access, { spec })).metadata).toEqual({});
+    expect((await wire.ok('POST', access, { ...named, spec })).metadata).toEqual(named.metadata);
   });
 
   interface Reviewed {
